@@ -1,0 +1,10 @@
+/** Time as the rest of the server sees it. Only `main.ts` reads the real one; tests move a fake one. */
+export interface Clock {
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  /** Calls `run` once after `delayMs`; the returned function takes it back. */
+  after(delayMs: number, run: () => void): () => void;
+}
+
+/** A number in [0, 1). Injected, so that jitter can be replayed from a seed. */
+export type Random = () => number;

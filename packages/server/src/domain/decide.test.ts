@@ -1,0 +1,70 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { decide, jittered } from './decide.ts';
+import type { AttemptOutcome } from './outcome.ts';
+import type { DeliveryPolicy } from './policy.ts';
+
+const policy: DeliveryPolicy = {
+  timeouts: { connectMs: 1, headersMs: 1, bodyMs: 1, totalMs: 1 },
+  retryDelaysMs: [5_000, 300_000],
+  jitter: 'full',
+  retryAfter: { capMs: 1_800_000, above: 'fail' },
+  finalStatuses: new Set([422]),
+  goneStatuses: new Set([410]),
+  concurrency: 10,
+  retentionDays: 30,
+};
+
+function answered(status: number, headers: [string, string][] = []): AttemptOutcome {
+  const response = { status, headers, body: Buffer.alloc(0), truncated: false };
+  return { ...(status < 300 ? {} : { error: 'http_status' as const }), response, timings: { total: 1 } };
+}
+
+describe('decide', () => {
+  test('2xx succeeds', () => {
+    expect(decide(policy, answered(204), 1, 0, Math.random)).toEqual({ kind: 'succeeded' });
+  });
+  test('a redirect is a failure that is tried again', () => {
+    expect(decide(policy, answered(302), 1, 0, () => 0.5)).toEqual({ kind: 'retry', delayMs: 2_500 });
+  });
+  test('each try takes the next delay, and the last one ends it', () => {
+    const failed: AttemptOutcome = { error: 'timeout', timings: { total: 1 } };
+    expect(decide(policy, failed, 2, 0, () => 0.999999)).toEqual({ kind: 'retry', delayMs: 300_000 });
+    expect(decide(policy, failed, 3, 0, Math.random)).toMatchObject({ kind: 'discarded', reason: 'retries_exhausted' });
+  });
+  test('a final status is not tried again', () => {
+    expect(decide(policy, answered(422), 1, 0, Math.random)).toMatchObject({ reason: 'final_status', endpointGone: false });
+  });
+  test('410 switches the endpoint off', () => {
+    expect(decide(policy, answered(410), 1, 0, Math.random)).toMatchObject({ reason: 'gone', endpointGone: true });
+  });
+  test('Retry-After is obeyed exactly, without jitter, up to the cap', () => {
+    expect(decide(policy, answered(429, [['retry-after', '1800']]), 1, 0, Math.random)).toEqual({
+      kind: 'retry',
+      delayMs: 1_800_000,
+    });
+    expect(decide(policy, answered(503, [['retry-after', 'Thu, 01 Jan 1970 00:01:00 GMT']]), 1, 0, Math.random)).toEqual({
+      kind: 'retry',
+      delayMs: 60_000,
+    });
+  });
+  test('a longer Retry-After fails, or waits the cap, as the policy says', () => {
+    const asked = answered(429, [['retry-after', '1801']]);
+    expect(decide(policy, asked, 1, 0, Math.random)).toMatchObject({ reason: 'retry_after_too_long' });
+    const capping: DeliveryPolicy = { ...policy, retryAfter: { capMs: 1_800_000, above: 'cap' } };
+    expect(decide(capping, asked, 1, 0, Math.random)).toEqual({ kind: 'retry', delayMs: 1_800_000 });
+  });
+});
+
+test('jitter stays within its bounds', () => {
+  const unit = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 1e9 }), unit, (delay, r) => {
+      expect(jittered(delay, 'none', () => r)).toBe(delay);
+      const full = jittered(delay, 'full', () => r);
+      expect(full >= 0 && full <= delay).toBe(true);
+      const equal = jittered(delay, 'equal', () => r);
+      expect(equal >= Math.floor(delay / 2) && equal <= delay).toBe(true);
+    }),
+  );
+});

@@ -1,0 +1,68 @@
+/**
+ * The catalogue of errors: code -> HTTP status, title, and what the caller can do. `docs/errors.md`, the OpenAPI
+ * document and the clients are checked against it.
+ */
+export const CATALOGUE = {
+  malformed_json: [400, 'The body is not JSON', 'Send one JSON document in UTF-8; `detail` names the place.'],
+  invalid_request: [400, 'The request has the wrong form', 'Correct the fields that `errors` points at.'],
+  invalid_cursor: [400, 'The cursor is not one of ours', 'Pass on `next_cursor` unchanged, with the same filters.'],
+  unauthorized: [401, 'No valid key', 'Send `Authorization: Bearer <operator key>`.'],
+  forbidden: [403, 'This key may not do that', 'Use a key with the needed permission.'],
+  route_not_found: [404, 'No such address', 'Compare the path with /docs.'],
+  contract_not_found: [404, 'No such contract', 'GET /v1/contracts lists those that exist.'],
+  account_not_found: [404, 'No such account', 'GET /v1/accounts lists those that exist.'],
+  endpoint_not_found: [404, 'No such endpoint in this account', "List the account's endpoints."],
+  event_not_found: [404, 'No such event in this account', 'Events are kept for the retention of the contract.'],
+  delivery_not_found: [404, 'No such delivery in this account', 'Deliveries are kept for the retention of the contract.'],
+  method_not_allowed: [405, 'The address exists, but not for this method', 'Compare the method with /docs.'],
+  account_exists: [409, 'An account with this id exists', 'Use another id, or PATCH the existing account.'],
+  idempotency_conflict: [
+    409,
+    'This idempotency key was used with another body',
+    'Repeat the first request unchanged, or use a new key for a new event.',
+  ],
+  limit_reached: [409, 'A limit of the contract is reached', 'Delete something first, or raise the limit.'],
+  not_retryable: [409, 'This delivery cannot be sent', '`detail` says why.'],
+  endpoint_busy: [409, 'The endpoint has no room for a test right now', 'Try again when its deliveries are done.'],
+  payload_too_large: [413, 'The body is over the limit', 'Send less; `detail` names the limit.'],
+  unsupported_media_type: [415, 'The body is not application/json', 'Send `Content-Type: application/json`.'],
+  unknown_trigger: [422, 'The contract has no such trigger', 'GET /v1/contracts/{contract} lists the triggers.'],
+  unknown_topic: [422, 'The contract has no such topic', 'GET /v1/contracts/{contract} lists the topics.'],
+  invalid_url: [422, 'Deliveries cannot go to this URL', 'Use an absolute http or https URL without credentials.'],
+  blocked_address: [
+    422,
+    'The URL leads to an address that deliveries may not reach',
+    'Use a public address, or add its network to POSTHORN_ALLOW_NETWORKS.',
+  ],
+  invalid_secret: [422, 'The secret has the wrong form', 'Send `whsec_` or `whsk_` and base64, or leave it out.'],
+  internal_error: [500, 'Something went wrong here', 'Try again; if it stays, give the operator the request id.'],
+  database_unavailable: [503, 'The database cannot be reached', 'Try again after `Retry-After` seconds.'],
+  overloaded: [503, 'Too much is waiting to be stored', 'Try again after `Retry-After` seconds.'],
+  shutting_down: [503, 'This node is stopping', 'Try again after `Retry-After` seconds.'],
+} as const satisfies Record<string, readonly [status: number, title: string, action: string]>;
+
+export type ErrorCode = keyof typeof CATALOGUE;
+
+/** One wrong place in a request: a JSON pointer (RFC 6901) into the body, or a parameter's name. */
+export interface PlaceOfError {
+  pointer: string;
+  detail: string;
+}
+
+/** A refusal that the caller can understand. The HTTP layer writes it as RFC 9457 problem details. */
+export class Problem extends Error {
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly title: string;
+  readonly places: readonly PlaceOfError[];
+
+  constructor(code: ErrorCode, detail?: string, places: readonly PlaceOfError[] = []) {
+    const [status, title, action] = CATALOGUE[code];
+    super(detail ?? action);
+    this.name = 'Problem';
+    this.code = code;
+    this.status = status;
+    this.title = title;
+    this.places = places;
+  }
+}

@@ -1,0 +1,127 @@
+import type { Decision } from './decide.ts';
+import type { AttemptError, AttemptOutcome, Timings } from './outcome.ts';
+import type { SignatureKind } from './signature.ts';
+import type { Subscription } from './subscription.ts';
+
+/** One customer of the product. */
+export interface Account {
+  id: string;
+  name: string;
+  contract: string;
+  metadata: Record<string, unknown>;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+export type EndpointStatus = 'active' | 'inactive';
+export type InactiveReason = 'new' | 'user' | 'consecutive_failures' | 'gone';
+
+export interface Endpoint {
+  id: string;
+  accountId: string;
+  url: string;
+  description: string;
+  status: EndpointStatus;
+  inactiveReason: InactiveReason | null;
+  subscriptions: Subscription[];
+  /** Sent with every request, besides the contract's own. */
+  headers: Record<string, string>;
+  signature: SignatureKind;
+  publicKey: string | null;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+/** A secret and until when it signs; `null` for the current one. */
+export interface EndpointSecret {
+  secret: string;
+  expiresAt: Date | null;
+}
+
+/** What the product published. `payload` is JSON text, or an object of one payload per topic when `byTopic`. */
+export interface StoredEvent {
+  id: string;
+  /** The publisher's own id, where it gave one; receivers see it instead of `id`. */
+  externalId: string | null;
+  accountId: string;
+  trigger: string;
+  byTopic: boolean;
+  test: boolean;
+  payload: Buffer;
+  createdAtMs: number;
+}
+
+/**
+ * - `pending` waits for its first attempt; `delivering` is being sent; `failed` waits for a retry
+ * - `held` waits because its endpoint is inactive
+ * - `succeeded`, `discarded` (given up) and `skipped` (never sent) are final, until somebody retries by hand
+ */
+export const DELIVERY_STATUSES = [
+  'pending',
+  'delivering',
+  'held',
+  'failed',
+  'succeeded',
+  'discarded',
+  'skipped',
+] as const;
+export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
+
+export type SkipReason = 'endpoint_inactive' | 'no_payload';
+
+/** One event for one endpoint, as history shows it. */
+export interface Delivery {
+  id: string;
+  accountId: string;
+  endpointId: string;
+  eventId: string;
+  topic: string | null;
+  trigger: string;
+  status: DeliveryStatus;
+  /** Why it was skipped or discarded. */
+  reason: string | null;
+  attempts: number;
+  test: boolean;
+  createdAtMs: number;
+  nextAttemptAt: Date | null;
+  finishedAt: Date | null;
+}
+
+/** One HTTP try, as history shows it. */
+export interface Attempt {
+  number: number;
+  startedAt: Date;
+  url: string;
+  requestHeaders: [string, string][];
+  error: AttemptError | null;
+  errorDetail: string | null;
+  responseStatus: number | null;
+  responseHeaders: [string, string][];
+  responseBody: Buffer | null;
+  responseTruncated: boolean;
+  timings: Timings;
+}
+
+/** A delivery that this node holds the lease of, with all that sending it takes. */
+export interface LeasedDelivery {
+  id: string;
+  accountId: string;
+  endpointId: string;
+  topic: string | null;
+  test: boolean;
+  /** Attempts ever made. */
+  attempts: number;
+  /** Attempts made in this round; the schedule counts these. */
+  tries: number;
+  event: StoredEvent;
+}
+
+/** What one attempt came to, on its way to be stored. */
+export interface SettledAttempt {
+  delivery: LeasedDelivery;
+  startedAtMs: number;
+  url: string;
+  requestHeaders: [string, string][];
+  outcome: AttemptOutcome;
+  decision: Decision;
+}

@@ -1,0 +1,107 @@
+/**
+ * JSON as text. `JSON.parse` turns 5.0 into 5 and rounds integers beyond 2^53, so what a publisher sent is kept as
+ * the text it came in, and only whitespace between tokens is dropped. Every function here takes text that
+ * `JSON.parse` has already accepted.
+ */
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const COMMA = 0x2c;
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
+}
+
+function skipSpace(text: string, at: number): number {
+  let i = at;
+  while (isSpace(text.charCodeAt(i))) i++;
+  return i;
+}
+
+/** `at` stands on an opening quote; answers the place after the closing one. */
+function endOfString(text: string, at: number): number {
+  let i = at;
+  for (;;) {
+    i = text.indexOf('"', i + 1);
+    if (i < 0) throw new SyntaxError('unterminated string');
+    let slashes = 0;
+    while (text.charCodeAt(i - 1 - slashes) === BACKSLASH) slashes++;
+    if (slashes % 2 === 0) return i + 1;
+  }
+}
+
+/** `at` stands on the first character of a value; answers the place after its last. */
+function endOfValue(text: string, at: number): number {
+  let depth = 0;
+  let i = at;
+  while (i < text.length) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) {
+      i = endOfString(text, i);
+      if (depth === 0) return i;
+      continue;
+    }
+    if (code === OPEN_BRACE || code === OPEN_BRACKET) depth++;
+    else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) {
+      if (depth === 0) return i;
+      if (--depth === 0) return i + 1;
+    } else if (depth === 0 && (code === COMMA || isSpace(code))) return i;
+    i++;
+  }
+  return i;
+}
+
+/** Calls `visit(key, start, end)` for every member of an object, in order; the last of equal keys counts, as in `JSON.parse`. */
+export function eachMember(text: string, start: number, visit: (key: string, start: number, end: number) => void): void {
+  let i = skipSpace(text, start) + 1;
+  for (;;) {
+    i = skipSpace(text, i);
+    if (text.charCodeAt(i) === CLOSE_BRACE) return;
+    const keyEnd = endOfString(text, i);
+    const rawKey = text.slice(i + 1, keyEnd - 1);
+    const key = rawKey.includes('\\') ? (JSON.parse(`"${rawKey}"`) as string) : rawKey;
+    const valueStart = skipSpace(text, skipSpace(text, keyEnd) + 1);
+    const valueEnd = endOfValue(text, valueStart);
+    visit(key, valueStart, valueEnd);
+    i = skipSpace(text, valueEnd);
+    if (text.charCodeAt(i) === COMMA) i++;
+  }
+}
+
+/** Calls `visit(start, end)` for every element of an array. */
+export function eachElement(text: string, start: number, visit: (start: number, end: number) => void): void {
+  let i = skipSpace(text, start) + 1;
+  for (;;) {
+    i = skipSpace(text, i);
+    if (text.charCodeAt(i) === CLOSE_BRACKET) return;
+    const end = endOfValue(text, i);
+    visit(i, end);
+    i = skipSpace(text, end);
+    if (text.charCodeAt(i) === COMMA) i++;
+  }
+}
+
+const WHITESPACE = /[ \n\r\t]/;
+
+/** The same tokens without whitespace between them. */
+export function compact(text: string): string {
+  if (!WHITESPACE.test(text)) return text;
+  let out = '';
+  let from = 0;
+  let i = 0;
+  while (i < text.length) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) {
+      i = endOfString(text, i);
+    } else if (isSpace(code)) {
+      out += text.slice(from, i);
+      i = skipSpace(text, i);
+      from = i;
+    } else i++;
+  }
+  return out + text.slice(from);
+}

@@ -1,0 +1,109 @@
+import type { Account } from '../domain/model.ts';
+import { type Database, statement } from './database.ts';
+import { fromUuidText } from './rows.ts';
+import type { AccountStore, EndpointSnapshot } from './store.ts';
+import type { Vault } from './vault.ts';
+
+const DIRECTORY = statement('directory');
+
+interface AccountRow {
+  id: string;
+  name: string;
+  contract: string;
+  metadata: Record<string, unknown>;
+  created_at: Date;
+  updated_at: Date;
+}
+
+interface SnapshotRow {
+  id: string;
+  name: string;
+  contract: string;
+  metadata: Record<string, unknown>;
+  version: string;
+  endpoints: (Omit<EndpointSnapshot, 'secrets'> & {
+    secrets: { number: number; key_id: string; ciphertext: string; expires_at: string | null }[];
+  })[];
+}
+
+const COLUMNS = 'id, name, contract, metadata, created_at, updated_at';
+
+function toAccount(row: AccountRow): Account {
+  const { created_at: createdAt, updated_at: updatedAt, ...rest } = row;
+  return { ...rest, createdAt, updatedAt };
+}
+
+/** The associated data of an endpoint's secret. */
+export function secretIdentity(endpointId: string, number: number): string {
+  return `endpoint_secrets ${endpointId} ${number}`;
+}
+
+export function accountStore(database: Database, vault: Vault): AccountStore {
+  return {
+    async create(account) {
+      const rows = await database.run(
+        `INSERT INTO accounts (id, name, contract, metadata, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT DO NOTHING RETURNING id`,
+        [account.id, account.name, account.contract, JSON.stringify(account.metadata), account.createdAt],
+      );
+      return rows.length > 0;
+    },
+
+    async find(id) {
+      const [row] = await database.run<AccountRow>(`SELECT ${COLUMNS} FROM accounts WHERE id = $1`, [id]);
+      return row && toAccount(row);
+    },
+
+    async list({ limit, before }) {
+      const rows = await database.run<AccountRow>(
+        `SELECT ${COLUMNS} FROM accounts
+         WHERE $2::text IS NULL OR (created_at, id) < ((SELECT created_at FROM accounts WHERE id = $2), $2)
+         ORDER BY created_at DESC, id DESC LIMIT $1`,
+        [limit, before ?? null],
+      );
+      return rows.map(toAccount);
+    },
+
+    async change(id, { name, metadata }) {
+      const [row] = await database.run<AccountRow>(
+        `UPDATE accounts SET name = coalesce($2, name), metadata = coalesce($3, metadata), updated_at = now(),
+                             version = version + 1
+         WHERE id = $1 RETURNING ${COLUMNS}`,
+        [id, name ?? null, metadata ? JSON.stringify(metadata) : null],
+      );
+      return row && toAccount(row);
+    },
+
+    async remove(id) {
+      return database.transaction(async (run) => {
+        const rows = await run('DELETE FROM accounts WHERE id = $1 RETURNING id', [id]);
+        await run('DELETE FROM queue WHERE account_id = $1', [id]);
+        return rows.length > 0;
+      });
+    },
+
+    async snapshot(id) {
+      const [row] = await database.hot<SnapshotRow>(DIRECTORY, [id]);
+      if (!row) return undefined;
+      const { version, endpoints, ...account } = row;
+      return {
+        account,
+        version,
+        endpoints: endpoints.map(({ secrets, ...endpoint }) => {
+          const endpointId = fromUuidText('ep', endpoint.id);
+          return {
+            ...endpoint,
+            id: endpointId,
+            secrets: secrets.map((s) => ({
+              secret: vault.open(
+                { keyId: s.key_id, ciphertext: Buffer.from(s.ciphertext, 'base64') },
+                secretIdentity(endpointId, s.number),
+              ),
+              expiresAt: s.expires_at === null ? null : new Date(s.expires_at),
+            })),
+          };
+        }),
+      };
+    },
+  };
+}

@@ -1,0 +1,223 @@
+import { EventEmitter, once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import pg from 'pg';
+
+/** What a statement's parameters may be. Buffers travel in binary: bytea, or an array made by `arrays.ts`. */
+export type Parameter = string | number | boolean | Date | Buffer | null;
+
+/** Thrown when the database cannot be reached; nothing is known about what the statement did. */
+export class DatabaseUnavailable extends Error {
+  constructor(cause: unknown) {
+    super('The database cannot be reached.', { cause });
+    this.name = 'DatabaseUnavailable';
+  }
+}
+
+/** PostgreSQL's code for a value that a unique index holds already. */
+export const UNIQUE_VIOLATION = '23505';
+
+/** SQLSTATE of an error that PostgreSQL answered, undefined for any other. */
+export function sqlStateOf(error: unknown): string | undefined {
+  return error instanceof pg.DatabaseError ? error.code : undefined;
+}
+
+const SQL_FOLDER = new URL('../../src/storage/sql/', import.meta.url);
+
+/** A statement from `sql/<name>.sql`, prepared once per connection. */
+export interface Statement {
+  name: string;
+  text: string;
+}
+
+export function statement(name: string): Statement {
+  return { name, text: readFileSync(new URL(`${name}.sql`, SQL_FOLDER), 'utf8') };
+}
+
+/**
+ * Hot statements join small arrays to large tables. The planner sees how large the queue was, not how large it gets, so
+ * it is told to use indexes whatever its statistics say; `storage/plans.test.ts` holds the plans.
+ */
+const HOT_OPTIONS =
+  '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan -c jit=off';
+const HOT_CONNECTIONS = 4;
+const CONNECTIONS = 8;
+const PROBE_MS = 200;
+const CONNECT_TIMEOUT_MS = 5_000;
+const QUERY_TIMEOUT_MS = 60_000;
+
+/**
+ * Two pools on one database: `hot` for the batches on the way of an event, `run` for everything else.
+ *
+ * up --(a connection fails)--> down --(a probe answers)--> up. While it is down, callers fail at once with
+ * DatabaseUnavailable instead of piling up, and `whenUp` tells when to go on.
+ */
+export class Database {
+  private readonly pool: pg.Pool;
+  private readonly hotPool: pg.Pool;
+  private readonly changes = new EventEmitter().setMaxListeners(0);
+  private isUp = true;
+  private stopped = false;
+  private listener: pg.Client | undefined;
+
+  constructor(
+    private readonly config: pg.ClientConfig,
+    private readonly log: (message: string) => void = () => {},
+  ) {
+    const common = {
+      ...config,
+      application_name: 'posthorn',
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: QUERY_TIMEOUT_MS,
+      keepAlive: true,
+      idleTimeoutMillis: 60_000,
+    };
+    this.pool = new pg.Pool({ ...common, max: CONNECTIONS });
+    this.hotPool = new pg.Pool({ ...common, max: HOT_CONNECTIONS, options: HOT_OPTIONS, idleTimeoutMillis: 0 });
+    // An idle connection that breaks says so here; the next query finds out by itself.
+    this.pool.on('error', () => {});
+    this.hotPool.on('error', () => {});
+  }
+
+  get up(): boolean {
+    return this.isUp;
+  }
+
+  /** Calls back on every change between up and down. */
+  onChange(listen: (up: boolean) => void): void {
+    this.changes.on('change', listen);
+  }
+
+  /** Resolves when the database is up, at once if it is; rejects when the server stops first. */
+  async whenUp(): Promise<void> {
+    while (!this.isUp) {
+      if (this.stopped) throw new DatabaseUnavailable('stopped');
+      await once(this.changes, 'change');
+    }
+  }
+
+  /** A prepared statement on the way of an event. @throws DatabaseUnavailable */
+  hot<Row extends pg.QueryResultRow>(hotStatement: Statement, values: Parameter[]): Promise<Row[]> {
+    return this.guarded(() => this.hotPool.query<Row>({ ...hotStatement, values }));
+  }
+
+  /** Any other statement; planned anew each time, so that absent filters cost nothing. @throws DatabaseUnavailable */
+  run<Row extends pg.QueryResultRow>(text: string, values: Parameter[] = []): Promise<Row[]> {
+    return this.guarded(() => this.pool.query<Row>({ text, values }));
+  }
+
+  /** Runs `work` in a transaction on one connection. @throws DatabaseUnavailable, and whatever `work` throws */
+  async transaction<T>(work: (run: Database['run']) => Promise<T>): Promise<T> {
+    if (!this.isUp) throw new DatabaseUnavailable('down');
+    const client = await this.pool.connect().catch((error: unknown) => this.fail(error));
+    const run = <Row extends pg.QueryResultRow>(text: string, values: Parameter[] = []) =>
+      client.query<Row>({ text, values }).then((result) => result.rows);
+    let broken: Error | undefined;
+    try {
+      await client.query('BEGIN');
+      const result = await work(run);
+      await client.query('COMMIT');
+      return result;
+    } catch (error) {
+      await client.query('ROLLBACK').catch((failure: Error) => {
+        broken = failure;
+      });
+      return this.rethrow(error);
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  /** Listens on a channel, over lost connections too; `heard('')` after a gap in which messages may have been missed. */
+  async listen(channel: string, heard: (payload: string) => void): Promise<void> {
+    if (this.stopped) return;
+    const client = new pg.Client({ ...this.config, application_name: 'posthorn listener', keepAlive: true });
+    const again = () => {
+      if (this.listener !== client) return;
+      this.listener = undefined;
+      this.whenUp()
+        .then(() => this.listen(channel, heard))
+        .catch(() => {});
+    };
+    this.listener = client;
+    client.on('error', () => {});
+    client.on('end', again);
+    client.on('notification', (message) => heard(message.payload ?? ''));
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${client.escapeIdentifier(channel)}`);
+      heard('');
+    } catch (error) {
+      this.noteFailure(error);
+      client.end().catch(() => {});
+      again();
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.changes.emit('change', this.isUp);
+    const listener = this.listener;
+    this.listener = undefined;
+    await Promise.allSettled([listener?.end(), this.hotPool.end(), this.pool.end()]);
+  }
+
+  private async guarded<Row extends pg.QueryResultRow>(query: () => Promise<pg.QueryResult<Row>>): Promise<Row[]> {
+    if (!this.isUp) throw new DatabaseUnavailable('down');
+    try {
+      return (await query()).rows;
+    } catch (error) {
+      return this.rethrow(error);
+    }
+  }
+
+  private rethrow(error: unknown): never {
+    if (this.noteFailure(error)) throw new DatabaseUnavailable(error);
+    throw error;
+  }
+
+  private fail(error: unknown): never {
+    this.noteFailure(error);
+    throw new DatabaseUnavailable(error);
+  }
+
+  /** Whether the error means that the database is away; then probing begins. */
+  private noteFailure(error: unknown): boolean {
+    if (!isConnectionFailure(error)) return false;
+    if (this.isUp && !this.stopped) {
+      this.isUp = false;
+      this.log('The database cannot be reached; accepting and delivering pause until it is back.');
+      this.changes.emit('change', false);
+      void this.probe();
+    }
+    return true;
+  }
+
+  private async probe(): Promise<void> {
+    while (!this.stopped) {
+      await new Promise((resolve) => setTimeout(resolve, PROBE_MS));
+      const client = new pg.Client({ ...this.config, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+      client.on('error', () => {});
+      try {
+        await client.connect();
+        await client.query('SELECT 1');
+        this.isUp = true;
+        this.log('The database is back.');
+        this.changes.emit('change', true);
+        return;
+      } catch {
+        // Still away: probe again.
+      } finally {
+        client.end().catch(() => {});
+      }
+    }
+  }
+}
+
+function isConnectionFailure(error: unknown): boolean {
+  if (error instanceof DatabaseUnavailable) return true;
+  if (!(error instanceof Error)) return false;
+  if (!(error instanceof pg.DatabaseError)) return !(error instanceof TypeError || error instanceof RangeError);
+  // 08: connection exceptions; 57P: shutdown, crash, cannot connect now; 53300: too many connections.
+  return /^(08|57P|53300)/.test(error.code ?? '');
+}

@@ -1,0 +1,188 @@
+import { firstUuidOf } from '../domain/ids.ts';
+import type { Endpoint, EndpointStatus, InactiveReason } from '../domain/model.ts';
+import type { SignatureKind } from '../domain/signature.ts';
+import type { Subscription } from '../domain/subscription.ts';
+import { secretIdentity } from './accounts.ts';
+import { type Database, statement } from './database.ts';
+import { fromUuidText, toUuidText } from './rows.ts';
+import type { EndpointStore } from './store.ts';
+import type { Vault } from './vault.ts';
+
+const STATS = statement('endpoint_stats');
+const REMOVE_WAITING = statement('remove_waiting').text;
+
+interface EndpointRow {
+  id: string;
+  account_id: string;
+  url: string;
+  description: string;
+  status: EndpointStatus;
+  inactive_reason: InactiveReason | null;
+  subscriptions: Subscription[];
+  headers: Record<string, string>;
+  signature: SignatureKind;
+  public_key: string | null;
+  created_at: Date;
+  updated_at: Date;
+}
+
+const COLUMNS =
+  'id, account_id, url, description, status, inactive_reason, subscriptions, headers, signature, public_key, created_at, updated_at';
+
+function toEndpoint(row: EndpointRow): Endpoint {
+  return {
+    id: fromUuidText('ep', row.id),
+    accountId: row.account_id,
+    url: row.url,
+    description: row.description,
+    status: row.status,
+    inactiveReason: row.inactive_reason,
+    subscriptions: row.subscriptions,
+    headers: row.headers,
+    signature: row.signature,
+    publicKey: row.public_key,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}
+
+export function endpointStore(database: Database, vault: Vault): EndpointStore {
+  const insertSecret = async (run: Database['run'], endpointId: string, number: number, secret: string) => {
+    const sealed = vault.seal(secret, secretIdentity(endpointId, number));
+    await run('INSERT INTO endpoint_secrets (endpoint_id, number, key_id, ciphertext) VALUES ($1, $2, $3, $4)', [
+      toUuidText('ep', endpointId),
+      number,
+      sealed.keyId,
+      sealed.ciphertext,
+    ]);
+  };
+
+  return {
+    create(endpoint, max) {
+      return database.transaction(async (run) => {
+        // The lock makes the count hold against endpoints that are created at the same moment.
+        await run('SELECT FROM accounts WHERE id = $1 FOR UPDATE', [endpoint.accountId]);
+        const [counted] = await run<{ n: number }>('SELECT count(*)::int AS n FROM endpoints WHERE account_id = $1', [
+          endpoint.accountId,
+        ]);
+        if ((counted?.n ?? 0) >= max) return false;
+        await run(
+          `INSERT INTO endpoints (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)`,
+          [
+            toUuidText('ep', endpoint.id),
+            endpoint.accountId,
+            endpoint.url,
+            endpoint.description,
+            endpoint.status,
+            endpoint.inactiveReason,
+            JSON.stringify(endpoint.subscriptions),
+            JSON.stringify(endpoint.headers),
+            endpoint.signature,
+            endpoint.publicKey,
+            endpoint.createdAt,
+          ],
+        );
+        await insertSecret(run, endpoint.id, 1, endpoint.secret);
+        return true;
+      });
+    },
+
+    async find(accountId, id) {
+      const [row] = await database.run<EndpointRow>(`SELECT ${COLUMNS} FROM endpoints WHERE account_id = $1 AND id = $2`, [
+        accountId,
+        toUuidText('ep', id),
+      ]);
+      return row && toEndpoint(row);
+    },
+
+    async list(accountId, { limit, before }) {
+      const rows = await database.run<EndpointRow>(
+        `SELECT ${COLUMNS} FROM endpoints WHERE account_id = $1 AND ($3::uuid IS NULL OR id < $3)
+         ORDER BY id DESC LIMIT $2`,
+        [accountId, limit, before === undefined ? null : toUuidText('ep', before)],
+      );
+      return rows.map(toEndpoint);
+    },
+
+    async change(accountId, id, { url, description, subscriptions, headers }) {
+      const [row] = await database.run<EndpointRow>(
+        `UPDATE endpoints SET url = coalesce($3, url), description = coalesce($4, description),
+           subscriptions = coalesce($5, subscriptions), headers = coalesce($6, headers), updated_at = now()
+         WHERE account_id = $1 AND id = $2 RETURNING ${COLUMNS}`,
+        [
+          accountId,
+          toUuidText('ep', id),
+          url ?? null,
+          description ?? null,
+          subscriptions ? JSON.stringify(subscriptions) : null,
+          headers ? JSON.stringify(headers) : null,
+        ],
+      );
+      return row && toEndpoint(row);
+    },
+
+    async setStatus(accountId, id, status, reason) {
+      const [row] = await database.run<EndpointRow>(
+        `UPDATE endpoints SET status = $3, inactive_reason = $4, updated_at = now()
+         WHERE account_id = $1 AND id = $2 RETURNING ${COLUMNS}`,
+        [accountId, toUuidText('ep', id), status, reason],
+      );
+      return row && toEndpoint(row);
+    },
+
+    remove(accountId, id) {
+      return database.transaction(async (run) => {
+        const uuid = toUuidText('ep', id);
+        const rows = await run('DELETE FROM endpoints WHERE account_id = $1 AND id = $2 RETURNING id', [accountId, uuid]);
+        if (rows.length > 0) await run(REMOVE_WAITING, [accountId, uuid]);
+        return rows.length > 0;
+      });
+    },
+
+    rotateSecret(accountId, id, secret, publicKey, overlapUntil, keep) {
+      return database.transaction(async (run) => {
+        const uuid = toUuidText('ep', id);
+        const [row] = await run<EndpointRow>(
+          `UPDATE endpoints SET public_key = $3, updated_at = now()
+           WHERE account_id = $1 AND id = $2 RETURNING ${COLUMNS}`,
+          [accountId, uuid, publicKey],
+        );
+        if (!row) return undefined;
+        const [last] = await run<{ number: number }>(
+          'SELECT max(number) AS number FROM endpoint_secrets WHERE endpoint_id = $1',
+          [uuid],
+        );
+        const number = (last?.number ?? 0) + 1;
+        await run(
+          `DELETE FROM endpoint_secrets WHERE endpoint_id = $1 AND (number <= $2 OR expires_at <= now() OR $3 <= now())`,
+          [uuid, number - 1 - keep, overlapUntil],
+        );
+        await run(
+          `UPDATE endpoint_secrets SET expires_at = least(coalesce(expires_at, 'infinity'), $2) WHERE endpoint_id = $1`,
+          [uuid, overlapUntil],
+        );
+        await insertSecret(run, id, number, secret);
+        return toEndpoint(row);
+      });
+    },
+
+    async stats(accountId, id, sinceMs) {
+      const [row] = await database.run<{
+        succeeded: number;
+        discarded: number;
+        skipped: number;
+        waiting: number;
+        oldest_due_at: Date | null;
+        last_success_at: Date | null;
+      }>(STATS.text, [accountId, toUuidText('ep', id), firstUuidOf(sinceMs).toString('hex')]);
+      return {
+        succeeded: row?.succeeded ?? 0,
+        discarded: row?.discarded ?? 0,
+        skipped: row?.skipped ?? 0,
+        waiting: row?.waiting ?? 0,
+        oldestDueAt: row?.oldest_due_at ?? null,
+        lastSuccessAt: row?.last_success_at ?? null,
+      };
+    },
+  };
+}

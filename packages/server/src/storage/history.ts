@@ -1,0 +1,194 @@
+import { decodeId, firstUuidOf, timeOfId } from '../domain/ids.ts';
+import type { Attempt, DeliveryStatus, StoredEvent } from '../domain/model.ts';
+import type { AttemptError, Timings } from '../domain/outcome.ts';
+import { type Database, statement } from './database.ts';
+import { fromUuidText, toUuidText } from './rows.ts';
+import type { DeliveryFilter, DeliveryRow, DeliveryStore, EventStore } from './store.ts';
+
+const LIST_DELIVERIES = statement('deliveries_list').text;
+const ATTEMPTS = statement('delivery_attempts').text;
+
+const LARGEST_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+interface EventRow {
+  account_id: string;
+  id: string;
+  external_id: string | null;
+  trigger: string;
+  by_topic: boolean;
+  test: boolean;
+  payload: Buffer;
+}
+
+const EVENT_COLUMNS = 'account_id, id, external_id, trigger, by_topic, test, payload';
+
+function toEvent(row: EventRow): StoredEvent {
+  const id = fromUuidText('evt', row.id);
+  return {
+    id,
+    externalId: row.external_id,
+    accountId: row.account_id,
+    trigger: row.trigger,
+    byTopic: row.by_topic,
+    test: row.test,
+    payload: row.payload,
+    createdAtMs: timeOf('evt', id),
+  };
+}
+
+function timeOf(kind: 'evt' | 'dlv', id: string): number {
+  return timeOfId(decodeId(kind, id) ?? Buffer.alloc(16));
+}
+
+const boundOf = (ms: number | undefined) => (ms === undefined ? null : firstUuidOf(ms).toString('hex'));
+
+export function eventStore(database: Database): EventStore {
+  return {
+    async find(accountId, id) {
+      const own = decodeId('evt', id);
+      const [row] = own
+        ? await database.run<EventRow>(`SELECT ${EVENT_COLUMNS} FROM events WHERE account_id = $1 AND id = $2`, [
+            accountId,
+            own.toString('hex'),
+          ])
+        : await database.run<EventRow>(
+            `SELECT ${EVENT_COLUMNS} FROM events WHERE account_id = $1 AND external_id = $2 ORDER BY id DESC LIMIT 1`,
+            [accountId, id],
+          );
+      return row && toEvent(row);
+    },
+
+    async list(accountId, { limit, before }, { trigger, fromMs, toMs }) {
+      const rows = await database.run<EventRow>(
+        `SELECT ${EVENT_COLUMNS} FROM events
+         WHERE account_id = $1 AND id < $2 AND ($3::text IS NULL OR trigger = $3)
+           AND ($4::uuid IS NULL OR id >= $4) AND ($5::uuid IS NULL OR id < $5)
+         ORDER BY id DESC LIMIT $6`,
+        [
+          accountId,
+          before === undefined ? LARGEST_UUID : toUuidText('evt', before),
+          trigger ?? null,
+          boundOf(fromMs),
+          boundOf(toMs),
+          limit,
+        ],
+      );
+      return rows.map(toEvent);
+    },
+  };
+}
+
+interface HistoryRow {
+  id: string;
+  account_id: string;
+  endpoint_id: string;
+  event_id: string;
+  topic: string | null;
+  trigger: string;
+  test: boolean;
+  attempts: number;
+  status: DeliveryStatus;
+  reason: string | null;
+  finished_at: Date | null;
+  next_attempt_at: Date | null;
+  last_status: number | null;
+  last_error: string | null;
+}
+
+function toDelivery(row: HistoryRow): DeliveryRow {
+  const id = fromUuidText('dlv', row.id);
+  return {
+    id,
+    accountId: row.account_id,
+    endpointId: fromUuidText('ep', row.endpoint_id),
+    eventId: fromUuidText('evt', row.event_id),
+    topic: row.topic,
+    trigger: row.trigger,
+    status: row.status,
+    reason: row.reason,
+    attempts: row.attempts,
+    test: row.test,
+    createdAtMs: timeOf('dlv', id),
+    nextAttemptAt: row.next_attempt_at,
+    finishedAt: row.finished_at,
+    lastStatus: row.last_status,
+    lastError: row.last_error,
+  };
+}
+
+interface AttemptRow {
+  number: number;
+  started_at: Date;
+  url: string;
+  request_headers: string;
+  error: AttemptError | null;
+  error_detail: string | null;
+  response_status: number | null;
+  response_headers: string | null;
+  response_body: Buffer | null;
+  response_truncated: boolean;
+  dns_us: number | null;
+  connect_us: number | null;
+  tls_us: number | null;
+  first_byte_us: number | null;
+  total_us: number;
+}
+
+function toAttempt(row: AttemptRow): Attempt {
+  const timings: Timings = { total: row.total_us / 1000 };
+  if (row.dns_us !== null) timings.dns = row.dns_us / 1000;
+  if (row.connect_us !== null) timings.connect = row.connect_us / 1000;
+  if (row.tls_us !== null) timings.tls = row.tls_us / 1000;
+  if (row.first_byte_us !== null) timings.firstByte = row.first_byte_us / 1000;
+  return {
+    number: row.number,
+    startedAt: row.started_at,
+    url: row.url,
+    requestHeaders: JSON.parse(row.request_headers) as [string, string][],
+    error: row.error,
+    errorDetail: row.error_detail,
+    responseStatus: row.response_status,
+    responseHeaders: row.response_headers === null ? [] : (JSON.parse(row.response_headers) as [string, string][]),
+    responseBody: row.response_body,
+    responseTruncated: row.response_truncated,
+    timings,
+  };
+}
+
+export function deliveryStore(database: Database): DeliveryStore {
+  const query = async (accountId: string, before: string, filter: DeliveryFilter, bounds: [string | null, string | null], limit: number) => {
+    const rows = await database.run<HistoryRow>(LIST_DELIVERIES, [
+      accountId,
+      before,
+      filter.endpointId === undefined ? null : toUuidText('ep', filter.endpointId),
+      filter.status ?? null,
+      filter.trigger ?? null,
+      ...bounds,
+      filter.eventId === undefined ? null : toUuidText('evt', filter.eventId),
+      limit,
+    ]);
+    return rows.map(toDelivery);
+  };
+
+  return {
+    async find(accountId, id) {
+      // One id is the range [id, id + 1) of the list.
+      const uuid = toUuidText('dlv', id);
+      const [row] = await query(accountId, successorOf(uuid), {}, [uuid, null], 1);
+      return row;
+    },
+
+    list(accountId, { limit, before }, filter) {
+      const from = before === undefined ? LARGEST_UUID : toUuidText('dlv', before);
+      return query(accountId, from, filter, [boundOf(filter.fromMs), boundOf(filter.toMs)], limit);
+    },
+
+    async attempts(deliveryId) {
+      return (await database.run<AttemptRow>(ATTEMPTS, [toUuidText('dlv', deliveryId)])).map(toAttempt);
+    },
+  };
+}
+
+function successorOf(uuidHex: string): string {
+  return (BigInt(`0x${uuidHex}`) + 1n).toString(16).padStart(32, '0');
+}

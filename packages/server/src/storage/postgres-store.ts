@@ -1,0 +1,23 @@
+import { accountStore } from './accounts.ts';
+import type { Database } from './database.ts';
+import { endpointStore } from './endpoints.ts';
+import { deliveryStore, eventStore } from './history.ts';
+import { nodeStore, settingStore } from './nodes.ts';
+import { queueStore } from './queue.ts';
+import { retentionStore } from './retention.ts';
+import type { Store } from './store.ts';
+import type { Vault } from './vault.ts';
+
+/** The Store on PostgreSQL. */
+export function postgresStore(database: Database, vault: Vault): Store {
+  return {
+    accounts: accountStore(database, vault),
+    endpoints: endpointStore(database, vault),
+    events: eventStore(database),
+    deliveries: deliveryStore(database),
+    queue: queueStore(database),
+    nodes: nodeStore(database),
+    settings: settingStore(database),
+    retention: retentionStore(database),
+  };
+}

@@ -1,0 +1,62 @@
+import { firstUuidOf, uuidText } from '../domain/ids.ts';
+import { type Database, statement } from './database.ts';
+import type { RetentionStore } from './store.ts';
+
+const PARTITIONED = ['events', 'deliveries', 'attempts'] as const;
+const DAY_MS = 86_400_000;
+/** Serialises changes of partitions between nodes (any constant will do). */
+const PARTITION_LOCK = 7_120_018;
+const EXPIRE_WAITING = statement('expire_waiting').text;
+
+/** `events_20261122` for that day in UTC. */
+function partitionOf(table: string, dayMs: number): string {
+  return `${table}_${new Date(dayMs).toISOString().slice(0, 10).replaceAll('-', '')}`;
+}
+
+export function retentionStore(database: Database): RetentionStore {
+  return {
+    ensureDays(daysMs) {
+      return database.transaction(async (run) => {
+        await run('SELECT pg_advisory_xact_lock($1)', [PARTITION_LOCK]);
+        const existing = new Set((await run<{ relname: string }>('SELECT relname FROM pg_class WHERE relispartition')).map((r) => r.relname));
+        for (const day of daysMs) {
+          for (const table of PARTITIONED) {
+            const name = partitionOf(table, day);
+            if (existing.has(name)) continue;
+            // Names and bounds are made of dates alone; DDL takes no parameters.
+            await run(
+              `CREATE TABLE ${name} PARTITION OF ${table}
+               FOR VALUES FROM ('${uuidText(firstUuidOf(day))}') TO ('${uuidText(firstUuidOf(day + DAY_MS))}')`,
+            );
+          }
+        }
+      });
+    },
+
+    async dropBefore(ms) {
+      const firstKept = partitionOf('', Math.floor(ms / DAY_MS) * DAY_MS);
+      return database.transaction(async (run) => {
+        await run('SELECT pg_advisory_xact_lock($1)', [PARTITION_LOCK]);
+        await run("SET LOCAL lock_timeout = '2s'");
+        const rows = await run<{ relname: string }>(
+          `SELECT c.relname FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid JOIN pg_class p ON p.oid = i.inhparent
+           WHERE p.relname = ANY ($1) AND c.relkind = 'r'`,
+          [`{${PARTITIONED.join(',')}}`],
+        );
+        const old = rows.map((r) => r.relname).filter((name) => /^[a-z]+_\d{8}$/.test(name) && name.slice(-9) < firstKept);
+        if (old.length > 0) {
+          await run(EXPIRE_WAITING, [firstUuidOf(Math.floor(ms / DAY_MS) * DAY_MS).toString('hex')]);
+          await run(`DROP TABLE ${old.join(', ')}`);
+        }
+        return old;
+      });
+    },
+
+    async dropKeysBefore(ms) {
+      const rows = await database.run('DELETE FROM idempotency WHERE event_id < $1 RETURNING 1', [
+        firstUuidOf(ms).toString('hex'),
+      ]);
+      return rows.length;
+    },
+  };
+}

@@ -1,0 +1,13 @@
+-- Everything that fanning out and sending need to know about one account, in one round trip.
+SELECT a.id, a.name, a.contract, a.metadata, a.version::text,
+  coalesce((
+    SELECT json_agg(json_build_object(
+      'id', e.id, 'url', e.url, 'status', e.status, 'subscriptions', e.subscriptions, 'headers', e.headers,
+      'secrets', (
+        SELECT json_agg(json_build_object('number', s.number, 'key_id', s.key_id, 'ciphertext', encode(s.ciphertext, 'base64'),
+                                          'expires_at', s.expires_at) ORDER BY s.number DESC)
+        FROM endpoint_secrets s WHERE s.endpoint_id = e.id)
+    ) ORDER BY e.id)
+    FROM endpoints e WHERE e.account_id = a.id
+  ), '[]') AS endpoints
+FROM accounts a WHERE a.id = $1

@@ -1,0 +1,10 @@
+-- A deleted endpoint's waiting deliveries end in history as discarded; those being sent right now settle by themselves.
+WITH removed AS (
+  DELETE FROM queue WHERE account_id = $1 AND endpoint_id = $2 AND lease_node IS NULL
+  RETURNING *
+)
+INSERT INTO deliveries (account_id, id, endpoint_id, event_id, topic, trigger, test, status, reason, attempts,
+                        finished_at, last_status, last_error)
+SELECT account_id, id, endpoint_id, event_id, topic, trigger, test, 'discarded', 'endpoint_deleted', attempts,
+       now(), last_status, last_error
+FROM removed

@@ -1,0 +1,213 @@
+import type {
+  Account,
+  Attempt,
+  Delivery,
+  DeliveryStatus,
+  Endpoint,
+  EndpointSecret,
+  EndpointStatus,
+  InactiveReason,
+  LeasedDelivery,
+  SettledAttempt,
+  SkipReason,
+  StoredEvent,
+} from '../domain/model.ts';
+import type { Subscription } from '../domain/subscription.ts';
+
+/** An account with its endpoints as they stood at `version`: what a node keeps in memory. */
+export interface AccountSnapshot {
+  account: Pick<Account, 'id' | 'name' | 'contract' | 'metadata'>;
+  version: string;
+  endpoints: EndpointSnapshot[];
+}
+
+export interface EndpointSnapshot {
+  id: string;
+  url: string;
+  status: EndpointStatus;
+  subscriptions: Subscription[];
+  headers: Record<string, string>;
+  /** Newest first. */
+  secrets: EndpointSecret[];
+}
+
+/** A repeat of this key answers this event, for at least 24 hours. */
+export interface IdempotencyEntry {
+  accountId: string;
+  key: string;
+  eventId: string;
+  /** SHA-256 over what the request meant; another one under the same key is a conflict. */
+  digest: Buffer;
+  deliveries: number;
+}
+
+export interface QueuedDelivery extends LeasedDelivery {
+  dueAtMs: number;
+  /** Whether this node sends it right away from memory. */
+  leased: boolean;
+}
+
+export interface SkippedDelivery {
+  id: string;
+  accountId: string;
+  endpointId: string;
+  topic: string | null;
+  event: StoredEvent;
+  reason: SkipReason;
+}
+
+export interface AcceptBatch {
+  /** Account id -> the version that was fanned out by. */
+  versions: ReadonlyMap<string, string>;
+  events: StoredEvent[];
+  keys: IdempotencyEntry[];
+  queued: QueuedDelivery[];
+  skipped: SkippedDelivery[];
+}
+
+/** `stale`: these accounts have changed meanwhile. `repeated`: a key is taken. In both cases nothing was stored. */
+export type AcceptResult = { kind: 'stored' } | { kind: 'stale'; accounts: string[] } | { kind: 'repeated' };
+
+export interface WaitingEndpoint {
+  endpointId: string;
+  accountId: string;
+  dueAtMs: number;
+  active: boolean;
+}
+
+/** A position in a list that is sorted newest first. */
+export interface Page {
+  limit: number;
+  before?: string;
+}
+
+export interface DeliveryFilter {
+  endpointId?: string;
+  eventId?: string;
+  status?: DeliveryStatus;
+  trigger?: string;
+  fromMs?: number;
+  toMs?: number;
+}
+
+export interface DeliveryRow extends Delivery {
+  lastStatus: number | null;
+  lastError: string | null;
+}
+
+export interface EndpointStats {
+  succeeded: number;
+  discarded: number;
+  skipped: number;
+  waiting: number;
+  oldestDueAt: Date | null;
+  lastSuccessAt: Date | null;
+}
+
+export interface NewEndpoint extends Endpoint {
+  secret: string;
+}
+
+export interface EndpointChange {
+  url?: string;
+  description?: string;
+  subscriptions?: Subscription[];
+  headers?: Record<string, string>;
+}
+
+export interface AccountStore {
+  /** False when the id is taken. */
+  create(account: Account): Promise<boolean>;
+  find(id: string): Promise<Account | undefined>;
+  list(page: Page): Promise<Account[]>;
+  change(id: string, change: Partial<Pick<Account, 'name' | 'metadata'>>): Promise<Account | undefined>;
+  /** Deletes the account with its endpoints; waiting deliveries go with them, history stays until its retention ends. */
+  remove(id: string): Promise<boolean>;
+  snapshot(id: string): Promise<AccountSnapshot | undefined>;
+}
+
+export interface EndpointStore {
+  /** False when the account has `max` endpoints already. */
+  create(endpoint: NewEndpoint, max: number): Promise<boolean>;
+  find(accountId: string, id: string): Promise<Endpoint | undefined>;
+  list(accountId: string, page: Page): Promise<Endpoint[]>;
+  change(accountId: string, id: string, change: EndpointChange): Promise<Endpoint | undefined>;
+  setStatus(
+    accountId: string,
+    id: string,
+    status: EndpointStatus,
+    reason: InactiveReason | null,
+  ): Promise<Endpoint | undefined>;
+  remove(accountId: string, id: string): Promise<boolean>;
+  /** Adds a current secret; those before it sign until `overlapUntil`, at most `keep` of them. */
+  rotateSecret(
+    accountId: string,
+    id: string,
+    secret: string,
+    publicKey: string | null,
+    overlapUntil: Date,
+    keep: number,
+  ): Promise<Endpoint | undefined>;
+  stats(accountId: string, id: string, sinceMs: number): Promise<EndpointStats>;
+}
+
+export interface EventStore {
+  /** By Posthorn's id or the publisher's own. */
+  find(accountId: string, id: string): Promise<StoredEvent | undefined>;
+  list(accountId: string, page: Page, filter: { trigger?: string; fromMs?: number; toMs?: number }): Promise<StoredEvent[]>;
+}
+
+export interface DeliveryStore {
+  find(accountId: string, id: string): Promise<DeliveryRow | undefined>;
+  list(accountId: string, page: Page, filter: DeliveryFilter): Promise<DeliveryRow[]>;
+  attempts(deliveryId: string): Promise<Attempt[]>;
+}
+
+/** The way of an event, in batches. */
+export interface QueueStore {
+  accept(batch: AcceptBatch, node: number): Promise<AcceptResult>;
+  findKeys(keys: readonly { accountId: string; key: string }[]): Promise<IdempotencyEntry[]>;
+  claim(room: ReadonlyMap<string, number>, node: number, nowMs: number): Promise<LeasedDelivery[]>;
+  /** Answers the ids whose outcome counted. */
+  settle(attempts: readonly SettledAttempt[], node: number, nowMs: number): Promise<Set<string>>;
+  release(deliveries: readonly LeasedDelivery[], node: number): Promise<void>;
+  discover(afterEndpointId: string | undefined, limit: number): Promise<WaitingEndpoint[]>;
+  /** Leases one delivery for a retry by hand. */
+  retry(accountId: string, id: string, node: number, nowMs: number): Promise<LeasedDelivery | undefined>;
+}
+
+export interface NodeStore {
+  register(host: string, pid: number): Promise<number>;
+  /** False when others have declared this node dead. */
+  beat(node: number): Promise<boolean>;
+  takeOver(node: number, deadAfterS: number, everybodyElse: boolean): Promise<{ nodes: number; deliveries: number }>;
+  freeOrphans(): Promise<number>;
+  leave(node: number): Promise<void>;
+}
+
+export interface SettingStore {
+  get(name: string): Promise<string | undefined>;
+  /** Stores the value unless there is one; answers the one that counts. */
+  putFirst(name: string, value: string): Promise<string>;
+  put(name: string, value: string): Promise<void>;
+}
+
+export interface RetentionStore {
+  /** Makes sure that the partitions of these days (UTC midnights, in milliseconds) exist. */
+  ensureDays(daysMs: readonly number[]): Promise<void>;
+  /** Drops everything made before this moment, whole days at a time. Answers the partitions dropped. */
+  dropBefore(ms: number): Promise<string[]>;
+  /** Deletes idempotency keys of events made before this moment. */
+  dropKeysBefore(ms: number): Promise<number>;
+}
+
+export interface Store {
+  readonly accounts: AccountStore;
+  readonly endpoints: EndpointStore;
+  readonly events: EventStore;
+  readonly deliveries: DeliveryStore;
+  readonly queue: QueueStore;
+  readonly nodes: NodeStore;
+  readonly settings: SettingStore;
+  readonly retention: RetentionStore;
+}
