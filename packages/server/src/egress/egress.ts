@@ -1,0 +1,81 @@
+import type { SecureContext } from 'node:tls';
+import type { AttemptOutcome } from '../domain/outcome.ts';
+import { Connection, type OutgoingRequest } from './connection.ts';
+import type { EgressGuard } from './guard.ts';
+import type { Resolve } from './resolve.ts';
+
+/** Idle connections kept for one account and origin, and in all. */
+const IDLE_PER_ORIGIN_MAX = 32;
+const IDLE_MAX = 2_000;
+
+/**
+ * The only way out. Keeps idle connections per account and origin: two accounts never share one, so neither sees the
+ * other's traffic, whatever a receiver's proxy does with a connection.
+ */
+export class Egress {
+  private readonly idle = new Map<string, Connection[]>();
+  private idleCount = 0;
+  private readonly open = new Set<Connection>();
+  private readonly guard: EgressGuard;
+  private readonly resolve: Resolve;
+  private readonly secureContext: SecureContext | undefined;
+
+  /** @param secureContext trust for TLS; the system's own when absent */
+  constructor(guard: EgressGuard, resolve: Resolve, secureContext?: SecureContext) {
+    this.guard = guard;
+    this.resolve = resolve;
+    this.secureContext = secureContext;
+  }
+
+  async send(accountId: string, request: OutgoingRequest): Promise<AttemptOutcome> {
+    const key = `${accountId} ${request.url.origin}`;
+    const connection = this.take(key) ?? this.connect(request);
+    this.open.add(connection);
+    const outcome = await connection.send(request);
+    this.open.delete(connection);
+    this.giveBack(key, connection);
+    return outcome;
+  }
+
+  /** Cuts every connection; requests under way end as `reset`. */
+  close(): void {
+    for (const list of this.idle.values()) for (const connection of list) connection.close();
+    for (const connection of this.open) connection.close();
+    this.idle.clear();
+    this.idleCount = 0;
+  }
+
+  private connect({ url, timeouts }: OutgoingRequest): Connection {
+    const { guard, resolve, secureContext } = this;
+    return new Connection(url, { guard, resolve, timeoutMs: timeouts.connectMs, secureContext });
+  }
+
+  private take(key: string): Connection | undefined {
+    const list = this.idle.get(key);
+    const connection = list?.pop();
+    if (list && list.length === 0) this.idle.delete(key);
+    if (connection) this.idleCount--;
+    return connection?.usable ? connection : undefined;
+  }
+
+  private giveBack(key: string, connection: Connection): void {
+    const list = this.idle.get(key) ?? [];
+    if (!connection.usable || list.length >= IDLE_PER_ORIGIN_MAX) return connection.close();
+    if (this.idleCount >= IDLE_MAX) this.closeOldest();
+    list.push(connection);
+    // Moves the key to the end of the map, so that its first key is the one unused for longest.
+    this.idle.delete(key);
+    this.idle.set(key, list);
+    this.idleCount++;
+  }
+
+  private closeOldest(): void {
+    const [key] = this.idle.keys();
+    if (key === undefined) return;
+    for (const connection of this.idle.get(key) ?? []) {
+      connection.close();
+      this.idleCount--;
+    }
+    this.idle.delete(key);
+  }
+}
