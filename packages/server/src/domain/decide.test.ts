@@ -33,7 +33,10 @@ describe('decide', () => {
     expect(decide(policy, failed, 3, 0, Math.random)).toMatchObject({ kind: 'discarded', reason: 'retries_exhausted' });
   });
   test('a final status is not tried again', () => {
-    expect(decide(policy, answered(422), 1, 0, Math.random)).toMatchObject({ reason: 'final_status', endpointGone: false });
+    expect(decide(policy, answered(422), 1, 0, Math.random)).toMatchObject({
+      reason: 'final_status',
+      endpointGone: false,
+    });
   });
   test('410 switches the endpoint off', () => {
     expect(decide(policy, answered(410), 1, 0, Math.random)).toMatchObject({ reason: 'gone', endpointGone: true });
@@ -43,7 +46,9 @@ describe('decide', () => {
       kind: 'retry',
       delayMs: 1_800_000,
     });
-    expect(decide(policy, answered(503, [['retry-after', 'Thu, 01 Jan 1970 00:01:00 GMT']]), 1, 0, Math.random)).toEqual({
+    expect(
+      decide(policy, answered(503, [['retry-after', 'Thu, 01 Jan 1970 00:01:00 GMT']]), 1, 0, Math.random),
+    ).toEqual({
       kind: 'retry',
       delayMs: 60_000,
     });

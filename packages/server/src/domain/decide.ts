@@ -9,7 +9,13 @@ export type Decision =
   | { kind: 'retry'; delayMs: number }
   | { kind: 'discarded'; reason: DiscardReason; endpointGone: boolean };
 
-export type DiscardReason = 'retries_exhausted' | 'final_status' | 'retry_after_too_long' | 'gone' | 'test' | 'expired';
+export type DiscardReason =
+  | 'retries_exhausted'
+  | 'final_status'
+  | 'retry_after_too_long'
+  | 'gone'
+  | 'test'
+  | 'endpoint_deleted';
 
 /**
  * Decides by the contract's policy.

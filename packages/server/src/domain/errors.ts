@@ -13,7 +13,11 @@ export const CATALOGUE = {
   account_not_found: [404, 'No such account', 'GET /v1/accounts lists those that exist.'],
   endpoint_not_found: [404, 'No such endpoint in this account', "List the account's endpoints."],
   event_not_found: [404, 'No such event in this account', 'Events are kept for the retention of the contract.'],
-  delivery_not_found: [404, 'No such delivery in this account', 'Deliveries are kept for the retention of the contract.'],
+  delivery_not_found: [
+    404,
+    'No such delivery in this account',
+    'Deliveries are kept for the retention of the contract.',
+  ],
   method_not_allowed: [405, 'The address exists, but not for this method', 'Compare the method with /docs.'],
   account_exists: [409, 'An account with this id exists', 'Use another id, or PATCH the existing account.'],
   idempotency_conflict: [

@@ -38,7 +38,15 @@ test('an id carries its time, and firstUuidOf is not above any id of that millis
 
 test('what is not an id of the kind is refused', () => {
   const id = new IdSource(() => 1, randomFillSync).next('evt');
-  for (const wrong of ['', 'evt_', id.replace('evt', 'dlv'), `${id}0`, id.slice(0, -1), id.replace(/.$/, 'u'), 'evt_8zzzzzzzzzzzzzzzzzzzzzzzzz']) {
+  for (const wrong of [
+    '',
+    'evt_',
+    id.replace('evt', 'dlv'),
+    `${id}0`,
+    id.slice(0, -1),
+    id.replace(/.$/, 'u'),
+    'evt_8zzzzzzzzzzzzzzzzzzzzzzzzz',
+  ]) {
     expect(decodeId('evt', wrong), wrong).toBeUndefined();
   }
 });

@@ -56,7 +56,11 @@ function endOfValue(text: string, at: number): number {
 }
 
 /** Calls `visit(key, start, end)` for every member of an object, in order; the last of equal keys counts, as in `JSON.parse`. */
-export function eachMember(text: string, start: number, visit: (key: string, start: number, end: number) => void): void {
+export function eachMember(
+  text: string,
+  start: number,
+  visit: (key: string, start: number, end: number) => void,
+): void {
   let i = skipSpace(text, start) + 1;
   for (;;) {
     i = skipSpace(text, i);

@@ -61,7 +61,12 @@ test('during a rotation every secret signs, the newest first', () => {
   expect(header).toBe(`${signStandard([fresh], id, at, body)} ${signStandard([old], id, at, body)}`);
 });
 
-test.each(['', 'secret', 'whsec_', 'whsec_@@@@', `whsec_${Buffer.alloc(65).toString('base64')}`, 'whsk_AAAA', 'whpk_AAAA'])(
-  'secret %s is refused',
-  (secret) => expect(() => parseSecret(secret)).toThrow(),
-);
+test.each([
+  '',
+  'secret',
+  'whsec_',
+  'whsec_@@@@',
+  `whsec_${Buffer.alloc(65).toString('base64')}`,
+  'whsk_AAAA',
+  'whpk_AAAA',
+])('secret %s is refused', (secret) => expect(() => parseSecret(secret)).toThrow());

@@ -9,7 +9,9 @@ test.each([
   ['order.*', 'orders.created', false],
   ['order.created', 'order.created', true],
   ['order.created', 'order.created.eu', false],
-])('pattern %s against %s: %s', (pattern, trigger, expected) => expect(matchesTrigger(pattern, trigger)).toBe(expected));
+])('pattern %s against %s: %s', (pattern, trigger, expected) =>
+  expect(matchesTrigger(pattern, trigger)).toBe(expected),
+);
 
 test('triggers and patterns have the documented form', () => {
   for (const good of ['a', 'order.created', 'A_1.b']) expect(isTrigger(good)).toBe(true);

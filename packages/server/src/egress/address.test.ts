@@ -103,7 +103,17 @@ describe('IPv6', () => {
   ])('%s is %s', (address, kind) => expect(kindOf(address)).toBe(kind));
 
   test('zone ids, ports and other texts are no addresses', () => {
-    for (const text of ['fe80::1%eth0', '2606:4700::1%25lo', '1.2.3', '0x7f.1', '017700000001', '1.2.3.4:80', '[::1]', '', 'a']) {
+    for (const text of [
+      'fe80::1%eth0',
+      '2606:4700::1%25lo',
+      '1.2.3',
+      '0x7f.1',
+      '017700000001',
+      '1.2.3.4:80',
+      '[::1]',
+      '',
+      'a',
+    ]) {
       expect(parseAddress(text), text).toBeUndefined();
     }
   });
@@ -112,16 +122,25 @@ describe('IPv6', () => {
 describe('allowed networks', () => {
   test('open what they name and nothing beside', () => {
     const guard = new EgressGuard([parseNetwork('127.0.0.0/8'), parseNetwork('fd00::/8'), parseNetwork('10.1.2.3')]);
-    for (const open of ['127.0.0.1', '::ffff:127.9.9.9', 'fd12::1', '10.1.2.3', '8.8.8.8']) expect(guard.refusal(open)).toBeUndefined();
-    for (const shut of ['10.1.2.4', '::1', 'fc00::1', '169.254.169.254', '2002:7f00:1::', 'fd12::1%eth0']) expect(guard.refusal(shut), shut).toBeDefined();
+    for (const open of ['127.0.0.1', '::ffff:127.9.9.9', 'fd12::1', '10.1.2.3', '8.8.8.8'])
+      expect(guard.refusal(open)).toBeUndefined();
+    for (const shut of ['10.1.2.4', '::1', 'fc00::1', '169.254.169.254', '2002:7f00:1::', 'fd12::1%eth0'])
+      expect(guard.refusal(shut), shut).toBeDefined();
   });
   test('a prefix holds exactly the addresses that share its bits', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 0xffffffff }), fc.integer({ min: 0, max: 0xffffffff }), fc.integer({ min: 0, max: 32 }), (a, b, bits) => {
-        const shift = BigInt(32 - bits);
-        const inside = BigInt(a) >> shift === BigInt(b) >> shift;
-        expect(contains(parseNetwork(`${dotted(a)}/${bits}`), parseAddress(dotted(b)) ?? new Uint8Array())).toBe(inside);
-      }),
+      fc.property(
+        fc.integer({ min: 0, max: 0xffffffff }),
+        fc.integer({ min: 0, max: 0xffffffff }),
+        fc.integer({ min: 0, max: 32 }),
+        (a, b, bits) => {
+          const shift = BigInt(32 - bits);
+          const inside = BigInt(a) >> shift === BigInt(b) >> shift;
+          expect(contains(parseNetwork(`${dotted(a)}/${bits}`), parseAddress(dotted(b)) ?? new Uint8Array())).toBe(
+            inside,
+          );
+        },
+      ),
     );
   });
   test.each(['', '10.0.0.0/33', '10.0.0/8', 'fd00::/129', '10.0.0.0/8/1', '10.0.0.0/-1', 'example.com', '10.0.0.0/'])(

@@ -30,7 +30,8 @@ export async function openConnection(url: URL, options: ConnectOptions): Promise
   const addresses = await orTimeout(options.resolve(host), deadline, options.timeoutMs);
   for (const address of addresses) {
     const refused = options.guard.refusal(address);
-    if (refused !== undefined) throw new EgressError('blocked_address', address === host ? refused : `${host} leads to ${refused}`);
+    if (refused !== undefined)
+      throw new EgressError('blocked_address', address === host ? refused : `${host} leads to ${refused}`);
   }
   const timings: Connected['timings'] = isIP(host) ? {} : { dns: performance.now() - startedAt };
 
@@ -50,7 +51,12 @@ function portOf(url: URL): number {
 }
 
 /** The first address that answers, in order; the last failure when none does. */
-async function connectToFirst(addresses: readonly string[], port: number, options: ConnectOptions, deadline: AbortSignal): Promise<Socket> {
+async function connectToFirst(
+  addresses: readonly string[],
+  port: number,
+  options: ConnectOptions,
+  deadline: AbortSignal,
+): Promise<Socket> {
   let failure = new EgressError('dns_failed', 'The name has no address.');
   for (const address of addresses) {
     try {
@@ -63,7 +69,12 @@ async function connectToFirst(addresses: readonly string[], port: number, option
   throw failure;
 }
 
-function tcp(address: string, port: number, { guard, timeoutMs }: ConnectOptions, deadline: AbortSignal): Promise<Socket> {
+function tcp(
+  address: string,
+  port: number,
+  { guard, timeoutMs }: ConnectOptions,
+  deadline: AbortSignal,
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = tcpConnect({ host: address, port, noDelay: true, autoSelectFamily: false });
     const settle = settling(socket, deadline, timeoutMs, reject);
@@ -78,7 +89,12 @@ function tcp(address: string, port: number, { guard, timeoutMs }: ConnectOptions
   });
 }
 
-function secure(socket: Socket, host: string, { secureContext, timeoutMs }: ConnectOptions, deadline: AbortSignal): Promise<Socket> {
+function secure(
+  socket: Socket,
+  host: string,
+  { secureContext, timeoutMs }: ConnectOptions,
+  deadline: AbortSignal,
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const tls = tlsConnect({
       socket,

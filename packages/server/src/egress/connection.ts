@@ -122,7 +122,10 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.firstByteMs = performance.now() - this.startedAt;
     const headers: [string, string][] = [];
     for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-      headers.push([rawHeaders[i]?.toString('latin1').toLowerCase() ?? '', rawHeaders[i + 1]?.toString('latin1') ?? '']);
+      headers.push([
+        rawHeaders[i]?.toString('latin1').toLowerCase() ?? '',
+        rawHeaders[i + 1]?.toString('latin1') ?? '',
+      ]);
     }
     this.response = { status, headers, body: Buffer.alloc(0), truncated: false };
     return true;

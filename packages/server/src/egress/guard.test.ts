@@ -28,7 +28,9 @@ describe('URLs that reach inside are refused when an endpoint is created', () =>
     'http://localhost./',
     'http://0/',
     'http://①②⑦.⓪.⓪.①/',
-  ])('%s', (url) => expect(() => guard.checkUrl(url, false)).toThrowError(expect.objectContaining({ code: 'blocked_address' })));
+  ])('%s', (url) =>
+    expect(() => guard.checkUrl(url, false)).toThrowError(expect.objectContaining({ code: 'blocked_address' })),
+  );
 });
 
 describe('URLs of the wrong form', () => {
@@ -50,13 +52,17 @@ describe('URLs of the wrong form', () => {
     `http://example.com/${'a'.repeat(2048)}`,
     'http://999.1.1.1/',
     '',
-  ])('%s', (url) => expect(() => guard.checkUrl(url, false)).toThrowError(expect.objectContaining({ code: 'invalid_url' })));
+  ])('%s', (url) =>
+    expect(() => guard.checkUrl(url, false)).toThrowError(expect.objectContaining({ code: 'invalid_url' })),
+  );
 });
 
 test('public URLs pass, and https only means https only', () => {
   expect(guard.checkUrl('http://example.com:8080/a?b=c', false).href).toBe('http://example.com:8080/a?b=c');
   expect(guard.checkUrl('https://[2606:4700::1111]/', true).hostname).toBe('[2606:4700::1111]');
-  expect(() => guard.checkUrl('http://example.com/', true)).toThrowError(expect.objectContaining({ code: 'invalid_url' }));
+  expect(() => guard.checkUrl('http://example.com/', true)).toThrowError(
+    expect.objectContaining({ code: 'invalid_url' }),
+  );
 });
 
 test('an allowed network opens its addresses in URLs too', () => {

@@ -28,7 +28,8 @@ export class EgressGuard {
    * @throws Problem `invalid_url` or `blocked_address`
    */
   checkUrl(text: string, httpsOnly: boolean): URL {
-    if (text.length > URL_LENGTH_MAX) throw new Problem('invalid_url', `A URL has at most ${URL_LENGTH_MAX} characters.`);
+    if (text.length > URL_LENGTH_MAX)
+      throw new Problem('invalid_url', `A URL has at most ${URL_LENGTH_MAX} characters.`);
     if (ODD_CHARACTERS.test(text)) {
       throw new Problem('invalid_url', 'A URL has no spaces, control characters or backslashes: percent-encode them.');
     }
@@ -37,7 +38,8 @@ export class EgressGuard {
     if (url.protocol !== 'https:' && url.protocol !== 'http:') {
       throw new Problem('invalid_url', `Deliveries go to https or http, not to ${url.protocol}//.`);
     }
-    if (httpsOnly && url.protocol !== 'https:') throw new Problem('invalid_url', 'This contract delivers to https only.');
+    if (httpsOnly && url.protocol !== 'https:')
+      throw new Problem('invalid_url', 'This contract delivers to https only.');
     if (url.username !== '' || url.password !== '') {
       throw new Problem('invalid_url', 'A URL with a user name or password is refused: use a header instead.');
     }

@@ -26,7 +26,10 @@ export function systemResolver(timeoutMs: number): Resolve {
       const known = await lookup(host, { all: true, verbatim: true }).catch(() => []);
       if (known.length > 0) return known.map((entry) => entry.address);
     }
-    throw new EgressError('dns_failed', `${host} cannot be resolved (${failures.find((code) => code !== '') ?? 'no answer'})`);
+    throw new EgressError(
+      'dns_failed',
+      `${host} cannot be resolved (${failures.find((code) => code !== '') ?? 'no answer'})`,
+    );
   }
 
   return async (host) => {

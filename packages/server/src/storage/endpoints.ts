@@ -66,32 +66,29 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
           endpoint.accountId,
         ]);
         if ((counted?.n ?? 0) >= max) return false;
-        await run(
-          `INSERT INTO endpoints (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)`,
-          [
-            toUuidText('ep', endpoint.id),
-            endpoint.accountId,
-            endpoint.url,
-            endpoint.description,
-            endpoint.status,
-            endpoint.inactiveReason,
-            JSON.stringify(endpoint.subscriptions),
-            JSON.stringify(endpoint.headers),
-            endpoint.signature,
-            endpoint.publicKey,
-            endpoint.createdAt,
-          ],
-        );
+        await run(`INSERT INTO endpoints (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)`, [
+          toUuidText('ep', endpoint.id),
+          endpoint.accountId,
+          endpoint.url,
+          endpoint.description,
+          endpoint.status,
+          endpoint.inactiveReason,
+          JSON.stringify(endpoint.subscriptions),
+          JSON.stringify(endpoint.headers),
+          endpoint.signature,
+          endpoint.publicKey,
+          endpoint.createdAt,
+        ]);
         await insertSecret(run, endpoint.id, 1, endpoint.secret);
         return true;
       });
     },
 
     async find(accountId, id) {
-      const [row] = await database.run<EndpointRow>(`SELECT ${COLUMNS} FROM endpoints WHERE account_id = $1 AND id = $2`, [
-        accountId,
-        toUuidText('ep', id),
-      ]);
+      const [row] = await database.run<EndpointRow>(
+        `SELECT ${COLUMNS} FROM endpoints WHERE account_id = $1 AND id = $2`,
+        [accountId, toUuidText('ep', id)],
+      );
       return row && toEndpoint(row);
     },
 
@@ -133,7 +130,10 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
     remove(accountId, id) {
       return database.transaction(async (run) => {
         const uuid = toUuidText('ep', id);
-        const rows = await run('DELETE FROM endpoints WHERE account_id = $1 AND id = $2 RETURNING id', [accountId, uuid]);
+        const rows = await run('DELETE FROM endpoints WHERE account_id = $1 AND id = $2 RETURNING id', [
+          accountId,
+          uuid,
+        ]);
         if (rows.length > 0) await run(REMOVE_WAITING, [accountId, uuid]);
         return rows.length > 0;
       });

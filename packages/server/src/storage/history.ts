@@ -92,7 +92,7 @@ interface HistoryRow {
   finished_at: Date | null;
   next_attempt_at: Date | null;
   last_status: number | null;
-  last_error: string | null;
+  last_error: AttemptError | null;
 }
 
 function toDelivery(row: HistoryRow): DeliveryRow {
@@ -156,7 +156,13 @@ function toAttempt(row: AttemptRow): Attempt {
 }
 
 export function deliveryStore(database: Database): DeliveryStore {
-  const query = async (accountId: string, before: string, filter: DeliveryFilter, bounds: [string | null, string | null], limit: number) => {
+  const query = async (
+    accountId: string,
+    before: string,
+    filter: DeliveryFilter,
+    bounds: [string | null, string | null],
+    limit: number,
+  ) => {
     const rows = await database.run<HistoryRow>(LIST_DELIVERIES, [
       accountId,
       before,

@@ -20,7 +20,12 @@ export function readMigrations(folder: URL = FOLDER): Migration[] {
     .sort()
     .map((file) => {
       const sql = readFileSync(new URL(file, folder), 'utf8');
-      return { version: Number(file.slice(0, 4)), name: file, sql, digest: createHash('sha256').update(sql).digest('hex') };
+      return {
+        version: Number(file.slice(0, 4)),
+        name: file,
+        sql,
+        digest: createHash('sha256').update(sql).digest('hex'),
+      };
     });
 }
 
@@ -55,8 +60,14 @@ export async function migrate(database: Database, migrations = readMigrations())
     const known = new Map(migrations.map((m) => [m.version, m]));
     for (const done of applied) {
       const migration = known.get(done.version);
-      if (!migration) throw new MigrationRefused(`The database is at migration ${done.name}, which this version of Posthorn does not know. Start a newer one.`);
-      if (migration.digest !== done.digest) throw new MigrationRefused(`Migration ${migration.name} was edited after it had been applied. Restore the file and add a new one.`);
+      if (!migration)
+        throw new MigrationRefused(
+          `The database is at migration ${done.name}, which this version of Posthorn does not know. Start a newer one.`,
+        );
+      if (migration.digest !== done.digest)
+        throw new MigrationRefused(
+          `Migration ${migration.name} was edited after it had been applied. Restore the file and add a new one.`,
+        );
     }
     const missing = migrations.filter((m) => !applied.some((done) => done.version === m.version));
     for (const migration of missing) {

@@ -1,8 +1,11 @@
+import { uuids } from './arrays.ts';
 import { type Database, statement } from './database.ts';
-import type { NodeStore, SettingStore } from './store.ts';
+import { toUuid } from './rows.ts';
+import type { NodeStore, OverviewStore, SettingStore } from './store.ts';
 
 const TAKE_OVER = statement('take_over').text;
 const FREE_ORPHANS = statement('free_orphans').text;
+const FREE_LOST = statement('free_lost').text;
 
 export function nodeStore(database: Database): NodeStore {
   return {
@@ -19,11 +22,19 @@ export function nodeStore(database: Database): NodeStore {
       return rows.length > 0;
     },
     async takeOver(node, deadAfterS, everybodyElse) {
-      const [row] = await database.run<{ nodes: number; deliveries: number }>(TAKE_OVER, [node, deadAfterS, everybodyElse]);
+      const [row] = await database.run<{ nodes: number; deliveries: number }>(TAKE_OVER, [
+        node,
+        deadAfterS,
+        everybodyElse,
+      ]);
       return row ?? { nodes: 0, deliveries: 0 };
     },
     async freeOrphans() {
-      return (await database.run(`${FREE_ORPHANS} RETURNING 1`)).length;
+      return (await database.run(FREE_ORPHANS)).length;
+    },
+    async freeLost(node, known) {
+      const ids = uuids([...known].map((id) => toUuid('dlv', id)));
+      return (await database.run(FREE_LOST, [node, ids])).length;
     },
     async leave(node) {
       await database.run('DELETE FROM nodes WHERE id = $1', [node]);
@@ -47,6 +58,20 @@ export function settingStore(database: Database): SettingStore {
         'INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
         [name, value],
       );
+    },
+  };
+}
+
+export function overviewStore(database: Database): OverviewStore {
+  return {
+    async read() {
+      const [row] = await database.run<{ accounts: number; waiting: number; nodes: number }>(
+        `SELECT (SELECT count(*) FROM (SELECT FROM accounts LIMIT 100000) a)::int AS accounts,
+                greatest((SELECT count(*) FROM (SELECT FROM queue LIMIT 100000) q),
+                         (SELECT reltuples FROM pg_class WHERE oid = 'queue'::regclass) * (SELECT count(*) > 99999 FROM (SELECT FROM queue LIMIT 100000) q)::int)::int AS waiting,
+                (SELECT count(*) FROM nodes)::int AS nodes`,
+      );
+      return row ?? { accounts: 0, waiting: 0, nodes: 0 };
     },
   };
 }

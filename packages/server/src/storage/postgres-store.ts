@@ -2,7 +2,7 @@ import { accountStore } from './accounts.ts';
 import type { Database } from './database.ts';
 import { endpointStore } from './endpoints.ts';
 import { deliveryStore, eventStore } from './history.ts';
-import { nodeStore, settingStore } from './nodes.ts';
+import { nodeStore, overviewStore, settingStore } from './nodes.ts';
 import { queueStore } from './queue.ts';
 import { retentionStore } from './retention.ts';
 import type { Store } from './store.ts';
@@ -17,6 +17,7 @@ export function postgresStore(database: Database, vault: Vault): Store {
     deliveries: deliveryStore(database),
     queue: queueStore(database),
     nodes: nodeStore(database),
+    overview: overviewStore(database),
     settings: settingStore(database),
     retention: retentionStore(database),
   };

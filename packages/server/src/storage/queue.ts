@@ -1,5 +1,5 @@
-import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
 import { decodeId, timeOfId } from '../domain/ids.ts';
+import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
 import { bools, byteas, int4s, int8s, texts, timestamps, uuids } from './arrays.ts';
 import { type Database, type Parameter, sqlStateOf, statement, UNIQUE_VIOLATION } from './database.ts';
 import { fromUuidText, toUuid, toUuidText } from './rows.ts';
@@ -82,10 +82,10 @@ export function queueStore(database: Database): QueueStore {
 
     async discover(after, limit) {
       const from = after === undefined ? SMALLEST_UUID : toUuidText('ep', after);
-      const rows = await database.hot<{ endpoint_id: string; account_id: string; due_at: Date; active: boolean }>(DISCOVER, [
-        from,
-        limit,
-      ]);
+      const rows = await database.hot<{ endpoint_id: string; account_id: string; due_at: Date; active: boolean }>(
+        DISCOVER,
+        [from, limit],
+      );
       return rows.map((row) => ({
         endpointId: fromUuidText('ep', row.endpoint_id),
         accountId: row.account_id,

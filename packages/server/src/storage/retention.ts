@@ -18,7 +18,9 @@ export function retentionStore(database: Database): RetentionStore {
     ensureDays(daysMs) {
       return database.transaction(async (run) => {
         await run('SELECT pg_advisory_xact_lock($1)', [PARTITION_LOCK]);
-        const existing = new Set((await run<{ relname: string }>('SELECT relname FROM pg_class WHERE relispartition')).map((r) => r.relname));
+        const existing = new Set(
+          (await run<{ relname: string }>('SELECT relname FROM pg_class WHERE relispartition')).map((r) => r.relname),
+        );
         for (const day of daysMs) {
           for (const table of PARTITIONED) {
             const name = partitionOf(table, day);
@@ -43,7 +45,9 @@ export function retentionStore(database: Database): RetentionStore {
            WHERE p.relname = ANY ($1) AND c.relkind = 'r'`,
           [`{${PARTITIONED.join(',')}}`],
         );
-        const old = rows.map((r) => r.relname).filter((name) => /^[a-z]+_\d{8}$/.test(name) && name.slice(-9) < firstKept);
+        const old = rows
+          .map((r) => r.relname)
+          .filter((name) => /^[a-z]+_\d{8}$/.test(name) && name.slice(-9) < firstKept);
         if (old.length > 0) {
           await run(EXPIRE_WAITING, [firstUuidOf(Math.floor(ms / DAY_MS) * DAY_MS).toString('hex')]);
           await run(`DROP TABLE ${old.join(', ')}`);

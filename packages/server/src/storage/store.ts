@@ -12,6 +12,7 @@ import type {
   SkipReason,
   StoredEvent,
 } from '../domain/model.ts';
+import type { AttemptError } from '../domain/outcome.ts';
 import type { Subscription } from '../domain/subscription.ts';
 
 /** An account with its endpoints as they stood at `version`: what a node keeps in memory. */
@@ -92,7 +93,7 @@ export interface DeliveryFilter {
 
 export interface DeliveryRow extends Delivery {
   lastStatus: number | null;
-  lastError: string | null;
+  lastError: AttemptError | null;
 }
 
 export interface EndpointStats {
@@ -154,7 +155,11 @@ export interface EndpointStore {
 export interface EventStore {
   /** By Posthorn's id or the publisher's own. */
   find(accountId: string, id: string): Promise<StoredEvent | undefined>;
-  list(accountId: string, page: Page, filter: { trigger?: string; fromMs?: number; toMs?: number }): Promise<StoredEvent[]>;
+  list(
+    accountId: string,
+    page: Page,
+    filter: { trigger?: string; fromMs?: number; toMs?: number },
+  ): Promise<StoredEvent[]>;
 }
 
 export interface DeliveryStore {
@@ -182,6 +187,8 @@ export interface NodeStore {
   beat(node: number): Promise<boolean>;
   takeOver(node: number, deadAfterS: number, everybodyElse: boolean): Promise<{ nodes: number; deliveries: number }>;
   freeOrphans(): Promise<number>;
+  /** Frees what the database thinks this node holds and the node does not know of: answers that were lost on the way. */
+  freeLost(node: number, known: Iterable<string>): Promise<number>;
   leave(node: number): Promise<void>;
 }
 
@@ -201,7 +208,13 @@ export interface RetentionStore {
   dropKeysBefore(ms: number): Promise<number>;
 }
 
+export interface OverviewStore {
+  /** `waiting` is an estimate above 100,000. */
+  read(): Promise<{ accounts: number; waiting: number; nodes: number }>;
+}
+
 export interface Store {
+  readonly overview: OverviewStore;
   readonly accounts: AccountStore;
   readonly endpoints: EndpointStore;
   readonly events: EventStore;

@@ -1,0 +1,276 @@
+import type { Dispatcher, SendOptions } from '../dispatch/dispatcher.ts';
+import type { Clock } from '../domain/clock.ts';
+import { Problem } from '../domain/errors.ts';
+import type { IdSource } from '../domain/ids.ts';
+import type { LeasedDelivery, StoredEvent } from '../domain/model.ts';
+import type { Directory, KnownAccount, KnownEndpoint } from '../fanout/directory.ts';
+import { fanOut } from '../fanout/fan-out.ts';
+import { DatabaseUnavailable } from '../storage/database.ts';
+import type { AcceptBatch, QueueStore } from '../storage/store.ts';
+import { GroupCommit } from './group-commit.ts';
+
+const BATCH_EVENTS_MAX = 1_000;
+const BATCH_BYTES_MAX = 8 * 1024 * 1024;
+/** What may wait to be stored before publishers are told to come back later. */
+const WAITING_EVENTS_MAX = 20_000;
+const WAITING_BYTES_MAX = 128 * 1024 * 1024;
+/** An account that changes faster than it can be read is an error somewhere, not a reason to go on for ever. */
+const STALE_ROUNDS_MAX = 20;
+
+/** An event on its way in, checked and parsed. */
+export interface Publication {
+  accountId: string;
+  trigger: string;
+  /** Compact JSON text. */
+  payload: Buffer;
+  byTopic: boolean;
+  externalId: string | null;
+  /** Under which a repeat answers the same: the header's key, the event's own id, both or none. */
+  keys: string[];
+  /** SHA-256 of what was meant; needed with keys only. */
+  digest: Buffer | null;
+}
+
+export interface Accepted {
+  id: string;
+  deliveries: number;
+}
+
+interface Waiting {
+  publication: Publication;
+  resolve: (accepted: Accepted) => void;
+  reject: (error: unknown) => void;
+}
+
+/** What one publication becomes in a batch. */
+interface Planned {
+  waiting: Waiting;
+  event: StoredEvent;
+  deliveries: number;
+  handedOver: { delivery: LeasedDelivery; endpoint: KnownEndpoint }[];
+  backlog: KnownEndpoint[];
+}
+
+/**
+ * Accepts events: group commit, idempotency, and hand-over to the dispatcher. A promise that resolves means that the
+ * event and its deliveries are committed.
+ */
+export class Acceptor {
+  private readonly commit: GroupCommit<Waiting>;
+  private isStopping = false;
+
+  constructor(
+    private readonly parts: {
+      queue: QueueStore;
+      directory: Directory;
+      dispatcher: Dispatcher;
+      ids: IdSource;
+      clock: Clock;
+      node: { readonly id: number };
+    },
+  ) {
+    this.commit = new GroupCommit({
+      itemsMax: BATCH_EVENTS_MAX,
+      bytesMax: BATCH_BYTES_MAX,
+      bytesOf: (waiting) => waiting.publication.payload.length,
+      write: (batch) => this.write(batch),
+    });
+  }
+
+  /** @throws Problem `account_not_found`, `idempotency_conflict`, `overloaded`, `database_unavailable`, `shutting_down` */
+  accept(publication: Publication): Promise<Accepted> {
+    if (this.isStopping) return Promise.reject(new Problem('shutting_down'));
+    if (this.commit.size >= WAITING_EVENTS_MAX || this.commit.bytes >= WAITING_BYTES_MAX) {
+      return Promise.reject(new Problem('overloaded'));
+    }
+    return new Promise((resolve, reject) => this.commit.add({ publication, resolve, reject }));
+  }
+
+  /**
+   * Stores one event for one endpoint only and sends it at once, whatever the endpoint's status: a test.
+   * The event is marked as a test, is tried once and counts for nothing.
+   */
+  async acceptTest(
+    endpoint: KnownEndpoint,
+    trigger: string,
+    topic: string | null,
+    payload: Buffer,
+    options: SendOptions,
+  ): Promise<string> {
+    const { ids, clock, queue, dispatcher, node } = this.parts;
+    if (this.isStopping) throw new Problem('shutting_down');
+    const event: StoredEvent = {
+      id: ids.next('evt'),
+      externalId: null,
+      accountId: endpoint.accountId,
+      trigger,
+      byTopic: topic !== null,
+      test: true,
+      payload,
+      createdAtMs: clock.now(),
+    };
+    const delivery = newDelivery(ids.next('dlv'), endpoint, topic, event);
+    const queued = [{ ...delivery, dueAtMs: event.createdAtMs, leased: true }];
+    await queue.accept({ versions: new Map(), events: [event], keys: [], queued, skipped: [] }, node.id);
+    dispatcher.sendNow(delivery, options);
+    return delivery.id;
+  }
+
+  /** Takes nothing more, and resolves when what was taken is stored. */
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    await this.commit.drained();
+  }
+
+  private async write(batch: Waiting[]): Promise<void> {
+    let open = this.deferRepeats(batch);
+    try {
+      for (let round = 0; open.length > 0 && round < STALE_ROUNDS_MAX; round++) open = await this.tryWrite(open);
+      if (open.length > 0) throw new Problem('overloaded', 'The account is changing too fast; try again.');
+    } catch (error) {
+      const problem = error instanceof DatabaseUnavailable ? new Problem('database_unavailable') : error;
+      for (const waiting of open) waiting.reject(problem);
+    }
+  }
+
+  /** One round. Answers what has to go round again. */
+  private async tryWrite(open: Waiting[]): Promise<Waiting[]> {
+    const { queue, directory, node } = this.parts;
+    const accounts = await this.loadAccounts(open);
+    const known = open.filter((waiting) => {
+      const exists = accounts.has(waiting.publication.accountId);
+      if (!exists) waiting.reject(new Problem('account_not_found'));
+      return exists;
+    });
+    if (known.length === 0) return [];
+
+    const batch: AcceptBatch = {
+      versions: new Map([...accounts].map(([id, a]) => [id, a.version])),
+      events: [],
+      keys: [],
+      queued: [],
+      skipped: [],
+    };
+    const planned = known.map((waiting) => this.plan(waiting, accounts, batch));
+    let isStored = false;
+    try {
+      const result = await queue.accept(batch, node.id);
+      if (result.kind === 'repeated') return await this.answerRepeats(known);
+      if (result.kind === 'stale') {
+        for (const id of result.accounts) directory.forget(id);
+        return known;
+      }
+      isStored = true;
+      for (const plan of planned) this.finish(plan);
+      return [];
+    } finally {
+      if (!isStored) for (const plan of planned) this.takeBack(plan);
+    }
+  }
+
+  private async loadAccounts(open: readonly Waiting[]): Promise<Map<string, KnownAccount>> {
+    const accounts = new Map<string, KnownAccount>();
+    for (const id of new Set(open.map((waiting) => waiting.publication.accountId))) {
+      const account = this.parts.directory.peek(id) ?? (await this.parts.directory.get(id));
+      if (account) accounts.set(id, account);
+    }
+    return accounts;
+  }
+
+  private plan(waiting: Waiting, accounts: ReadonlyMap<string, KnownAccount>, batch: AcceptBatch): Planned {
+    const { ids, clock, dispatcher } = this.parts;
+    const { publication } = waiting;
+    const event: StoredEvent = {
+      id: ids.next('evt'),
+      externalId: publication.externalId,
+      accountId: publication.accountId,
+      trigger: publication.trigger,
+      byTopic: publication.byTopic,
+      test: false,
+      payload: publication.payload,
+      createdAtMs: clock.now(),
+    };
+    const planned: Planned = { waiting, event, deliveries: 0, handedOver: [], backlog: [] };
+    const account = accounts.get(publication.accountId);
+    for (const { endpoint, topic, skip } of account ? fanOut(account, publication.trigger) : []) {
+      const delivery = newDelivery(ids.next('dlv'), endpoint, topic, event);
+      if (skip !== undefined) {
+        batch.skipped.push({
+          id: delivery.id,
+          accountId: event.accountId,
+          endpointId: endpoint.id,
+          topic,
+          event,
+          reason: skip,
+        });
+        continue;
+      }
+      planned.deliveries++;
+      const leased = dispatcher.reserve(endpoint);
+      if (leased) planned.handedOver.push({ delivery, endpoint });
+      else planned.backlog.push(endpoint);
+      batch.queued.push({ ...delivery, dueAtMs: event.createdAtMs, leased });
+    }
+    batch.events.push(event);
+    for (const key of publication.keys) {
+      const digest = publication.digest ?? Buffer.alloc(0);
+      batch.keys.push({ accountId: event.accountId, key, digest, eventId: event.id, deliveries: planned.deliveries });
+    }
+    return planned;
+  }
+
+  private finish({ waiting, event, deliveries, handedOver, backlog }: Planned): void {
+    waiting.resolve({ id: event.externalId ?? event.id, deliveries });
+    for (const { delivery, endpoint } of handedOver) this.parts.dispatcher.handOver(delivery, endpoint);
+    for (const endpoint of backlog) this.parts.dispatcher.noteBacklog(endpoint.id, endpoint.accountId);
+  }
+
+  private takeBack({ handedOver }: Planned): void {
+    for (const { endpoint } of handedOver) this.parts.dispatcher.unreserve(endpoint.id);
+  }
+
+  /** Answers publications whose key stands for an earlier event; the rest goes round again. */
+  private async answerRepeats(known: Waiting[]): Promise<Waiting[]> {
+    const asked = known.flatMap(({ publication: { accountId, keys } }) => keys.map((key) => ({ accountId, key })));
+    const found = await this.parts.queue.findKeys(asked);
+    const entries = new Map(found.map((entry) => [keyOf(entry.accountId, entry.key), entry]));
+    return known.filter(({ publication, resolve, reject }) => {
+      const taken = publication.keys.flatMap((key) => entries.get(keyOf(publication.accountId, key)) ?? []);
+      const [first] = taken;
+      if (!first) return true;
+      if (taken.every((entry) => publication.digest !== null && entry.digest.equals(publication.digest))) {
+        resolve({ id: publication.externalId ?? first.eventId, deliveries: first.deliveries });
+      } else reject(new Problem('idempotency_conflict'));
+      return false;
+    });
+  }
+
+  /** Of several publications with one key, the first goes now and the others find its event in the next batch. */
+  private deferRepeats(batch: Waiting[]): Waiting[] {
+    const seen = new Set<string>();
+    return batch.filter((waiting) => {
+      const keys = waiting.publication.keys.map((key) => keyOf(waiting.publication.accountId, key));
+      const isRepeat = keys.some((key) => seen.has(key));
+      for (const key of keys) seen.add(key);
+      if (isRepeat) this.commit.add(waiting);
+      return !isRepeat;
+    });
+  }
+}
+
+function keyOf(accountId: string, key: string): string {
+  return `${accountId} ${key}`;
+}
+
+function newDelivery(id: string, endpoint: KnownEndpoint, topic: string | null, event: StoredEvent): LeasedDelivery {
+  return {
+    id,
+    accountId: endpoint.accountId,
+    endpointId: endpoint.id,
+    topic,
+    test: event.test,
+    attempts: 0,
+    tries: 0,
+    event,
+  };
+}

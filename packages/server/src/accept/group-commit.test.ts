@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { GroupCommit } from './group-commit.ts';
+
+function gathering(itemsMax: number, bytesMax: number) {
+  const batches: number[][] = [];
+  const finishers: (() => void)[] = [];
+  const commit = new GroupCommit<number>({
+    itemsMax,
+    bytesMax,
+    bytesOf: (item) => item,
+    write: (batch) => {
+      batches.push(batch);
+      return new Promise((resolve) => finishers.push(resolve));
+    },
+  });
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  return { commit, batches, finishNext: async () => (finishers.shift()?.(), turn()), turn };
+}
+
+test('items that come in one turn share the first write, later ones the next', async () => {
+  const { commit, batches, finishNext, turn } = gathering(100, 1000);
+  commit.add(1);
+  commit.add(2);
+  await turn();
+  expect(batches).toEqual([[1, 2]]);
+  commit.add(3);
+  commit.add(4);
+  await turn();
+  expect(batches).toHaveLength(1);
+  await finishNext();
+  expect(batches).toEqual([
+    [1, 2],
+    [3, 4],
+  ]);
+  await finishNext();
+  await commit.drained();
+  expect([commit.size, commit.bytes]).toEqual([0, 0]);
+});
+
+test('a batch is bounded by items and by bytes, and an item over the bytes goes alone', async () => {
+  const { commit, batches, finishNext, turn } = gathering(3, 10);
+  for (const item of [1, 2, 3, 4, 50, 6, 5]) commit.add(item);
+  await turn();
+  for (let i = 0; i < 5; i++) await finishNext();
+  expect(batches).toEqual([[1, 2, 3], [4], [50], [6], [5]]);
+  await commit.drained();
+  expect(commit.bytes).toBe(0);
+});

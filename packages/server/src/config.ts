@@ -1,0 +1,121 @@
+import { resolve } from 'node:path';
+import { type Network, parseNetwork } from './egress/address.ts';
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+export interface Config {
+  host: string;
+  port: number;
+  dataFolder: string;
+  /** PostgreSQL to use; the embedded one when undefined. */
+  databaseUrl: string | undefined;
+  operatorKey: string | undefined;
+  /** The current master key first, older ones behind it. */
+  masterKeys: Buffer[];
+  allowNetworks: Network[];
+  logLevel: (typeof LOG_LEVELS)[number];
+}
+
+/** A wrong setting. The message is one line that names the variable, the value and what is right. */
+export class ConfigError extends Error {
+  constructor(name: string, reason: string) {
+    super(`${name}: ${reason}`);
+    this.name = 'ConfigError';
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const NAMES = [
+  'POSTHORN_HOST',
+  'POSTHORN_PORT',
+  'POSTHORN_DATA_DIR',
+  'POSTHORN_OPERATOR_KEY',
+  'POSTHORN_MASTER_KEY',
+  'POSTHORN_ALLOW_NETWORKS',
+  'POSTHORN_LOG_LEVEL',
+];
+const OPERATOR_KEY_LENGTH_MIN = 16;
+const MASTER_KEY_BYTES = 32;
+
+/** Reads the settings. An empty variable counts as absent. @throws ConfigError */
+export function readConfig(env: Environment): Config {
+  const unknown = Object.keys(env).find((name) => name.startsWith('POSTHORN_') && !NAMES.includes(name));
+  if (unknown !== undefined)
+    throw new ConfigError(unknown, `there is no such setting; the settings are ${NAMES.join(', ')}`);
+  const value = (name: string) => (env[name] === '' ? undefined : env[name]);
+  return {
+    host: value('POSTHORN_HOST') ?? '127.0.0.1',
+    port: readPort(value('POSTHORN_PORT') ?? '8400'),
+    dataFolder: resolve(value('POSTHORN_DATA_DIR') ?? './data'),
+    databaseUrl: readDatabaseUrl(value('DATABASE_URL')),
+    operatorKey: readOperatorKey(value('POSTHORN_OPERATOR_KEY')),
+    masterKeys: list(value('POSTHORN_MASTER_KEY')).map(readMasterKey),
+    allowNetworks: list(value('POSTHORN_ALLOW_NETWORKS')).map(readNetwork),
+    logLevel: readLogLevel(value('POSTHORN_LOG_LEVEL') ?? 'info'),
+  };
+}
+
+function list(text: string | undefined): string[] {
+  return (text ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+function readPort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : -1;
+  if (port < 0 || port > 65_535)
+    throw new ConfigError('POSTHORN_PORT', `"${text}" is not a port: use a number from 0 (any free one) to 65535`);
+  return port;
+}
+
+function readDatabaseUrl(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) {
+    throw new ConfigError(
+      'DATABASE_URL',
+      'not a PostgreSQL URL: write it as postgres://user:password@host:5432/database',
+    );
+  }
+  return text;
+}
+
+function readOperatorKey(text: string | undefined): string | undefined {
+  if (text !== undefined && !/^[\x21-\x7e]+$/.test(text)) {
+    throw new ConfigError('POSTHORN_OPERATOR_KEY', 'use printable ASCII characters without spaces');
+  }
+  if (text !== undefined && text.length < OPERATOR_KEY_LENGTH_MIN) {
+    throw new ConfigError(
+      'POSTHORN_OPERATOR_KEY',
+      `too short to be safe: use at least ${OPERATOR_KEY_LENGTH_MIN} characters`,
+    );
+  }
+  return text;
+}
+
+function readMasterKey(text: string): Buffer {
+  const bytes = /^[0-9a-f]{64}$/i.test(text) ? Buffer.from(text, 'hex') : Buffer.from(text, 'base64');
+  if (bytes.length !== MASTER_KEY_BYTES) {
+    throw new ConfigError(
+      'POSTHORN_MASTER_KEY',
+      'each key is 32 bytes, in base64 or hexadecimal (`openssl rand -base64 32` makes one)',
+    );
+  }
+  return bytes;
+}
+
+function readNetwork(text: string): Network {
+  try {
+    return parseNetwork(text);
+  } catch (error) {
+    throw new ConfigError('POSTHORN_ALLOW_NETWORKS', error instanceof Error ? error.message : String(error));
+  }
+}
+
+function readLogLevel(text: string): Config['logLevel'] {
+  const level = LOG_LEVELS.find((known) => known === text);
+  if (!level)
+    throw new ConfigError('POSTHORN_LOG_LEVEL', `"${text}" is not a level: use one of ${LOG_LEVELS.join(', ')}`);
+  return level;
+}

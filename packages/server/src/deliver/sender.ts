@@ -1,0 +1,144 @@
+import type { Clock, Random } from '../domain/clock.ts';
+import { type Decision, decide } from '../domain/decide.ts';
+import { Problem } from '../domain/errors.ts';
+import type { LeasedDelivery, SettledAttempt, StoredEvent } from '../domain/model.ts';
+import type { AttemptOutcome } from '../domain/outcome.ts';
+import type { Egress } from '../egress/egress.ts';
+import type { EgressGuard } from '../egress/guard.ts';
+import type { Directory, KnownEndpoint } from '../fanout/directory.ts';
+import { DatabaseUnavailable } from '../storage/database.ts';
+
+const USER_AGENT = 'Posthorn/1.0 (webhooks)';
+/** URLs of endpoints, parsed and checked. */
+const URLS_MAX = 10_000;
+
+export interface SenderParts {
+  directory: Directory;
+  egress: Egress;
+  guard: EgressGuard;
+  clock: Clock;
+  random: Random;
+  /** Hands a delivery back unsent. */
+  release: (delivery: LeasedDelivery) => Promise<void>;
+  onError: (error: unknown) => void;
+}
+
+/** When something in here fails that has nothing to do with the receiver, the delivery waits this long. */
+const INTERNAL_ERROR_DELAY_MS = 60_000;
+
+/** Makes one attempt: writes the request as the contract says, signs it, sends it, and decides what follows. */
+export class Sender {
+  /** One event goes to many endpoints with the same bytes. */
+  private readonly bodies = new WeakMap<StoredEvent, Buffer>();
+  private readonly urls = new Map<string, URL>();
+
+  constructor(private readonly parts: SenderParts) {}
+
+  /** @returns undefined when the delivery was handed back because its endpoint is inactive */
+  async attempt(delivery: LeasedDelivery, forced: boolean): Promise<SettledAttempt | undefined> {
+    try {
+      return await this.tryAttempt(delivery, forced);
+    } catch (error) {
+      if (error instanceof DatabaseUnavailable) throw error;
+      this.parts.onError(error);
+      return notSent(
+        delivery,
+        this.parts.clock.now(),
+        'An internal error prevented this attempt; see the server log.',
+        {
+          kind: 'retry',
+          delayMs: INTERNAL_ERROR_DELAY_MS,
+        },
+      );
+    }
+  }
+
+  private async tryAttempt(delivery: LeasedDelivery, forced: boolean): Promise<SettledAttempt | undefined> {
+    const { directory, clock } = this.parts;
+    const account = directory.peek(delivery.accountId) ?? (await directory.get(delivery.accountId));
+    const endpoint = account?.endpoints.get(delivery.endpointId);
+    const startedAtMs = clock.now();
+    if (!endpoint) {
+      return notSent(delivery, startedAtMs, 'The endpoint was deleted before this attempt.', {
+        kind: 'discarded',
+        reason: 'endpoint_deleted',
+        endpointGone: false,
+      });
+    }
+    if (endpoint.status === 'inactive' && !forced) {
+      await this.parts.release(delivery);
+      return undefined;
+    }
+    const body = this.bodyOf(endpoint, delivery.event);
+    const requestHeaders = this.headersFor(endpoint, delivery, body, startedAtMs);
+    const outcome = await this.send(endpoint, requestHeaders, body);
+    const decision = this.decide(endpoint, delivery, outcome);
+    return { delivery, startedAtMs, url: endpoint.url, requestHeaders, outcome, decision };
+  }
+
+  private bodyOf(endpoint: KnownEndpoint, event: StoredEvent): Buffer {
+    let body = this.bodies.get(event);
+    if (!body) {
+      body = endpoint.contract.encodeBody(event);
+      this.bodies.set(event, body);
+    }
+    return body;
+  }
+
+  private headersFor(
+    endpoint: KnownEndpoint,
+    { event }: LeasedDelivery,
+    body: Buffer,
+    nowMs: number,
+  ): [string, string][] {
+    const own = endpoint.contract.writeHeaders({ event, body, keys: endpoint.keysAt(nowMs), nowMs });
+    return [['content-type', 'application/json'], ['user-agent', USER_AGENT], ...own, ...endpoint.headers];
+  }
+
+  private send(endpoint: KnownEndpoint, headers: [string, string][], body: Buffer): Promise<AttemptOutcome> {
+    let url: URL;
+    try {
+      url = this.urlOf(endpoint);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      const code = error.code === 'blocked_address' ? 'blocked_address' : 'invalid_url';
+      return Promise.resolve({ error: code, errorDetail: error.message, timings: { total: 0 } });
+    }
+    return this.parts.egress.send(endpoint.accountId, {
+      url,
+      headers,
+      body,
+      timeouts: endpoint.contract.policy.timeouts,
+    });
+  }
+
+  /** Checked when the endpoint was created, and again here: the row may be older than today's rules. */
+  private urlOf({ url, contract }: KnownEndpoint): URL {
+    let parsed = this.urls.get(url);
+    if (!parsed) {
+      parsed = this.parts.guard.checkUrl(url, contract.limits.httpsOnly);
+      if (this.urls.size >= URLS_MAX) this.urls.clear();
+      this.urls.set(url, parsed);
+    }
+    return parsed;
+  }
+
+  private decide({ contract }: KnownEndpoint, delivery: LeasedDelivery, outcome: AttemptOutcome): Decision {
+    const { clock, random } = this.parts;
+    const decision = decide(contract.policy, outcome, delivery.tries + 1, clock.now(), random);
+    // A test is tried once.
+    if (delivery.test && decision.kind !== 'succeeded')
+      return { kind: 'discarded', reason: 'test', endpointGone: false };
+    return decision;
+  }
+}
+
+function notSent(
+  delivery: LeasedDelivery,
+  startedAtMs: number,
+  errorDetail: string,
+  decision: Decision,
+): SettledAttempt {
+  const outcome: AttemptOutcome = { error: 'interrupted', errorDetail, timings: { total: 0 } };
+  return { delivery, startedAtMs, url: '', requestHeaders: [], outcome, decision };
+}

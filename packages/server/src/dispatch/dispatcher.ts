@@ -1,0 +1,358 @@
+import type { Clock } from '../domain/clock.ts';
+import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
+import type { Directory, KnownEndpoint } from '../fanout/directory.ts';
+import type { QueueStore } from '../storage/store.ts';
+import { nextConcurrency } from './concurrency.ts';
+import { type Job, Lane, type SendOptions } from './lane.ts';
+
+export type { SendOptions } from './lane.ts';
+
+/** Deliveries that one endpoint may have in this node's memory, while it answers well. */
+const RUN_AHEAD_MAX = 512;
+/** Bounds over all endpoints. Above half of them, only endpoints' concurrency is filled. */
+const HELD_MAX = 20_000;
+const HELD_BYTES_MAX = 64 * 1024 * 1024;
+const CLAIM_MAX = 500;
+const CLAIM_ENDPOINTS_MAX = 200;
+const DISCOVER_MAX = 1_000;
+const DISCOVER_EVERY_MS = 1_000;
+
+export interface DispatcherParts {
+  queue: QueueStore;
+  directory: Directory;
+  clock: Clock;
+  node: { readonly id: number };
+  /** Requests in flight on this node. */
+  inFlightMax: number;
+  /** Hands deliveries back unsent; does not give up while the database is away. */
+  release: (deliveries: readonly LeasedDelivery[]) => Promise<void>;
+  /** Makes one attempt; answers undefined when it was handed back instead. Rejects only while the database is away. */
+  attempt: (delivery: LeasedDelivery, forced: boolean) => Promise<SettledAttempt | undefined>;
+  /** Stores an outcome; resolves when it is stored. */
+  settle: (attempt: SettledAttempt) => Promise<void>;
+  /** Whether the database can be reached and outcomes are not piling up. */
+  mayGoOn: () => boolean;
+  onError: (error: unknown) => void;
+}
+
+/**
+ * Decides what is sent next. One lane per endpoint; a lane is filled from memory (hand-over of fresh events) or, when it
+ * has fallen behind, by claims from the database. Lanes with work take turns, so no endpoint waits for another's queue.
+ *
+ * A lane: empty -> filled by hand-over -> (run-ahead full) behind: new events stay in the database -> claims drain it
+ * -> empty. States of the dispatcher: running -> draining (stop) -> stopped.
+ */
+export class Dispatcher {
+  private readonly lanes = new Map<string, Lane>();
+  /** Lanes with waiting jobs and free concurrency, when the node itself is full. */
+  private readonly turn: Lane[] = [];
+  private readonly behind = new Set<Lane>();
+  /** Ids of all deliveries whose lease this node holds and knows of, until they are settled or handed back. */
+  private readonly leases = new Set<string>();
+  private inFlight = 0;
+  private held = 0;
+  private heldBytes = 0;
+  private state: 'running' | 'draining' | 'stopped' = 'running';
+  private claiming: Promise<void> | undefined;
+  private discovering: Promise<void> | undefined;
+  private discoverAfter: string | undefined;
+  private cancelTimer: () => void = () => {};
+  private idleListeners: (() => void)[] = [];
+
+  constructor(private readonly parts: DispatcherParts) {}
+
+  start(): void {
+    this.discover();
+  }
+
+  get heldIds(): Iterable<string> {
+    return this.leases;
+  }
+
+  get counts() {
+    return { inFlight: this.inFlight, held: this.held, lanes: this.lanes.size, behind: this.behind.size };
+  }
+
+  /** Promises room for a delivery that is about to be stored with this node's lease. */
+  reserve(endpoint: KnownEndpoint): boolean {
+    if (this.state !== 'running' || !this.parts.mayGoOn()) return false;
+    const lane = this.laneOf(endpoint.id, endpoint.accountId, endpoint.contract.policy.concurrency);
+    if (lane.backlog > 0 || this.roomOf(lane) <= 0) return false;
+    lane.reserved++;
+    return true;
+  }
+
+  unreserve(endpointId: string): void {
+    const lane = this.lanes.get(endpointId);
+    if (!lane) return;
+    lane.reserved--;
+    this.dropIfIdle(lane);
+  }
+
+  /** Takes a delivery that was stored with a reservation. */
+  handOver(delivery: LeasedDelivery, endpoint: KnownEndpoint): void {
+    const lane = this.laneOf(endpoint.id, endpoint.accountId, endpoint.contract.policy.concurrency);
+    lane.reserved--;
+    this.enqueue(lane, { delivery, options: { forced: false } });
+  }
+
+  /** Takes a leased delivery that somebody waits for, past the order of its endpoint's queue. */
+  sendNow(delivery: LeasedDelivery, options: SendOptions): void {
+    const lane = this.laneOf(delivery.endpointId, delivery.accountId, 1);
+    this.hold(delivery);
+    this.send(lane, { delivery, options });
+  }
+
+  /** Tells that the database holds due deliveries of an endpoint. */
+  noteBacklog(endpointId: string, accountId: string): void {
+    if (this.state !== 'running') return;
+    const lane = this.laneOf(endpointId, accountId, this.limitOf(endpointId, accountId));
+    lane.backlog++;
+    this.behind.add(lane);
+    this.claim();
+  }
+
+  /** Goes on after a pause: the database is back, or outcomes have been stored. */
+  resume(): void {
+    if (this.state !== 'running') return;
+    for (const lane of this.lanes.values()) this.pump(lane);
+    this.claim();
+  }
+
+  /** An account changed: what this node holds of inactive or deleted endpoints goes back. */
+  async recheck(accountId: string): Promise<void> {
+    const account = await this.parts.directory.get(accountId);
+    for (const lane of this.lanes.values()) {
+      if (lane.accountId !== accountId) continue;
+      const endpoint = account?.endpoints.get(lane.endpointId);
+      if (endpoint?.status === 'active') continue;
+      lane.backlog = 0;
+      this.behind.delete(lane);
+      await this.handBack(lane);
+    }
+  }
+
+  /** Forgets everything leased: this node was declared dead, and others hold the leases now. */
+  forgetAll(): void {
+    for (const lane of this.lanes.values()) for (const job of lane.takeAll()) this.letGo(job);
+  }
+
+  /**
+   * Sends nothing more, hands back what waits, and resolves when every request in flight has ended, or after `graceMs`;
+   * what is still in flight then is left to its lease.
+   */
+  async stop(graceMs: number): Promise<void> {
+    if (this.state === 'stopped') return;
+    this.state = 'draining';
+    this.cancelTimer();
+    await this.claiming;
+    await this.discovering;
+    for (const lane of this.lanes.values()) await this.handBack(lane).catch(() => {});
+    if (this.inFlight > 0) {
+      await new Promise<void>((resolve) => {
+        this.idleListeners.push(resolve);
+        this.parts.clock.after(graceMs, resolve);
+      });
+    }
+    this.state = 'stopped';
+  }
+
+  private laneOf(endpointId: string, accountId: string, concurrency: number): Lane {
+    let lane = this.lanes.get(endpointId);
+    if (!lane) {
+      lane = new Lane(endpointId, accountId, concurrency);
+      this.lanes.set(endpointId, lane);
+    }
+    return lane;
+  }
+
+  private limitOf(endpointId: string, accountId: string): number {
+    return this.parts.directory.peek(accountId)?.endpoints.get(endpointId)?.contract.policy.concurrency ?? 1;
+  }
+
+  private roomOf(lane: Lane): number {
+    const isHalfFull = this.held > HELD_MAX / 2 || this.heldBytes > HELD_BYTES_MAX / 2;
+    const ahead = lane.isFailing || isHalfFull ? lane.concurrency : RUN_AHEAD_MAX;
+    return Math.min(ahead - lane.load, HELD_MAX - this.held);
+  }
+
+  private enqueue(lane: Lane, job: Job): void {
+    this.hold(job.delivery);
+    lane.push(job);
+    this.pump(lane);
+  }
+
+  private hold(delivery: LeasedDelivery): void {
+    this.leases.add(delivery.id);
+    this.held++;
+    this.heldBytes += delivery.event.payload.length;
+  }
+
+  private unhold(delivery: LeasedDelivery): void {
+    this.held--;
+    this.heldBytes -= delivery.event.payload.length;
+  }
+
+  /** Gives a job up that is not sent by this node. */
+  private letGo({ delivery, options }: Job): void {
+    this.unhold(delivery);
+    this.leases.delete(delivery.id);
+    options.onSettled?.(undefined);
+  }
+
+  private pump(lane: Lane): void {
+    if (this.state !== 'running' || !this.parts.mayGoOn()) return;
+    while (lane.waiting > 0 && lane.inFlight < lane.concurrency) {
+      if (this.inFlight >= this.parts.inFlightMax) {
+        if (!lane.isQueued) this.turn.push(lane);
+        lane.isQueued = true;
+        return;
+      }
+      const job = lane.shift();
+      if (job) this.send(lane, job);
+    }
+  }
+
+  private send(lane: Lane, job: Job): void {
+    lane.inFlight++;
+    this.inFlight++;
+    this.parts
+      .attempt(job.delivery, job.options.forced)
+      .then((attempt) => this.finish(lane, job, attempt))
+      .catch((error: unknown) => {
+        // The database went away before anything was sent: the job waits here for its return.
+        this.parts.onError(error);
+        lane.push(job);
+      })
+      .finally(() => {
+        lane.inFlight--;
+        this.inFlight--;
+        this.goOn(lane);
+      });
+  }
+
+  private finish(lane: Lane, job: Job, attempt: SettledAttempt | undefined): void {
+    if (!attempt) return this.letGo(job);
+    this.unhold(job.delivery);
+    const limit = this.limitOf(lane.endpointId, lane.accountId);
+    lane.concurrency = nextConcurrency(lane.concurrency, limit, attempt.outcome);
+    lane.isFailing = attempt.outcome.error !== undefined;
+    this.parts
+      .settle(attempt)
+      .catch(this.parts.onError)
+      .finally(() => {
+        this.leases.delete(job.delivery.id);
+        job.options.onSettled?.(attempt);
+        this.wakeForRetry(lane, attempt);
+      });
+  }
+
+  /** After one request has ended: the next of a lane that waits for its turn, then the next of this one. */
+  private goOn(lane: Lane): void {
+    const next = this.turn.shift();
+    if (next) {
+      next.isQueued = false;
+      this.pump(next);
+    }
+    this.pump(lane);
+    if (lane.backlog > 0) this.claim();
+    this.dropIfIdle(lane);
+    if (this.inFlight === 0) for (const listener of this.idleListeners.splice(0)) listener();
+  }
+
+  /** Retries that come soon are not left to the next look into the database. */
+  private wakeForRetry(lane: Lane, { decision }: SettledAttempt): void {
+    if (decision.kind !== 'retry' || decision.delayMs > 2 * DISCOVER_EVERY_MS) return;
+    this.parts.clock.after(decision.delayMs + 5, () => this.noteBacklog(lane.endpointId, lane.accountId));
+  }
+
+  private dropIfIdle(lane: Lane): void {
+    if (lane.isIdle && lane.concurrency >= this.limitOf(lane.endpointId, lane.accountId) && !lane.isFailing) {
+      this.lanes.delete(lane.endpointId);
+    }
+  }
+
+  private claim(): void {
+    if (this.claiming || this.behind.size === 0 || this.state !== 'running' || !this.parts.mayGoOn()) return;
+    const wanted = this.lanesWithRoom();
+    if (wanted.size === 0) return;
+    this.claiming = this.claimOnce(wanted)
+      .catch(this.parts.onError)
+      .finally(() => {
+        this.claiming = undefined;
+        this.claim();
+      });
+  }
+
+  /** Lanes that have room, those that have waited longest first. */
+  private lanesWithRoom(): Map<Lane, { room: number; seen: number }> {
+    const wanted = new Map<Lane, { room: number; seen: number }>();
+    for (const lane of this.behind) {
+      if (wanted.size >= CLAIM_ENDPOINTS_MAX) break;
+      const room = Math.min(this.roomOf(lane), CLAIM_MAX);
+      // Small claims cost as much as large ones: wait until half of the lane's room is free.
+      if (room * 2 < Math.min(CLAIM_MAX, lane.isFailing ? lane.concurrency : RUN_AHEAD_MAX)) continue;
+      wanted.set(lane, { room, seen: lane.backlog });
+    }
+    return wanted;
+  }
+
+  private async claimOnce(wanted: ReadonlyMap<Lane, { room: number; seen: number }>): Promise<void> {
+    const { queue, node, clock, directory } = this.parts;
+    for (const lane of wanted.keys()) lane.isClaiming = true;
+    try {
+      const room = new Map([...wanted].map(([lane, { room }]) => [lane.endpointId, room]));
+      const leased = await queue.claim(room, node.id, clock.now());
+      for (const accountId of new Set(leased.map((d) => d.accountId))) await directory.get(accountId);
+      const counts = new Map<string, number>();
+      for (const delivery of leased) {
+        counts.set(delivery.endpointId, (counts.get(delivery.endpointId) ?? 0) + 1);
+        this.enqueue(this.laneOf(delivery.endpointId, delivery.accountId, 1), { delivery, options: { forced: false } });
+      }
+      for (const [lane, { room, seen }] of wanted)
+        this.noteClaimed(lane, (counts.get(lane.endpointId) ?? 0) >= room, seen);
+    } finally {
+      for (const lane of wanted.keys()) {
+        lane.isClaiming = false;
+        this.dropIfIdle(lane);
+      }
+    }
+  }
+
+  private noteClaimed(lane: Lane, isMoreLeft: boolean, seen: number): void {
+    // To the end, so that every endpoint gets its turn.
+    this.behind.delete(lane);
+    if (!isMoreLeft && lane.backlog === seen) lane.backlog = 0;
+    else this.behind.add(lane);
+  }
+
+  private async handBack(lane: Lane): Promise<void> {
+    const jobs = lane.takeAll();
+    if (jobs.length === 0) return;
+    for (const job of jobs) this.letGo(job);
+    await this.parts.release(jobs.map((job) => job.delivery));
+  }
+
+  /** Looks for waiting work that this node does not know of: retries, and what other nodes left. */
+  private discover(): void {
+    this.discovering = this.discoverOnce()
+      .catch(this.parts.onError)
+      .finally(() => {
+        if (this.state === 'running')
+          this.cancelTimer = this.parts.clock.after(DISCOVER_EVERY_MS, () => this.discover());
+      });
+  }
+
+  private async discoverOnce(): Promise<void> {
+    if (!this.parts.mayGoOn()) return;
+    const { queue, clock } = this.parts;
+    const found = await queue.discover(this.discoverAfter, DISCOVER_MAX);
+    this.discoverAfter = found.length < DISCOVER_MAX ? undefined : found.at(-1)?.endpointId;
+    for (const { endpointId, accountId, dueAtMs, active } of found) {
+      if (!active || this.lanes.get(endpointId)?.backlog) continue;
+      const waitMs = dueAtMs - clock.now();
+      if (waitMs <= 0) this.noteBacklog(endpointId, accountId);
+      else if (waitMs < DISCOVER_EVERY_MS) clock.after(waitMs + 1, () => this.noteBacklog(endpointId, accountId));
+    }
+  }
+}

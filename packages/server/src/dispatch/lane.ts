@@ -1,0 +1,73 @@
+import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
+
+export interface SendOptions {
+  /** Send although the endpoint is inactive: somebody asked for just this delivery. */
+  forced: boolean;
+  /** Called when the outcome is stored, or with undefined when the attempt came to nothing. */
+  onSettled?: (attempt: SettledAttempt | undefined) => void;
+}
+
+export interface Job {
+  delivery: LeasedDelivery;
+  options: SendOptions;
+}
+
+/** Deliveries of one endpoint that this node holds leases of, in order, and what it knows of those in the database. */
+export class Lane {
+  readonly endpointId: string;
+  readonly accountId: string;
+  /** Room promised to deliveries that are being stored. */
+  reserved = 0;
+  inFlight = 0;
+  /** Requests at a time, between 1 and the contract's limit. */
+  concurrency: number;
+  /** Whether the last outcome was a failure: then little is taken ahead. */
+  isFailing = false;
+  /** Raised when deliveries of this endpoint are seen in the database; 0 when none are due there. */
+  backlog = 0;
+  isClaiming = false;
+  isQueued = false;
+  private jobs: Job[] = [];
+  private head = 0;
+
+  constructor(endpointId: string, accountId: string, concurrency: number) {
+    this.endpointId = endpointId;
+    this.accountId = accountId;
+    this.concurrency = concurrency;
+  }
+
+  get waiting(): number {
+    return this.jobs.length - this.head;
+  }
+
+  /** Everything that takes up room here. */
+  get load(): number {
+    return this.waiting + this.inFlight + this.reserved;
+  }
+
+  get isIdle(): boolean {
+    return this.load === 0 && this.backlog === 0 && !this.isClaiming;
+  }
+
+  push(job: Job): void {
+    this.jobs.push(job);
+  }
+
+  shift(): Job | undefined {
+    const job = this.jobs[this.head];
+    if (!job) return undefined;
+    this.head++;
+    if (this.head > 64 && this.head * 2 > this.jobs.length) {
+      this.jobs = this.jobs.slice(this.head);
+      this.head = 0;
+    }
+    return job;
+  }
+
+  takeAll(): Job[] {
+    const rest = this.jobs.slice(this.head);
+    this.jobs = [];
+    this.head = 0;
+    return rest;
+  }
+}

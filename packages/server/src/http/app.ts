@@ -1,0 +1,47 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify';
+import type { Acceptor } from '../accept/acceptor.ts';
+import type { Contract } from '../contract/contract.ts';
+import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { IdSource } from '../domain/ids.ts';
+import type { EgressGuard } from '../egress/guard.ts';
+import type { Directory } from '../fanout/directory.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Store } from '../storage/store.ts';
+
+/** A Fastify instance whose handlers know the types of their schemas. */
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+/** What routes are built from. */
+export interface HttpParts {
+  store: Store;
+  contracts: ReadonlyMap<string, Contract>;
+  directory: Directory;
+  acceptor: Acceptor;
+  dispatcher: Dispatcher;
+  guard: EgressGuard;
+  ids: IdSource;
+  clock: Clock;
+  node: { readonly id: number };
+  metrics: Metrics;
+  /** SHA-256 of the operator key, in hexadecimal. */
+  operatorKeyDigest: string;
+  /** The one-time token of the sign-in link, while nobody has used it. */
+  signInToken: { value: string | undefined };
+  /** Whether the database can be reached and its migrations are current. */
+  isReady: () => Promise<{ ready: boolean; reason?: string }>;
+  isUp: () => boolean;
+}

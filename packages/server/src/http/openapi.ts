@@ -1,0 +1,45 @@
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { App } from './app.ts';
+import { ProblemSchema } from './problem.ts';
+
+/** Generates the OpenAPI document from the routes' own schemas, and serves it with a readable reference. */
+export async function openApi(app: App): Promise<void> {
+  app.addSchema({ $id: 'Problem', ...ProblemSchema });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Posthorn',
+        version: '1.0.0',
+        description:
+          "Outbound webhooks for your product's own customers. Errors are RFC 9457 problem details; lists are paged with `limit` and `cursor`; times are ISO 8601 in UTC.",
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      tags: [
+        { name: 'Contracts', description: 'What the product promises to its receivers' },
+        { name: 'Accounts', description: "The product's customers" },
+        { name: 'Endpoints', description: 'Where their webhooks go' },
+        { name: 'Events', description: 'What happened, published once' },
+        { name: 'Deliveries', description: 'One event for one endpoint, with every attempt' },
+        { name: 'Operation', description: 'Health and metrics' },
+      ],
+      components: {
+        securitySchemes: { operator: { type: 'http', scheme: 'bearer', description: 'The operator key' } },
+      },
+      security: [{ operator: [] }],
+    },
+    refResolver: {
+      buildLocalReference: (json, _base, _fragment, i) => (typeof json.$id === 'string' ? json.$id : `def-${i}`),
+    },
+  });
+  app.get('/openapi.json', { schema: { hide: true } }, async (_, reply) =>
+    reply.serializer(JSON.stringify).send(app.swagger()),
+  );
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: true,
+    uiConfig: { docExpansion: 'list', deepLinking: true, tryItOutEnabled: true },
+    theme: { title: 'Posthorn API' },
+  });
+}

@@ -1,0 +1,99 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import { CATALOGUE, type ErrorCode, type PlaceOfError, Problem } from '../domain/errors.ts';
+import { DatabaseUnavailable } from '../storage/database.ts';
+
+const RETRY_AFTER_S = 2;
+
+/** RFC 9457 problem details. */
+export const ProblemSchema = Type.Object(
+  {
+    type: Type.String({ description: 'A page about this kind of error' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String({ description: 'What happened here, and what to do' }),
+    code: Type.Enum(Object.keys(CATALOGUE), { description: 'Stable; decide by this' }),
+    errors: Type.Optional(
+      Type.Array(
+        Type.Object({
+          pointer: Type.String({ description: 'JSON Pointer (RFC 6901) into the body, or the name of a parameter' }),
+          detail: Type.String(),
+        }),
+      ),
+    ),
+    request_id: Type.String(),
+  },
+  { $id: 'Problem', description: 'RFC 9457 problem details' },
+);
+
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
+  if (problem.status === 503) reply.header('retry-after', String(RETRY_AFTER_S));
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="posthorn"');
+  return reply
+    .code(problem.status)
+    .type('application/problem+json')
+    .serializer(JSON.stringify)
+    .send({
+      type: `/docs/errors#${problem.code}`,
+      title: problem.title,
+      status: problem.status,
+      detail: problem.message,
+      code: problem.code,
+      ...(problem.places.length > 0 ? { errors: problem.places } : {}),
+      request_id: request.id,
+    });
+}
+
+/** Turns whatever a handler throws into a problem. Anything unexpected is logged and told as little as possible. */
+export function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const problem = toProblem(error as FastifyError);
+  if (problem.code === 'internal_error') request.log.error({ err: error }, 'unexpected error');
+  return sendProblem(request, reply, problem);
+}
+
+const BY_FASTIFY_CODE: Readonly<Record<string, ErrorCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'payload_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed_json',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'malformed_json',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed_json',
+  FST_ERR_NOT_FOUND: 'route_not_found',
+  FST_ERR_BAD_URL: 'route_not_found',
+};
+
+function toProblem(error: FastifyError): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof DatabaseUnavailable) return new Problem('database_unavailable');
+  if (error.validation) {
+    const places = error.validation.map((v) =>
+      toPlace(v, error.validationContext === 'body' || error.validationContext === undefined),
+    );
+    const first = places[0];
+    return new Problem('invalid_request', first && `${first.pointer}: ${first.detail}`, places);
+  }
+  const code = BY_FASTIFY_CODE[error.code];
+  if (code) return new Problem(code, code === 'malformed_json' ? error.message : undefined);
+  return new Problem('internal_error');
+}
+
+type Validation = NonNullable<FastifyError['validation']>[number];
+
+function toPlace({ instancePath, keyword, params, message }: Validation, isBody: boolean): PlaceOfError {
+  const named =
+    keyword === 'required'
+      ? params.missingProperty
+      : keyword === 'additionalProperties'
+        ? params.additionalProperty
+        : undefined;
+  const path =
+    typeof named === 'string' ? `${instancePath}/${named.replaceAll('~', '~0').replaceAll('/', '~1')}` : instancePath;
+  const allowed =
+    keyword === 'enum' && Array.isArray(params.allowedValues) ? `: ${params.allowedValues.join(', ')}` : '';
+  const detail =
+    keyword === 'required'
+      ? 'is missing'
+      : keyword === 'additionalProperties'
+        ? 'is not known here'
+        : `${message ?? 'is wrong'}${allowed}`;
+  return { pointer: isBody ? `#${path}` : path.slice(1), detail };
+}

@@ -1,0 +1,38 @@
+/** Schemas that several resources share. They check requests, give types, and make up the OpenAPI document. */
+import { type TProperties, type TSchema, Type } from 'typebox';
+
+export const closed = <T extends TProperties>(properties: T, options: { description?: string } = {}) =>
+  Type.Object(properties, { additionalProperties: false, ...options });
+
+/** ISO 8601 in UTC with milliseconds. */
+export const Time = Type.String({ format: 'date-time' });
+export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+export const AccountId = Type.String({
+  pattern: '^[A-Za-z0-9_.:-]{1,128}$',
+  description: 'Your own id of the customer, or one made here',
+});
+export const AccountParams = Type.Object({ account: Type.String({ maxLength: 128 }) });
+export const EndpointParams = Type.Object({
+  account: Type.String({ maxLength: 128 }),
+  endpoint: Type.String({ maxLength: 64 }),
+});
+
+export const PageQuery = {
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50, description: 'Entries per page' })),
+  cursor: Type.Optional(Type.String({ maxLength: 256, description: '`next_cursor` of the page before' })),
+};
+
+export const pageOf = <T extends TSchema>(item: T) =>
+  Type.Object({
+    data: Type.Array(item),
+    next_cursor: Type.Union([Type.String(), Type.Null()], { description: 'null on the last page' }),
+  });
+
+/** Responses of a route: its own, and problem details for every error it can answer. */
+export function responses<T extends Record<number, TSchema>>(own: T, ...errors: number[]) {
+  const problems = Object.fromEntries(
+    [400, 401, ...errors, 503].map((status) => [status, { description: 'Problem details', ...Type.Ref('Problem') }]),
+  );
+  return { ...problems, ...own } as T;
+}

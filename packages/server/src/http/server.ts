@@ -1,0 +1,84 @@
+import cookie from '@fastify/cookie';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { Ajv, type Options } from 'ajv';
+import Fastify from 'fastify';
+import type { Logger } from 'pino';
+import { Problem } from '../domain/errors.ts';
+import type { App, HttpParts } from './app.ts';
+import { requireOperator } from './auth.ts';
+import { healthRoutes } from './health.ts';
+import { homeRoutes } from './home.ts';
+import { openApi } from './openapi.ts';
+import { handleError, sendProblem } from './problem.ts';
+import { accountRoutes } from './v1/accounts.ts';
+import { contractRoutes } from './v1/contracts.ts';
+import { deliveryRoutes } from './v1/deliveries.ts';
+import { endpointRoutes } from './v1/endpoints.ts';
+import { eventRoutes } from './v1/events.ts';
+
+const BODY_BYTES_MAX = 256 * 1024;
+const KEEP_ALIVE_MS = 72_000;
+const REQUEST_TIMEOUT_MS = 60_000;
+
+/** Builds the HTTP server; it listens only when told to. */
+export async function buildServer(parts: HttpParts, logger: Logger): Promise<App> {
+  const app = Fastify({
+    loggerInstance: logger,
+    disableRequestLogging: true,
+    bodyLimit: BODY_BYTES_MAX,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 200 },
+  }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
+
+  app.setValidatorCompiler(({ schema, httpPart }) =>
+    (httpPart === 'body' ? STRICT : LENIENT).compile(schema as object),
+  );
+  app.setErrorHandler(handleError);
+  app.setNotFoundHandler((request, reply) => sendProblem(request, reply, notFound(app, request.method, request.url)));
+  app.addHook('onSend', async (_, reply) => {
+    reply.header('x-content-type-options', 'nosniff');
+    reply.header('referrer-policy', 'no-referrer');
+    reply.header('cache-control', 'no-store');
+  });
+
+  await app.register(cookie);
+  await openApi(app);
+  healthRoutes(app, parts);
+  homeRoutes(app, parts);
+  await app.register(
+    async (v1: App) => {
+      v1.addHook('onRequest', requireOperator(parts.operatorKeyDigest));
+      v1.addHook('onRequest', async () => {
+        if (!parts.isUp()) throw new Problem('database_unavailable');
+      });
+      contractRoutes(v1, parts);
+      accountRoutes(v1, parts);
+      endpointRoutes(v1, parts);
+      eventRoutes(v1, parts);
+      deliveryRoutes(v1, parts);
+    },
+    { prefix: '/v1' },
+  );
+  await app.ready();
+  return app;
+}
+
+const FORMATS: Options['formats'] = {
+  'date-time': (text: string) =>
+    /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text)),
+};
+/** Bodies are taken as they are: a string is not a number. */
+const STRICT = new Ajv({ coerceTypes: false, useDefaults: false, allErrors: true, strict: false, formats: FORMATS });
+/** Paths, queries and headers are text, from which numbers are read. */
+const LENIENT = new Ajv({ coerceTypes: true, useDefaults: false, allErrors: true, strict: false, formats: FORMATS });
+
+const METHODS = ['GET', 'POST', 'PATCH', 'DELETE'] as const;
+
+function notFound(app: App, method: string, url: string): Problem {
+  const path = url.split('?')[0] ?? url;
+  const others = METHODS.filter((other) => other !== method && app.findRoute({ url: path, method: other }));
+  if (others.length > 0) return new Problem('method_not_allowed', `${path} takes ${others.join(', ')}.`);
+  return new Problem('route_not_found');
+}

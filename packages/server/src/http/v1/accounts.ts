@@ -1,0 +1,141 @@
+import { Type } from 'typebox';
+import { Problem } from '../../domain/errors.ts';
+import type { Account } from '../../domain/model.ts';
+import type { App, HttpParts } from '../app.ts';
+import { answerPage, toPage } from '../cursor.ts';
+import { AccountId, AccountParams, closed, PageQuery, pageOf, responses, Time } from '../schemas.ts';
+
+const METADATA_BYTES_MAX = 16 * 1024;
+const Name = Type.String({ minLength: 1, maxLength: 200 });
+const Metadata = Type.Record(Type.String(), Type.Unknown(), { description: 'Yours; at most 16 KiB as JSON' });
+
+const AccountView = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  contract: Type.String(),
+  metadata: Type.Record(Type.String(), Type.Unknown()),
+  created_at: Time,
+  updated_at: Time,
+});
+
+export function accountRoutes(app: App, { store, contracts, directory, ids, clock }: HttpParts): void {
+  app.post(
+    '/accounts',
+    {
+      schema: {
+        operationId: 'createAccount',
+        summary: 'Create an account',
+        description: 'An account is one customer of your product. It belongs to one contract for good.',
+        tags: ['Accounts'],
+        body: closed({
+          id: Type.Optional(AccountId),
+          name: Name,
+          contract: Type.String({ description: 'One of GET /v1/contracts' }),
+          metadata: Type.Optional(Metadata),
+        }),
+        response: responses({ 201: AccountView }, 409, 422),
+      },
+    },
+    async (request, reply) => {
+      const { id = ids.next('acc'), name, contract, metadata = {} } = request.body;
+      if (!contracts.has(contract)) {
+        throw new Problem(
+          'contract_not_found',
+          `There is no contract "${contract}". Loaded: ${[...contracts.keys()].join(', ')}.`,
+        );
+      }
+      checkMetadata(metadata);
+      const createdAt = new Date(clock.now());
+      const account: Account = { id, name, contract, metadata, createdAt, updatedAt: createdAt };
+      if (!(await store.accounts.create(account))) throw new Problem('account_exists');
+      return reply.code(201).send(present(account));
+    },
+  );
+
+  app.get(
+    '/accounts',
+    {
+      schema: {
+        operationId: 'listAccounts',
+        summary: 'List accounts, newest first',
+        tags: ['Accounts'],
+        querystring: closed(PageQuery),
+        response: responses({ 200: pageOf(AccountView) }),
+      },
+    },
+    async (request) => {
+      const page = toPage(request.query, (id) => /^[A-Za-z0-9_.:-]{1,128}$/.test(id));
+      return answerPage(page, store.accounts.list, (account) => account.id, present);
+    },
+  );
+
+  app.get(
+    '/accounts/:account',
+    {
+      schema: {
+        operationId: 'getAccount',
+        summary: 'Show an account',
+        tags: ['Accounts'],
+        params: AccountParams,
+        response: responses({ 200: AccountView }, 404),
+      },
+    },
+    async (request) => {
+      const account = await store.accounts.find(request.params.account);
+      if (!account) throw new Problem('account_not_found');
+      return present(account);
+    },
+  );
+
+  app.patch(
+    '/accounts/:account',
+    {
+      schema: {
+        operationId: 'changeAccount',
+        summary: 'Change an account',
+        tags: ['Accounts'],
+        params: AccountParams,
+        body: closed({ name: Type.Optional(Name), metadata: Type.Optional(Metadata) }),
+        response: responses({ 200: AccountView }, 404),
+      },
+    },
+    async (request) => {
+      if (request.body.metadata) checkMetadata(request.body.metadata);
+      const account = await store.accounts.change(request.params.account, request.body);
+      if (!account) throw new Problem('account_not_found');
+      directory.forget(account.id);
+      return present(account);
+    },
+  );
+
+  app.delete(
+    '/accounts/:account',
+    {
+      schema: {
+        operationId: 'deleteAccount',
+        summary: 'Delete an account with its endpoints',
+        description: 'Deliveries that still wait are dropped. History stays until its retention ends.',
+        tags: ['Accounts'],
+        params: AccountParams,
+        response: responses({ 204: Type.Null() }, 404),
+      },
+    },
+    async (request, reply) => {
+      if (!(await store.accounts.remove(request.params.account))) throw new Problem('account_not_found');
+      directory.forget(request.params.account);
+      return reply.code(204).send(null);
+    },
+  );
+}
+
+function checkMetadata(metadata: Record<string, unknown>): void {
+  if (JSON.stringify(metadata).length > METADATA_BYTES_MAX) {
+    throw new Problem('invalid_request', 'metadata is over 16 KiB.', [
+      { pointer: '#/metadata', detail: 'is over 16 KiB' },
+    ]);
+  }
+}
+
+function present({ id, name, contract, metadata, createdAt, updatedAt }: Account) {
+  return { id, name, contract, metadata, created_at: createdAt.toISOString(), updated_at: updatedAt.toISOString() };
+}

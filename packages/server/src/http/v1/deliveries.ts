@@ -1,0 +1,339 @@
+import { isUtf8 } from 'node:buffer';
+import { Type } from 'typebox';
+import type { Contract } from '../../contract/contract.ts';
+import { Problem } from '../../domain/errors.ts';
+import { isId } from '../../domain/ids.ts';
+import { type Attempt, DELIVERY_STATUSES, type SettledAttempt, type StoredEvent } from '../../domain/model.ts';
+import { ERROR_CODES } from '../../domain/outcome.ts';
+import type { DeliveryFilter, DeliveryRow } from '../../storage/store.ts';
+import type { App, HttpParts } from '../app.ts';
+import { answerPage, toPage } from '../cursor.ts';
+import { AccountParams, closed, EndpointParams, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
+
+/** A test's answer is waited for at least as long as the slowest contract allows an attempt to take. */
+const TEST_TRIGGER = 'posthorn.test';
+
+const DeliveryView = Type.Object({
+  id: Type.String(),
+  event_id: Type.String(),
+  endpoint_id: Type.String(),
+  topic: Nullable(Type.String()),
+  trigger: Type.String(),
+  status: Type.Enum([...DELIVERY_STATUSES]),
+  reason: Type.Union([Type.String(), Type.Null()], { description: 'Why it was skipped or discarded' }),
+  test: Type.Boolean(),
+  attempt_count: Type.Integer(),
+  last_status: Type.Union([Type.Integer(), Type.Null()], { description: "The last response's HTTP status" }),
+  last_error: Nullable(Type.Enum([...ERROR_CODES])),
+  created_at: Time,
+  next_attempt_at: Nullable(Time),
+  finished_at: Nullable(Time),
+});
+
+const Body = {
+  body: Type.String(),
+  body_encoding: Type.Enum(['utf8', 'base64'], { description: 'base64 when the bytes are not UTF-8' }),
+};
+
+const AttemptView = Type.Object({
+  number: Type.Integer(),
+  started_at: Time,
+  url: Type.String(),
+  error: Nullable(Type.Enum([...ERROR_CODES])),
+  error_detail: Nullable(Type.String()),
+  duration_ms: Type.Number(),
+  timings_ms: Type.Object(
+    {
+      dns: Nullable(Type.Number()),
+      connect: Nullable(Type.Number()),
+      tls: Nullable(Type.Number()),
+      first_byte: Nullable(Type.Number()),
+      total: Type.Number(),
+    },
+    { description: 'dns, connect and tls are null when a connection was used again' },
+  ),
+  request: Type.Object({ headers: Type.Record(Type.String(), Type.String()), ...Body }),
+  response: Nullable(
+    Type.Object({
+      status: Type.Integer(),
+      headers: Type.Record(Type.String(), Type.String()),
+      ...Body,
+      truncated: Type.Boolean({ description: 'The body was longer than the 64 KiB that are kept' }),
+    }),
+  ),
+});
+
+const DeliveryDetail = Type.Object({ ...DeliveryView.properties, attempts: Type.Array(AttemptView) });
+const DeliveryParams = Type.Object({
+  account: Type.String({ maxLength: 128 }),
+  delivery: Type.String({ maxLength: 64 }),
+});
+
+export function deliveryRoutes(app: App, { store, directory, acceptor, dispatcher, node, clock }: HttpParts): void {
+  const find = async (account: string, id: string): Promise<DeliveryRow> => {
+    const delivery = isId('dlv', id) ? await store.deliveries.find(account, id) : undefined;
+    if (!delivery) throw new Problem('delivery_not_found');
+    return delivery;
+  };
+
+  app.get(
+    '/accounts/:account/deliveries',
+    {
+      schema: {
+        operationId: 'listDeliveries',
+        summary: "List an account's deliveries, newest first",
+        tags: ['Deliveries'],
+        params: AccountParams,
+        querystring: closed({
+          ...PageQuery,
+          endpoint: Type.Optional(Type.String({ maxLength: 64 })),
+          event: Type.Optional(Type.String({ maxLength: 64 })),
+          status: Type.Optional(Type.Enum([...DELIVERY_STATUSES])),
+          trigger: Type.Optional(Type.String({ maxLength: 256 })),
+          from: Type.Optional(Time),
+          to: Type.Optional(Time),
+        }),
+        response: responses({ 200: pageOf(DeliveryView) }, 404),
+      },
+    },
+    async (request) => {
+      const { account } = request.params;
+      if (!(await directory.get(account))) throw new Problem('account_not_found');
+      const page = toPage(request.query, (id) => isId('dlv', id));
+      const filter = await toFilter(account, request.query);
+      if (!filter) return { data: [], next_cursor: null };
+      return answerPage(
+        page,
+        (p) => store.deliveries.list(account, p, filter),
+        (d) => d.id,
+        present,
+      );
+    },
+  );
+
+  /** Undefined when the filter names something that does not exist, and nothing can match. */
+  async function toFilter(
+    account: string,
+    query: {
+      endpoint?: string;
+      event?: string;
+      status?: DeliveryRow['status'];
+      trigger?: string;
+      from?: string;
+      to?: string;
+    },
+  ): Promise<DeliveryFilter | undefined> {
+    const filter: DeliveryFilter = {};
+    if (query.endpoint !== undefined) {
+      if (!isId('ep', query.endpoint)) return undefined;
+      filter.endpointId = query.endpoint;
+    }
+    if (query.event !== undefined) {
+      const event = await store.events.find(account, query.event);
+      if (!event) return undefined;
+      filter.eventId = event.id;
+    }
+    if (query.status !== undefined) filter.status = query.status;
+    if (query.trigger !== undefined) filter.trigger = query.trigger;
+    if (query.from !== undefined) filter.fromMs = Date.parse(query.from);
+    if (query.to !== undefined) filter.toMs = Date.parse(query.to);
+    return filter;
+  }
+
+  app.get(
+    '/accounts/:account/deliveries/:delivery',
+    {
+      schema: {
+        operationId: 'getDelivery',
+        summary: 'Show a delivery with its attempts',
+        tags: ['Deliveries'],
+        params: DeliveryParams,
+        response: responses({ 200: DeliveryDetail }, 404),
+      },
+    },
+    async (request) => {
+      const { account, delivery: id } = request.params;
+      const delivery = await find(account, id);
+      const [attempts, event, known] = await Promise.all([
+        store.deliveries.attempts(id),
+        store.events.find(account, delivery.eventId),
+        directory.get(account),
+      ]);
+      const body = event && known ? known.contract.encodeBody(event) : Buffer.alloc(0);
+      return { ...present(delivery), attempts: attempts.map((attempt) => presentAttempt(attempt, body)) };
+    },
+  );
+
+  app.post(
+    '/accounts/:account/deliveries/:delivery/retry',
+    {
+      schema: {
+        operationId: 'retryDelivery',
+        summary: 'Send a delivery again, now',
+        description:
+          'Works at any time: while it waits, after it has ended, and while its endpoint is inactive. It begins a new round of tries.',
+        tags: ['Deliveries'],
+        params: DeliveryParams,
+        response: responses({ 202: DeliveryView }, 404, 409),
+      },
+    },
+    async (request, reply) => {
+      const { account, delivery: id } = request.params;
+      const before = await find(account, id);
+      if (before.status !== 'delivering') {
+        const leased = await store.queue.retry(account, id, node.id, clock.now());
+        if (leased) dispatcher.sendNow(leased, { forced: true });
+      }
+      const after = await find(account, id);
+      // A very fast receiver has answered already; then there is one attempt more.
+      const isOnItsWay = after.status === 'delivering' || after.attempts > before.attempts;
+      if (!isOnItsWay) throw new Problem('not_retryable', await whyNot(after));
+      return reply.code(202).send(present(after));
+    },
+  );
+
+  async function whyNot(delivery: DeliveryRow): Promise<string> {
+    if (delivery.reason === 'no_payload') return 'The event has no payload for the topic of this delivery.';
+    if (!(await store.endpoints.find(delivery.accountId, delivery.endpointId))) return 'Its endpoint has been deleted.';
+    return 'Its event is no longer kept.';
+  }
+
+  app.post(
+    '/accounts/:account/endpoints/:endpoint/test',
+    {
+      schema: {
+        operationId: 'testEndpoint',
+        summary: 'Send one test delivery and answer its outcome',
+        description:
+          'Works for inactive endpoints too. It is tried once, marked as a test in the history, and counts for nothing.',
+        tags: ['Endpoints'],
+        params: EndpointParams,
+        body: Type.Optional(
+          Nullable(
+            closed({
+              trigger: Type.Optional(Type.String({ maxLength: 256 })),
+              payload: Type.Optional(Type.Unknown()),
+            }),
+          ),
+        ),
+        response: responses(
+          {
+            200: Type.Object({
+              succeeded: Type.Boolean(),
+              event_id: Type.String(),
+              delivery_id: Type.String(),
+              attempt: AttemptView,
+            }),
+          },
+          404,
+          409,
+          422,
+        ),
+      },
+    },
+    async (request) => {
+      const account = await directory.get(request.params.account);
+      if (!account) throw new Problem('account_not_found');
+      const endpoint = account.endpoints.get(request.params.endpoint);
+      if (!endpoint) throw new Problem('endpoint_not_found');
+      const trigger =
+        request.body?.trigger ??
+        endpoint.subscriptions.find((s) => account.contract.hasTrigger(s.trigger))?.trigger ??
+        TEST_TRIGGER;
+      if (!account.contract.hasTrigger(trigger)) throw new Problem('unknown_trigger');
+      const payload = Buffer.from(JSON.stringify(request.body?.payload ?? { message: 'A test delivery.' }));
+      const settled = await new Promise<SettledAttempt | undefined>((resolve, reject) => {
+        acceptor.acceptTest(endpoint, trigger, null, payload, { forced: true, onSettled: resolve }).catch(reject);
+      });
+      if (!settled) throw new Problem('shutting_down');
+      const { delivery, outcome } = settled;
+      return {
+        succeeded: outcome.error === undefined,
+        event_id: delivery.event.id,
+        delivery_id: delivery.id,
+        attempt: presentAttempt(toAttempt(settled), bodyOf(account.contract, delivery.event)),
+      };
+    },
+  );
+}
+
+function bodyOf(contract: Contract, event: StoredEvent): Buffer {
+  return contract.encodeBody(event);
+}
+
+function toAttempt({ delivery, startedAtMs, url, requestHeaders, outcome }: SettledAttempt): Attempt {
+  return {
+    number: delivery.attempts + 1,
+    startedAt: new Date(startedAtMs),
+    url,
+    requestHeaders,
+    error: outcome.error ?? null,
+    errorDetail: outcome.errorDetail ?? null,
+    responseStatus: outcome.response?.status ?? null,
+    responseHeaders: outcome.response?.headers ?? [],
+    responseBody: outcome.response?.body ?? null,
+    responseTruncated: outcome.response?.truncated ?? false,
+    timings: outcome.timings,
+  };
+}
+
+function present(delivery: DeliveryRow) {
+  return {
+    id: delivery.id,
+    event_id: delivery.eventId,
+    endpoint_id: delivery.endpointId,
+    topic: delivery.topic,
+    trigger: delivery.trigger,
+    status: delivery.status,
+    reason: delivery.reason,
+    test: delivery.test,
+    attempt_count: delivery.attempts,
+    last_status: delivery.lastStatus,
+    last_error: delivery.lastError,
+    created_at: new Date(delivery.createdAtMs).toISOString(),
+    next_attempt_at: delivery.nextAttemptAt?.toISOString() ?? null,
+    finished_at: delivery.finishedAt?.toISOString() ?? null,
+  };
+}
+
+function presentAttempt(attempt: Attempt, requestBody: Buffer) {
+  const { timings } = attempt;
+  return {
+    number: attempt.number,
+    started_at: attempt.startedAt.toISOString(),
+    url: attempt.url,
+    error: attempt.error,
+    error_detail: attempt.errorDetail,
+    duration_ms: timings.total,
+    timings_ms: {
+      dns: timings.dns ?? null,
+      connect: timings.connect ?? null,
+      tls: timings.tls ?? null,
+      first_byte: timings.firstByte ?? null,
+      total: timings.total,
+    },
+    request: { headers: toRecord(attempt.requestHeaders), ...presentBody(requestBody) },
+    response:
+      attempt.responseStatus === null
+        ? null
+        : {
+            status: attempt.responseStatus,
+            headers: toRecord(attempt.responseHeaders),
+            ...presentBody(attempt.responseBody ?? Buffer.alloc(0)),
+            truncated: attempt.responseTruncated,
+          },
+  };
+}
+
+function presentBody(bytes: Buffer) {
+  return isUtf8(bytes)
+    ? { body: bytes.toString('utf8'), body_encoding: 'utf8' as const }
+    : { body: bytes.toString('base64'), body_encoding: 'base64' as const };
+}
+
+/** Repeated headers stand in one value, separated by commas (RFC 9110 §5.3). */
+function toRecord(headers: readonly [string, string][]): Record<string, string> {
+  const record: Record<string, string> = {};
+  for (const [name, value] of headers) record[name] = Object.hasOwn(record, name) ? `${record[name]}, ${value}` : value;
+  return record;
+}

@@ -1,0 +1,265 @@
+import type { FastifyReply } from 'fastify';
+import { Type } from 'typebox';
+import type { Accepted, Publication } from '../../accept/acceptor.ts';
+import { digestOfEvent, parseRawBody, payloadOf, payloadsOf, type RawBody } from '../../accept/read-events.ts';
+import type { Contract } from '../../contract/contract.ts';
+import { Problem } from '../../domain/errors.ts';
+import { isId } from '../../domain/ids.ts';
+import type { StoredEvent } from '../../domain/model.ts';
+import type { App, HttpParts } from '../app.ts';
+import { answerPage, toPage } from '../cursor.ts';
+import { AccountParams, closed, PageQuery, pageOf, responses, Time } from '../schemas.ts';
+
+const BATCH_MAX = 1_000;
+const BATCH_BYTES_MAX = 32 * 1024 * 1024;
+/** Room for everything in a body besides the payload. */
+const ENVELOPE_BYTES = 64 * 1024;
+
+const EventInput = closed({
+  id: Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9_.:-]{1,128}$',
+      description:
+        "Your own id of the event; receivers see it as the event's id. A repeat answers the same, without a second event.",
+    }),
+  ),
+  trigger: Type.String({ minLength: 1, maxLength: 256 }),
+  payload: Type.Unknown({ description: 'Any JSON. Numbers and key order reach the receiver as you wrote them.' }),
+});
+
+const AcceptedView = Type.Object({
+  id: Type.String(),
+  deliveries: Type.Integer({ description: 'How many endpoints it is sent to' }),
+});
+
+const EventView = Type.Object({
+  id: Type.String(),
+  trigger: Type.String(),
+  test: Type.Boolean(),
+  created_at: Time,
+  payload: Type.Unknown(),
+});
+
+export function eventRoutes(app: App, { store, directory, acceptor, contracts, metrics }: HttpParts): void {
+  const payloadBytesMax = Math.max(...[...contracts.values()].map((c) => c.limits.payloadBytes));
+
+  app.register(async (scoped: App) => {
+    scoped.removeContentTypeParser('application/json');
+    // Payloads are cut out of the request's own text, so both are kept.
+    scoped.addContentTypeParser(
+      'application/json',
+      { parseAs: 'buffer' },
+      async (request: { raw: object }, body: Buffer) => {
+        const raw = parseRawBody(body);
+        rawBodies.set(request.raw, raw);
+        return raw.value;
+      },
+    );
+
+    scoped.post(
+      '/accounts/:account/events',
+      {
+        bodyLimit: payloadBytesMax + ENVELOPE_BYTES,
+        schema: {
+          operationId: 'publishEvent',
+          summary: 'Publish an event',
+          description:
+            '202 means that the event and its deliveries are committed: nothing that was acknowledged is lost.',
+          tags: ['Events'],
+          params: AccountParams,
+          headers: Type.Object({
+            'idempotency-key': Type.Optional(
+              Type.String({
+                minLength: 1,
+                maxLength: 256,
+                description: 'A repeat within 24 hours answers the same, without a second event',
+              }),
+            ),
+          }),
+          body: EventInput,
+          response: responses({ 202: AcceptedView }, 404, 409, 413, 415, 422),
+        },
+      },
+      async (request, reply) => {
+        const contract = await contractOf(request.params.account);
+        const payload = payloadOf(rawBodyOf(request.raw).text);
+        const publication = toPublication(request.params.account, contract, request.body, payload, '#');
+        const key = request.headers['idempotency-key'];
+        if (key !== undefined) publication.keys.push(`key ${key}`);
+        const accepted = await acceptor.accept(withDigest(publication));
+        metrics.accepted.inc();
+        return reply.code(202).send(accepted);
+      },
+    );
+
+    scoped.post(
+      '/accounts/:account/events/batch',
+      {
+        bodyLimit: BATCH_BYTES_MAX,
+        schema: {
+          operationId: 'publishEvents',
+          summary: 'Publish up to 1,000 events',
+          description:
+            'Either every event is valid, or none is accepted. The answers stand in the order of the events; one whose id was used for another event has an error instead.',
+          tags: ['Events'],
+          params: AccountParams,
+          body: closed({ events: Type.Array(EventInput, { minItems: 1, maxItems: BATCH_MAX }) }),
+          response: responses(
+            {
+              202: Type.Object({
+                data: Type.Array(
+                  Type.Object({
+                    id: Type.Optional(Type.String()),
+                    deliveries: Type.Optional(Type.Integer()),
+                    error: Type.Optional(Type.Object({ code: Type.String(), detail: Type.String() })),
+                  }),
+                ),
+              }),
+            },
+            404,
+            413,
+            415,
+            422,
+          ),
+        },
+      },
+      async (request, reply) => {
+        const contract = await contractOf(request.params.account);
+        const payloads = payloadsOf(rawBodyOf(request.raw).text);
+        const publications = request.body.events.map((event, i) =>
+          withDigest(
+            toPublication(request.params.account, contract, event, payloads[i] ?? Buffer.alloc(0), `#/events/${i}`),
+          ),
+        );
+        const answers = await Promise.allSettled(publications.map((p) => acceptor.accept(p)));
+        const data = answers.map(toBatchAnswer);
+        metrics.accepted.inc(answers.length);
+        return reply.code(202).send({ data });
+      },
+    );
+  });
+
+  app.get(
+    '/accounts/:account/events',
+    {
+      schema: {
+        operationId: 'listEvents',
+        summary: "List an account's events, newest first",
+        tags: ['Events'],
+        params: AccountParams,
+        querystring: closed({
+          ...PageQuery,
+          trigger: Type.Optional(Type.String({ maxLength: 256 })),
+          from: Type.Optional(Time),
+          to: Type.Optional(Time),
+        }),
+        response: responses({ 200: pageOf(EventView) }, 404),
+      },
+    },
+    async (request, reply) => {
+      await contractOf(request.params.account);
+      const { trigger, from, to } = request.query;
+      const filter = {
+        ...(trigger === undefined ? {} : { trigger }),
+        ...(from === undefined ? {} : { fromMs: Date.parse(from) }),
+        ...(to === undefined ? {} : { toMs: Date.parse(to) }),
+      };
+      const page = toPage(request.query, (id) => isId('evt', id));
+      const list = (p: typeof page) => store.events.list(request.params.account, p, filter);
+      const { data, next_cursor } = await answerPage(page, list, (e) => e.id, eventJson);
+      return sendJson(reply, `{"data":[${data.join(',')}],"next_cursor":${JSON.stringify(next_cursor)}}`);
+    },
+  );
+
+  app.get(
+    '/accounts/:account/events/:event',
+    {
+      schema: {
+        operationId: 'getEvent',
+        summary: 'Show an event by its id or your own',
+        tags: ['Events'],
+        params: Type.Object({ account: Type.String({ maxLength: 128 }), event: Type.String({ maxLength: 128 }) }),
+        response: responses({ 200: EventView }, 404),
+      },
+    },
+    async (request, reply) => {
+      const event = await store.events.find(request.params.account, request.params.event);
+      if (!event) throw new Problem('event_not_found');
+      return sendJson(reply, eventJson(event));
+    },
+  );
+
+  async function contractOf(account: string): Promise<Contract> {
+    const known = directory.peek(account) ?? (await directory.get(account));
+    if (!known) throw new Problem('account_not_found');
+    return known.contract;
+  }
+}
+
+const rawBodies = new WeakMap<object, RawBody>();
+
+function rawBodyOf(request: object): RawBody {
+  const raw = rawBodies.get(request);
+  if (!raw) throw new Problem('malformed_json', 'The request has no body.');
+  return raw;
+}
+
+/** @throws Problem `unknown_trigger`, `payload_too_large` */
+function toPublication(
+  accountId: string,
+  contract: Contract,
+  { id, trigger }: { id?: string; trigger: string },
+  payload: Buffer,
+  pointer: string,
+): Publication {
+  if (!contract.hasTrigger(trigger)) {
+    throw new Problem('unknown_trigger', `"${trigger}" is not a trigger of contract ${contract.name}.`, [
+      { pointer: `${pointer}/trigger`, detail: 'is not a trigger of this contract' },
+    ]);
+  }
+  if (payload.length > contract.limits.payloadBytes) {
+    throw new Problem(
+      'payload_too_large',
+      `A payload has at most ${contract.limits.payloadBytes} bytes; this one has ${payload.length}.`,
+      [{ pointer: `${pointer}/payload`, detail: 'is too large' }],
+    );
+  }
+  return {
+    accountId,
+    trigger,
+    payload,
+    byTopic: false,
+    externalId: id ?? null,
+    keys: id === undefined ? [] : [`id ${id}`],
+    digest: null,
+  };
+}
+
+function withDigest(publication: Publication): Publication {
+  if (publication.keys.length === 0) return publication;
+  const { trigger, externalId, payload } = publication;
+  return { ...publication, digest: digestOfEvent(trigger, externalId ?? undefined, payload) };
+}
+
+function toBatchAnswer(answer: PromiseSettledResult<Accepted>) {
+  if (answer.status === 'fulfilled') return answer.value;
+  const problem: unknown = answer.reason;
+  if (problem instanceof Problem && problem.code === 'idempotency_conflict') {
+    return { error: { code: problem.code, detail: problem.message } };
+  }
+  throw problem;
+}
+
+/** The payload's own text goes into the answer: parsing it here would round its numbers. */
+function eventJson(event: StoredEvent): string {
+  const { id, externalId, trigger, test, createdAtMs } = event;
+  const head = JSON.stringify({ id: externalId ?? id, trigger, test, created_at: new Date(createdAtMs).toISOString() });
+  return `${head.slice(0, -1)},"payload":${event.payload.toString('utf8')}}`;
+}
+
+function sendJson(reply: FastifyReply, json: string): FastifyReply {
+  return reply
+    .type('application/json; charset=utf-8')
+    .serializer((text: string) => text)
+    .send(json);
+}

@@ -1,0 +1,70 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from './config.ts';
+import type { SettingStore } from './storage/store.ts';
+import { Vault } from './storage/vault.ts';
+
+const MASTER_KEY_FILE = 'master-key';
+const OPERATOR_KEY_FILE = 'operator-key';
+const PROOF = 'posthorn';
+
+/** A key that does not fit the database. The message says what to do. */
+export class KeyRefused extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'KeyRefused';
+  }
+}
+
+export function digestOf(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
+}
+
+/** The keys that open secrets: from the setting, from the data folder, or made now and kept there. */
+export function openVault(config: Config): Vault {
+  const file = join(config.dataFolder, MASTER_KEY_FILE);
+  const [first, ...rest] = config.masterKeys;
+  if (first) return new Vault([first, ...rest]);
+  if (!existsSync(file)) writeFileSync(file, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
+  return new Vault([Buffer.from(readFileSync(file, 'utf8').trim(), 'base64')]);
+}
+
+/** Makes sure that this node's master key is the database's, before it seals anything. @throws KeyRefused */
+export async function proveMasterKey(vault: Vault, settings: SettingStore): Promise<void> {
+  const { keyId, ciphertext } = vault.seal(PROOF, PROOF);
+  const stored = await settings.putFirst('master_key_proof', `${keyId}:${ciphertext.toString('base64')}`);
+  const [storedId = '', storedText = ''] = stored.split(':');
+  try {
+    vault.open({ keyId: storedId, ciphertext: Buffer.from(storedText, 'base64') }, PROOF);
+  } catch {
+    throw new KeyRefused(
+      'The secrets in this database are encrypted with another master key: set POSTHORN_MASTER_KEY to the one of the first node (its data folder holds it as master-key).',
+    );
+  }
+  if (storedId !== vault.currentKeyId)
+    await settings.put('master_key_proof', `${keyId}:${ciphertext.toString('base64')}`);
+}
+
+export interface OperatorKey {
+  /** SHA-256, in hexadecimal; the key itself is not kept in memory or in the database. */
+  digest: string;
+  /** Only when it was made just now. */
+  fresh: string | undefined;
+}
+
+/** The operator key: from the setting, as it was made at the first start, or made now and kept in the data folder. */
+export async function openOperatorKey(config: Config, settings: SettingStore): Promise<OperatorKey> {
+  if (config.operatorKey !== undefined) {
+    const digest = digestOf(config.operatorKey);
+    await settings.put('operator_key_digest', digest);
+    return { digest, fresh: undefined };
+  }
+  const stored = await settings.get('operator_key_digest');
+  if (stored !== undefined) return { digest: stored, fresh: undefined };
+  const made = `pho_${randomBytes(24).toString('base64url')}`;
+  const digest = await settings.putFirst('operator_key_digest', digestOf(made));
+  if (digest !== digestOf(made)) return { digest, fresh: undefined };
+  writeFileSync(join(config.dataFolder, OPERATOR_KEY_FILE), `${made}\n`, { mode: 0o600 });
+  return { digest, fresh: made };
+}

@@ -1,0 +1,70 @@
+/** Starts and stops the server. The only reader of the clock, of random and of the environment. */
+import { randomBytes } from 'node:crypto';
+import { ConfigError, readConfig } from './config.ts';
+import { BrokenContract } from './contract/load.ts';
+import { KeyRefused } from './keyring.ts';
+import { type RunningNode, startNode } from './node.ts';
+import { DatabaseUnavailable } from './storage/database.ts';
+import { DataFolderInUse } from './storage/embedded.ts';
+import { MigrationRefused } from './storage/migrate.ts';
+
+const realClock = {
+  now: () => Date.now(),
+  after: (delayMs: number, run: () => void) => {
+    const timer = setTimeout(run, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** What an operator can mend; told in one line, without a stack. */
+const EXPECTED = [ConfigError, BrokenContract, KeyRefused, DataFolderInUse, MigrationRefused];
+
+function explain(error: unknown): string {
+  if (EXPECTED.some((kind) => error instanceof kind)) return (error as Error).message;
+  if (error instanceof DatabaseUnavailable) {
+    const cause =
+      error.cause instanceof Error ? error.cause.message || (error.cause as NodeJS.ErrnoException).code : error.cause;
+    return `DATABASE_URL: the database cannot be reached (${String(cause)}).`;
+  }
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function greet({ url, freshOperatorKey, signInToken }: RunningNode): void {
+  const lines = [
+    '',
+    `  Posthorn is ready.`,
+    '',
+    `  Page      ${url}`,
+    `  Sign in   ${url}/sign-in?token=${signInToken}`,
+    `  API       ${url}/docs`,
+  ];
+  if (freshOperatorKey !== undefined) {
+    lines.push('', `  Operator key (shown once, kept in the data folder): ${freshOperatorKey}`);
+  }
+  process.stdout.write(`${lines.join('\n')}\n\n`);
+}
+
+async function main(): Promise<void> {
+  const node = await startNode(readConfig(process.env), {
+    clock: realClock,
+    random: Math.random,
+    signInToken: randomBytes(24).toString('base64url'),
+  });
+  greet(node);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      node.stop().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          process.stderr.write(`${explain(error)}\n`);
+          process.exit(1);
+        },
+      );
+    });
+  }
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${explain(error)}\n`);
+  process.exit(1);
+});

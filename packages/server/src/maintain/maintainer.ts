@@ -1,0 +1,86 @@
+import type { Clock } from '../domain/clock.ts';
+import type { Store } from '../storage/store.ts';
+
+const BEAT_EVERY_MS = 3_000;
+/** A node is dead after missing this many seconds of heartbeats; with one beat in between, takeover is below 30 s. */
+const DEAD_AFTER_S = 15;
+const PARTITIONS_EVERY_MS = 3_600_000;
+const PARTITIONS_AHEAD = 7;
+const ORPHANS_EVERY_MS = 600_000;
+const DAY_MS = 86_400_000;
+/** Idempotency keys outlive the promised 24 hours by a margin. */
+const KEYS_KEPT_MS = 2 * DAY_MS;
+
+export interface MaintainerParts {
+  store: Store;
+  clock: Clock;
+  node: { id: number };
+  /** Makes a new row for a node that others have declared dead. */
+  register: () => Promise<number>;
+  /** Told when this node had been declared dead: every lease it held is somebody else's. */
+  onDeclaredDead: () => void;
+  /** How long history is kept: the longest of the contracts' promises. */
+  retentionDays: number;
+  /** Milliseconds for which the database has been up without a break. */
+  upForMs: () => number;
+  log: (message: string) => void;
+  onError: (error: unknown) => void;
+}
+
+/** Keeps the house: heartbeat, take-over of dead nodes' leases, partitions, retention. */
+export class Maintainer {
+  private isStopped = false;
+  private readonly timers = new Set<() => void>();
+  private readonly running = new Set<Promise<void>>();
+
+  constructor(private readonly parts: MaintainerParts) {}
+
+  async start(): Promise<void> {
+    await this.keepPartitions();
+    this.every(BEAT_EVERY_MS, () => this.beat());
+    this.every(PARTITIONS_EVERY_MS, () => this.keepPartitions());
+    this.every(ORPHANS_EVERY_MS, async () => void (await this.parts.store.nodes.freeOrphans()));
+  }
+
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    for (const cancel of this.timers) cancel();
+    this.timers.clear();
+    await Promise.all(this.running);
+  }
+
+  private every(ms: number, work: () => Promise<void>): void {
+    const cancel = this.parts.clock.after(ms, () => {
+      this.timers.delete(cancel);
+      const run = work()
+        .catch(this.parts.onError)
+        .finally(() => {
+          this.running.delete(run);
+          if (!this.isStopped) this.every(ms, work);
+        });
+      this.running.add(run);
+    });
+    this.timers.add(cancel);
+  }
+
+  private async beat(): Promise<void> {
+    const { store, node, register, onDeclaredDead, upForMs, log } = this.parts;
+    if (!(await store.nodes.beat(node.id))) {
+      node.id = await register();
+      onDeclaredDead();
+      log(`This node was silent for too long and others took over its deliveries; it goes on as node ${node.id}.`);
+    }
+    // After the database was away, every heartbeat is old: give the others time for theirs.
+    if (upForMs() < DEAD_AFTER_S * 1000) return;
+    const taken = await store.nodes.takeOver(node.id, DEAD_AFTER_S, false);
+    if (taken.nodes > 0) log(`Took over ${taken.deliveries} deliveries of ${taken.nodes} dead node(s).`);
+  }
+
+  private async keepPartitions(): Promise<void> {
+    const { store, clock, retentionDays } = this.parts;
+    const today = Math.floor(clock.now() / DAY_MS) * DAY_MS;
+    await store.retention.ensureDays(Array.from({ length: PARTITIONS_AHEAD + 2 }, (_, i) => today + (i - 1) * DAY_MS));
+    await store.retention.dropBefore(today - retentionDays * DAY_MS);
+    await store.retention.dropKeysBefore(clock.now() - KEYS_KEPT_MS);
+  }
+}

@@ -1,0 +1,270 @@
+import { randomFillSync } from 'node:crypto';
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import pino, { type Logger } from 'pino';
+import { Acceptor } from './accept/acceptor.ts';
+import { type Config, ConfigError } from './config.ts';
+import { loadContracts } from './contract/load.ts';
+import { Sender } from './deliver/sender.ts';
+import { Dispatcher } from './dispatch/dispatcher.ts';
+import type { Clock, Random } from './domain/clock.ts';
+import { IdSource } from './domain/ids.ts';
+import type { LeasedDelivery, SettledAttempt } from './domain/model.ts';
+import { Egress } from './egress/egress.ts';
+import { EgressGuard } from './egress/guard.ts';
+import { systemResolver } from './egress/resolve.ts';
+import { Directory } from './fanout/directory.ts';
+import type { App } from './http/app.ts';
+import { buildServer } from './http/server.ts';
+import { openOperatorKey, openVault, proveMasterKey } from './keyring.ts';
+import { Maintainer } from './maintain/maintainer.ts';
+import { Metrics } from './metrics.ts';
+import { Settler } from './settle/settler.ts';
+import { Database, DatabaseUnavailable } from './storage/database.ts';
+import { EmbeddedPostgres } from './storage/embedded.ts';
+import { isMigrated, migrate } from './storage/migrate.ts';
+import { postgresStore } from './storage/postgres-store.ts';
+
+const CONTRACTS_FOLDER = fileURLToPath(new URL('../../../contracts/', import.meta.url));
+const IN_FLIGHT_MAX = 1_000;
+const DNS_TIMEOUT_MS = 5_000;
+/** How long requests in flight may take to end when the server stops. */
+const DRAIN_MS = 25_000;
+
+export interface StartOptions {
+  clock: Clock;
+  random: Random;
+  /** Where the one-time token of the sign-in link comes from. */
+  signInToken: string;
+  logger?: Logger;
+}
+
+export interface RunningNode {
+  /** `http://127.0.0.1:8400` */
+  url: string;
+  /** The operator key, when it was made at this start. */
+  freshOperatorKey: string | undefined;
+  signInToken: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Builds one node out of its parts, starts them in the order of an event's way backwards, and stops them forwards:
+ * nothing is accepted that could not be delivered, and nothing in flight is dropped.
+ * @throws ConfigError, DataFolderInUse, MigrationRefused, KeyRefused, BrokenContract
+ */
+export async function startNode(
+  config: Config,
+  { clock, random, signInToken, logger }: StartOptions,
+): Promise<RunningNode> {
+  const log = logger ?? pino({ level: config.logLevel, base: null });
+  const say = (message: string) => log.info(message);
+  const onError = (error: unknown) => {
+    // While the database is away every part meets the same error; the database itself has said so once.
+    if (!(error instanceof DatabaseUnavailable)) log.error({ err: error }, 'unexpected error');
+  };
+
+  prepareDataFolder(config.dataFolder);
+  const contracts = loadContracts(CONTRACTS_FOLDER);
+  const vault = openVault(config);
+  const embedded = config.databaseUrl === undefined ? new EmbeddedPostgres(config.dataFolder, say) : undefined;
+  await embedded?.start();
+  const database = new Database(embedded ? embedded.connection : { connectionString: config.databaseUrl }, say);
+  const stopDatabase = async () => {
+    await database.stop();
+    await embedded?.stop();
+  };
+
+  try {
+    for (const name of await migrate(database)) log.debug(`Applied migration ${name}.`);
+    const store = postgresStore(database, vault);
+    await proveMasterKey(vault, store.settings);
+    const operatorKey = await openOperatorKey(config, store.settings);
+
+    const register = () => store.nodes.register(hostname(), process.pid);
+    const node = { id: await register() };
+    // The embedded database has no other node: whoever holds a lease there is a server that was killed.
+    if (embedded) await store.nodes.takeOver(node.id, 0, true);
+    await store.nodes.freeOrphans();
+
+    const metrics = new Metrics();
+    const ids = new IdSource(clock.now, (target) => randomFillSync(target));
+    const guard = new EgressGuard(config.allowNetworks);
+    const egress = new Egress(guard, systemResolver(DNS_TIMEOUT_MS));
+    const directory = new Directory(store.accounts.snapshot, contracts);
+
+    const release = async (deliveries: readonly LeasedDelivery[]) => {
+      for (;;) {
+        try {
+          return await store.queue.release(deliveries, node.id);
+        } catch (error) {
+          if (!(error instanceof DatabaseUnavailable)) throw error;
+          await database.whenUp();
+        }
+      }
+    };
+    const settler = new Settler({
+      queue: store.queue,
+      endpoints: store.endpoints,
+      clock,
+      node,
+      whenUp: () => database.whenUp(),
+      onSettled: (attempt, counted) => countAttempt(metrics, attempt, counted),
+      onError,
+    });
+    const sender = new Sender({
+      directory,
+      egress,
+      guard,
+      clock,
+      random,
+      release: (delivery) => release([delivery]),
+      onError,
+    });
+    const dispatcher = new Dispatcher({
+      queue: store.queue,
+      directory,
+      clock,
+      node,
+      inFlightMax: IN_FLIGHT_MAX,
+      release,
+      attempt: (delivery, forced) => sender.attempt(delivery, forced),
+      settle: (attempt) => settler.settle(attempt),
+      mayGoOn: () => database.up && !settler.isFull,
+      onError,
+    });
+    const acceptor = new Acceptor({ queue: store.queue, directory, dispatcher, ids, clock, node });
+    const maintainer = new Maintainer({
+      store,
+      clock,
+      node,
+      register,
+      onDeclaredDead: () => dispatcher.forgetAll(),
+      retentionDays: Math.max(...[...contracts.values()].map((contract) => contract.policy.retentionDays)),
+      upForMs: () => database.upForMs,
+      log: say,
+      onError,
+    });
+
+    database.beforeUp(async () => {
+      const freed = await store.nodes.freeLost(node.id, dispatcher.heldIds);
+      if (freed > 0) say(`${freed} deliveries whose hand-over was interrupted are free again.`);
+    });
+    database.onChange((up) => {
+      if (up) dispatcher.resume();
+    });
+    await maintainer.start();
+    await database.listen('posthorn_account', (accountId) => {
+      if (accountId === '') directory.clear();
+      else {
+        directory.forget(accountId);
+        dispatcher.recheck(accountId).catch(onError);
+      }
+    });
+    dispatcher.start();
+
+    metrics.gauge('posthorn_in_flight', 'Requests in flight on this node', () => dispatcher.counts.inFlight);
+    metrics.gauge('posthorn_held', 'Leased deliveries in memory', () => dispatcher.counts.held);
+    metrics.gauge(
+      'posthorn_endpoints_behind',
+      'Endpoints with due deliveries in the database',
+      () => dispatcher.counts.behind,
+    );
+    metrics.gauge('posthorn_database_up', '1 while the database can be reached', () => Number(database.up));
+
+    const token = { value: signInToken as string | undefined };
+    const app = await buildServer(
+      {
+        store,
+        contracts,
+        directory,
+        acceptor,
+        dispatcher,
+        guard,
+        ids,
+        clock,
+        node,
+        metrics,
+        operatorKeyDigest: operatorKey.digest,
+        signInToken: token,
+        isReady: () => readiness(database),
+        isUp: () => database.up,
+      },
+      log,
+    );
+    const url = await listen(app, config);
+
+    let stopping: Promise<void> | undefined;
+    const stop = async () => {
+      const closed = app.close();
+      await acceptor.stop();
+      await dispatcher.stop(DRAIN_MS);
+      egress.close();
+      await settler.drained();
+      await maintainer.stop();
+      await closed;
+      await store.nodes.leave(node.id).catch(onError);
+      await stopDatabase();
+    };
+    return {
+      url,
+      freshOperatorKey: operatorKey.fresh,
+      signInToken,
+      stop: () => {
+        stopping ??= stop();
+        return stopping;
+      },
+    };
+  } catch (error) {
+    await stopDatabase();
+    throw error;
+  }
+}
+
+function prepareDataFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw new ConfigError(
+      'POSTHORN_DATA_DIR',
+      `${folder} cannot be written (${(error as NodeJS.ErrnoException).code}); choose another folder`,
+    );
+  }
+}
+
+async function listen(app: App, { host, port }: Config): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    await app.close();
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE')
+      throw new ConfigError(
+        'POSTHORN_PORT',
+        `port ${port} is in use on ${host}; stop what listens there or choose another`,
+      );
+    if (code === 'EACCES')
+      throw new ConfigError('POSTHORN_PORT', `port ${port} may not be used; choose one above 1023`);
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+      throw new ConfigError('POSTHORN_HOST', `${host} is not an address of this machine`);
+    throw error;
+  }
+}
+
+async function readiness(database: Database): Promise<{ ready: boolean; reason?: string }> {
+  try {
+    if (await isMigrated(database)) return { ready: true };
+    return { ready: false, reason: 'migrations are missing' };
+  } catch {
+    return { ready: false, reason: 'the database cannot be reached' };
+  }
+}
+
+function countAttempt(metrics: Metrics, { outcome, decision }: SettledAttempt, counted: boolean): void {
+  if (!counted) return metrics.fenced.inc();
+  metrics.attempts.inc({ outcome: outcome.error ?? 'ok' });
+  metrics.attemptSeconds.observe(outcome.timings.total / 1000);
+  if (decision.kind !== 'retry') metrics.finished.inc({ status: decision.kind });
+}

@@ -1,0 +1,5 @@
+import { build, install, root } from './prepare.mjs';
+
+install();
+build();
+await import(new URL('bench/dist/main.js', `file://${root}/`).href);
