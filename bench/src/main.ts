@@ -1,1 +1,143 @@
-export {};
+/**
+ * Measures Posthorn on this machine, everything on the same cores: load generator, receiver, server and PostgreSQL.
+ * `npm run bench`; `npm run bench -- --short` only sees that it works. Ratios within one run are what to compare: the
+ * machine's own speed changes from run to run.
+ */
+import { cpus, totalmem } from 'node:os';
+import { call, createAccount } from './api.js';
+import { closedLoop, openLoop } from './load.js';
+import { memoryMb, Receiver, startPosthorn, startRelay, type Target } from './processes.js';
+
+const isShort = process.argv.includes('--short');
+const only = process.argv.find((arg) => arg.startsWith('--only='))?.slice('--only='.length);
+const SECONDS = isShort ? 0.5 : 8;
+const WAITING = isShort ? 2_000 : 100_000;
+const CONNECTIONS = 64;
+/** Accounts with one endpoint each: every endpoint has its own connections, at most 10. */
+const MANY = Array.from({ length: 8 }, (_, i) => `many-${i}`);
+const DELIVER_TIMEOUT_MS = 300_000;
+
+interface Latency {
+  p50: number;
+  p95: number;
+  p99: number;
+  max: number;
+}
+
+const results: Record<string, unknown> = {};
+const receiver = await Receiver.start();
+
+function note(name: string, value: unknown): void {
+  results[name] = value;
+  console.log(`${name.padEnd(38)} ${typeof value === 'object' ? JSON.stringify(value) : value}`);
+}
+
+function percentiles(sorted: number[]): Latency {
+  const at = (q: number) =>
+    Math.round((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN) * 100) / 100;
+  return { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) };
+}
+
+/** Publishes as fast as it goes and waits until everything has arrived. Events per second, end to end. */
+async function throughput(
+  port: number,
+  accounts: string[],
+  batch: number,
+  fanOut: number,
+  seconds = SECONDS,
+): Promise<number> {
+  await receiver.reset();
+  const startedAt = performance.now();
+  const connections = batch === 1 ? CONNECTIONS : 4;
+  const events = await closedLoop({ port, accounts, batch, connections }, { ms: seconds * 1000 });
+  await receiver.waitFor(events * fanOut, DELIVER_TIMEOUT_MS);
+  return Math.round(events / ((performance.now() - startedAt) / 1000));
+}
+
+async function latencyAt(port: number, accounts: string[], ratePerS: number, expectedPerEvent = 1): Promise<Latency> {
+  await receiver.reset(true);
+  const events = await openLoop({ port, accounts, batch: 1, connections: 0 }, ratePerS, SECONDS * 1000);
+  await receiver.waitFor(events * expectedPerEvent, DELIVER_TIMEOUT_MS);
+  return percentiles((await receiver.report()).latencies);
+}
+
+async function relayAndDurable(server: Target): Promise<void> {
+  const relay = await startRelay(receiver.url('ok'));
+  for (const account of MANY) await createAccount(server.port, account, receiver.url('ok'), 1);
+  await throughput(relay.port, MANY, 1, 1, Math.min(2, SECONDS));
+  await throughput(server.port, MANY, 1, 1, Math.min(4, SECONDS));
+  // Alternating, so that the machine's mood hits both alike; the median of the rounds counts.
+  const rounds = isShort ? 1 : 3;
+  const relays: number[] = [];
+  const durables: number[] = [];
+  for (let i = 0; i < rounds; i++) {
+    relays.push(await throughput(relay.port, MANY, 1, 1));
+    durables.push(await throughput(server.port, MANY, 1, 1));
+  }
+  const ratios = relays.map((r, i) => (durables[i] ?? 0) / r).sort((a, b) => a - b);
+  note('relay_events_per_s', relays);
+  note('durable_events_per_s', durables);
+  note('durable_to_relay', Math.round((ratios[Math.floor(rounds / 2)] ?? 0) * 100) / 100);
+  await relay.stop();
+}
+
+async function otherShapes({ port }: Target): Promise<void> {
+  await createAccount(port, 'ten', receiver.url('ok'), 10);
+  note('durable_batch_100_events_per_s', await throughput(port, MANY, 100, 1));
+  note('durable_fan_out_10_events_per_s', await throughput(port, ['ten'], 1, 10));
+  note('durable_fan_out_10_batch_100_events_per_s', await throughput(port, ['ten'], 100, 10));
+}
+
+async function latencies({ port }: Target): Promise<void> {
+  note('latency_ms_at_100_per_s', await latencyAt(port, MANY, 100));
+  note('latency_ms_at_1000_per_s', await latencyAt(port, MANY, 1000));
+}
+
+/** Healthy endpoints, alone and beside one that hangs and one with many waiting. */
+async function isolation({ port, pid }: Target): Promise<void> {
+  await createAccount(port, 'healthy', receiver.url('ok'), 1);
+  const aloneLatency = await latencyAt(port, ['healthy'], 1000);
+  const alone = await throughput(port, ['healthy'], 1, 1);
+  await createAccount(port, 'hanging', receiver.url('hang'), 1);
+  const [waiting = ''] = await createAccount(port, 'waiting', receiver.url('hang'), 1);
+  await closedLoop({ port, accounts: ['waiting'], batch: 500, connections: 2 }, { events: WAITING });
+  note('memory_mb_waiting', memoryMb(pid));
+  await closedLoop({ port, accounts: ['hanging'], batch: 1, connections: 8 }, { events: 1_000 });
+  const besideLatency = await latencyAt(port, ['healthy'], 1000);
+  const beside = await throughput(port, ['healthy'], 1, 1);
+  note('isolation_latency_ms_alone', aloneLatency);
+  note('isolation_latency_ms_beside', besideLatency);
+  note('isolation_events_per_s', { alone, beside, ratio: Math.round((beside / alone) * 100) / 100 });
+
+  await receiver.reset();
+  const startedAt = performance.now();
+  await call(port, 'PATCH', `/v1/accounts/waiting/endpoints/${waiting}`, { url: receiver.url('ok') });
+  // A few hundred are in requests that hang until their timeout; they are not part of the drain.
+  await receiver.waitFor(Math.floor(WAITING * 0.95), DELIVER_TIMEOUT_MS);
+  note('drain_deliveries_per_s', Math.round((WAITING * 0.95) / ((performance.now() - startedAt) / 1000)));
+}
+
+async function describeMachine({ port }: Target): Promise<void> {
+  const [cpu] = cpus();
+  note('machine', `${cpus().length} x ${cpu?.model ?? 'unknown'}, ${Math.round(totalmem() / 1e9)} GB`);
+  note('node', process.versions.node);
+  note('database', await call(port, 'GET', '/v1/database'));
+}
+
+const server = await startPosthorn();
+try {
+  await describeMachine(server);
+  await new Promise((resolve) => setTimeout(resolve, isShort ? 100 : 3_000));
+  note('memory_mb_idle', memoryMb(server.pid));
+  await relayAndDurable(server);
+  if (only !== 'ratio') {
+    await otherShapes(server);
+    await latencies(server);
+    await isolation(server);
+  }
+  console.log(JSON.stringify(results));
+} finally {
+  await server.stop();
+  receiver.stop();
+}
+process.exit(0);

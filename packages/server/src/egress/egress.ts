@@ -5,7 +5,7 @@ import type { EgressGuard } from './guard.ts';
 import type { Resolve } from './resolve.ts';
 
 /** Idle connections kept for one account and origin, and in all. */
-const IDLE_PER_ORIGIN_MAX = 32;
+const IDLE_PER_ORIGIN_MAX = 512;
 const IDLE_MAX = 2_000;
 
 /**

@@ -1,7 +1,7 @@
 import cookie from '@fastify/cookie';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { Ajv, type Options } from 'ajv';
-import Fastify from 'fastify';
+import Fastify, { LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { Problem } from '../domain/errors.ts';
 import type { App, HttpParts } from './app.ts';
@@ -12,6 +12,7 @@ import { openApi } from './openapi.ts';
 import { handleError, sendProblem } from './problem.ts';
 import { accountRoutes } from './v1/accounts.ts';
 import { contractRoutes } from './v1/contracts.ts';
+import { databaseRoutes } from './v1/database.ts';
 import { deliveryRoutes } from './v1/deliveries.ts';
 import { endpointRoutes } from './v1/endpoints.ts';
 import { eventRoutes } from './v1/events.ts';
@@ -24,7 +25,7 @@ const REQUEST_TIMEOUT_MS = 60_000;
 export async function buildServer(parts: HttpParts, logger: Logger): Promise<App> {
   const app = Fastify({
     loggerInstance: logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_BYTES_MAX,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -58,6 +59,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
       endpointRoutes(v1, parts);
       eventRoutes(v1, parts);
       deliveryRoutes(v1, parts);
+      databaseRoutes(v1, parts);
     },
     { prefix: '/v1' },
   );

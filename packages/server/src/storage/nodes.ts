@@ -73,5 +73,13 @@ export function overviewStore(database: Database): OverviewStore {
       );
       return row ?? { accounts: 0, waiting: 0, nodes: 0 };
     },
+    async database() {
+      const [row] = await database.run<{ version: string; fsync: string; commit: string; size: string }>(
+        `SELECT current_setting('server_version') AS version, current_setting('fsync') AS fsync,
+                current_setting('synchronous_commit') AS commit, pg_database_size(current_database())::text AS size`,
+      );
+      if (!row) throw new Error('SELECT answered no row');
+      return { version: row.version, fsync: row.fsync, synchronousCommit: row.commit, sizeBytes: Number(row.size) };
+    },
   };
 }

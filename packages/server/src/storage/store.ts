@@ -208,9 +208,17 @@ export interface RetentionStore {
   dropKeysBefore(ms: number): Promise<number>;
 }
 
+export interface DatabaseFacts {
+  version: string;
+  fsync: string;
+  synchronousCommit: string;
+  sizeBytes: number;
+}
+
 export interface OverviewStore {
   /** `waiting` is an estimate above 100,000. */
   read(): Promise<{ accounts: number; waiting: number; nodes: number }>;
+  database(): Promise<DatabaseFacts>;
 }
 
 export interface Store {
