@@ -7,7 +7,7 @@ import { randomFillSync } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { parseRawBody, payloadOf } from '@posthorn/server/dist/accept/read-events.js';
 import { loadContracts } from '@posthorn/server/dist/contract/load.js';
-import { IdSource } from '@posthorn/server/dist/domain/ids.js';
+import { encodeId, IdSource } from '@posthorn/server/dist/domain/ids.js';
 import { generateSecret, parseSecret } from '@posthorn/server/dist/domain/signature.js';
 import { parseNetwork } from '@posthorn/server/dist/egress/address.js';
 import { Egress } from '@posthorn/server/dist/egress/egress.js';
@@ -26,7 +26,7 @@ const keys = [parseSecret(generateSecret('v1'))];
 const ids = new IdSource(Date.now, randomFillSync);
 const egress = new Egress(new EgressGuard([parseNetwork('127.0.0.0/8')]), async (host) => [host]);
 
-let waiting: { trigger: string; payload: Buffer; id: string }[] = [];
+let waiting: { trigger: string; payload: Buffer; id: string; uuid: Uint8Array }[] = [];
 let head = 0;
 let inFlight = 0;
 
@@ -61,8 +61,9 @@ app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_: un
 app.post('/v1/accounts/:account/events', async (request, reply) => {
   if (request.headers.authorization !== `Bearer ${key}`) return reply.code(401).send();
   const raw = request.body as { text: string; value: { trigger: string } };
-  const id = ids.next('evt');
-  waiting.push({ trigger: raw.value.trigger, payload: payloadOf(raw.text), id });
+  const uuid = ids.nextUuid();
+  const id = encodeId('evt', uuid);
+  waiting.push({ trigger: raw.value.trigger, payload: payloadOf(raw), id, uuid });
   pump();
   return reply.code(202).send({ id, deliveries: 1 });
 });

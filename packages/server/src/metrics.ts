@@ -1,39 +1,45 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
+/** Counts on the hot path in plain fields; they become metrics when somebody looks. */
+export interface Tally {
+  accepted: number;
+  fenced: number;
+  readonly attempts: Map<string, number>;
+  readonly finished: Map<string, number>;
+}
+
 /** What /metrics shows. No account, endpoint or URL appears in a label. */
 export class Metrics {
   readonly registry = new Registry();
-  readonly accepted = new Counter({
-    name: 'posthorn_events_accepted_total',
-    help: 'Events that were stored and acknowledged by this node',
-    registers: [this.registry],
-  });
-  readonly attempts = new Counter({
-    name: 'posthorn_attempts_total',
-    help: 'Attempts by outcome: ok, or an error code',
-    labelNames: ['outcome'],
-    registers: [this.registry],
-  });
-  readonly finished = new Counter({
-    name: 'posthorn_deliveries_finished_total',
-    help: 'Deliveries that ended, by status',
-    labelNames: ['status'],
-    registers: [this.registry],
-  });
-  readonly fenced = new Counter({
-    name: 'posthorn_outcomes_fenced_total',
-    help: 'Outcomes that came after their lease was lost',
-    registers: [this.registry],
-  });
+  readonly tally: Tally = { accepted: 0, fenced: 0, attempts: new Map(), finished: new Map() };
   readonly attemptSeconds = new Histogram({
     name: 'posthorn_attempt_seconds',
     help: 'Duration of attempts',
     buckets: [0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 20],
     registers: [this.registry],
   });
+  readonly batchSize = new Histogram({
+    name: 'posthorn_batch_size',
+    help: 'Items per group commit: accept or settle',
+    labelNames: ['kind'],
+    buckets: [1, 4, 16, 64, 256, 1024],
+    registers: [this.registry],
+  });
+  readonly batchSeconds = new Histogram({
+    name: 'posthorn_batch_seconds',
+    help: 'Duration of group commits: accept or settle',
+    labelNames: ['kind'],
+    buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3],
+    registers: [this.registry],
+  });
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+    const { tally } = this;
+    this.counter('posthorn_events_accepted_total', 'Events stored and acknowledged by this node', () => tally.accepted);
+    this.counter('posthorn_outcomes_fenced_total', 'Outcomes that came after their lease was lost', () => tally.fenced);
+    this.labelled('posthorn_attempts_total', 'Attempts by outcome: ok, or an error code', 'outcome', tally.attempts);
+    this.labelled('posthorn_deliveries_finished_total', 'Deliveries that ended, by status', 'status', tally.finished);
   }
 
   /** A value that is read when somebody looks. */
@@ -47,4 +53,33 @@ export class Metrics {
       },
     });
   }
+
+  private counter(name: string, help: string, read: () => number): void {
+    const counter: Counter = new Counter({
+      name,
+      help,
+      registers: [this.registry],
+      collect(): void {
+        counter.reset();
+        counter.inc(read());
+      },
+    });
+  }
+
+  private labelled(name: string, help: string, label: string, counts: ReadonlyMap<string, number>): void {
+    const counter: Counter = new Counter({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.registry],
+      collect(): void {
+        counter.reset();
+        for (const [value, count] of counts) counter.inc({ [label]: value }, count);
+      },
+    });
+  }
+}
+
+export function countUp(counts: Map<string, number>, value: string): void {
+  counts.set(value, (counts.get(value) ?? 0) + 1);
 }

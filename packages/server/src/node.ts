@@ -19,7 +19,7 @@ import type { App } from './http/app.ts';
 import { buildServer } from './http/server.ts';
 import { openOperatorKey, openVault, proveMasterKey } from './keyring.ts';
 import { Maintainer } from './maintain/maintainer.ts';
-import { Metrics } from './metrics.ts';
+import { countUp, Metrics } from './metrics.ts';
 import { Settler } from './settle/settler.ts';
 import { Database, DatabaseUnavailable } from './storage/database.ts';
 import { EmbeddedPostgres } from './storage/embedded.ts';
@@ -89,6 +89,10 @@ export async function startNode(
     await store.nodes.freeOrphans();
 
     const metrics = new Metrics();
+    const writtenAs = (kind: 'accept' | 'settle') => (size: number, ms: number) => {
+      metrics.batchSize.observe({ kind }, size);
+      metrics.batchSeconds.observe({ kind }, ms / 1000);
+    };
     const ids = new IdSource(clock.now, (target) => randomFillSync(target));
     const guard = new EgressGuard(config.allowNetworks);
     const egress = new Egress(guard, systemResolver(DNS_TIMEOUT_MS));
@@ -111,6 +115,7 @@ export async function startNode(
       node,
       whenUp: () => database.whenUp(),
       onSettled: (attempt, counted) => countAttempt(metrics, attempt, counted),
+      onWritten: writtenAs('settle'),
       onError,
     });
     const sender = new Sender({
@@ -130,11 +135,19 @@ export async function startNode(
       inFlightMax: IN_FLIGHT_MAX,
       release,
       attempt: (delivery, forced) => sender.attempt(delivery, forced),
-      settle: (attempt) => settler.settle(attempt),
+      settle: (attempt, done) => settler.settle(attempt, done),
       mayGoOn: () => database.up && !settler.isFull,
       onError,
     });
-    const acceptor = new Acceptor({ queue: store.queue, directory, dispatcher, ids, clock, node });
+    const acceptor = new Acceptor({
+      queue: store.queue,
+      directory,
+      dispatcher,
+      ids,
+      clock,
+      node,
+      onWritten: writtenAs('accept'),
+    });
     const maintainer = new Maintainer({
       store,
       clock,
@@ -148,7 +161,7 @@ export async function startNode(
     });
 
     database.beforeUp(async () => {
-      const freed = await store.nodes.freeLost(node.id, dispatcher.heldIds);
+      const freed = await store.nodes.freeLost(node.id, dispatcher.leased);
       if (freed > 0) say(`${freed} deliveries whose hand-over was interrupted are free again.`);
     });
     database.onChange((up) => {
@@ -263,8 +276,12 @@ async function readiness(database: Database): Promise<{ ready: boolean; reason?:
 }
 
 function countAttempt(metrics: Metrics, { outcome, decision }: SettledAttempt, counted: boolean): void {
-  if (!counted) return metrics.fenced.inc();
-  metrics.attempts.inc({ outcome: outcome.error ?? 'ok' });
+  const { tally } = metrics;
+  if (!counted) {
+    tally.fenced++;
+    return;
+  }
+  countUp(tally.attempts, outcome.error ?? 'ok');
   metrics.attemptSeconds.observe(outcome.timings.total / 1000);
-  if (decision.kind !== 'retry') metrics.finished.inc({ status: decision.kind });
+  if (decision.kind !== 'retry') countUp(tally.finished, decision.kind);
 }

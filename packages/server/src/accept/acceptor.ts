@@ -1,7 +1,7 @@
 import type { Dispatcher, SendOptions } from '../dispatch/dispatcher.ts';
 import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
-import type { IdSource } from '../domain/ids.ts';
+import { encodeId, type IdSource } from '../domain/ids.ts';
 import type { LeasedDelivery, StoredEvent } from '../domain/model.ts';
 import type { Directory, KnownAccount, KnownEndpoint } from '../fanout/directory.ts';
 import { fanOut } from '../fanout/fan-out.ts';
@@ -67,6 +67,7 @@ export class Acceptor {
       ids: IdSource;
       clock: Clock;
       node: { readonly id: number };
+      onWritten: (size: number, ms: number) => void;
     },
   ) {
     this.commit = new GroupCommit({
@@ -74,6 +75,7 @@ export class Acceptor {
       bytesMax: BATCH_BYTES_MAX,
       bytesOf: (waiting) => waiting.publication.payload.length,
       write: (batch) => this.write(batch),
+      onWritten: parts.onWritten,
     });
   }
 
@@ -99,8 +101,10 @@ export class Acceptor {
   ): Promise<string> {
     const { ids, clock, queue, dispatcher, node } = this.parts;
     if (this.isStopping) throw new Problem('shutting_down');
+    const uuid = ids.nextUuid();
     const event: StoredEvent = {
-      id: ids.next('evt'),
+      id: encodeId('evt', uuid),
+      uuid,
       externalId: null,
       accountId: endpoint.accountId,
       trigger,
@@ -109,11 +113,11 @@ export class Acceptor {
       payload,
       createdAtMs: clock.now(),
     };
-    const delivery = newDelivery(ids.next('dlv'), endpoint, topic, event);
-    const queued = [{ ...delivery, dueAtMs: event.createdAtMs, leased: true }];
+    const delivery = newDelivery(ids.nextUuid(), endpoint, topic, event);
+    const queued = [{ delivery, endpointUuid: endpoint.uuid, dueAtMs: event.createdAtMs, leased: true }];
     await queue.accept({ versions: new Map(), events: [event], keys: [], queued, skipped: [] }, node.id);
     dispatcher.sendNow(delivery, options);
-    return delivery.id;
+    return encodeId('dlv', delivery.uuid);
   }
 
   /** Takes nothing more, and resolves when what was taken is stored. */
@@ -180,8 +184,10 @@ export class Acceptor {
   private plan(waiting: Waiting, accounts: ReadonlyMap<string, KnownAccount>, batch: AcceptBatch): Planned {
     const { ids, clock, dispatcher } = this.parts;
     const { publication } = waiting;
+    const uuid = ids.nextUuid();
     const event: StoredEvent = {
-      id: ids.next('evt'),
+      id: encodeId('evt', uuid),
+      uuid,
       externalId: publication.externalId,
       accountId: publication.accountId,
       trigger: publication.trigger,
@@ -193,23 +199,16 @@ export class Acceptor {
     const planned: Planned = { waiting, event, deliveries: 0, handedOver: [], backlog: [] };
     const account = accounts.get(publication.accountId);
     for (const { endpoint, topic, skip } of account ? fanOut(account, publication.trigger) : []) {
-      const delivery = newDelivery(ids.next('dlv'), endpoint, topic, event);
+      const delivery = newDelivery(ids.nextUuid(), endpoint, topic, event);
       if (skip !== undefined) {
-        batch.skipped.push({
-          id: delivery.id,
-          accountId: event.accountId,
-          endpointId: endpoint.id,
-          topic,
-          event,
-          reason: skip,
-        });
+        batch.skipped.push({ delivery, endpointUuid: endpoint.uuid, reason: skip });
         continue;
       }
       planned.deliveries++;
       const leased = dispatcher.reserve(endpoint);
       if (leased) planned.handedOver.push({ delivery, endpoint });
       else planned.backlog.push(endpoint);
-      batch.queued.push({ ...delivery, dueAtMs: event.createdAtMs, leased });
+      batch.queued.push({ delivery, endpointUuid: endpoint.uuid, dueAtMs: event.createdAtMs, leased });
     }
     batch.events.push(event);
     for (const key of publication.keys) {
@@ -262,9 +261,9 @@ function keyOf(accountId: string, key: string): string {
   return `${accountId} ${key}`;
 }
 
-function newDelivery(id: string, endpoint: KnownEndpoint, topic: string | null, event: StoredEvent): LeasedDelivery {
+function newDelivery(uuid: Uint8Array, endpoint: KnownEndpoint, topic: string | null, event: StoredEvent): LeasedDelivery {
   return {
-    id,
+    uuid,
     accountId: endpoint.accountId,
     endpointId: endpoint.id,
     topic,

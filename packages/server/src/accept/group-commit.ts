@@ -14,6 +14,8 @@ export class GroupCommit<T> {
       bytesOf: (item: T) => number;
       /** Must not reject: it answers its items' callers itself. */
       write: (batch: T[]) => Promise<void>;
+      /** Told of every write: how many items, how many milliseconds. */
+      onWritten?: (size: number, ms: number) => void;
     },
   ) {}
 
@@ -39,7 +41,12 @@ export class GroupCommit<T> {
   private async run(): Promise<void> {
     // Items that arrive in the same turn of the event loop share the first write.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.waiting.length > 0) await this.options.write(this.takeBatch());
+    while (this.waiting.length > 0) {
+      const batch = this.takeBatch();
+      const startedAt = performance.now();
+      await this.options.write(batch);
+      this.options.onWritten?.(batch.length, performance.now() - startedAt);
+    }
     this.running = undefined;
   }
 

@@ -28,8 +28,8 @@ export interface DispatcherParts {
   release: (deliveries: readonly LeasedDelivery[]) => Promise<void>;
   /** Makes one attempt; answers undefined when it was handed back instead. Rejects only while the database is away. */
   attempt: (delivery: LeasedDelivery, forced: boolean) => Promise<SettledAttempt | undefined>;
-  /** Stores an outcome; resolves when it is stored. */
-  settle: (attempt: SettledAttempt) => Promise<void>;
+  /** Stores an outcome, and calls back when it is stored or turned out to be somebody else's. */
+  settle: (attempt: SettledAttempt, done: () => void) => void;
   /** Whether the database can be reached and outcomes are not piling up. */
   mayGoOn: () => boolean;
   onError: (error: unknown) => void;
@@ -47,8 +47,8 @@ export class Dispatcher {
   /** Lanes with waiting jobs and free concurrency, when the node itself is full. */
   private readonly turn: Lane[] = [];
   private readonly behind = new Set<Lane>();
-  /** Ids of all deliveries whose lease this node holds and knows of, until they are settled or handed back. */
-  private readonly leases = new Set<string>();
+  /** All deliveries whose lease this node holds and knows of, until they are settled or handed back. */
+  private readonly leases = new Set<LeasedDelivery>();
   private inFlight = 0;
   private held = 0;
   private heldBytes = 0;
@@ -65,7 +65,7 @@ export class Dispatcher {
     this.discover();
   }
 
-  get heldIds(): Iterable<string> {
+  get leased(): Iterable<LeasedDelivery> {
     return this.leases;
   }
 
@@ -183,7 +183,7 @@ export class Dispatcher {
   }
 
   private hold(delivery: LeasedDelivery): void {
-    this.leases.add(delivery.id);
+    this.leases.add(delivery);
     this.held++;
     this.heldBytes += delivery.event.payload.length;
   }
@@ -196,7 +196,7 @@ export class Dispatcher {
   /** Gives a job up that is not sent by this node. */
   private letGo({ delivery, options }: Job): void {
     this.unhold(delivery);
-    this.leases.delete(delivery.id);
+    this.leases.delete(delivery);
     options.onSettled?.(undefined);
   }
 
@@ -216,19 +216,20 @@ export class Dispatcher {
   private send(lane: Lane, job: Job): void {
     lane.inFlight++;
     this.inFlight++;
-    this.parts
-      .attempt(job.delivery, job.options.forced)
-      .then((attempt) => this.finish(lane, job, attempt))
-      .catch((error: unknown) => {
-        // The database went away before anything was sent: the job waits here for its return.
-        this.parts.onError(error);
-        lane.push(job);
-      })
-      .finally(() => {
-        lane.inFlight--;
-        this.inFlight--;
-        this.goOn(lane);
-      });
+    void this.run(lane, job);
+  }
+
+  private async run(lane: Lane, job: Job): Promise<void> {
+    try {
+      this.finish(lane, job, await this.parts.attempt(job.delivery, job.options.forced));
+    } catch (error) {
+      // The database went away before anything was sent: the job waits here for its return.
+      this.parts.onError(error);
+      lane.push(job);
+    }
+    lane.inFlight--;
+    this.inFlight--;
+    this.goOn(lane);
   }
 
   private finish(lane: Lane, job: Job, attempt: SettledAttempt | undefined): void {
@@ -237,14 +238,11 @@ export class Dispatcher {
     const limit = this.limitOf(lane.endpointId, lane.accountId);
     lane.concurrency = nextConcurrency(lane.concurrency, limit, attempt.outcome);
     lane.isFailing = attempt.outcome.error !== undefined;
-    this.parts
-      .settle(attempt)
-      .catch(this.parts.onError)
-      .finally(() => {
-        this.leases.delete(job.delivery.id);
-        job.options.onSettled?.(attempt);
-        this.wakeForRetry(lane, attempt);
-      });
+    this.parts.settle(attempt, () => {
+      this.leases.delete(job.delivery);
+      job.options.onSettled?.(attempt);
+      this.wakeForRetry(lane, attempt);
+    });
   }
 
   /** After one request has ended: the next of a lane that waits for its turn, then the next of this one. */

@@ -31,7 +31,8 @@ export class IdSource {
     return encodeId(kind, this.nextUuid());
   }
 
-  private nextUuid(): Uint8Array {
+  /** The 16 bytes alone, for ids that are seldom shown. */
+  nextUuid(): Uint8Array {
     const bytes = this.random16();
     const ms = this.now();
     if (ms > this.lastMs) {

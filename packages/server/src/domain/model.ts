@@ -41,6 +41,7 @@ export interface EndpointSecret {
 /** What the product published. `payload` is JSON text, or an object of one payload per topic when `byTopic`. */
 export interface StoredEvent {
   id: string;
+  uuid: Uint8Array;
   /** The publisher's own id, where it gave one; receivers see it instead of `id`. */
   externalId: string | null;
   accountId: string;
@@ -104,7 +105,8 @@ export interface Attempt {
 
 /** A delivery that this node holds the lease of, with all that sending it takes. */
 export interface LeasedDelivery {
-  id: string;
+  /** Its id's bytes: the text form is needed only where people look. */
+  uuid: Uint8Array;
   accountId: string;
   endpointId: string;
   topic: string | null;

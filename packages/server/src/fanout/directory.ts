@@ -1,4 +1,5 @@
 import type { Contract } from '../contract/contract.ts';
+import { decodeId } from '../domain/ids.ts';
 import type { EndpointStatus } from '../domain/model.ts';
 import { parseSecret, type SigningKey } from '../domain/signature.ts';
 import { matchesTrigger, type Subscription } from '../domain/subscription.ts';
@@ -11,6 +12,7 @@ const MATCHES_MAX = 1_000;
 /** An endpoint as the hot path needs it: parsed once, not per request. */
 export interface KnownEndpoint {
   readonly id: string;
+  readonly uuid: Uint8Array;
   readonly accountId: string;
   readonly url: string;
   readonly status: EndpointStatus;
@@ -118,6 +120,7 @@ function compileEndpoint(accountId: string, endpoint: EndpointSnapshot, contract
   }));
   return {
     id: endpoint.id,
+    uuid: decodeId('ep', endpoint.id) ?? new Uint8Array(16),
     accountId,
     url: endpoint.url,
     status: endpoint.status,

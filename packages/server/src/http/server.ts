@@ -38,21 +38,23 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
   );
   app.setErrorHandler(handleError);
   app.setNotFoundHandler((request, reply) => sendProblem(request, reply, notFound(app, request.method, request.url)));
-  app.addHook('onSend', async (_, reply) => {
-    reply.header('x-content-type-options', 'nosniff');
-    reply.header('referrer-policy', 'no-referrer');
-    reply.header('cache-control', 'no-store');
+  app.addHook('onRequest', (_, reply, done) => {
+    reply.headers(STRICT_HEADERS);
+    done();
   });
 
-  await app.register(cookie);
   await openApi(app);
   healthRoutes(app, parts);
-  homeRoutes(app, parts);
+  await app.register(async (home: App) => {
+    await home.register(cookie);
+    homeRoutes(home, parts);
+  });
   await app.register(
     async (v1: App) => {
-      v1.addHook('onRequest', requireOperator(parts.operatorKeyDigest));
-      v1.addHook('onRequest', async () => {
-        if (!parts.isUp()) throw new Problem('database_unavailable');
+      const checkOperator = requireOperator(parts.operatorKeyDigest);
+      v1.addHook('onRequest', (request, _, done) => {
+        const problem = checkOperator(request) ?? (parts.isUp() ? undefined : new Problem('database_unavailable'));
+        done(problem);
       });
       contractRoutes(v1, parts);
       accountRoutes(v1, parts);
@@ -66,6 +68,12 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
   await app.ready();
   return app;
 }
+
+const STRICT_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+};
 
 const FORMATS: Options['formats'] = {
   'date-time': (text: string) =>

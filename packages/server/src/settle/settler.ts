@@ -1,5 +1,6 @@
 import { GroupCommit } from '../accept/group-commit.ts';
 import type { Clock } from '../domain/clock.ts';
+import { encodeId } from '../domain/ids.ts';
 import type { SettledAttempt } from '../domain/model.ts';
 import { DatabaseUnavailable } from '../storage/database.ts';
 import type { EndpointStore, QueueStore } from '../storage/store.ts';
@@ -12,8 +13,7 @@ const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 
 interface Waiting {
   attempt: SettledAttempt;
-  resolve: () => void;
-  reject: (error: unknown) => void;
+  done: () => void;
 }
 
 export interface SettlerParts {
@@ -25,6 +25,7 @@ export interface SettlerParts {
   whenUp: () => Promise<void>;
   /** Told of every outcome that was stored, and of those whose lease had been lost meanwhile. */
   onSettled: (attempt: SettledAttempt, counted: boolean) => void;
+  onWritten: (size: number, ms: number) => void;
   onError: (error: unknown) => void;
 }
 
@@ -38,6 +39,7 @@ export class Settler {
       bytesMax: BATCH_BYTES_MAX,
       bytesOf: ({ attempt }) => 512 + (attempt.outcome.response?.body.length ?? 0),
       write: (batch) => this.write(batch),
+      onWritten: parts.onWritten,
     });
   }
 
@@ -45,9 +47,9 @@ export class Settler {
     return this.commit.size >= WAITING_MAX || this.commit.bytes >= WAITING_BYTES_MAX;
   }
 
-  /** Resolves when the outcome is stored, or when somebody else turned out to hold the lease. */
-  settle(attempt: SettledAttempt): Promise<void> {
-    return new Promise((resolve, reject) => this.commit.add({ attempt, resolve, reject }));
+  /** `done` is called when the outcome is stored, or when somebody else turned out to hold the lease. */
+  settle(attempt: SettledAttempt, done: () => void): void {
+    this.commit.add({ attempt, done });
   }
 
   /** Resolves when everything settled so far is stored. */
@@ -57,23 +59,21 @@ export class Settler {
 
   private async write(batch: Waiting[]): Promise<void> {
     try {
-      const counted = await this.store(batch.map(({ attempt }) => attempt));
-      for (const { attempt, resolve } of batch) {
-        this.parts.onSettled(attempt, counted.has(attempt.delivery.id));
-        resolve();
-      }
+      const lost = await this.store(batch.map(({ attempt }) => attempt));
+      for (const { attempt } of batch) this.parts.onSettled(attempt, lost.size === 0 || !lost.has(idOf(attempt)));
     } catch (error) {
-      for (const { reject } of batch) reject(error);
+      this.parts.onError(error);
     }
+    for (const { done } of batch) done();
   }
 
   private async store(attempts: SettledAttempt[]): Promise<Set<string>> {
     const { queue, node, clock, whenUp } = this.parts;
     for (;;) {
       try {
-        const counted = await queue.settle(attempts, node.id, clock.now());
-        await this.switchOffGone(attempts, counted);
-        return counted;
+        const lost = await queue.settle(attempts, node.id, clock.now());
+        await this.switchOffGone(attempts, lost);
+        return lost;
       } catch (error) {
         // Whether the batch was stored is not known; if it was, the fence lets none of it count twice.
         if (!(error instanceof DatabaseUnavailable)) throw error;
@@ -82,14 +82,19 @@ export class Settler {
     }
   }
 
-  private async switchOffGone(attempts: readonly SettledAttempt[], counted: ReadonlySet<string>): Promise<void> {
+  private async switchOffGone(attempts: readonly SettledAttempt[], lost: ReadonlySet<string>): Promise<void> {
     const gone = new Map<string, string>();
-    for (const { delivery, decision } of attempts) {
-      const isGone = decision.kind === 'discarded' && decision.endpointGone && counted.has(delivery.id);
+    for (const attempt of attempts) {
+      const { delivery, decision } = attempt;
+      const isGone = decision.kind === 'discarded' && decision.endpointGone && !lost.has(idOf(attempt));
       if (isGone) gone.set(delivery.endpointId, delivery.accountId);
     }
     for (const [endpointId, accountId] of gone) {
       await this.parts.endpoints.setStatus(accountId, endpointId, 'inactive', 'gone');
     }
   }
+}
+
+function idOf({ delivery }: SettledAttempt): string {
+  return encodeId('dlv', delivery.uuid);
 }

@@ -65,20 +65,34 @@ export function byteas(values: readonly (Uint8Array | null)[]): NodeBuffer {
   return array;
 }
 
+/** Up to this length a loop beats a call into the runtime. */
+const SHORT_TEXT = 40;
+
 export function texts(values: readonly (string | null)[]): NodeBuffer {
-  let bytes = 0;
-  for (const value of values) if (value !== null) bytes += Buffer.byteLength(value);
-  const array = allocate(OID.text, values.length, bytes);
+  let bytesMax = 0;
+  for (const value of values) if (value !== null) bytesMax += value.length * 3;
+  const array = allocate(OID.text, values.length, bytesMax);
   let at = HEADER_BYTES;
   for (const value of values) {
     if (value === null) {
       array.writeInt32BE(-1, at);
       at += 4;
     } else {
-      const length = array.write(value, at + 4);
+      const length = writeText(array, value, at + 4);
       array.writeInt32BE(length, at);
       at += 4 + length;
     }
   }
-  return array;
+  return array.subarray(0, at);
+}
+
+function writeText(array: NodeBuffer, value: string, at: number): number {
+  const { length } = value;
+  if (length > SHORT_TEXT) return array.write(value, at);
+  for (let i = 0; i < length; i++) {
+    const code = value.charCodeAt(i);
+    if (code > 0x7f) return array.write(value, at);
+    array[at + i] = code;
+  }
+  return length;
 }

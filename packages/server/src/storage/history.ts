@@ -1,8 +1,8 @@
-import { decodeId, firstUuidOf, timeOfId } from '../domain/ids.ts';
+import { decodeId, encodeId, firstUuidOf, timeOfId } from '../domain/ids.ts';
 import type { Attempt, DeliveryStatus, StoredEvent } from '../domain/model.ts';
 import type { AttemptError, Timings } from '../domain/outcome.ts';
 import { type Database, statement } from './database.ts';
-import { fromUuidText, toUuidText } from './rows.ts';
+import { bytesOfUuid, fromUuidText, toUuidText } from './rows.ts';
 import type { DeliveryFilter, DeliveryRow, DeliveryStore, EventStore } from './store.ts';
 
 const LIST_DELIVERIES = statement('deliveries_list').text;
@@ -23,21 +23,18 @@ interface EventRow {
 const EVENT_COLUMNS = 'account_id, id, external_id, trigger, by_topic, test, payload';
 
 function toEvent(row: EventRow): StoredEvent {
-  const id = fromUuidText('evt', row.id);
+  const uuid = bytesOfUuid(row.id);
   return {
-    id,
+    id: encodeId('evt', uuid),
+    uuid,
     externalId: row.external_id,
     accountId: row.account_id,
     trigger: row.trigger,
     byTopic: row.by_topic,
     test: row.test,
     payload: row.payload,
-    createdAtMs: timeOf('evt', id),
+    createdAtMs: timeOfId(uuid),
   };
-}
-
-function timeOf(kind: 'evt' | 'dlv', id: string): number {
-  return timeOfId(decodeId(kind, id) ?? Buffer.alloc(16));
 }
 
 const boundOf = (ms: number | undefined) => (ms === undefined ? null : firstUuidOf(ms).toString('hex'));
@@ -96,9 +93,9 @@ interface HistoryRow {
 }
 
 function toDelivery(row: HistoryRow): DeliveryRow {
-  const id = fromUuidText('dlv', row.id);
+  const uuid = bytesOfUuid(row.id);
   return {
-    id,
+    id: encodeId('dlv', uuid),
     accountId: row.account_id,
     endpointId: fromUuidText('ep', row.endpoint_id),
     eventId: fromUuidText('evt', row.event_id),
@@ -108,7 +105,7 @@ function toDelivery(row: HistoryRow): DeliveryRow {
     reason: row.reason,
     attempts: row.attempts,
     test: row.test,
-    createdAtMs: timeOf('dlv', id),
+    createdAtMs: timeOfId(uuid),
     nextAttemptAt: row.next_attempt_at,
     finishedAt: row.finished_at,
     lastStatus: row.last_status,

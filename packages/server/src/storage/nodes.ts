@@ -1,6 +1,5 @@
 import { uuids } from './arrays.ts';
 import { type Database, statement } from './database.ts';
-import { toUuid } from './rows.ts';
 import type { NodeStore, OverviewStore, SettingStore } from './store.ts';
 
 const TAKE_OVER = statement('take_over').text;
@@ -33,7 +32,7 @@ export function nodeStore(database: Database): NodeStore {
       return (await database.run(FREE_ORPHANS)).length;
     },
     async freeLost(node, known) {
-      const ids = uuids([...known].map((id) => toUuid('dlv', id)));
+      const ids = uuids([...known].map((delivery) => delivery.uuid));
       return (await database.run(FREE_LOST, [node, ids])).length;
     },
     async leave(node) {

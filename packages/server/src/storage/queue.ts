@@ -1,8 +1,8 @@
-import { decodeId, timeOfId } from '../domain/ids.ts';
+import { encodeId, timeOfId } from '../domain/ids.ts';
 import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
 import { bools, byteas, int4s, int8s, texts, timestamps, uuids } from './arrays.ts';
 import { type Database, type Parameter, sqlStateOf, statement, UNIQUE_VIOLATION } from './database.ts';
-import { fromUuidText, toUuid, toUuidText } from './rows.ts';
+import { bytesOfUuid, fromUuidText, toUuid, toUuidText } from './rows.ts';
 import type { AcceptBatch, QueueStore } from './store.ts';
 
 const ACCEPT = statement('accept');
@@ -77,7 +77,7 @@ export function queueStore(database: Database): QueueStore {
 
     async release(deliveries, node) {
       const accounts = texts(deliveries.map((d) => d.accountId));
-      await database.hot(RELEASE, [accounts, uuids(deliveries.map((d) => toUuid('dlv', d.id))), node]);
+      await database.hot(RELEASE, [accounts, uuids(deliveries.map((d) => d.uuid)), node]);
     },
 
     async discover(after, limit) {
@@ -102,9 +102,9 @@ export function queueStore(database: Database): QueueStore {
 }
 
 function toLeased(row: LeasedRow): LeasedDelivery {
-  const eventId = fromUuidText('evt', row.event_id);
+  const uuid = bytesOfUuid(row.event_id);
   return {
-    id: fromUuidText('dlv', row.id),
+    uuid: bytesOfUuid(row.id),
     accountId: row.account_id,
     endpointId: fromUuidText('ep', row.endpoint_id),
     topic: row.topic,
@@ -112,14 +112,15 @@ function toLeased(row: LeasedRow): LeasedDelivery {
     attempts: row.attempts,
     tries: row.tries,
     event: {
-      id: eventId,
+      id: encodeId('evt', uuid),
+      uuid,
       externalId: row.external_id,
       accountId: row.account_id,
       trigger: row.trigger,
       byTopic: row.by_topic,
       test: row.test,
       payload: row.payload,
-      createdAtMs: timeOfId(decodeId('evt', eventId) ?? Buffer.alloc(16)),
+      createdAtMs: timeOfId(uuid),
     },
   };
 }
@@ -134,29 +135,29 @@ function acceptParameters({ versions, keys, events, queued, skipped }: AcceptBat
     byteas(keys.map((k) => k.digest)),
     int4s(keys.map((k) => k.deliveries)),
     texts(events.map((e) => e.accountId)),
-    uuids(events.map((e) => toUuid('evt', e.id))),
+    uuids(events.map((e) => e.uuid)),
     texts(events.map((e) => e.externalId)),
     texts(events.map((e) => e.trigger)),
     bools(events.map((e) => e.byTopic)),
     bools(events.map((e) => e.test)),
     byteas(events.map((e) => e.payload)),
-    texts(queued.map((d) => d.accountId)),
-    uuids(queued.map((d) => toUuid('dlv', d.id))),
-    uuids(queued.map((d) => toUuid('ep', d.endpointId))),
-    uuids(queued.map((d) => toUuid('evt', d.event.id))),
-    texts(queued.map((d) => d.topic)),
-    texts(queued.map((d) => d.event.trigger)),
-    bools(queued.map((d) => d.test)),
-    timestamps(queued.map((d) => d.dueAtMs)),
-    int4s(queued.map((d) => (d.leased ? node : null))),
-    texts(skipped.map((d) => d.accountId)),
-    uuids(skipped.map((d) => toUuid('dlv', d.id))),
-    uuids(skipped.map((d) => toUuid('ep', d.endpointId))),
-    uuids(skipped.map((d) => toUuid('evt', d.event.id))),
-    texts(skipped.map((d) => d.topic)),
-    texts(skipped.map((d) => d.event.trigger)),
-    bools(skipped.map((d) => d.event.test)),
-    texts(skipped.map((d) => d.reason)),
+    texts(queued.map((q) => q.delivery.accountId)),
+    uuids(queued.map((q) => q.delivery.uuid)),
+    uuids(queued.map((q) => q.endpointUuid)),
+    uuids(queued.map((q) => q.delivery.event.uuid)),
+    texts(queued.map((q) => q.delivery.topic)),
+    texts(queued.map((q) => q.delivery.event.trigger)),
+    bools(queued.map((q) => q.delivery.test)),
+    timestamps(queued.map((q) => q.dueAtMs)),
+    int4s(queued.map((q) => (q.leased ? node : null))),
+    texts(skipped.map((s) => s.delivery.accountId)),
+    uuids(skipped.map((s) => s.delivery.uuid)),
+    uuids(skipped.map((s) => s.endpointUuid)),
+    uuids(skipped.map((s) => s.delivery.event.uuid)),
+    texts(skipped.map((s) => s.delivery.topic)),
+    texts(skipped.map((s) => s.delivery.event.trigger)),
+    bools(skipped.map((s) => s.delivery.test)),
+    texts(skipped.map((s) => s.reason)),
     new Date(),
   ];
 }
@@ -166,7 +167,7 @@ function settleParameters(attempts: readonly SettledAttempt[], node: number, now
   const micros = (ms: number | undefined) => (ms === undefined ? null : Math.round(ms * 1000));
   return [
     texts(column((a) => a.delivery.accountId)),
-    uuids(column((a) => toUuid('dlv', a.delivery.id))),
+    uuids(column((a) => a.delivery.uuid)),
     int4s(column((a) => a.delivery.attempts + 1)),
     int4s(column((a) => a.delivery.tries + 1)),
     texts(column((a) => (a.decision.kind === 'retry' ? null : a.decision.kind))),

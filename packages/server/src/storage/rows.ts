@@ -12,6 +12,10 @@ export function toUuidText(kind: IdKind, id: string): string {
   return toUuid(kind, id).toString('hex');
 }
 
+export function bytesOfUuid(uuid: string): Buffer {
+  return Buffer.from(uuid.replaceAll('-', ''), 'hex');
+}
+
 export function fromUuidText(kind: IdKind, uuid: string): string {
-  return encodeId(kind, Buffer.from(uuid.replaceAll('-', ''), 'hex'));
+  return encodeId(kind, bytesOfUuid(uuid));
 }

@@ -42,18 +42,17 @@ export interface IdempotencyEntry {
   deliveries: number;
 }
 
-export interface QueuedDelivery extends LeasedDelivery {
+export interface QueuedDelivery {
+  delivery: LeasedDelivery;
+  endpointUuid: Uint8Array;
   dueAtMs: number;
   /** Whether this node sends it right away from memory. */
   leased: boolean;
 }
 
 export interface SkippedDelivery {
-  id: string;
-  accountId: string;
-  endpointId: string;
-  topic: string | null;
-  event: StoredEvent;
+  delivery: LeasedDelivery;
+  endpointUuid: Uint8Array;
   reason: SkipReason;
 }
 
@@ -173,7 +172,7 @@ export interface QueueStore {
   accept(batch: AcceptBatch, node: number): Promise<AcceptResult>;
   findKeys(keys: readonly { accountId: string; key: string }[]): Promise<IdempotencyEntry[]>;
   claim(room: ReadonlyMap<string, number>, node: number, nowMs: number): Promise<LeasedDelivery[]>;
-  /** Answers the ids whose outcome counted. */
+  /** Answers the ids (`dlv_…`) whose outcome did not count, because this node had lost their lease. */
   settle(attempts: readonly SettledAttempt[], node: number, nowMs: number): Promise<Set<string>>;
   release(deliveries: readonly LeasedDelivery[], node: number): Promise<void>;
   discover(afterEndpointId: string | undefined, limit: number): Promise<WaitingEndpoint[]>;
@@ -188,7 +187,7 @@ export interface NodeStore {
   takeOver(node: number, deadAfterS: number, everybodyElse: boolean): Promise<{ nodes: number; deliveries: number }>;
   freeOrphans(): Promise<number>;
   /** Frees what the database thinks this node holds and the node does not know of: answers that were lost on the way. */
-  freeLost(node: number, known: Iterable<string>): Promise<number>;
+  freeLost(node: number, known: Iterable<LeasedDelivery>): Promise<number>;
   leave(node: number): Promise<void>;
 }
 

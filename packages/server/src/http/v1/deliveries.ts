@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { Type } from 'typebox';
 import type { Contract } from '../../contract/contract.ts';
 import { Problem } from '../../domain/errors.ts';
-import { isId } from '../../domain/ids.ts';
+import { encodeId, isId } from '../../domain/ids.ts';
 import { type Attempt, DELIVERY_STATUSES, type SettledAttempt, type StoredEvent } from '../../domain/model.ts';
 import { ERROR_CODES } from '../../domain/outcome.ts';
 import type { DeliveryFilter, DeliveryRow } from '../../storage/store.ts';
@@ -250,7 +250,7 @@ export function deliveryRoutes(app: App, { store, directory, acceptor, dispatche
       return {
         succeeded: outcome.error === undefined,
         event_id: delivery.event.id,
-        delivery_id: delivery.id,
+        delivery_id: encodeId('dlv', delivery.uuid),
         attempt: presentAttempt(toAttempt(settled), bodyOf(account.contract, delivery.event)),
       };
     },

@@ -82,12 +82,12 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
       },
       async (request, reply) => {
         const contract = await contractOf(request.params.account);
-        const payload = payloadOf(rawBodyOf(request.raw).text);
+        const payload = payloadOf(rawBodyOf(request.raw));
         const publication = toPublication(request.params.account, contract, request.body, payload, '#');
         const key = request.headers['idempotency-key'];
         if (key !== undefined) publication.keys.push(`key ${key}`);
         const accepted = await acceptor.accept(withDigest(publication));
-        metrics.accepted.inc();
+        metrics.tally.accepted++;
         return reply.code(202).send(accepted);
       },
     );
@@ -125,7 +125,7 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
       },
       async (request, reply) => {
         const contract = await contractOf(request.params.account);
-        const payloads = payloadsOf(rawBodyOf(request.raw).text);
+        const payloads = payloadsOf(rawBodyOf(request.raw));
         const publications = request.body.events.map((event, i) =>
           withDigest(
             toPublication(request.params.account, contract, event, payloads[i] ?? Buffer.alloc(0), `#/events/${i}`),
@@ -133,7 +133,7 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
         );
         const answers = await Promise.allSettled(publications.map((p) => acceptor.accept(p)));
         const data = answers.map(toBatchAnswer);
-        metrics.accepted.inc(answers.length);
+        metrics.tally.accepted += data.length;
         return reply.code(202).send({ data });
       },
     );

@@ -1,5 +1,5 @@
 -- Writes a batch of attempts with what follows from each. Fenced: an outcome counts only while this node still holds
--- the lease of exactly this attempt. Answers the ids that counted; the caller learns of the rest by their absence.
+-- the lease of exactly this attempt. Answers the ids that did not count: normally none.
 -- status: 'succeeded' or 'discarded' ends the delivery, NULL means a retry at due_at.
 WITH outcome AS MATERIALIZED (
   SELECT * FROM unnest(
@@ -36,6 +36,6 @@ WITH outcome AS MATERIALIZED (
          response_headers, response_body, truncated, dns_us, connect_us, tls_us, first_byte_us, total_us
   FROM (SELECT * FROM ended UNION ALL SELECT * FROM rescheduled) counted
 )
-SELECT for_delivery AS id FROM ended
-UNION ALL
-SELECT for_delivery FROM rescheduled
+SELECT for_delivery AS id FROM outcome
+EXCEPT ALL
+(SELECT for_delivery FROM ended UNION ALL SELECT for_delivery FROM rescheduled)
