@@ -48,14 +48,18 @@ test('reset: the connection breaks before the answer', async () => {
 
 test('reset: the connection breaks within the answer, whose beginning is kept', async () => {
   const { server, url } = await rawServer((socket) => {
-    socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf', () => socket.destroy()));
+    socket.once('data', () =>
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf', () => socket.destroy()),
+    );
   });
   expect(await attemptAt(url)).toMatchObject({ error: 'reset', response: { status: 200, body: 'half' } });
   server.close();
 });
 
 test('invalid_response: the answer is not HTTP', async () => {
-  const { server, url } = await rawServer((socket) => void socket.once('data', () => socket.end('SSH-2.0-OpenSSH\r\n\r\n')));
+  const { server, url } = await rawServer(
+    (socket) => void socket.once('data', () => socket.end('SSH-2.0-OpenSSH\r\n\r\n')),
+  );
   expect(await attemptAt(url)).toMatchObject({ error: 'invalid_response', response: null });
   server.close();
 });

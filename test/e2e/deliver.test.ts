@@ -57,7 +57,13 @@ describe('a delivery', () => {
     const { account, endpoint } = await node.createEndpoint(receiver.url());
     const { body: event } = await node.publish(account, 'order.created', { a: 1 });
     const delivery = await deliveryOf(account, (d) => d.status === 'succeeded');
-    expect(delivery).toMatchObject({ event_id: event.id, endpoint_id: endpoint, attempt_count: 1, last_status: 201, reason: null });
+    expect(delivery).toMatchObject({
+      event_id: event.id,
+      endpoint_id: endpoint,
+      attempt_count: 1,
+      last_status: 201,
+      reason: null,
+    });
     const [attempt] = delivery.attempts;
     expect(attempt.request.headers['webhook-id']).toBe(event.id);
     expect(attempt.request.body).toBe(receiver.requests[0]?.body.toString());
@@ -112,7 +118,8 @@ describe('a delivery', () => {
 
   test('a redirect is a failure and is not followed', async () => {
     const other = await Receiver.start();
-    receiver.respond = (_, response, i) => void response.writeHead(i === 0 ? 302 : 200, { location: other.url() }).end();
+    receiver.respond = (_, response, i) =>
+      void response.writeHead(i === 0 ? 302 : 200, { location: other.url() }).end();
     const { account } = await node.createEndpoint(receiver.url());
     await node.publish(account, 'a', 1);
     await receiver.received(2);
@@ -149,7 +156,8 @@ describe('a delivery', () => {
         (answer) => answer.body.data.length === receiver.requests.filter((r) => r.body.includes(account)).length,
       );
     }
-    const used = (account: string) => new Set(receiver.requests.filter((r) => r.body.includes(account)).map((r) => r.connection));
+    const used = (account: string) =>
+      new Set(receiver.requests.filter((r) => r.body.includes(account)).map((r) => r.connection));
     expect(used(first.account).size).toBe(1);
     expect(used(second.account).size).toBe(1);
     expect(used(first.account)).not.toEqual(used(second.account));
@@ -172,8 +180,11 @@ describe('secrets', () => {
     const rotated = await node.call('POST', `/v1/accounts/${account}/endpoints/${endpoint}/rotate-secret`, {});
     await node.publish(account, 'a', 1);
     const [first] = await receiver.received(1);
-    for (const s of [secret, rotated.body.secret]) new Webhook(s).verify(first?.body ?? '', first?.headers as Record<string, string>);
-    const again = await node.call('POST', `/v1/accounts/${account}/endpoints/${endpoint}/rotate-secret`, { overlap_seconds: 0 });
+    for (const s of [secret, rotated.body.secret])
+      new Webhook(s).verify(first?.body ?? '', first?.headers as Record<string, string>);
+    const again = await node.call('POST', `/v1/accounts/${account}/endpoints/${endpoint}/rotate-secret`, {
+      overlap_seconds: 0,
+    });
     await node.publish(account, 'b', 1);
     const [, second] = await receiver.received(2);
     new Webhook(again.body.secret).verify(second?.body ?? '', second?.headers as Record<string, string>);
@@ -188,11 +199,21 @@ describe('secrets', () => {
     const shown = await node.call('GET', `/v1/accounts/${account}/endpoints/${endpoint}`);
     await node.publish(account, 'a', 1);
     const [request] = await receiver.received(1);
-    const spki = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), Buffer.from(shown.body.public_key.slice(5), 'base64')]);
+    const spki = Buffer.concat([
+      Buffer.from('302a300506032b6570032100', 'hex'),
+      Buffer.from(shown.body.public_key.slice(5), 'base64'),
+    ]);
     const [version, signature = ''] = String(request?.headers['webhook-signature']).split(',');
     const signed = `${request?.headers['webhook-id']}.${request?.headers['webhook-timestamp']}.${request?.body}`;
     expect(version).toBe('v1a');
-    expect(verify(null, Buffer.from(signed), createPublicKey({ key: spki, format: 'der', type: 'spki' }), Buffer.from(signature, 'base64'))).toBe(true);
+    expect(
+      verify(
+        null,
+        Buffer.from(signed),
+        createPublicKey({ key: spki, format: 'der', type: 'spki' }),
+        Buffer.from(signature, 'base64'),
+      ),
+    ).toBe(true);
   });
 
   test('are not in any other answer, and not in the database as they are', async () => {
@@ -218,7 +239,8 @@ describe('secrets', () => {
 
 describe('an inactive endpoint', () => {
   test('holds what waits, skips what is new, and both can be sent later', async () => {
-    receiver.respond = (_, response, i) => void response.writeHead(i === 0 ? 503 : 200, { 'retry-after': '3600' }).end();
+    receiver.respond = (_, response, i) =>
+      void response.writeHead(i === 0 ? 503 : 200, { 'retry-after': '3600' }).end();
     const { account, endpoint } = await node.createEndpoint(receiver.url());
     const path = `/v1/accounts/${account}/endpoints/${endpoint}`;
     await node.publish(account, 'first', 1);
@@ -281,7 +303,10 @@ describe('a retry by hand', () => {
     const delivery = await deliveryOf(account, (d) => d.status === 'succeeded');
     await node.call('DELETE', `/v1/accounts/${account}/endpoints/${endpoint}`);
     const refused = await node.call('POST', `/v1/accounts/${account}/deliveries/${delivery.id}/retry`);
-    expect(refused).toMatchObject({ status: 409, body: { code: 'not_retryable', detail: 'Its endpoint has been deleted.' } });
+    expect(refused).toMatchObject({
+      status: 409,
+      body: { code: 'not_retryable', detail: 'Its endpoint has been deleted.' },
+    });
   });
 });
 

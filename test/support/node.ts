@@ -31,7 +31,11 @@ export interface TestNode extends RunningNode {
   databaseUrl: string;
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<TestAnswer>;
   /** Creates an account with one endpoint and answers both ids and the secret. */
-  createEndpoint(url: string, more?: object, account?: string): Promise<{ account: string; endpoint: string; secret: string }>;
+  createEndpoint(
+    url: string,
+    more?: object,
+    account?: string,
+  ): Promise<{ account: string; endpoint: string; secret: string }>;
   publish(account: string, trigger: string, payload: unknown, headers?: Record<string, string>): Promise<TestAnswer>;
 }
 
@@ -76,7 +80,12 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
     });
     const text = await response.text();
     const isJson = (response.headers.get('content-type') ?? '').includes('json');
-    return { status: response.status, headers: response.headers, body: isJson && text !== '' ? JSON.parse(text) : undefined, text };
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: isJson && text !== '' ? JSON.parse(text) : undefined,
+      text,
+    };
   };
 
   return {
@@ -85,11 +94,16 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
     call,
     async createEndpoint(url, more = {}, account = `acc-${randomBytes(6).toString('hex')}`) {
       await call('POST', '/v1/accounts', { id: account, name: 'Test', contract: 'standard' });
-      const answer = await call('POST', `/v1/accounts/${account}/endpoints`, { url, subscriptions: [{ trigger: '*' }], ...more });
+      const answer = await call('POST', `/v1/accounts/${account}/endpoints`, {
+        url,
+        subscriptions: [{ trigger: '*' }],
+        ...more,
+      });
       if (answer.status !== 201) throw new Error(answer.text);
       return { account, endpoint: answer.body.id, secret: answer.body.secret };
     },
-    publish: (account, trigger, payload, headers) => call('POST', `/v1/accounts/${account}/events`, { trigger, payload }, headers),
+    publish: (account, trigger, payload, headers) =>
+      call('POST', `/v1/accounts/${account}/events`, { trigger, payload }, headers),
     async stop() {
       await node.stop();
       rmSync(folder, { recursive: true, force: true });
@@ -98,12 +112,17 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
 }
 
 /** Asks again until the answer fits. For states that only an API call can see. */
-export async function eventually<T>(ask: () => Promise<T>, fits: (answer: T) => boolean, timeoutMs = 15_000): Promise<T> {
+export async function eventually<T>(
+  ask: () => Promise<T>,
+  fits: (answer: T) => boolean,
+  timeoutMs = 15_000,
+): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     const answer = await ask();
     if (fits(answer)) return answer;
-    if (Date.now() > deadline) throw new Error(`not in ${timeoutMs} ms; last answer: ${JSON.stringify(answer)?.slice(0, 2000)}`);
+    if (Date.now() > deadline)
+      throw new Error(`not in ${timeoutMs} ms; last answer: ${JSON.stringify(answer)?.slice(0, 2000)}`);
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

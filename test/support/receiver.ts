@@ -1,4 +1,10 @@
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 
 export interface Received {
@@ -74,7 +80,14 @@ export class Receiver {
       return;
     }
     const { method = '', url = '', headers, socket } = request;
-    const received = { method, path: url, headers, body: Buffer.concat(chunks), connection: this.numberOf(socket), atMs: Date.now() };
+    const received = {
+      method,
+      path: url,
+      headers,
+      body: Buffer.concat(chunks),
+      connection: this.numberOf(socket),
+      atMs: Date.now(),
+    };
     this.requests.push(received);
     this.respond(received, response, this.requests.length - 1);
     for (const waiter of this.waiting.filter((w) => this.requests.length >= w.count)) {

@@ -261,7 +261,12 @@ function keyOf(accountId: string, key: string): string {
   return `${accountId} ${key}`;
 }
 
-function newDelivery(uuid: Uint8Array, endpoint: KnownEndpoint, topic: string | null, event: StoredEvent): LeasedDelivery {
+function newDelivery(
+  uuid: Uint8Array,
+  endpoint: KnownEndpoint,
+  topic: string | null,
+  event: StoredEvent,
+): LeasedDelivery {
   return {
     uuid,
     accountId: endpoint.accountId,

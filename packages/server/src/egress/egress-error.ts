@@ -1,3 +1,4 @@
+import { errors } from 'undici';
 import type { AttemptError } from '../domain/outcome.ts';
 
 /** Why a connection was not made: a stable code, and a sentence for the history. */
@@ -34,6 +35,6 @@ const BY_CODE: Readonly<Record<string, AttemptError>> = {
 export function toEgressError(error: unknown, otherwise: AttemptError = 'reset'): EgressError {
   if (error instanceof EgressError) return error;
   const { code = '', message = String(error) } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
-  const known = BY_CODE[code] ?? (code.startsWith('HPE_') ? 'invalid_response' : otherwise);
+  const known = BY_CODE[code] ?? (error instanceof errors.HTTPParserError ? 'invalid_response' : otherwise);
   return new EgressError(known, code === '' || message.includes(code) ? message : `${message} (${code})`);
 }

@@ -49,7 +49,10 @@ describe('attack: DNS', () => {
 describe('timeouts', () => {
   test('connecting: a resolver that does not answer', async () => {
     const egress = new Egress(local, () => new Promise(() => {}));
-    expect(await post(egress, 'http://slow.example/')).toMatchObject({ error: 'timeout', errorDetail: 'no connection within 300 ms' });
+    expect(await post(egress, 'http://slow.example/')).toMatchObject({
+      error: 'timeout',
+      errorDetail: 'no connection within 300 ms',
+    });
   });
   test('the head: a receiver that does not answer', async () => {
     receiver.respond = () => {};

@@ -15,7 +15,8 @@ export function requireOperator(digestHex: string) {
     const header = request.headers.authorization;
     if (header === undefined) return new Problem('unauthorized');
     const bytes = Buffer.from(header, 'latin1');
-    if (lastRight !== undefined && bytes.length === lastRight.length && timingSafeEqual(bytes, lastRight)) return undefined;
+    if (lastRight !== undefined && bytes.length === lastRight.length && timingSafeEqual(bytes, lastRight))
+      return undefined;
     const key = /^Bearer +(\S+)$/i.exec(header)?.[1];
     if (key === undefined) return new Problem('unauthorized');
     if (!isKey(key, digestHex)) return new Problem('unauthorized', 'This key is not the operator key.');

@@ -58,6 +58,7 @@ export class Database {
   private isUp = true;
   private upSinceMs = Date.now();
   private stopped = false;
+  private isRecovering = false;
   private recover: () => Promise<void> = async () => {};
   private listener: pg.Client | undefined;
 
@@ -109,18 +110,17 @@ export class Database {
 
   /** A prepared statement on the way of an event. @throws DatabaseUnavailable */
   hot<Row extends pg.QueryResultRow>(hotStatement: Statement, values: Parameter[]): Promise<Row[]> {
-    return this.guarded(() => this.hotPool.query<Row>({ ...hotStatement, values }));
+    return this.guarded<Row>(this.hotPool, { ...hotStatement, values });
   }
 
   /** Any other statement; planned anew each time, so that absent filters cost nothing. @throws DatabaseUnavailable */
   run<Row extends pg.QueryResultRow>(text: string, values: Parameter[] = []): Promise<Row[]> {
-    return this.guarded(() => this.pool.query<Row>({ text, values }));
+    return this.guarded<Row>(this.pool, { text, values });
   }
 
   /** Runs `work` in a transaction on one connection. @throws DatabaseUnavailable, and whatever `work` throws */
   async transaction<T>(work: (run: Database['run']) => Promise<T>): Promise<T> {
-    if (!this.isUp) throw new DatabaseUnavailable('down');
-    const client = await this.pool.connect().catch((error: unknown) => this.fail(error));
+    const client = await this.connect(this.pool);
     const run = <Row extends pg.QueryResultRow>(text: string, values: Parameter[] = []) =>
       client.query<Row>({ text, values }).then((result) => result.rows);
     let broken: Error | undefined;
@@ -174,14 +174,26 @@ export class Database {
     await Promise.allSettled([listener?.end(), this.hotPool.end(), this.pool.end()]);
   }
 
-  private isProbing = false;
-
-  private async guarded<Row extends pg.QueryResultRow>(query: () => Promise<pg.QueryResult<Row>>): Promise<Row[]> {
-    if (!this.isUp && !this.isProbing) throw new DatabaseUnavailable('down');
+  private async guarded<Row extends pg.QueryResultRow>(pool: pg.Pool, query: pg.QueryConfig): Promise<Row[]> {
+    const client = await this.connect(pool);
     try {
-      return (await query()).rows;
+      const { rows } = await client.query<Row>(query);
+      client.release();
+      return rows;
     } catch (error) {
+      client.release(isConnectionFailure(error));
       return this.rethrow(error);
+    }
+  }
+
+  /** Whatever stands against a connection, a full server or a wrong password: nothing can be stored. */
+  private async connect(pool: pg.Pool): Promise<pg.PoolClient> {
+    if (!this.isUp && !this.isRecovering) throw new DatabaseUnavailable('down');
+    try {
+      return await pool.connect();
+    } catch (error) {
+      this.goDown();
+      throw new DatabaseUnavailable(error);
     }
   }
 
@@ -190,21 +202,19 @@ export class Database {
     throw error;
   }
 
-  private fail(error: unknown): never {
-    this.noteFailure(error);
-    throw new DatabaseUnavailable(error);
-  }
-
   /** Whether the error means that the database is away; then probing begins. */
   private noteFailure(error: unknown): boolean {
     if (!isConnectionFailure(error)) return false;
-    if (this.isUp && !this.stopped) {
-      this.isUp = false;
-      this.log('The database cannot be reached; accepting and delivering pause until it is back.');
-      this.changes.emit('change', false);
-      void this.probe();
-    }
+    this.goDown();
     return true;
+  }
+
+  private goDown(): void {
+    if (!this.isUp || this.stopped) return;
+    this.isUp = false;
+    this.log('The database cannot be reached; accepting and delivering pause until it is back.');
+    this.changes.emit('change', false);
+    void this.probe();
   }
 
   private async probe(): Promise<void> {
@@ -215,7 +225,7 @@ export class Database {
       try {
         await client.connect();
         await client.query('SELECT 1');
-        this.isProbing = true;
+        this.isRecovering = true;
         await this.recover();
         this.isUp = true;
         this.upSinceMs = Date.now();
@@ -225,7 +235,7 @@ export class Database {
       } catch {
         // Still away: probe again.
       } finally {
-        this.isProbing = false;
+        this.isRecovering = false;
         client.end().catch(() => {});
       }
     }
