@@ -34,7 +34,7 @@ export async function openApi(app: App): Promise<void> {
     },
   });
   app.get('/openapi.json', { schema: { hide: true } }, async (_, reply) =>
-    reply.serializer(JSON.stringify).send(app.swagger()),
+    reply.type('application/json; charset=utf-8').serializer(JSON.stringify).send(app.swagger()),
   );
   await app.register(swaggerUi, {
     routePrefix: '/docs',

@@ -29,10 +29,13 @@ export const pageOf = <T extends TSchema>(item: T) =>
     next_cursor: Type.Union([Type.String(), Type.Null()], { description: 'null on the last page' }),
   });
 
+const PROBLEM = {
+  description: 'Problem details',
+  content: { 'application/problem+json': { schema: Type.Ref('Problem') } },
+};
+
 /** Responses of a route: its own, and problem details for every error it can answer. */
 export function responses<T extends Record<number, TSchema>>(own: T, ...errors: number[]) {
-  const problems = Object.fromEntries(
-    [400, 401, ...errors, 503].map((status) => [status, { description: 'Problem details', ...Type.Ref('Problem') }]),
-  );
+  const problems = Object.fromEntries([400, 401, ...errors, 503].map((status) => [status, PROBLEM]));
   return { ...problems, ...own } as T;
 }
