@@ -566,11 +566,9 @@ describe('the OpenAPI document', () => {
 
 test('the error catalogue and docs/errors.md agree', () => {
   const page = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8');
-  const documented = [...page.matchAll(/^\| `([a-z_]+)` +\| (\d{3}) +\| ([^|]+) \|/gm)].map(([, code, status, title]) => [
-    code,
-    Number(status),
-    title?.trim(),
-  ]);
+  const documented = [...page.matchAll(/^\| `([a-z_]+)` +\| (\d{3}) +\| ([^|]+) \|/gm)].map(
+    ([, code, status, title]) => [code, Number(status), title?.trim()],
+  );
   expect(documented).toEqual(Object.entries(CATALOGUE).map(([code, [status, title]]) => [code, status, title]));
 });
 

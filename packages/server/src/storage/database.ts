@@ -76,9 +76,11 @@ export class Database {
     };
     this.pool = new pg.Pool({ ...common, max: CONNECTIONS });
     this.hotPool = new pg.Pool({ ...common, max: HOT_CONNECTIONS, options: HOT_OPTIONS, idleTimeoutMillis: 0 });
-    // An idle connection that breaks says so here; the next query finds out by itself.
-    this.pool.on('error', () => {});
-    this.hotPool.on('error', () => {});
+    for (const pool of [this.pool, this.hotPool]) {
+      // A connection that breaks while nobody waits for an answer says so here; the next query finds out by itself.
+      pool.on('error', () => {});
+      pool.on('connect', (client) => client.on('error', () => {}));
+    }
   }
 
   get up(): boolean {
