@@ -45,26 +45,27 @@ function greet({ url, freshOperatorKey, signInToken }: RunningNode): void {
 }
 
 async function main(): Promise<void> {
-  const node = await startNode(readConfig(process.env), {
+  let node: RunningNode | undefined;
+  let isStopping = false;
+  const stop = () => {
+    isStopping = true;
+    // While starting, the stop waits until there is something to stop.
+    node?.stop().then(() => process.exit(0), die);
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  node = await startNode(readConfig(process.env), {
     clock: realClock,
     random: Math.random,
     signInToken: randomBytes(24).toString('base64url'),
   });
+  if (isStopping) return stop();
   greet(node);
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      node.stop().then(
-        () => process.exit(0),
-        (error: unknown) => {
-          process.stderr.write(`${explain(error)}\n`);
-          process.exit(1);
-        },
-      );
-    });
-  }
 }
 
-main().catch((error: unknown) => {
+function die(error: unknown): void {
   process.stderr.write(`${explain(error)}\n`);
   process.exit(1);
-});
+}
+
+main().catch(die);

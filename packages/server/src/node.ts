@@ -1,6 +1,7 @@
 import { randomFillSync } from 'node:crypto';
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pino, { type Logger } from 'pino';
 import { Acceptor } from './accept/acceptor.ts';
@@ -236,15 +237,22 @@ export async function startNode(
 }
 
 function prepareDataFolder(folder: string): void {
+  const probe = join(folder, `.writable-${process.pid}`);
   try {
-    mkdirSync(folder, { recursive: true });
-    accessSync(folder, constants.W_OK);
+    makeFolder(folder);
+    writeFileSync(probe, '');
+    rmSync(probe);
   } catch (error) {
-    throw new ConfigError(
-      'POSTHORN_DATA_DIR',
-      `${folder} cannot be written (${(error as NodeJS.ErrnoException).code}); choose another folder`,
-    );
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ConfigError('POSTHORN_DATA_DIR', `${folder} cannot be written (${code}); choose another folder`);
   }
+}
+
+/** Like `recursive: true`, which never returns where a file system refuses a folder with ENOENT, as /proc does. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  mkdirSync(folder);
 }
 
 async function listen(app: App, { host, port }: Config): Promise<string> {
