@@ -257,6 +257,42 @@ describe('bad input gets a clear error and changes nothing', () => {
     expect(answer).toMatchObject({ status: 415, body: { code: 'unsupported_media_type' } });
   });
 
+  test.each([
+    ['a zero byte', { name: 'a\u0000b', contract: 'standard' }],
+    ['half a surrogate pair', '{"name":"n","contract":"standard","metadata":{"a":"\\ud800"}}'],
+  ])('text that cannot be stored: %s', async (_, body) => {
+    expect(await node.call('POST', '/v1/accounts', body)).toMatchObject({
+      status: 400,
+      body: { code: 'invalid_request' },
+    });
+  });
+
+  test('attack: a body with a million wrong elements is refused at its first', async () => {
+    const answer = await node.call('POST', `${events()}/batch`, `{"events":[${Array(1_000_000).fill('0').join(',')}]}`);
+    expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
+    expect(answer.text.length).toBeLessThan(1_000);
+  });
+
+  test('attack: header names that the pattern does not match are refused too', async () => {
+    for (const headers of [{ 'host ': 'x' }, { 'x\r\ny': 'x' }, { x: { a: 1 } }, { ['x'.repeat(101)]: 'x' }]) {
+      expect((await node.call('POST', endpoints(), { ...ok, headers })).status).toBe(400);
+    }
+  });
+
+  test('a signature that does not fit the secret', async () => {
+    const answer = await node.call('POST', endpoints(), {
+      ...ok,
+      signature: 'v1a',
+      secret: `whsec_${Buffer.alloc(32).toString('base64')}`,
+    });
+    expect(answer).toMatchObject({ status: 422, body: { code: 'invalid_secret' } });
+  });
+
+  test('a path that cannot be decoded', async () => {
+    const answer = await node.call('GET', '/v1/accounts/%zz');
+    expect(answer.headers.get('content-type')).toContain('application/problem+json');
+  });
+
   test('a body that is not UTF-8', async () => {
     const response = await fetch(`${node.url}${events()}`, {
       method: 'POST',
@@ -308,6 +344,22 @@ describe('idempotency', () => {
     const headers = { 'idempotency-key': 'shared' };
     const [a, b] = [await node.publish(account, 'a', 1, headers), await node.publish(other.account, 'a', 1, headers)];
     expect(a.body.id).not.toBe(b.body.id);
+  });
+
+  test('a batch under a key can be repeated as a whole', async () => {
+    const path = `/v1/accounts/${account}/events/batch`;
+    const body = { events: Array.from({ length: 5 }, (_, i) => ({ trigger: 'a', payload: i })) };
+    const first = await node.call('POST', path, body, { 'idempotency-key': 'whole' });
+    expect((await node.call('POST', path, body, { 'idempotency-key': 'whole' })).body).toEqual(first.body);
+  });
+
+  test('a thousand repeats of one id in a batch are one event, and quick', async () => {
+    const path = `/v1/accounts/${account}/events/batch`;
+    const { body } = await node.call('POST', path, {
+      events: Array(1000).fill({ id: 'thousand', trigger: 'a', payload: 1 }),
+    });
+    expect(new Set(body.data.map((d: { id: string }) => d.id))).toEqual(new Set(['thousand']));
+    expect(await query(node.databaseUrl, "SELECT FROM events WHERE external_id = 'thousand'")).toHaveLength(1);
   });
 
   test('a batch may repeat itself, and holds conflicts apart', async () => {
@@ -433,6 +485,22 @@ describe('accounts and endpoints', () => {
     expect((await node.call('DELETE', path)).status).toBe(204);
     expect((await node.call('GET', path)).status).toBe(404);
     expect((await node.call('POST', `${path}/events`, { trigger: 'a', payload: 1 })).status).toBe(404);
+  });
+
+  test('attack: an account made again under the id of a deleted one sees nothing of it', async () => {
+    const { account: own } = await node.createEndpoint(receiver.url());
+    await node.publish(own, 'a', 'old', { 'idempotency-key': 'k' });
+    await eventually(
+      () => node.call('GET', `/v1/accounts/${own}/deliveries?status=succeeded`),
+      (answer) => answer.body.data.length === 1,
+    );
+    await node.call('DELETE', `/v1/accounts/${own}`);
+    await node.createEndpoint(receiver.url(), {}, own);
+    const again = await node.publish(own, 'a', 'old', { 'idempotency-key': 'k' });
+    await eventually(
+      () => node.call('GET', `/v1/accounts/${own}/events`),
+      (answer) => answer.body.data.length === 1 && answer.body.data[0].id === again.body.id,
+    );
   });
 
   test("only subscribed endpoints get an event, with the endpoint's own headers", async () => {

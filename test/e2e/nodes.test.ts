@@ -3,7 +3,7 @@ import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Clock } from '../../packages/server/src/domain/clock.ts';
 import { createDatabase, query } from '../support/database.ts';
-import { eventually, realClock, startTestNode, type TestNode } from '../support/node.ts';
+import { eventually, startTestNode, type TestNode } from '../support/node.ts';
 import { Receiver } from '../support/receiver.ts';
 
 let receiver: Receiver;
@@ -196,7 +196,9 @@ describe('stopping', () => {
     await Promise.all(Array.from({ length: 30 }, (_, i) => a.publish(account, 'a', i)));
     await receiver.received(10);
     const stopping = a.stop();
-    setImmediate(() => open.splice(0).forEach((answer) => answer()));
+    setImmediate(() => {
+      for (const answer of open.splice(0)) answer();
+    });
     await stopping;
     expect(await query(url, 'SELECT 1 FROM queue WHERE lease_node IS NOT NULL')).toHaveLength(0);
     expect(await query(url, 'SELECT 1 FROM queue')).toHaveLength(20);

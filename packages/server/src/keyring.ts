@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Config } from './config.ts';
 import type { SettingStore } from './storage/store.ts';
 import { Vault } from './storage/vault.ts';
@@ -26,8 +26,10 @@ export function openVault(config: Config): Vault {
   const file = join(config.dataFolder, MASTER_KEY_FILE);
   const [first, ...rest] = config.masterKeys;
   if (first) return new Vault([first, ...rest]);
-  if (!existsSync(file)) writeFileSync(file, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
-  return new Vault([Buffer.from(readFileSync(file, 'utf8').trim(), 'base64')]);
+  if (!existsSync(file)) writeKeyFile(file, randomBytes(32).toString('base64'));
+  const key = Buffer.from(readFileSync(file, 'utf8').trim(), 'base64');
+  if (key.length !== 32) throw new KeyRefused(`${file} does not hold a master key: restore it from a backup.`);
+  return new Vault([key]);
 }
 
 /** Makes sure that this node's master key is the database's, before it seals anything. @throws KeyRefused */
@@ -46,6 +48,19 @@ export async function proveMasterKey(vault: Vault, settings: SettingStore): Prom
     await settings.put('master_key_proof', `${keyId}:${ciphertext.toString('base64')}`);
 }
 
+/** Whole or not at all, and on the disk before anything is sealed with it. */
+function writeKeyFile(file: string, key: string): void {
+  const fresh = `${file}.new`;
+  const handle = openSync(fresh, 'w', 0o600);
+  writeSync(handle, `${key}\n`);
+  fsyncSync(handle);
+  closeSync(handle);
+  renameSync(fresh, file);
+  const folder = openSync(dirname(file), 'r');
+  fsyncSync(folder);
+  closeSync(folder);
+}
+
 export interface OperatorKey {
   /** SHA-256, in hexadecimal; the key itself is not kept in memory or in the database. */
   digest: string;
@@ -62,9 +77,12 @@ export async function openOperatorKey(config: Config, settings: SettingStore): P
   }
   const stored = await settings.get('operator_key_digest');
   if (stored !== undefined) return { digest: stored, fresh: undefined };
+  // The file first: a digest whose key nobody has would lock the operator out.
   const made = `pho_${randomBytes(24).toString('base64url')}`;
+  const file = join(config.dataFolder, OPERATOR_KEY_FILE);
+  writeKeyFile(file, made);
   const digest = await settings.putFirst('operator_key_digest', digestOf(made));
-  if (digest !== digestOf(made)) return { digest, fresh: undefined };
-  writeFileSync(join(config.dataFolder, OPERATOR_KEY_FILE), `${made}\n`, { mode: 0o600 });
-  return { digest, fresh: made };
+  if (digest === digestOf(made)) return { digest, fresh: made };
+  rmSync(file);
+  return { digest, fresh: undefined };
 }

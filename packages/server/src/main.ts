@@ -48,6 +48,8 @@ async function main(): Promise<void> {
   let node: RunningNode | undefined;
   let isStopping = false;
   const stop = () => {
+    // Asked twice: at once, then. What is in flight is left to its lease.
+    if (isStopping) process.exit(1);
     isStopping = true;
     // While starting, the stop waits until there is something to stop.
     node?.stop().then(() => process.exit(0), die);
@@ -59,7 +61,7 @@ async function main(): Promise<void> {
     random: Math.random,
     signInToken: randomBytes(24).toString('base64url'),
   });
-  if (isStopping) return stop();
+  if (isStopping) return void node.stop().then(() => process.exit(0), die);
   greet(node);
 }
 

@@ -30,6 +30,8 @@ import { postgresStore } from './storage/postgres-store.ts';
 const CONTRACTS_FOLDER = fileURLToPath(new URL('../../../contracts/', import.meta.url));
 const IN_FLIGHT_MAX = 1_000;
 const DNS_TIMEOUT_MS = 5_000;
+/** For how long an answer about readiness holds. */
+const READINESS_MS = 1_000;
 /** How long requests in flight may take to end when the server stops. */
 const DRAIN_MS = 25_000;
 
@@ -202,7 +204,7 @@ export async function startNode(
         metrics,
         operatorKeyDigest: operatorKey.digest,
         signInToken: token,
-        isReady: () => readiness(database),
+        isReady: readinessOf(database, clock),
         isUp: () => database.up,
       },
       log,
@@ -217,6 +219,8 @@ export async function startNode(
       egress.close();
       await settler.drained();
       await maintainer.stop();
+      // A connection that has sent nothing, or half a request, would keep the server open for ever.
+      app.server.closeAllConnections();
       await closed;
       await store.nodes.leave(node.id).catch(onError);
       await stopDatabase();
@@ -274,13 +278,21 @@ async function listen(app: App, { host, port }: Config): Promise<string> {
   }
 }
 
-async function readiness(database: Database): Promise<{ ready: boolean; reason?: string }> {
-  try {
-    if (await isMigrated(database)) return { ready: true };
-    return { ready: false, reason: 'migrations are missing' };
-  } catch {
-    return { ready: false, reason: 'the database cannot be reached' };
-  }
+/** Asks the database at most once a second, however often it is asked itself: probes need no key. */
+function readinessOf(database: Database, clock: Clock): () => Promise<{ ready: boolean; reason?: string }> {
+  let askedAtMs = Number.NEGATIVE_INFINITY;
+  let answer: Promise<{ ready: boolean; reason?: string }> | undefined;
+  return () => {
+    if (!database.up) return Promise.resolve({ ready: false, reason: 'the database cannot be reached' });
+    if (!answer || clock.now() - askedAtMs > READINESS_MS) {
+      askedAtMs = clock.now();
+      answer = isMigrated(database).then(
+        (current) => (current ? { ready: true } : { ready: false, reason: 'migrations are missing' }),
+        () => ({ ready: false, reason: 'the database cannot be reached' }),
+      );
+    }
+    return answer;
+  };
 }
 
 function countAttempt(metrics: Metrics, { outcome, decision }: SettledAttempt, counted: boolean): void {

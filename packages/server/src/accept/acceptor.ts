@@ -5,7 +5,7 @@ import { encodeId, type IdSource } from '../domain/ids.ts';
 import type { LeasedDelivery, StoredEvent } from '../domain/model.ts';
 import type { Directory, KnownAccount, KnownEndpoint } from '../fanout/directory.ts';
 import { fanOut } from '../fanout/fan-out.ts';
-import { DatabaseUnavailable } from '../storage/database.ts';
+import { DatabaseBusy, DatabaseUnavailable } from '../storage/database.ts';
 import type { AcceptBatch, QueueStore } from '../storage/store.ts';
 import { GroupCommit } from './group-commit.ts';
 
@@ -127,13 +127,24 @@ export class Acceptor {
   }
 
   private async write(batch: Waiting[]): Promise<void> {
-    let open = this.deferRepeats(batch);
+    const { first, repeats } = splitRepeats(batch);
+    let open = first;
     try {
       for (let round = 0; open.length > 0 && round < STALE_ROUNDS_MAX; round++) open = await this.tryWrite(open);
       if (open.length > 0) throw new Problem('overloaded', 'The account is changing too fast; try again.');
     } catch (error) {
-      const problem = error instanceof DatabaseUnavailable ? new Problem('database_unavailable') : error;
+      const problem = toProblem(error);
       for (const waiting of open) waiting.reject(problem);
+    }
+    if (repeats.length > 0) await this.writeRepeats(repeats);
+  }
+
+  /** The first publication under each key is stored by now; if it was refused, its repeats try for themselves. */
+  private async writeRepeats(repeats: Waiting[]): Promise<void> {
+    try {
+      for (const waiting of await this.answerRepeats(repeats)) this.commit.add(waiting);
+    } catch (error) {
+      for (const waiting of repeats) waiting.reject(toProblem(error));
     }
   }
 
@@ -243,18 +254,25 @@ export class Acceptor {
       return false;
     });
   }
+}
 
-  /** Of several publications with one key, the first goes now and the others find its event in the next batch. */
-  private deferRepeats(batch: Waiting[]): Waiting[] {
-    const seen = new Set<string>();
-    return batch.filter((waiting) => {
-      const keys = waiting.publication.keys.map((key) => keyOf(waiting.publication.accountId, key));
-      const isRepeat = keys.some((key) => seen.has(key));
-      for (const key of keys) seen.add(key);
-      if (isRepeat) this.commit.add(waiting);
-      return !isRepeat;
-    });
-  }
+/** Of several publications under one key in a batch, the first is stored, and the others are answered by it. */
+function splitRepeats(batch: Waiting[]): { first: Waiting[]; repeats: Waiting[] } {
+  const seen = new Set<string>();
+  const repeats: Waiting[] = [];
+  const first = batch.filter((waiting) => {
+    const keys = waiting.publication.keys.map((key) => keyOf(waiting.publication.accountId, key));
+    const isRepeat = keys.some((key) => seen.has(key));
+    for (const key of keys) seen.add(key);
+    if (isRepeat) repeats.push(waiting);
+    return !isRepeat;
+  });
+  return { first, repeats };
+}
+
+function toProblem(error: unknown): unknown {
+  if (error instanceof DatabaseUnavailable) return new Problem('database_unavailable');
+  return error instanceof DatabaseBusy ? new Problem('overloaded', 'The database is busy; try again.') : error;
 }
 
 function keyOf(accountId: string, key: string): string {

@@ -14,7 +14,11 @@ function gathering(itemsMax: number, bytesMax: number) {
     },
   });
   const turn = () => new Promise((resolve) => setImmediate(resolve));
-  return { commit, batches, finishNext: async () => (finishers.shift()?.(), turn()), turn };
+  const finishNext = () => {
+    finishers.shift()?.();
+    return turn();
+  };
+  return { commit, batches, finishNext, turn };
 }
 
 test('items that come in one turn share the first write, later ones the next', async () => {

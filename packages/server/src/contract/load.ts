@@ -28,7 +28,7 @@ export const ContractDocument = Type.Object(
       },
       closed,
     ),
-    headers: Type.Record(Type.String({ pattern: '^[a-z0-9-]+$' }), fieldOf<HeaderField>(HEADER_FIELDS)),
+    headers: Type.Record(Type.String({ pattern: '^[a-z0-9-]+$' }), fieldOf<HeaderField>(HEADER_FIELDS), closed),
     signature: Type.Object({ scheme: Type.Literal('standard-webhooks') }, closed),
     policy: Type.Object(
       {

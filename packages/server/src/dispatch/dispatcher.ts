@@ -12,6 +12,8 @@ const RUN_AHEAD_MAX = 512;
 /** Bounds over all endpoints. Above half of them, only endpoints' concurrency is filled. */
 const HELD_MAX = 20_000;
 const HELD_BYTES_MAX = 64 * 1024 * 1024;
+/** What one account may have of the node's requests in flight, however many endpoints it has. */
+const ACCOUNT_SHARE = 0.25;
 const CLAIM_MAX = 500;
 const CLAIM_ENDPOINTS_MAX = 200;
 const DISCOVER_MAX = 1_000;
@@ -46,6 +48,9 @@ export class Dispatcher {
   private readonly lanes = new Map<string, Lane>();
   /** Lanes with waiting jobs and free concurrency, when the node itself is full. */
   private readonly turn: Lane[] = [];
+  /** The same, when their account has its share of the node. */
+  private readonly turnOfAccount = new Map<string, Lane[]>();
+  private readonly inFlightOfAccount = new Map<string, number>();
   private readonly behind = new Set<Lane>();
   /** All deliveries whose lease this node holds and knows of, until they are settled or handed back. */
   private readonly leases = new Set<LeasedDelivery>();
@@ -203,8 +208,9 @@ export class Dispatcher {
   private pump(lane: Lane): void {
     if (this.state !== 'running' || !this.parts.mayGoOn()) return;
     while (lane.waiting > 0 && lane.inFlight < lane.concurrency) {
-      if (this.inFlight >= this.parts.inFlightMax) {
-        if (!lane.isQueued) this.turn.push(lane);
+      const turn = this.turnToWaitFor(lane);
+      if (turn) {
+        if (!lane.isQueued) turn.push(lane);
         lane.isQueued = true;
         return;
       }
@@ -213,9 +219,33 @@ export class Dispatcher {
     }
   }
 
-  private send(lane: Lane, job: Job): void {
+  /** Where a lane has to queue, when the node or its account has no slot left. */
+  private turnToWaitFor(lane: Lane): Lane[] | undefined {
+    const share = Math.ceil(this.parts.inFlightMax * ACCOUNT_SHARE);
+    if ((this.inFlightOfAccount.get(lane.accountId) ?? 0) >= share) {
+      const turn = this.turnOfAccount.get(lane.accountId) ?? [];
+      this.turnOfAccount.set(lane.accountId, turn);
+      return turn;
+    }
+    return this.inFlight >= this.parts.inFlightMax ? this.turn : undefined;
+  }
+
+  private takeSlot(lane: Lane): void {
     lane.inFlight++;
     this.inFlight++;
+    this.inFlightOfAccount.set(lane.accountId, (this.inFlightOfAccount.get(lane.accountId) ?? 0) + 1);
+  }
+
+  private freeSlot(lane: Lane): void {
+    lane.inFlight--;
+    this.inFlight--;
+    const left = (this.inFlightOfAccount.get(lane.accountId) ?? 1) - 1;
+    if (left > 0) this.inFlightOfAccount.set(lane.accountId, left);
+    else this.inFlightOfAccount.delete(lane.accountId);
+  }
+
+  private send(lane: Lane, job: Job): void {
+    this.takeSlot(lane);
     void this.run(lane, job);
   }
 
@@ -227,13 +257,15 @@ export class Dispatcher {
       this.parts.onError(error);
       lane.push(job);
     }
-    lane.inFlight--;
-    this.inFlight--;
+    this.freeSlot(lane);
     this.goOn(lane);
   }
 
   private finish(lane: Lane, job: Job, attempt: SettledAttempt | undefined): void {
-    if (!attempt) return this.letGo(job);
+    if (!attempt) {
+      this.letGo(job);
+      return;
+    }
     this.unhold(job.delivery);
     const limit = this.limitOf(lane.endpointId, lane.accountId);
     lane.concurrency = nextConcurrency(lane.concurrency, limit, attempt.outcome);
@@ -247,15 +279,20 @@ export class Dispatcher {
 
   /** After one request has ended: the next of a lane that waits for its turn, then the next of this one. */
   private goOn(lane: Lane): void {
-    const next = this.turn.shift();
-    if (next) {
-      next.isQueued = false;
-      this.pump(next);
-    }
+    this.next(this.turnOfAccount.get(lane.accountId));
+    if (this.turnOfAccount.get(lane.accountId)?.length === 0) this.turnOfAccount.delete(lane.accountId);
+    this.next(this.turn);
     this.pump(lane);
     if (lane.backlog > 0) this.claim();
     this.dropIfIdle(lane);
     if (this.inFlight === 0) for (const listener of this.idleListeners.splice(0)) listener();
+  }
+
+  private next(turn: Lane[] | undefined): void {
+    const lane = turn?.shift();
+    if (!lane) return;
+    lane.isQueued = false;
+    this.pump(lane);
   }
 
   /** Retries that come soon are not left to the next look into the database. */

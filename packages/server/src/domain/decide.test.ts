@@ -53,6 +53,12 @@ describe('decide', () => {
       delayMs: 60_000,
     });
   });
+  test('Retry-After: 0 does not burn the retries at once', () => {
+    expect(decide(policy, answered(503, [['retry-after', '0']]), 1, 0, () => 0.5)).toEqual({
+      kind: 'retry',
+      delayMs: 2_500,
+    });
+  });
   test('a longer Retry-After fails, or waits the cap, as the policy says', () => {
     const asked = answered(429, [['retry-after', '1801']]);
     expect(decide(policy, asked, 1, 0, Math.random)).toMatchObject({ reason: 'retry_after_too_long' });

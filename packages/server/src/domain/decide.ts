@@ -35,7 +35,8 @@ export function decide(
   const base = policy.retryDelaysMs[tries - 1];
   if (base === undefined) return discard('retries_exhausted');
   const asked = parseRetryAfter(headerOf(outcome, 'retry-after'), nowMs);
-  if (asked === undefined) return { kind: 'retry', delayMs: jittered(base, policy.jitter, random) };
+  // Asking for no wait at all is no answer: it would burn every retry within a second.
+  if (asked === undefined || asked === 0) return { kind: 'retry', delayMs: jittered(base, policy.jitter, random) };
   if (asked <= policy.retryAfter.capMs) return { kind: 'retry', delayMs: asked };
   if (policy.retryAfter.above === 'fail') return discard('retry_after_too_long');
   return { kind: 'retry', delayMs: policy.retryAfter.capMs };

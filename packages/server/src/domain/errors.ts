@@ -26,7 +26,7 @@ export const CATALOGUE = {
   ],
   limit_reached: [409, 'A limit of the contract is reached', 'Delete something first, or raise the limit.'],
   not_retryable: [409, 'This delivery cannot be sent', '`detail` says why.'],
-  payload_too_large: [413, 'The body is over the limit', 'Send less; `detail` names the limit.'],
+  payload_too_large: [413, 'The body is over the limit', 'Send less.'],
   unsupported_media_type: [415, 'The body is not application/json', 'Send `Content-Type: application/json`.'],
   unknown_trigger: [422, 'The contract has no such trigger', 'GET /v1/contracts/{contract} lists the triggers.'],
   unknown_topic: [422, 'The contract has no such topic', 'GET /v1/contracts/{contract} lists the topics.'],

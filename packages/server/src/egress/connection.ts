@@ -19,12 +19,15 @@ const RESPONSE_BODY_READ_BYTES = 1024 * 1024;
 const RESPONSE_HEAD_BYTES = 16 * 1024;
 /** How long an idle connection is kept, unless the receiver names a shorter time. */
 const KEEP_ALIVE_MS = 30_000;
+/** A connection that was closed while idle fails this soon; later, the receiver may have read the request. */
+const CLOSED_WHILE_IDLE_MS = 100;
 
 /** One keep-alive connection: at most one request at a time, opened by the guard, used again while it lasts. */
 export class Connection {
   private readonly client: Client;
   private opened: Pick<Timings, 'dns' | 'connect' | 'tls'> | undefined;
-  private requests = 0;
+  /** How many have been opened, one after the other. */
+  private sockets = 0;
 
   constructor(origin: URL, options: ConnectOptions) {
     this.client = new Client(origin.origin, {
@@ -36,6 +39,7 @@ export class Connection {
         openConnection(origin, options).then(
           ({ socket, timings }) => {
             this.opened = timings;
+            this.sockets++;
             callback(null, socket);
           },
           (error: Error) => callback(error, null),
@@ -50,10 +54,15 @@ export class Connection {
 
   /** Sends one request and reads the answer. A failure is an outcome, never an exception. */
   async send(request: OutgoingRequest): Promise<AttemptOutcome> {
-    const isReused = this.requests++ > 0;
+    const socketsBefore = this.sockets;
     const outcome = await this.exchange(request);
     // A receiver may close an idle connection at the moment we use it: that says nothing about the request.
-    const closedWhileIdle = isReused && outcome.error === 'reset' && outcome.response === undefined;
+    const closedWhileIdle =
+      socketsBefore > 0 &&
+      socketsBefore === this.sockets &&
+      outcome.error === 'reset' &&
+      outcome.response === undefined &&
+      outcome.timings.total < CLOSED_WHILE_IDLE_MS;
     return closedWhileIdle && this.usable ? this.exchange(request) : outcome;
   }
 

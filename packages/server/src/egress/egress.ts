@@ -60,7 +60,10 @@ export class Egress {
 
   private giveBack(key: string, connection: Connection): void {
     const list = this.idle.get(key) ?? [];
-    if (!connection.usable || list.length >= IDLE_PER_ORIGIN_MAX) return connection.close();
+    if (!connection.usable || list.length >= IDLE_PER_ORIGIN_MAX) {
+      connection.close();
+      return;
+    }
     if (this.idleCount >= IDLE_MAX) this.closeOldest();
     list.push(connection);
     // Moves the key to the end of the map, so that its first key is the one unused for longest.

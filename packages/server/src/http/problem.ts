@@ -1,7 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { CATALOGUE, type ErrorCode, type PlaceOfError, Problem } from '../domain/errors.ts';
-import { DatabaseUnavailable } from '../storage/database.ts';
+import { DatabaseBusy, DatabaseUnavailable, sqlStateOf } from '../storage/database.ts';
 
 const RETRY_AFTER_S = 2;
 
@@ -64,6 +64,7 @@ const BY_FASTIFY_CODE: Readonly<Record<string, ErrorCode>> = {
 function toProblem(error: FastifyError): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof DatabaseUnavailable) return new Problem('database_unavailable');
+  if (error instanceof DatabaseBusy) return new Problem('overloaded', 'The database is busy; try again.');
   if (error.validation) {
     const places = error.validation.map((v) =>
       toPlace(v, error.validationContext === 'body' || error.validationContext === undefined),
@@ -72,7 +73,15 @@ function toProblem(error: FastifyError): Problem {
     return new Problem('invalid_request', first && `${first.pointer}: ${first.detail}`, places);
   }
   const code = BY_FASTIFY_CODE[error.code];
-  if (code) return new Problem(code, code === 'malformed_json' ? error.message : undefined);
+  if (code)
+    return new Problem(code, code === 'malformed_json' || code === 'payload_too_large' ? error.message : undefined);
+  // Class 22: text that PostgreSQL cannot store, such as a zero byte. RangeError: nested too deeply to be written.
+  if (sqlStateOf(error)?.startsWith('22') || error instanceof RangeError) {
+    return new Problem(
+      'invalid_request',
+      'The request holds text that cannot be stored (a zero byte, half a surrogate pair, or very deep nesting).',
+    );
+  }
   return new Problem('internal_error');
 }
 

@@ -3,9 +3,11 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { Ajv, type Options } from 'ajv';
 import Fastify, { LogController } from 'fastify';
 import type { Logger } from 'pino';
+import { parseRawBody } from '../accept/read-events.ts';
 import { Problem } from '../domain/errors.ts';
 import type { App, HttpParts } from './app.ts';
 import { requireOperator } from './auth.ts';
+import { errorsPage } from './errors-page.ts';
 import { healthRoutes } from './health.ts';
 import { homeRoutes } from './home.ts';
 import { openApi } from './openapi.ts';
@@ -30,14 +32,25 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     return503OnClosing: false,
+    frameworkErrors: handleError,
     routerOptions: { maxParamLength: 200 },
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
 
   app.setValidatorCompiler(({ schema, httpPart }) =>
     (httpPart === 'body' ? STRICT : LENIENT).compile(schema as object),
   );
+  app.removeContentTypeParser(['application/json', 'text/plain']);
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_: unknown, body: Buffer) =>
+    // Clients that always send the header may have nothing to send.
+    body.length === 0 ? null : parseRawBody(body).value,
+  );
   app.setErrorHandler(handleError);
-  app.setNotFoundHandler((request, reply) => sendProblem(request, reply, notFound(app, request.method, request.url)));
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = methodsOf(app, request.url).filter((method) => method !== request.method);
+    if (allowed.length === 0) return sendProblem(request, reply, new Problem('route_not_found'));
+    reply.header('allow', allowed.join(', '));
+    return sendProblem(request, reply, new Problem('method_not_allowed', `This address takes ${allowed.join(', ')}.`));
+  });
   app.addHook('onRequest', (_, reply, done) => {
     reply.headers(STRICT_HEADERS);
     done();
@@ -45,6 +58,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
 
   await openApi(app);
   healthRoutes(app, parts);
+  errorsPage(app);
   await app.register(async (home: App) => {
     await home.register(cookie);
     homeRoutes(home, parts);
@@ -79,16 +93,14 @@ const FORMATS: Options['formats'] = {
   'date-time': (text: string) =>
     /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text)),
 };
-/** Bodies are taken as they are: a string is not a number. */
-const STRICT = new Ajv({ coerceTypes: false, useDefaults: false, allErrors: true, strict: false, formats: FORMATS });
+/** Bodies are taken as they are: a string is not a number. The first error ends it: a body may have millions. */
+const STRICT = new Ajv({ coerceTypes: false, useDefaults: false, allErrors: false, strict: false, formats: FORMATS });
 /** Paths, queries and headers are text, from which numbers are read. */
 const LENIENT = new Ajv({ coerceTypes: true, useDefaults: false, allErrors: true, strict: false, formats: FORMATS });
 
 const METHODS = ['GET', 'POST', 'PATCH', 'DELETE'] as const;
 
-function notFound(app: App, method: string, url: string): Problem {
+function methodsOf(app: App, url: string): string[] {
   const path = url.split('?')[0] ?? url;
-  const others = METHODS.filter((other) => other !== method && app.findRoute({ url: path, method: other }));
-  if (others.length > 0) return new Problem('method_not_allowed', `${path} takes ${others.join(', ')}.`);
-  return new Problem('route_not_found');
+  return METHODS.filter((method) => app.findRoute({ url: path, method }));
 }

@@ -7,6 +7,7 @@ const DEAD_AFTER_S = 15;
 const PARTITIONS_EVERY_MS = 3_600_000;
 const PARTITIONS_AHEAD = 7;
 const ORPHANS_EVERY_MS = 600_000;
+const PURGE_EVERY_MS = 2_000;
 const DAY_MS = 86_400_000;
 /** Idempotency keys outlive the promised 24 hours by a margin. */
 const KEYS_KEPT_MS = 2 * DAY_MS;
@@ -39,6 +40,7 @@ export class Maintainer {
     await this.keepPartitions();
     this.every(BEAT_EVERY_MS, () => this.beat());
     this.every(PARTITIONS_EVERY_MS, () => this.keepPartitions());
+    this.every(PURGE_EVERY_MS, () => this.purge());
     this.every(ORPHANS_EVERY_MS, async () => void (await this.parts.store.nodes.freeOrphans()));
   }
 
@@ -74,6 +76,10 @@ export class Maintainer {
     if (upForMs() < DEAD_AFTER_S * 1000) return;
     const taken = await store.nodes.takeOver(node.id, DEAD_AFTER_S, false);
     if (taken.nodes > 0) log(`Took over ${taken.deliveries} deliveries of ${taken.nodes} dead node(s).`);
+  }
+
+  private async purge(): Promise<void> {
+    while (!this.isStopped && (await this.parts.store.retention.purge()));
   }
 
   private async keepPartitions(): Promise<void> {

@@ -1,3 +1,4 @@
+import { firstUuidOf } from '../domain/ids.ts';
 import type { Account } from '../domain/model.ts';
 import { type Database, statement } from './database.ts';
 import { fromUuidText } from './rows.ts';
@@ -74,11 +75,14 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
       return row && toAccount(row);
     },
 
-    async remove(id) {
+    async remove(id, nowMs) {
       return database.transaction(async (run) => {
         const rows = await run('DELETE FROM accounts WHERE id = $1 RETURNING id', [id]);
+        if (rows.length === 0) return false;
         await run('DELETE FROM queue WHERE account_id = $1', [id]);
-        return rows.length > 0;
+        await run('DELETE FROM idempotency WHERE account_id = $1', [id]);
+        await run('INSERT INTO purges (account_id, before) VALUES ($1, $2)', [id, firstUuidOf(nowMs).toString('hex')]);
+        return true;
       });
     },
 

@@ -13,6 +13,14 @@ export class DatabaseUnavailable extends Error {
   }
 }
 
+/** Thrown when the database answers, but not in time: every connection is busy, or a statement took too long. */
+export class DatabaseBusy extends Error {
+  constructor(cause: unknown) {
+    super('The database is busy.', { cause });
+    this.name = 'DatabaseBusy';
+  }
+}
+
 /** PostgreSQL's code for a value that a unique index holds already. */
 export const UNIQUE_VIOLATION = '23505';
 
@@ -37,13 +45,17 @@ export function statement(name: string): Statement {
  * Hot statements join small arrays to large tables. The planner sees how large the queue was, not how large it gets, so
  * it is told to use indexes whatever its statistics say; `storage/plans.test.ts` holds the plans.
  */
-const HOT_OPTIONS =
+export const HOT_OPTIONS =
   '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan -c jit=off';
 const HOT_CONNECTIONS = 4;
 const CONNECTIONS = 8;
 const PROBE_MS = 200;
 const CONNECT_TIMEOUT_MS = 5_000;
+/** PostgreSQL itself gives a statement up after this. */
+const STATEMENT_TIMEOUT_MS = 30_000;
+/** A statement without any answer for this long means that the connection is dead. */
 const QUERY_TIMEOUT_MS = 60_000;
+const STATEMENT_TIMEOUT = '57014';
 
 /**
  * Two pools on one database: `hot` for the batches on the way of an event, `run` for everything else.
@@ -74,7 +86,7 @@ export class Database {
       keepAlive: true,
       idleTimeoutMillis: 60_000,
     };
-    this.pool = new pg.Pool({ ...common, max: CONNECTIONS });
+    this.pool = new pg.Pool({ ...common, max: CONNECTIONS, statement_timeout: STATEMENT_TIMEOUT_MS });
     this.hotPool = new pg.Pool({ ...common, max: HOT_CONNECTIONS, options: HOT_OPTIONS, idleTimeoutMillis: 0 });
     for (const pool of [this.pool, this.hotPool]) {
       // A connection that breaks while nobody waits for an answer says so here; the next query finds out by itself.
@@ -194,6 +206,8 @@ export class Database {
     try {
       return await pool.connect();
     } catch (error) {
+      // With every connection handed out, it was the wait for one of them that took too long.
+      if (pool.totalCount >= (pool.options.max ?? 0) && this.isUp) throw new DatabaseBusy(error);
       this.goDown();
       throw new DatabaseUnavailable(error);
     }
@@ -201,6 +215,7 @@ export class Database {
 
   private rethrow(error: unknown): never {
     if (this.noteFailure(error)) throw new DatabaseUnavailable(error);
+    if (sqlStateOf(error) === STATEMENT_TIMEOUT) throw new DatabaseBusy(error);
     throw error;
   }
 

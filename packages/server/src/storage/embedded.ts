@@ -4,6 +4,7 @@ import {
   chownSync,
   closeSync,
   existsSync,
+  lchownSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -86,8 +87,8 @@ export class DataFolderInUse extends Error {
 export class EmbeddedPostgres {
   private readonly dataFolder: string;
   private readonly logFile: string;
-  private readonly binaries: PostgresBinaries = findBinaries();
   private readonly user: SystemUser | undefined = unprivilegedUser();
+  private readonly binaries: PostgresBinaries = findBinaries(this.user);
   private readonly tcp = process.platform === 'win32';
   private socketFolder = '';
   private port = UNIX_PORT;
@@ -154,7 +155,7 @@ export class EmbeddedPostgres {
       `--pgdata=${fresh}`,
       `--username=${USER}`,
       `--pwfile=${passwordForInitdb}`,
-      '--auth-local=trust',
+      '--auth-local=scram-sha-256',
       '--auth-host=scram-sha-256',
       '--encoding=UTF8',
       '--locale-provider=builtin',
@@ -172,8 +173,9 @@ export class EmbeddedPostgres {
   private async bringUp(): Promise<void> {
     const deadline = Date.now() + READY_TIMEOUT_MS;
     for (let wait = 50; ; wait = Math.min(wait * 2, 1000)) {
-      if (!this.isRunning()) await this.spawnPostgres();
+      // Whatever answers on the socket is running, also where its process cannot be seen from here.
       if (await this.own()) return;
+      if (!this.isRunning()) await this.spawnPostgres();
       if (this.stopping) return;
       if (Date.now() > deadline)
         throw new Error(`PostgreSQL does not answer. The end of ${this.logFile}:\n${this.logTail()}`);
@@ -323,9 +325,12 @@ export class EmbeddedPostgres {
       Buffer.byteLength(`${near}/.s.PGSQL.${UNIX_PORT}.lock`) <= SOCKET_PATH_BYTES_MAX
         ? near
         : this.shortSocketFolder();
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    if (!existsSync(path)) {
+      mkdirSync(path, { mode: 0o700 });
+      if (this.user) lchownSync(path, this.user.uid, this.user.gid);
+    }
+    // It may lie in a folder where others can prepare things for us.
     const owner = this.user?.uid ?? process.getuid?.() ?? 0;
-    if (this.user) chownSync(path, this.user.uid, this.user.gid);
     const stat = lstatSync(path);
     if (!stat.isDirectory() || stat.uid !== owner || (stat.mode & 0o077) !== 0) {
       throw new Error(`${path} must be a folder that only this server's user may enter: remove it and start again.`);

@@ -7,6 +7,10 @@ import type { DeliveryFilter, DeliveryRow, DeliveryStore, EventStore } from './s
 
 const LIST_DELIVERIES = statement('deliveries_list').text;
 const ATTEMPTS = statement('delivery_attempts').text;
+const LIST_EVENTS = statement('events_list').text;
+
+/** Payloads that one page holds; larger ones are cut short and go on with the next page. */
+const PAGE_BYTES_MAX = 8 * 1024 * 1024;
 
 const LARGEST_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
@@ -42,35 +46,27 @@ const boundOf = (ms: number | undefined) => (ms === undefined ? null : firstUuid
 export function eventStore(database: Database): EventStore {
   return {
     async find(accountId, id) {
-      const own = decodeId('evt', id);
-      const [row] = own
-        ? await database.run<EventRow>(`SELECT ${EVENT_COLUMNS} FROM events WHERE account_id = $1 AND id = $2`, [
-            accountId,
-            own.toString('hex'),
-          ])
-        : await database.run<EventRow>(
-            `SELECT ${EVENT_COLUMNS} FROM events WHERE account_id = $1 AND external_id = $2 ORDER BY id DESC LIMIT 1`,
-            [accountId, id],
-          );
+      const own = decodeId('evt', id)?.toString('hex') ?? null;
+      const [row] = await database.run<EventRow>(
+        `SELECT ${EVENT_COLUMNS} FROM events WHERE account_id = $1 AND (id = $2 OR external_id = $3)
+         ORDER BY id DESC LIMIT 1`,
+        [accountId, own, id],
+      );
       return row && toEvent(row);
     },
 
     async list(accountId, { limit, before }, { trigger, fromMs, toMs }) {
-      const rows = await database.run<EventRow>(
-        `SELECT ${EVENT_COLUMNS} FROM events
-         WHERE account_id = $1 AND id < $2 AND ($3::text IS NULL OR trigger = $3)
-           AND ($4::uuid IS NULL OR id >= $4) AND ($5::uuid IS NULL OR id < $5)
-         ORDER BY id DESC LIMIT $6`,
-        [
-          accountId,
-          before === undefined ? LARGEST_UUID : toUuidText('evt', before),
-          trigger ?? null,
-          boundOf(fromMs),
-          boundOf(toMs),
-          limit,
-        ],
-      );
-      return rows.map(toEvent);
+      const rows = await database.run<EventRow>(LIST_EVENTS, [
+        accountId,
+        before === undefined ? LARGEST_UUID : toUuidText('evt', before),
+        trigger ?? null,
+        boundOf(fromMs),
+        boundOf(toMs),
+        limit + 1,
+        PAGE_BYTES_MAX,
+      ]);
+      const shown = rows.filter((row) => row.payload !== null).map(toEvent);
+      return { events: shown.slice(0, limit), more: rows.length > Math.min(shown.length, limit) };
     },
   };
 }

@@ -82,8 +82,10 @@ export async function migrate(database: Database, migrations = readMigrations())
   });
 }
 
+const NEWEST = Math.max(...readMigrations().map((m) => m.version));
+
 /** Whether every migration that this server knows has been applied. */
 export async function isMigrated(database: Database): Promise<boolean> {
   const [row] = await database.run<{ version: number | null }>('SELECT max(version) AS version FROM migrations');
-  return (row?.version ?? 0) >= Math.max(...readMigrations().map((m) => m.version));
+  return (row?.version ?? 0) >= NEWEST;
 }

@@ -6,6 +6,8 @@ const PARTITIONED = ['events', 'deliveries', 'attempts'] as const;
 const DAY_MS = 86_400_000;
 /** Serialises changes of partitions between nodes (any constant will do). */
 const PARTITION_LOCK = 7_120_018;
+const PURGE = statement('purge').text;
+const PURGE_ROWS = 5_000;
 const EXPIRE_WAITING = statement('expire_waiting').text;
 
 /** `events_20261122` for that day in UTC. */
@@ -53,6 +55,19 @@ export function retentionStore(database: Database): RetentionStore {
           await run(`DROP TABLE ${old.join(', ')}`);
         }
         return old;
+      });
+    },
+
+    purge() {
+      return database.transaction(async (run) => {
+        const [next] = await run<{ account_id: string; before: string }>(
+          'SELECT account_id, before FROM purges LIMIT 1 FOR UPDATE SKIP LOCKED',
+        );
+        if (!next) return false;
+        const [row] = await run<{ gone: number }>(PURGE, [next.account_id, next.before, PURGE_ROWS]);
+        if (row?.gone === 0)
+          await run('DELETE FROM purges WHERE account_id = $1 AND before = $2', [next.account_id, next.before]);
+        return true;
       });
     },
 

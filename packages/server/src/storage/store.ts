@@ -121,8 +121,8 @@ export interface AccountStore {
   find(id: string): Promise<Account | undefined>;
   list(page: Page): Promise<Account[]>;
   change(id: string, change: Partial<Pick<Account, 'name' | 'metadata'>>): Promise<Account | undefined>;
-  /** Deletes the account with its endpoints; waiting deliveries go with them, history stays until its retention ends. */
-  remove(id: string): Promise<boolean>;
+  /** Deletes the account with its endpoints and waiting deliveries at once; its history is purged soon after. */
+  remove(id: string, nowMs: number): Promise<boolean>;
   snapshot(id: string): Promise<AccountSnapshot | undefined>;
 }
 
@@ -154,11 +154,12 @@ export interface EndpointStore {
 export interface EventStore {
   /** By Posthorn's id or the publisher's own. */
   find(accountId: string, id: string): Promise<StoredEvent | undefined>;
+  /** A page also ends after 8 MiB of payloads; `more` tells whether something follows. */
   list(
     accountId: string,
     page: Page,
     filter: { trigger?: string; fromMs?: number; toMs?: number },
-  ): Promise<StoredEvent[]>;
+  ): Promise<{ events: StoredEvent[]; more: boolean }>;
 }
 
 export interface DeliveryStore {
@@ -203,6 +204,8 @@ export interface RetentionStore {
   ensureDays(daysMs: readonly number[]): Promise<void>;
   /** Drops everything made before this moment, whole days at a time. Answers the partitions dropped. */
   dropBefore(ms: number): Promise<string[]>;
+  /** Removes a piece of a deleted account's history; false when nothing is left to remove. */
+  purge(): Promise<boolean>;
   /** Deletes idempotency keys of events made before this moment. */
   dropKeysBefore(ms: number): Promise<number>;
 }

@@ -20,7 +20,7 @@ export const Subscriptions = Type.Array(
 export const Headers = Type.Record(
   Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$" }),
   Type.String({ pattern: '^[\\t\\x20-\\x7e]*$', maxLength: 4096 }),
-  { description: 'Sent with every delivery, besides those of the contract' },
+  { description: 'Sent with every delivery, besides those of the contract', additionalProperties: false },
 );
 export const Secret = Type.String({
   maxLength: 256,

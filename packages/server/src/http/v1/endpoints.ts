@@ -68,13 +68,19 @@ export function endpointRoutes(app: App, { store, directory, guard, ids, clock }
       },
     },
     async (request, reply) => {
-      const { url, subscriptions, status = 'active', description = '', headers = {}, signature = 'v1' } = request.body;
+      const { url, subscriptions, status = 'active', description = '', headers = {}, signature } = request.body;
       const { id: accountId, contract } = await accountOf(request.params.account);
       guard.checkUrl(url, contract.limits.httpsOnly);
       checkSubscriptions(subscriptions, contract);
       checkHeaders(headers);
-      const secret = request.body.secret ?? generateSecret(signature);
+      const secret = request.body.secret ?? generateSecret(signature ?? 'v1');
       const key = parseSecret(secret);
+      if (signature !== undefined && signature !== key.kind) {
+        throw new Problem(
+          'invalid_secret',
+          `The secret is for ${key.kind}, and the endpoint is to sign with ${signature}.`,
+        );
+      }
       const createdAt = new Date(clock.now());
       const endpoint: Endpoint = {
         id: ids.next('ep'),

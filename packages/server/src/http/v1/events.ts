@@ -7,24 +7,35 @@ import { Problem } from '../../domain/errors.ts';
 import { isId } from '../../domain/ids.ts';
 import type { StoredEvent } from '../../domain/model.ts';
 import type { App, HttpParts } from '../app.ts';
-import { answerPage, toPage } from '../cursor.ts';
+import { encodeCursor, toPage } from '../cursor.ts';
 import { AccountParams, closed, PageQuery, pageOf, responses, Time } from '../schemas.ts';
 
 const BATCH_MAX = 1_000;
-const BATCH_BYTES_MAX = 32 * 1024 * 1024;
+const BATCH_BYTES_MAX = 16 * 1024 * 1024;
 /** Room for everything in a body besides the payload. */
 const ENVELOPE_BYTES = 64 * 1024;
 
 const EventInput = closed({
   id: Type.Optional(
     Type.String({
-      pattern: '^[A-Za-z0-9_.:-]{1,128}$',
+      // No dots: Standard Webhooks signs `id.timestamp.body`, and an id with a dot could stand for another message.
+      pattern: '^[A-Za-z0-9_:-]{1,128}$',
       description:
         "Your own id of the event; receivers see it as the event's id. A repeat answers the same, without a second event.",
     }),
   ),
   trigger: Type.String({ minLength: 1, maxLength: 256 }),
   payload: Type.Unknown({ description: 'Any JSON. Numbers and key order reach the receiver as you wrote them.' }),
+});
+
+const IdempotencyHeader = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 256,
+      description: 'A repeat within 24 hours answers the same, without a second event',
+    }),
+  ),
 });
 
 const AcceptedView = Type.Object({
@@ -67,15 +78,7 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
             '202 means that the event and its deliveries are committed: nothing that was acknowledged is lost.',
           tags: ['Events'],
           params: AccountParams,
-          headers: Type.Object({
-            'idempotency-key': Type.Optional(
-              Type.String({
-                minLength: 1,
-                maxLength: 256,
-                description: 'A repeat within 24 hours answers the same, without a second event',
-              }),
-            ),
-          }),
+          headers: IdempotencyHeader,
           body: EventInput,
           response: responses({ 202: AcceptedView }, 404, 409, 413, 415, 422),
         },
@@ -100,9 +103,10 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
           operationId: 'publishEvents',
           summary: 'Publish up to 1,000 events',
           description:
-            'Either every event is valid, or none is accepted. The answers stand in the order of the events; one whose id was used for another event has an error instead.',
+            'Either every event is valid, or none is accepted. The answers stand in the order of the events; one that could not be accepted has an error instead, and a repeat of the batch under the same key completes it.',
           tags: ['Events'],
           params: AccountParams,
+          headers: IdempotencyHeader,
           body: closed({ events: Type.Array(EventInput, { minItems: 1, maxItems: BATCH_MAX }) }),
           response: responses(
             {
@@ -126,14 +130,19 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
       async (request, reply) => {
         const contract = await contractOf(request.params.account);
         const payloads = payloadsOf(rawBodyOf(request.raw));
-        const publications = request.body.events.map((event, i) =>
-          withDigest(
-            toPublication(request.params.account, contract, event, payloads[i] ?? Buffer.alloc(0), `#/events/${i}`),
-          ),
-        );
+        const key = request.headers['idempotency-key'];
+        const publications = request.body.events.map((event, i) => {
+          const payload = payloads[i] ?? Buffer.alloc(0);
+          const publication = toPublication(request.params.account, contract, event, payload, `#/events/${i}`);
+          if (key !== undefined) publication.keys.push(`key ${key} #${i}`);
+          return withDigest(publication);
+        });
         const answers = await Promise.allSettled(publications.map((p) => acceptor.accept(p)));
+        const refused = answers.filter((answer) => answer.status === 'rejected');
+        // Nothing was stored: the request as a whole has failed, for the reason of its first event.
+        if (refused.length === answers.length && !isConflict(refused[0]?.reason)) throw refused[0]?.reason;
         const data = answers.map(toBatchAnswer);
-        metrics.tally.accepted += data.length;
+        metrics.tally.accepted += answers.length - refused.length;
         return reply.code(202).send({ data });
       },
     );
@@ -165,9 +174,10 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
         ...(to === undefined ? {} : { toMs: Date.parse(to) }),
       };
       const page = toPage(request.query, (id) => isId('evt', id));
-      const list = (p: typeof page) => store.events.list(request.params.account, p, filter);
-      const { data, next_cursor } = await answerPage(page, list, (e) => e.id, eventJson);
-      return sendJson(reply, `{"data":[${data.join(',')}],"next_cursor":${JSON.stringify(next_cursor)}}`);
+      const { events, more } = await store.events.list(request.params.account, page, filter);
+      const last = events.at(-1);
+      const next = more && last ? encodeCursor(last.id) : null;
+      return sendJson(reply, `{"data":[${events.map(eventJson).join(',')}],"next_cursor":${JSON.stringify(next)}}`);
     },
   );
 
@@ -241,13 +251,14 @@ function withDigest(publication: Publication): Publication {
   return { ...publication, digest: digestOfEvent(trigger, externalId ?? undefined, payload) };
 }
 
+function isConflict(error: unknown): boolean {
+  return error instanceof Problem && error.code === 'idempotency_conflict';
+}
+
 function toBatchAnswer(answer: PromiseSettledResult<Accepted>) {
   if (answer.status === 'fulfilled') return answer.value;
-  const problem: unknown = answer.reason;
-  if (problem instanceof Problem && problem.code === 'idempotency_conflict') {
-    return { error: { code: problem.code, detail: problem.message } };
-  }
-  throw problem;
+  const { code, message } = answer.reason instanceof Problem ? answer.reason : new Problem('internal_error');
+  return { error: { code, detail: message } };
 }
 
 /** The payload's own text goes into the answer: parsing it here would round its numbers. */

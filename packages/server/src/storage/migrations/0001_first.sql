@@ -99,6 +99,14 @@ CREATE TABLE events (
 ) PARTITION BY RANGE (id);
 CREATE INDEX events_by_external_id ON events (account_id, external_id) WHERE external_id IS NOT NULL;
 
+-- Deleted accounts whose history is still to be removed: everything older than `before`, so that an account made again
+-- under the same id keeps its own.
+CREATE TABLE purges (
+  account_id text COLLATE "C" NOT NULL,
+  before     uuid NOT NULL,
+  PRIMARY KEY (account_id, before)
+);
+
 -- lease_node: the node that holds the delivery right now; NULL while it waits. A row that is handed over from memory
 -- is born with a lease and dies with it, so it never enters queue_waiting.
 CREATE TABLE queue (

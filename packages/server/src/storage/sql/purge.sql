@@ -1,0 +1,14 @@
+-- Removes a piece of a deleted account's history. Answers how many rows went; 0 means that nothing is left of it.
+WITH gone_events AS (
+  DELETE FROM events WHERE account_id = $1 AND id IN (
+    SELECT id FROM events WHERE account_id = $1 AND id < $2 LIMIT $3)
+  RETURNING 1
+), gone_deliveries AS (
+  DELETE FROM deliveries WHERE account_id = $1 AND id IN (
+    SELECT id FROM deliveries WHERE account_id = $1 AND id < $2 LIMIT $3)
+  RETURNING id
+), gone_attempts AS (
+  DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM gone_deliveries)
+  RETURNING 1
+)
+SELECT ((SELECT count(*) FROM gone_events) + (SELECT count(*) FROM gone_deliveries) + (SELECT count(*) FROM gone_attempts))::int AS gone

@@ -1,0 +1,63 @@
+/** What the README and the bench promise is run. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { OPERATOR_KEY } from '../support/node.ts';
+import { startServer } from '../support/process.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+async function run(command: string, args: string[], cwd: string): Promise<string> {
+  const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+  await once(child, 'exit');
+  return printed;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' ? (address?.port ?? 0) : 0;
+}
+
+test('the first delivery of the README, with curl only, is verified by its receiver', async () => {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const [, block = ''] = /```sh first-delivery\n([\s\S]*?)```/.exec(readme) ?? [];
+  expect(block.trim().split('\n').length).toBeLessThanOrEqual(10);
+  const folder = mkdtempSync(join(tmpdir(), 'posthorn-readme-'));
+  const server = startServer({ POSTHORN_DATA_DIR: join(folder, 'data') });
+  const url = await server.ready;
+  const script = block
+    .replaceAll('http://127.0.0.1:8400', url)
+    .replaceAll('$(cat data/operator-key)', OPERATOR_KEY)
+    .replaceAll('9000', String(await freePort()))
+    .replaceAll('endpoint.json', join(folder, 'endpoint.json'));
+  const printed = await run('bash', ['-c', script], ROOT);
+  expect(printed).toContain('verified: {"type":"order.created"');
+  server.child.kill('SIGTERM');
+  await server.ended;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('the short form of the bench works and ends with JSON', async () => {
+  const printed = await run(process.execPath, [join(ROOT, 'bench/dist/main.js'), '--short'], ROOT);
+  const results = JSON.parse(printed.trim().split('\n').at(-1) ?? '') as Record<string, unknown>;
+  for (const name of [
+    'relay_events_per_s',
+    'durable_events_per_s',
+    'durable_to_relay',
+    'latency_ms_at_1000_per_s',
+    'drain_deliveries_per_s',
+  ]) {
+    expect(results).toHaveProperty(name);
+  }
+});
