@@ -61,24 +61,30 @@ async function latencyAt(port: number, accounts: string[], ratePerS: number, exp
   return percentiles((await receiver.report()).latencies);
 }
 
+/** Alternating, so that the machine's mood hits all alike; the median of the rounds counts. */
 async function relayAndDurable(server: Target): Promise<void> {
-  const relay = await startRelay(receiver.url('ok'));
+  const relay = await startRelay('./relay.js', receiver.url('ok'));
+  const bare = await startRelay('./bare-relay.js', receiver.url('ok'));
   for (const account of MANY) await createAccount(server.port, account, receiver.url('ok'), 1);
-  await throughput(relay.port, MANY, 1, 1, Math.min(2, SECONDS));
-  await throughput(server.port, MANY, 1, 1, Math.min(4, SECONDS));
-  // Alternating, so that the machine's mood hits both alike; the median of the rounds counts.
-  const rounds = isShort ? 1 : 3;
-  const relays: number[] = [];
-  const durables: number[] = [];
-  for (let i = 0; i < rounds; i++) {
-    relays.push(await throughput(relay.port, MANY, 1, 1));
-    durables.push(await throughput(server.port, MANY, 1, 1));
+  const targets = { relay, durable: server, bare };
+  const rounds: Record<keyof typeof targets, number[]> = { relay: [], durable: [], bare: [] };
+  for (const { port } of Object.values(targets)) await throughput(port, MANY, 1, 1, Math.min(4, SECONDS));
+  for (let i = 0; i < (isShort ? 1 : 3); i++) {
+    for (const name of ['relay', 'durable', 'bare'] as const) {
+      rounds[name].push(await throughput(targets[name].port, MANY, 1, 1));
+    }
   }
-  const ratios = relays.map((r, i) => (durables[i] ?? 0) / r).sort((a, b) => a - b);
-  note('relay_events_per_s', relays);
-  note('durable_events_per_s', durables);
-  note('durable_to_relay', Math.round((ratios[Math.floor(rounds / 2)] ?? 0) * 100) / 100);
+  const ratioTo = (limit: number[]) => {
+    const ratios = rounds.durable.map((events, i) => events / (limit[i] ?? Number.NaN)).sort((a, b) => a - b);
+    return Math.round((ratios[Math.floor(ratios.length / 2)] ?? 0) * 100) / 100;
+  };
+  note('relay_events_per_s', rounds.relay);
+  note('durable_events_per_s', rounds.durable);
+  note('bare_relay_events_per_s', rounds.bare);
+  note('durable_to_relay', ratioTo(rounds.relay));
+  note('durable_to_bare_relay', ratioTo(rounds.bare));
   await relay.stop();
+  await bare.stop();
 }
 
 async function otherShapes({ port }: Target): Promise<void> {
@@ -127,7 +133,7 @@ async function describeMachine({ port }: Target): Promise<void> {
 const server = await startPosthorn();
 try {
   await describeMachine(server);
-  await new Promise((resolve) => setTimeout(resolve, isShort ? 100 : 3_000));
+  await new Promise((resolve) => setTimeout(resolve, isShort ? 100 : 5_000));
   note('memory_mb_idle', memoryMb(server.pid));
   await relayAndDurable(server);
   if (only !== 'ratio') {

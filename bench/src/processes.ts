@@ -62,8 +62,11 @@ export interface Target {
   stop(): Promise<void>;
 }
 
-export async function startRelay(receiverUrl: string): Promise<Target> {
-  const child = fork(here('./relay.js'), [receiverUrl, OPERATOR_KEY]);
+/** The flag of `npm start`. */
+const NODE_FLAGS = ['--max-semi-space-size=32'];
+
+export async function startRelay(file: './relay.js' | './bare-relay.js', receiverUrl: string): Promise<Target> {
+  const child = fork(here(file), [receiverUrl, OPERATOR_KEY], { execArgv: NODE_FLAGS });
   const [{ port }] = (await once(child, 'message')) as [{ port: number }];
   return {
     port,
@@ -74,7 +77,7 @@ export async function startRelay(receiverUrl: string): Promise<Target> {
 
 export async function startPosthorn(): Promise<Target> {
   const folder = mkdtempSync(join(tmpdir(), 'posthorn-bench-'));
-  const child = spawn(process.execPath, [here('../../packages/server/dist/main.js')], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, here('../../packages/server/dist/main.js')], {
     env: {
       PATH: process.env.PATH,
       POSTHORN_PORT: '0',

@@ -1,72 +1,119 @@
 /**
- * The limit that the durable path is measured against: accept, sign, forward, and nothing stored. The same HTTP server,
- * JSON handling, signature and HTTP client as Posthorn; no queue, no history, no retries.
+ * The limit that the durable path is measured against: accept, sign, forward, and nothing stored. It is the same program,
+ * every check and every step of it, on a store that keeps nothing but the queue that does not fit into the lanes.
  */
-
 import { randomFillSync } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { parseRawBody, payloadOf } from '@posthorn/server/dist/accept/read-events.js';
+import { Acceptor } from '@posthorn/server/dist/accept/acceptor.js';
 import { loadContracts } from '@posthorn/server/dist/contract/load.js';
-import { encodeId, IdSource } from '@posthorn/server/dist/domain/ids.js';
-import { generateSecret, parseSecret } from '@posthorn/server/dist/domain/signature.js';
+import { Sender } from '@posthorn/server/dist/deliver/sender.js';
+import { Dispatcher } from '@posthorn/server/dist/dispatch/dispatcher.js';
+import { IdSource } from '@posthorn/server/dist/domain/ids.js';
+import type { LeasedDelivery } from '@posthorn/server/dist/domain/model.js';
+import { generateSecret } from '@posthorn/server/dist/domain/signature.js';
 import { parseNetwork } from '@posthorn/server/dist/egress/address.js';
 import { Egress } from '@posthorn/server/dist/egress/egress.js';
 import { EgressGuard } from '@posthorn/server/dist/egress/guard.js';
-import Fastify from 'fastify';
+import { Directory } from '@posthorn/server/dist/fanout/directory.js';
+import type { HttpParts } from '@posthorn/server/dist/http/app.js';
+import { buildServer } from '@posthorn/server/dist/http/server.js';
+import { digestOf } from '@posthorn/server/dist/keyring.js';
+import { Metrics } from '@posthorn/server/dist/metrics.js';
+import { Settler } from '@posthorn/server/dist/settle/settler.js';
+import type { EndpointStore, QueueStore, Store } from '@posthorn/server/dist/storage/store.js';
+import pino from 'pino';
 
 const [receiverUrl = '', key = ''] = process.argv.slice(2);
-/** The same number of requests at a time as the durable run has: 8 endpoints of 10. */
-const CONCURRENCY = 80;
 
-const contract = loadContracts(fileURLToPath(new URL('../../contracts/', import.meta.url))).get('standard');
-if (!contract) throw new Error('no standard contract');
-const { policy, encodeBody, writeHeaders } = contract;
-const url = new URL(receiverUrl);
-const keys = [parseSecret(generateSecret('v1'))];
-const ids = new IdSource(Date.now, randomFillSync);
-const egress = new Egress(new EgressGuard([parseNetwork('127.0.0.0/8')]), async (host) => [host]);
+const clock = {
+  now: () => Date.now(),
+  after: (delayMs: number, run: () => void) => {
+    const timer = setTimeout(run, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+const node = { id: 1 };
+const ids = new IdSource(clock.now, randomFillSync);
+const contracts = loadContracts(fileURLToPath(new URL('../../contracts/', import.meta.url)));
+const guard = new EgressGuard([parseNetwork('127.0.0.0/8')]);
+const egress = new Egress(guard, async (host) => [host]);
 
-let waiting: { trigger: string; payload: Buffer; id: string; uuid: Uint8Array }[] = [];
-let head = 0;
-let inFlight = 0;
-
-function pump(): void {
-  while (inFlight < CONCURRENCY) {
-    const next = waiting[head++];
-    if (!next) {
-      waiting = [];
-      head = 0;
-      return;
+const waiting = new Map<string, LeasedDelivery[]>();
+const queue: QueueStore = {
+  async accept({ queued }) {
+    for (const { delivery, leased } of queued) {
+      if (leased) continue;
+      const list = waiting.get(delivery.endpointId) ?? [];
+      waiting.set(delivery.endpointId, list);
+      list.push(delivery);
     }
-    inFlight++;
-    const nowMs = Date.now();
-    const event = { ...next, externalId: null, accountId: 'acme', byTopic: false, test: false, createdAtMs: nowMs };
-    const body = encodeBody(event);
-    const headers = [
-      ['content-type', 'application/json'] as [string, string],
-      ...writeHeaders({ event, body, keys, nowMs }),
-    ];
-    void egress.send('acme', { url, headers, body, timeouts: policy.timeouts }).then(() => {
-      inFlight--;
-      pump();
-    });
-  }
-}
+    return { kind: 'stored' };
+  },
+  claim: async (room) => [...room].flatMap(([endpointId, count]) => waiting.get(endpointId)?.splice(0, count) ?? []),
+  settle: async () => new Set(),
+  findKeys: async () => [],
+  release: async () => {},
+  discover: async () => [],
+  retry: async () => undefined,
+};
 
-const app = Fastify({ keepAliveTimeout: 72_000 });
-app.removeContentTypeParser('application/json');
-app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_: unknown, bytes: Buffer) =>
-  parseRawBody(bytes),
-);
-app.post('/v1/accounts/:account/events', async (request, reply) => {
-  if (request.headers.authorization !== `Bearer ${key}`) return reply.code(401).send();
-  const raw = request.body as { text: string; value: { trigger: string } };
-  const uuid = ids.nextUuid();
-  const id = encodeId('evt', uuid);
-  waiting.push({ trigger: raw.value.trigger, payload: payloadOf(raw), id, uuid });
-  pump();
-  return reply.code(202).send({ id, deliveries: 1 });
+/** Every account exists, with one endpoint at the receiver. */
+const directory = new Directory(async (id) => {
+  const endpoint = {
+    id: ids.next('ep'),
+    url: receiverUrl,
+    status: 'active' as const,
+    subscriptions: [{ trigger: '*' }],
+    headers: {},
+    secrets: [{ secret: generateSecret('v1'), expiresAt: null }],
+  };
+  return { account: { id, name: id, contract: 'standard', metadata: {} }, version: '1', endpoints: [endpoint] };
+}, contracts);
+
+const onError = (error: unknown) => console.error(error);
+const onWritten = () => {};
+const settler = new Settler({
+  queue,
+  endpoints: {} as EndpointStore,
+  clock,
+  node,
+  whenUp: async () => {},
+  onSettled: () => {},
+  onWritten,
+  onError,
 });
+const sender = new Sender({ directory, egress, guard, clock, random: Math.random, release: async () => {}, onError });
+const dispatcher = new Dispatcher({
+  queue,
+  directory,
+  clock,
+  node,
+  inFlightMax: 1_000,
+  release: async () => {},
+  attempt: (delivery, forced) => sender.attempt(delivery, forced),
+  settle: (attempt, done) => settler.settle(attempt, done),
+  mayGoOn: () => !settler.isFull,
+  onError,
+});
+const acceptor = new Acceptor({ queue, directory, dispatcher, ids, clock, node, onWritten });
+
+const parts: HttpParts = {
+  store: { queue } as Store,
+  contracts,
+  directory,
+  acceptor,
+  dispatcher,
+  guard,
+  ids,
+  clock,
+  node,
+  metrics: new Metrics(),
+  operatorKeyDigest: digestOf(key),
+  signInToken: { value: undefined },
+  isReady: async () => ({ ready: true }),
+  isUp: () => true,
+};
+const app = await buildServer(parts, pino({ level: 'fatal' }));
 await app.listen({ port: 0, host: '127.0.0.1' });
 const address = app.server.address();
 process.send?.({ port: typeof address === 'object' ? address?.port : 0 });
