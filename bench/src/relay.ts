@@ -78,6 +78,7 @@ const settler = new Settler({
   clock,
   node,
   whenUp: async () => {},
+  release: async () => {},
   onSettled: () => {},
   onWritten,
   onError,

@@ -101,12 +101,13 @@ export async function startNode(
     const egress = new Egress(guard, systemResolver(DNS_TIMEOUT_MS));
     const directory = new Directory(store.accounts.snapshot, contracts);
 
+    let isStopping = false;
     const release = async (deliveries: readonly LeasedDelivery[]) => {
       for (;;) {
         try {
           return await store.queue.release(deliveries, node.id);
         } catch (error) {
-          if (!(error instanceof DatabaseUnavailable)) throw error;
+          if (!(error instanceof DatabaseUnavailable) || isStopping) throw error;
           await database.whenUp();
         }
       }
@@ -116,7 +117,8 @@ export async function startNode(
       endpoints: store.endpoints,
       clock,
       node,
-      whenUp: () => database.whenUp(),
+      whenUp: () => (isStopping ? Promise.reject(new DatabaseUnavailable('stopping')) : database.whenUp()),
+      release: (delivery) => release([delivery]),
       onSettled: (attempt, counted) => countAttempt(metrics, attempt, counted),
       onWritten: writtenAs('settle'),
       onError,
@@ -157,6 +159,7 @@ export async function startNode(
       node,
       register,
       onDeclaredDead: () => dispatcher.forgetAll(),
+      leased: () => dispatcher.leased,
       retentionDays: Math.max(...[...contracts.values()].map((contract) => contract.policy.retentionDays)),
       upForMs: () => database.upForMs,
       log: say,
@@ -164,8 +167,9 @@ export async function startNode(
     });
 
     database.beforeUp(async () => {
-      const freed = await store.nodes.freeLost(node.id, dispatcher.leased);
-      if (freed > 0) say(`${freed} deliveries whose hand-over was interrupted are free again.`);
+      const lost = await store.nodes.lostLeases(node.id, dispatcher.leased);
+      await store.nodes.freeLeases(node.id, lost);
+      if (lost.length > 0) say(`${lost.length} deliveries whose hand-over was interrupted are free again.`);
     });
     database.onChange((up) => {
       if (up) dispatcher.resume();
@@ -213,10 +217,16 @@ export async function startNode(
 
     let stopping: Promise<void> | undefined;
     const stop = async () => {
+      // From here on nothing waits for a database that is away: what could not be stored is found by whoever starts next.
+      isStopping = !database.up;
+      database.onChange((up) => {
+        if (!up) isStopping = true;
+      });
       const closed = app.close();
       await acceptor.stop();
       await dispatcher.stop(DRAIN_MS);
       egress.close();
+      await new Promise((resolve) => setImmediate(resolve));
       await settler.drained();
       await maintainer.stop();
       // A connection that has sent nothing, or half a request, would keep the server open for ever.

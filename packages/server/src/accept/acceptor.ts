@@ -167,6 +167,8 @@ export class Acceptor {
       skipped: [],
     };
     const planned = known.map((waiting) => this.plan(waiting, accounts, batch));
+    // In one order everywhere: two nodes that store the same keys wait for each other in turn, not crosswise.
+    batch.keys.sort((a, b) => (a.accountId + a.key < b.accountId + b.key ? -1 : 1));
     let isStored = false;
     try {
       const result = await queue.accept(batch, node.id);

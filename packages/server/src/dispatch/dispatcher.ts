@@ -15,9 +15,15 @@ const HELD_BYTES_MAX = 64 * 1024 * 1024;
 /** What one account may have of the node's requests in flight, however many endpoints it has. */
 const ACCOUNT_SHARE = 0.25;
 const CLAIM_MAX = 500;
+const CLAIM_FIRST = 20;
+/** Rows of one claim over all endpoints. */
+const CLAIM_BUDGET = 2_000;
 const CLAIM_ENDPOINTS_MAX = 200;
 const DISCOVER_MAX = 1_000;
+/** Until the account has been read. */
+const CONCURRENCY_UNKNOWN = 4;
 const DISCOVER_EVERY_MS = 1_000;
+const LANES_MAX = 10_000;
 
 export interface DispatcherParts {
   queue: QueueStore;
@@ -101,11 +107,26 @@ export class Dispatcher {
     this.enqueue(lane, { delivery, options: { forced: false } });
   }
 
-  /** Takes a leased delivery that somebody waits for, past the order of its endpoint's queue. */
+  /** Takes a leased delivery that somebody waits for, before the others of its endpoint. */
   sendNow(delivery: LeasedDelivery, options: SendOptions): void {
-    const lane = this.laneOf(delivery.endpointId, delivery.accountId, 1);
+    const lane = this.laneOf(
+      delivery.endpointId,
+      delivery.accountId,
+      this.limitOf(delivery.endpointId, delivery.accountId),
+    );
     this.hold(delivery);
-    this.send(lane, { delivery, options });
+    lane.pushFirst({ delivery, options });
+    this.pump(lane);
+  }
+
+  /** Moves a delivery that waits in this node's memory before the others. False when it does not wait here. */
+  advance(endpointId: string, uuid: Uint8Array): boolean {
+    const lane = this.lanes.get(endpointId);
+    const job = lane?.take(uuid);
+    if (!lane || !job) return false;
+    lane.pushFirst({ ...job, options: { ...job.options, forced: true } });
+    this.pump(lane);
+    return true;
   }
 
   /** Tells that the database holds due deliveries of an endpoint. */
@@ -119,27 +140,31 @@ export class Dispatcher {
 
   /** Goes on after a pause: the database is back, or outcomes have been stored. */
   resume(): void {
-    if (this.state !== 'running') return;
-    for (const lane of this.lanes.values()) this.pump(lane);
+    if (this.state !== 'running' || !this.parts.mayGoOn()) return;
+    for (const lane of this.lanes.values()) {
+      this.pump(lane);
+      this.dropIfIdle(lane);
+    }
     this.claim();
   }
 
   /** An account changed: what this node holds of inactive or deleted endpoints goes back. */
   async recheck(accountId: string): Promise<void> {
     const account = await this.parts.directory.get(accountId);
-    for (const lane of this.lanes.values()) {
-      if (lane.accountId !== accountId) continue;
-      const endpoint = account?.endpoints.get(lane.endpointId);
-      if (endpoint?.status === 'active') continue;
-      lane.backlog = 0;
-      this.behind.delete(lane);
-      await this.handBack(lane);
+    for (const endpoint of account?.endpoints.values() ?? []) {
+      const lane = this.lanes.get(endpoint.id);
+      if (endpoint.status === 'active') this.noteBacklog(endpoint.id, accountId);
+      else if (lane) {
+        lane.backlog = 0;
+        this.behind.delete(lane);
+        await this.handBack(lane);
+      }
     }
   }
 
   /** Forgets everything leased: this node was declared dead, and others hold the leases now. */
   forgetAll(): void {
-    for (const lane of this.lanes.values()) for (const job of lane.takeAll()) this.letGo(job);
+    for (const lane of this.lanes.values()) for (const job of lane.takeBehind(0)) this.letGo(job);
   }
 
   /**
@@ -152,14 +177,19 @@ export class Dispatcher {
     this.cancelTimer();
     await this.claiming;
     await this.discovering;
-    for (const lane of this.lanes.values()) await this.handBack(lane).catch(() => {});
+    await this.handBackAll();
     if (this.inFlight > 0) {
       await new Promise<void>((resolve) => {
         this.idleListeners.push(resolve);
         this.parts.clock.after(graceMs, resolve);
       });
     }
+    await this.handBackAll();
     this.state = 'stopped';
+  }
+
+  private async handBackAll(): Promise<void> {
+    for (const lane of this.lanes.values()) await this.handBack(lane).catch(() => {});
   }
 
   private laneOf(endpointId: string, accountId: string, concurrency: number): Lane {
@@ -172,13 +202,20 @@ export class Dispatcher {
   }
 
   private limitOf(endpointId: string, accountId: string): number {
-    return this.parts.directory.peek(accountId)?.endpoints.get(endpointId)?.contract.policy.concurrency ?? 1;
+    return (
+      this.parts.directory.peek(accountId)?.endpoints.get(endpointId)?.contract.policy.concurrency ??
+      CONCURRENCY_UNKNOWN
+    );
+  }
+
+  /** How much of an endpoint this node takes into memory, ahead of sending it. */
+  private aheadOf(lane: Lane): number {
+    const isHalfFull = this.held > HELD_MAX / 2 || this.heldBytes > HELD_BYTES_MAX / 2;
+    return lane.isFailing || isHalfFull ? lane.concurrency : RUN_AHEAD_MAX;
   }
 
   private roomOf(lane: Lane): number {
-    const isHalfFull = this.held > HELD_MAX / 2 || this.heldBytes > HELD_BYTES_MAX / 2;
-    const ahead = lane.isFailing || isHalfFull ? lane.concurrency : RUN_AHEAD_MAX;
-    return Math.min(ahead - lane.load, HELD_MAX - this.held);
+    return Math.min(this.aheadOf(lane) - lane.load, HELD_MAX - this.held);
   }
 
   private enqueue(lane: Lane, job: Job): void {
@@ -270,6 +307,8 @@ export class Dispatcher {
     const limit = this.limitOf(lane.endpointId, lane.accountId);
     lane.concurrency = nextConcurrency(lane.concurrency, limit, attempt.outcome);
     lane.isFailing = attempt.outcome.error !== undefined;
+    lane.hasAnswered = true;
+    if (lane.isFailing && lane.waiting > lane.concurrency * 2) this.handBackRest(lane);
     this.parts.settle(attempt, () => {
       this.leases.delete(job.delivery);
       job.options.onSettled?.(attempt);
@@ -283,13 +322,14 @@ export class Dispatcher {
     if (this.turnOfAccount.get(lane.accountId)?.length === 0) this.turnOfAccount.delete(lane.accountId);
     this.next(this.turn);
     this.pump(lane);
-    if (lane.backlog > 0) this.claim();
+    this.claim();
     this.dropIfIdle(lane);
     if (this.inFlight === 0) for (const listener of this.idleListeners.splice(0)) listener();
   }
 
   private next(turn: Lane[] | undefined): void {
-    const lane = turn?.shift();
+    // While sending pauses, everybody keeps their place.
+    const lane = this.parts.mayGoOn() ? turn?.shift() : undefined;
     if (!lane) return;
     lane.isQueued = false;
     this.pump(lane);
@@ -302,7 +342,8 @@ export class Dispatcher {
   }
 
   private dropIfIdle(lane: Lane): void {
-    if (lane.isIdle && lane.concurrency >= this.limitOf(lane.endpointId, lane.accountId) && !lane.isFailing) {
+    // What is known of a failing endpoint is kept while it may be needed.
+    if (lane.isIdle && (!lane.isFailing || this.lanes.size > LANES_MAX)) {
       this.lanes.delete(lane.endpointId);
     }
   }
@@ -311,38 +352,49 @@ export class Dispatcher {
     if (this.claiming || this.behind.size === 0 || this.state !== 'running' || !this.parts.mayGoOn()) return;
     const wanted = this.lanesWithRoom();
     if (wanted.size === 0) return;
-    this.claiming = this.claimOnce(wanted)
-      .catch(this.parts.onError)
-      .finally(() => {
+    this.claiming = this.claimOnce(wanted).then(
+      () => {
         this.claiming = undefined;
         this.claim();
-      });
+      },
+      (error: unknown) => {
+        // The next look into the database tries again: a claim that fails is not repeated at once.
+        this.claiming = undefined;
+        this.parts.onError(error);
+      },
+    );
   }
 
   /** Lanes that have room, those that have waited longest first. */
   private lanesWithRoom(): Map<Lane, { room: number; seen: number }> {
     const wanted = new Map<Lane, { room: number; seen: number }>();
+    let budget = Math.min(CLAIM_BUDGET, Math.max(HELD_MAX - this.held, 0));
     for (const lane of this.behind) {
       if (wanted.size >= CLAIM_ENDPOINTS_MAX) break;
-      const room = Math.min(this.roomOf(lane), CLAIM_MAX);
-      // Small claims cost as much as large ones: wait until half of the lane's room is free.
-      if (room * 2 < Math.min(CLAIM_MAX, lane.isFailing ? lane.concurrency : RUN_AHEAD_MAX)) continue;
+      // A lane that is new here may hold large payloads or hang: it shows what it does with a few first.
+      const most = lane.hasAnswered ? CLAIM_MAX : CLAIM_FIRST;
+      const room = Math.min(this.roomOf(lane), most, budget);
+      // Small claims cost as much as large ones: wait until half of what the lane may hold is free.
+      if (room < 1 || (room < most && room * 2 < this.aheadOf(lane))) continue;
+      budget -= room;
       wanted.set(lane, { room, seen: lane.backlog });
     }
     return wanted;
   }
 
   private async claimOnce(wanted: ReadonlyMap<Lane, { room: number; seen: number }>): Promise<void> {
-    const { queue, node, clock, directory } = this.parts;
+    const { queue, node, clock } = this.parts;
     for (const lane of wanted.keys()) lane.isClaiming = true;
     try {
       const room = new Map([...wanted].map(([lane, { room }]) => [lane.endpointId, room]));
       const leased = await queue.claim(room, node.id, clock.now());
-      for (const accountId of new Set(leased.map((d) => d.accountId))) await directory.get(accountId);
       const counts = new Map<string, number>();
       for (const delivery of leased) {
         counts.set(delivery.endpointId, (counts.get(delivery.endpointId) ?? 0) + 1);
-        this.enqueue(this.laneOf(delivery.endpointId, delivery.accountId, 1), { delivery, options: { forced: false } });
+        this.enqueue(
+          this.laneOf(delivery.endpointId, delivery.accountId, this.limitOf(delivery.endpointId, delivery.accountId)),
+          { delivery, options: { forced: false } },
+        );
       }
       for (const [lane, { room, seen }] of wanted)
         this.noteClaimed(lane, (counts.get(lane.endpointId) ?? 0) >= room, seen);
@@ -361,8 +413,15 @@ export class Dispatcher {
     else this.behind.add(lane);
   }
 
-  private async handBack(lane: Lane): Promise<void> {
-    const jobs = lane.takeAll();
+  /** What a failing endpoint will not get soon waits in the database, not in memory. */
+  private handBackRest(lane: Lane): void {
+    this.handBack(lane, lane.concurrency)
+      .then(() => this.noteBacklog(lane.endpointId, lane.accountId))
+      .catch(this.parts.onError);
+  }
+
+  private async handBack(lane: Lane, kept = 0): Promise<void> {
+    const jobs = lane.takeBehind(kept);
     if (jobs.length === 0) return;
     for (const job of jobs) this.letGo(job);
     await this.parts.release(jobs.map((job) => job.delivery));
@@ -379,12 +438,14 @@ export class Dispatcher {
   }
 
   private async discoverOnce(): Promise<void> {
+    // Whatever was not woken is woken here: pauses end without telling, and every signal can be missed once.
+    this.resume();
     if (!this.parts.mayGoOn()) return;
     const { queue, clock } = this.parts;
     const found = await queue.discover(this.discoverAfter, DISCOVER_MAX);
     this.discoverAfter = found.length < DISCOVER_MAX ? undefined : found.at(-1)?.endpointId;
     for (const { endpointId, accountId, dueAtMs, active } of found) {
-      if (!active || this.lanes.get(endpointId)?.backlog) continue;
+      if (!active) continue;
       const waitMs = dueAtMs - clock.now();
       if (waitMs <= 0) this.noteBacklog(endpointId, accountId);
       else if (waitMs < DISCOVER_EVERY_MS) clock.after(waitMs + 1, () => this.noteBacklog(endpointId, accountId));

@@ -25,9 +25,11 @@ export class Lane {
   isFailing = false;
   /** Raised when deliveries of this endpoint are seen in the database; 0 when none are due there. */
   backlog = 0;
+  /** Whether any attempt has ended since this lane exists. */
+  hasAnswered = false;
   isClaiming = false;
   isQueued = false;
-  private jobs: Job[] = [];
+  private jobs: (Job | undefined)[] = [];
   private head = 0;
 
   constructor(endpointId: string, accountId: string, concurrency: number) {
@@ -53,21 +55,32 @@ export class Lane {
     this.jobs.push(job);
   }
 
+  /** Puts a job before all others. */
+  pushFirst(job: Job): void {
+    if (this.head > 0) this.jobs[--this.head] = job;
+    else this.jobs.unshift(job);
+  }
+
   shift(): Job | undefined {
     const job = this.jobs[this.head];
     if (!job) return undefined;
-    this.head++;
-    if (this.head > 64 && this.head * 2 > this.jobs.length) {
-      this.jobs = this.jobs.slice(this.head);
+    // Nothing that has been sent is held on to, payload and all.
+    this.jobs[this.head++] = undefined;
+    if (this.head === this.jobs.length) {
+      this.jobs = [];
       this.head = 0;
     }
     return job;
   }
 
-  takeAll(): Job[] {
-    const rest = this.jobs.slice(this.head);
-    this.jobs = [];
-    this.head = 0;
-    return rest;
+  /** Takes out everything behind the first `kept`. */
+  takeBehind(kept: number): Job[] {
+    return this.jobs.splice(this.head + kept).filter((job) => job !== undefined);
+  }
+
+  /** Takes out one waiting delivery. */
+  take(uuid: Uint8Array): Job | undefined {
+    const at = this.jobs.findIndex((job) => job !== undefined && Buffer.compare(job.delivery.uuid, uuid) === 0);
+    return at < 0 ? undefined : this.jobs.splice(at, 1)[0];
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../domain/clock.ts';
+import type { LeasedDelivery } from '../domain/model.ts';
 import type { Store } from '../storage/store.ts';
 
 const BEAT_EVERY_MS = 3_000;
@@ -6,7 +7,9 @@ const BEAT_EVERY_MS = 3_000;
 const DEAD_AFTER_S = 15;
 const PARTITIONS_EVERY_MS = 3_600_000;
 const PARTITIONS_AHEAD = 7;
-const ORPHANS_EVERY_MS = 600_000;
+const RETENTION_EVERY_MS = 600_000;
+const RECONCILE_EVERY_MS = 60_000;
+const ORPHANS_EVERY_MS = 60_000;
 const PURGE_EVERY_MS = 2_000;
 const DAY_MS = 86_400_000;
 /** Idempotency keys outlive the promised 24 hours by a margin. */
@@ -16,6 +19,8 @@ export interface MaintainerParts {
   store: Store;
   clock: Clock;
   node: { id: number };
+  /** Deliveries whose lease this node knows that it holds. */
+  leased: () => Iterable<LeasedDelivery>;
   /** Makes a new row for a node that others have declared dead. */
   register: () => Promise<number>;
   /** Told when this node had been declared dead: every lease it held is somebody else's. */
@@ -33,15 +38,21 @@ export class Maintainer {
   private isStopped = false;
   private readonly timers = new Set<() => void>();
   private readonly running = new Set<Promise<void>>();
+  private lostBefore: ReadonlySet<string> = new Set();
 
   constructor(private readonly parts: MaintainerParts) {}
 
   async start(): Promise<void> {
-    await this.keepPartitions();
+    await this.makePartitions();
     this.every(BEAT_EVERY_MS, () => this.beat());
-    this.every(PARTITIONS_EVERY_MS, () => this.keepPartitions());
+    this.every(PARTITIONS_EVERY_MS, () => this.makePartitions());
+    this.every(RETENTION_EVERY_MS, () => this.dropOld());
+    this.every(RECONCILE_EVERY_MS, () => this.reconcile());
     this.every(PURGE_EVERY_MS, () => this.purge());
-    this.every(ORPHANS_EVERY_MS, async () => void (await this.parts.store.nodes.freeOrphans()));
+    this.every(ORPHANS_EVERY_MS, async () => {
+      await this.parts.store.nodes.freeOrphans();
+      await this.parts.store.nodes.endZombies();
+    });
   }
 
   async stop(): Promise<void> {
@@ -70,6 +81,8 @@ export class Maintainer {
     if (!(await store.nodes.beat(node.id))) {
       node.id = await register();
       onDeclaredDead();
+      // What it had accepted under the old id in the meantime is nobody's.
+      await store.nodes.freeOrphans();
       log(`This node was silent for too long and others took over its deliveries; it goes on as node ${node.id}.`);
     }
     // After the database was away, every heartbeat is old: give the others time for theirs.
@@ -82,11 +95,30 @@ export class Maintainer {
     while (!this.isStopped && (await this.parts.store.retention.purge()));
   }
 
-  private async keepPartitions(): Promise<void> {
+  private async makePartitions(): Promise<void> {
+    const today = Math.floor(this.parts.clock.now() / DAY_MS) * DAY_MS;
+    const days = Array.from({ length: PARTITIONS_AHEAD + 2 }, (_, i) => today + (i - 1) * DAY_MS);
+    await this.parts.store.retention.ensureDays(days);
+  }
+
+  private async dropOld(): Promise<void> {
     const { store, clock, retentionDays } = this.parts;
     const today = Math.floor(clock.now() / DAY_MS) * DAY_MS;
-    await store.retention.ensureDays(Array.from({ length: PARTITIONS_AHEAD + 2 }, (_, i) => today + (i - 1) * DAY_MS));
     await store.retention.dropBefore(today - retentionDays * DAY_MS);
-    await store.retention.dropKeysBefore(clock.now() - KEYS_KEPT_MS);
+    while (!this.isStopped && (await store.retention.dropKeysBefore(clock.now() - KEYS_KEPT_MS)));
+  }
+
+  /**
+   * Frees leases that stand in the database and that this node does not know of, when it is found so twice in a row: one
+   * that was only on its way here is known the second time.
+   */
+  private async reconcile(): Promise<void> {
+    const { store, node, leased, log } = this.parts;
+    const lost = await store.nodes.lostLeases(node.id, leased());
+    const again = lost.filter((id) => this.lostBefore.has(id));
+    this.lostBefore = new Set(lost);
+    if (again.length === 0) return;
+    await store.nodes.freeLeases(node.id, again);
+    log(`${again.length} deliveries whose lease had been lost on the way are free again.`);
   }
 }

@@ -1,7 +1,7 @@
 import { GroupCommit } from '../accept/group-commit.ts';
 import type { Clock } from '../domain/clock.ts';
 import { encodeId } from '../domain/ids.ts';
-import type { SettledAttempt } from '../domain/model.ts';
+import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
 import { DatabaseUnavailable } from '../storage/database.ts';
 import type { EndpointStore, QueueStore } from '../storage/store.ts';
 
@@ -10,6 +10,9 @@ const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 /** Outcomes that may wait to be stored before dispatching pauses. */
 const WAITING_MAX = 10_000;
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
+/** A full disk or a deadlock may pass; an outcome that can never be stored may not hold up the others. */
+const TRIES_MAX = 5;
+const RETRY_MS = 200;
 
 interface Waiting {
   attempt: SettledAttempt;
@@ -23,6 +26,8 @@ export interface SettlerParts {
   node: { readonly id: number };
   /** Resolves when the database can be reached again; rejects when the server stops first. */
   whenUp: () => Promise<void>;
+  /** Hands a delivery back whose outcome cannot be stored. */
+  release: (delivery: LeasedDelivery) => Promise<void>;
   /** Told of every outcome that was stored, and of those whose lease had been lost meanwhile. */
   onSettled: (attempt: SettledAttempt, counted: boolean) => void;
   onWritten: (size: number, ms: number) => void;
@@ -59,38 +64,62 @@ export class Settler {
 
   private async write(batch: Waiting[]): Promise<void> {
     try {
-      const lost = await this.store(batch.map(({ attempt }) => attempt));
-      for (const { attempt } of batch) this.parts.onSettled(attempt, lost.size === 0 || !lost.has(idOf(attempt)));
+      await this.store(batch);
     } catch (error) {
+      // Stopped before the database came back: the leases are freed by whoever starts next.
       this.parts.onError(error);
+      for (const { done } of batch) done();
     }
-    for (const { done } of batch) done();
   }
 
-  private async store(attempts: SettledAttempt[]): Promise<Set<string>> {
-    const { queue, node, clock, whenUp } = this.parts;
-    for (;;) {
-      try {
-        const lost = await queue.settle(attempts, node.id, clock.now());
-        await this.switchOffGone(attempts, lost);
-        return lost;
-      } catch (error) {
-        // Whether the batch was stored is not known; if it was, the fence lets none of it count twice.
-        if (!(error instanceof DatabaseUnavailable)) throw error;
-        await whenUp();
+  /** Stores a batch. What the database refuses is halved until the one outcome is found that cannot be stored. */
+  private async store(batch: Waiting[]): Promise<void> {
+    const attempts = batch.map(({ attempt }) => attempt);
+    const lost = await this.trySettle(attempts);
+    if (lost) {
+      for (const { attempt, done } of batch) {
+        this.parts.onSettled(attempt, lost.size === 0 || !lost.has(idOf(attempt)));
+        done();
+      }
+      await this.switchOffGone(attempts);
+    } else if (batch.length > 1) {
+      const half = Math.ceil(batch.length / 2);
+      await this.store(batch.slice(0, half));
+      await this.store(batch.slice(half));
+    } else {
+      for (const { attempt, done } of batch) {
+        await this.parts.release(attempt.delivery);
+        done();
       }
     }
   }
 
-  private async switchOffGone(attempts: readonly SettledAttempt[], lost: ReadonlySet<string>): Promise<void> {
+  /** Answers the outcomes that did not count, or undefined when the database refuses the batch again and again. */
+  private async trySettle(attempts: SettledAttempt[]): Promise<Set<string> | undefined> {
+    const { queue, node, clock, whenUp, onError } = this.parts;
+    for (let tries = 1; ; tries++) {
+      try {
+        return await queue.settle(attempts, node.id, clock.now());
+      } catch (error) {
+        // Whether the batch was stored is not known; if it was, the fence lets none of it count twice.
+        if (error instanceof DatabaseUnavailable) await whenUp();
+        else {
+          onError(error);
+          if (tries >= TRIES_MAX) return undefined;
+          await new Promise<void>((resolve) => void clock.after(RETRY_MS * tries, resolve));
+        }
+      }
+    }
+  }
+
+  /** Whoever's outcome counted: a 410 says that the endpoint is gone. */
+  private async switchOffGone(attempts: readonly SettledAttempt[]): Promise<void> {
     const gone = new Map<string, string>();
-    for (const attempt of attempts) {
-      const { delivery, decision } = attempt;
-      const isGone = decision.kind === 'discarded' && decision.endpointGone && !lost.has(idOf(attempt));
-      if (isGone) gone.set(delivery.endpointId, delivery.accountId);
+    for (const { delivery, decision } of attempts) {
+      if (decision.kind === 'discarded' && decision.endpointGone) gone.set(delivery.endpointId, delivery.accountId);
     }
     for (const [endpointId, accountId] of gone) {
-      await this.parts.endpoints.setStatus(accountId, endpointId, 'inactive', 'gone');
+      await this.parts.endpoints.setStatus(accountId, endpointId, 'inactive', 'gone').catch(this.parts.onError);
     }
   }
 }

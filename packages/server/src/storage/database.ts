@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
@@ -50,6 +51,7 @@ export const HOT_OPTIONS =
 const HOT_CONNECTIONS = 4;
 const CONNECTIONS = 8;
 const PROBE_MS = 200;
+const LISTENER_PULSE_MS = 15_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** PostgreSQL itself gives a statement up after this. */
 const STATEMENT_TIMEOUT_MS = 30_000;
@@ -64,8 +66,12 @@ const STATEMENT_TIMEOUT = '57014';
  * DatabaseUnavailable instead of piling up, and `whenUp` tells when to go on.
  */
 export class Database {
+  /** Tells this process's connections from everybody else's. */
+  private readonly name = `posthorn ${randomBytes(6).toString('hex')}`;
   private readonly pool: pg.Pool;
   private readonly hotPool: pg.Pool;
+  /** For the heartbeat and for recovery, which may not wait behind API calls. */
+  private readonly housePool: pg.Pool;
   private readonly changes = new EventEmitter().setMaxListeners(0);
   private isUp = true;
   private upSinceMs = Date.now();
@@ -80,15 +86,22 @@ export class Database {
   ) {
     const common = {
       ...config,
-      application_name: 'posthorn',
+      application_name: this.name,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: QUERY_TIMEOUT_MS,
       keepAlive: true,
       idleTimeoutMillis: 60_000,
     };
     this.pool = new pg.Pool({ ...common, max: CONNECTIONS, statement_timeout: STATEMENT_TIMEOUT_MS });
-    this.hotPool = new pg.Pool({ ...common, max: HOT_CONNECTIONS, options: HOT_OPTIONS, idleTimeoutMillis: 0 });
-    for (const pool of [this.pool, this.hotPool]) {
+    this.housePool = new pg.Pool({ ...common, max: 2, statement_timeout: STATEMENT_TIMEOUT_MS });
+    this.hotPool = new pg.Pool({
+      ...common,
+      max: HOT_CONNECTIONS,
+      options: HOT_OPTIONS,
+      idleTimeoutMillis: 0,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+    });
+    for (const pool of [this.pool, this.hotPool, this.housePool]) {
       // A connection that breaks while nobody waits for an answer says so here; the next query finds out by itself.
       pool.on('error', () => {});
       pool.on('connect', (client) => client.on('error', () => {}));
@@ -116,8 +129,9 @@ export class Database {
 
   /** Resolves when the database is up, at once if it is; rejects when the server stops first. */
   async whenUp(): Promise<void> {
-    while (!this.isUp) {
+    for (;;) {
       if (this.stopped) throw new DatabaseUnavailable('stopped');
+      if (this.isUp) return;
       await once(this.changes, 'change');
     }
   }
@@ -130,6 +144,11 @@ export class Database {
   /** Any other statement; planned anew each time, so that absent filters cost nothing. @throws DatabaseUnavailable */
   run<Row extends pg.QueryResultRow>(text: string, values: Parameter[] = []): Promise<Row[]> {
     return this.guarded<Row>(this.pool, { text, values });
+  }
+
+  /** A statement of the house: heartbeat, take-over, recovery. @throws DatabaseUnavailable */
+  house<Row extends pg.QueryResultRow>(text: string, values: Parameter[] = []): Promise<Row[]> {
+    return this.guarded<Row>(this.housePool, { text, values });
   }
 
   /** Runs `work` in a transaction on one connection. @throws DatabaseUnavailable, and whatever `work` throws */
@@ -156,13 +175,26 @@ export class Database {
   /** Listens on a channel, over lost connections too; `heard('')` after a gap in which messages may have been missed. */
   async listen(channel: string, heard: (payload: string) => void): Promise<void> {
     if (this.stopped) return;
-    const client = new pg.Client({ ...this.config, application_name: 'posthorn listener', keepAlive: true });
+    const client = new pg.Client({
+      ...this.config,
+      application_name: `${this.name} listener`,
+      keepAlive: true,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: CONNECT_TIMEOUT_MS,
+    });
+    // A half-open connection says nothing for hours; a question shows it.
+    const pulse = setInterval(() => {
+      client.query('SELECT 1').catch(() => client.end().catch(() => {}));
+    }, LISTENER_PULSE_MS);
     const again = () => {
+      clearInterval(pulse);
       if (this.listener !== client) return;
       this.listener = undefined;
-      this.whenUp()
-        .then(() => this.listen(channel, heard))
-        .catch(() => {});
+      setTimeout(() => {
+        this.whenUp()
+          .then(() => this.listen(channel, heard))
+          .catch(() => {});
+      }, PROBE_MS);
     };
     this.listener = client;
     client.on('error', () => {});
@@ -185,7 +217,7 @@ export class Database {
     this.changes.emit('change', this.isUp);
     const listener = this.listener;
     this.listener = undefined;
-    await Promise.allSettled([listener?.end(), this.hotPool.end(), this.pool.end()]);
+    await Promise.allSettled([listener?.end(), this.hotPool.end(), this.pool.end(), this.housePool.end()]);
   }
 
   private async guarded<Row extends pg.QueryResultRow>(pool: pg.Pool, query: pg.QueryConfig): Promise<Row[]> {
@@ -234,6 +266,20 @@ export class Database {
     void this.probe();
   }
 
+  /**
+   * A statement can outlive its client: the connection is gone here, and there it waits for a lock and commits later.
+   * Before anything is concluded from what the database holds, ours have to be over.
+   */
+  private async endStragglers(client: pg.Client): Promise<void> {
+    const ours = 'FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()';
+    await client.query(`SELECT pg_terminate_backend(pid) ${ours}`, [this.name]);
+    for (;;) {
+      const { rows } = await client.query(`SELECT 1 ${ours}`, [this.name]);
+      if (rows.length === 0) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
   private async probe(): Promise<void> {
     while (!this.stopped) {
       await new Promise((resolve) => setTimeout(resolve, PROBE_MS));
@@ -241,7 +287,7 @@ export class Database {
       client.on('error', () => {});
       try {
         await client.connect();
-        await client.query('SELECT 1');
+        await this.endStragglers(client);
         this.isRecovering = true;
         await this.recover();
         this.isUp = true;

@@ -1,10 +1,14 @@
 import { uuids } from './arrays.ts';
 import { type Database, statement } from './database.ts';
+import { bytesOfUuid } from './rows.ts';
 import type { NodeStore, OverviewStore, SettingStore } from './store.ts';
 
 const TAKE_OVER = statement('take_over').text;
 const FREE_ORPHANS = statement('free_orphans').text;
-const FREE_LOST = statement('free_lost').text;
+const LOST_LEASES = statement('lost_leases').text;
+const FREE_LEASES = statement('free_leases').text;
+const LEAVE = statement('leave').text;
+const END_ZOMBIES = statement('end_zombies').text;
 
 export function nodeStore(database: Database): NodeStore {
   return {
@@ -17,11 +21,11 @@ export function nodeStore(database: Database): NodeStore {
       return row.id;
     },
     async beat(node) {
-      const rows = await database.run('UPDATE nodes SET heartbeat_at = now() WHERE id = $1 RETURNING id', [node]);
+      const rows = await database.house('UPDATE nodes SET heartbeat_at = now() WHERE id = $1 RETURNING id', [node]);
       return rows.length > 0;
     },
     async takeOver(node, deadAfterS, everybodyElse) {
-      const [row] = await database.run<{ nodes: number; deliveries: number }>(TAKE_OVER, [
+      const [row] = await database.house<{ nodes: number; deliveries: number }>(TAKE_OVER, [
         node,
         deadAfterS,
         everybodyElse,
@@ -29,14 +33,20 @@ export function nodeStore(database: Database): NodeStore {
       return row ?? { nodes: 0, deliveries: 0 };
     },
     async freeOrphans() {
-      return (await database.run(FREE_ORPHANS)).length;
+      return (await database.house<{ freed: number }>(FREE_ORPHANS))[0]?.freed ?? 0;
     },
-    async freeLost(node, known) {
+    async lostLeases(node, known) {
       const ids = uuids([...known].map((delivery) => delivery.uuid));
-      return (await database.run(FREE_LOST, [node, ids])).length;
+      return (await database.house<{ id: string }>(LOST_LEASES, [node, ids])).map((row) => row.id);
+    },
+    async freeLeases(node, ids) {
+      if (ids.length > 0) await database.house(FREE_LEASES, [node, uuids(ids.map(bytesOfUuid))]);
+    },
+    async endZombies() {
+      return (await database.house<{ ended: number }>(END_ZOMBIES))[0]?.ended ?? 0;
     },
     async leave(node) {
-      await database.run('DELETE FROM nodes WHERE id = $1', [node]);
+      await database.run(LEAVE, [node]);
     },
   };
 }

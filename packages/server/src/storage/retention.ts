@@ -8,6 +8,8 @@ const DAY_MS = 86_400_000;
 const PARTITION_LOCK = 7_120_018;
 const PURGE = statement('purge').text;
 const PURGE_ROWS = 5_000;
+const DROP_KEYS = statement('drop_keys').text;
+const KEYS_ROWS = 10_000;
 const EXPIRE_WAITING = statement('expire_waiting').text;
 
 /** `events_20261122` for that day in UTC. */
@@ -19,6 +21,8 @@ export function retentionStore(database: Database): RetentionStore {
   return {
     ensureDays(daysMs) {
       return database.transaction(async (run) => {
+        // Behind a long reader the request for this lock would hold up every writer: rather try again in an hour.
+        await run("SET LOCAL lock_timeout = '2s'");
         await run('SELECT pg_advisory_xact_lock($1)', [PARTITION_LOCK]);
         const existing = new Set(
           (await run<{ relname: string }>('SELECT relname FROM pg_class WHERE relispartition')).map((r) => r.relname),
@@ -72,10 +76,8 @@ export function retentionStore(database: Database): RetentionStore {
     },
 
     async dropKeysBefore(ms) {
-      const rows = await database.run('DELETE FROM idempotency WHERE event_id < $1 RETURNING 1', [
-        firstUuidOf(ms).toString('hex'),
-      ]);
-      return rows.length;
+      const [row] = await database.run<{ gone: number }>(DROP_KEYS, [firstUuidOf(ms).toString('hex'), KEYS_ROWS]);
+      return (row?.gone ?? 0) === KEYS_ROWS;
     },
   };
 }

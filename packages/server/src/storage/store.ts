@@ -187,8 +187,11 @@ export interface NodeStore {
   beat(node: number): Promise<boolean>;
   takeOver(node: number, deadAfterS: number, everybodyElse: boolean): Promise<{ nodes: number; deliveries: number }>;
   freeOrphans(): Promise<number>;
-  /** Frees what the database thinks this node holds and the node does not know of: answers that were lost on the way. */
-  freeLost(node: number, known: Iterable<LeasedDelivery>): Promise<number>;
+  /** What the database thinks this node holds and the node does not know of: answers that were lost on the way. */
+  lostLeases(node: number, known: Iterable<LeasedDelivery>): Promise<string[]>;
+  freeLeases(node: number, ids: readonly string[]): Promise<void>;
+  /** Ends waiting deliveries whose endpoint is gone: accepted at the very moment of its deletion. */
+  endZombies(): Promise<number>;
   leave(node: number): Promise<void>;
 }
 
@@ -206,8 +209,8 @@ export interface RetentionStore {
   dropBefore(ms: number): Promise<string[]>;
   /** Removes a piece of a deleted account's history; false when nothing is left to remove. */
   purge(): Promise<boolean>;
-  /** Deletes idempotency keys of events made before this moment. */
-  dropKeysBefore(ms: number): Promise<number>;
+  /** Deletes a piece of the idempotency keys of events made before this moment; false when none is left. */
+  dropKeysBefore(ms: number): Promise<boolean>;
 }
 
 export interface DatabaseFacts {

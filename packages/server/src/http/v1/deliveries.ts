@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { Type } from 'typebox';
 import type { Contract } from '../../contract/contract.ts';
 import { Problem } from '../../domain/errors.ts';
-import { encodeId, isId } from '../../domain/ids.ts';
+import { decodeId, encodeId, isId } from '../../domain/ids.ts';
 import { type Attempt, DELIVERY_STATUSES, type SettledAttempt, type StoredEvent } from '../../domain/model.ts';
 import { ERROR_CODES } from '../../domain/outcome.ts';
 import type { DeliveryFilter, DeliveryRow } from '../../storage/store.ts';
@@ -180,7 +180,10 @@ export function deliveryRoutes(app: App, { store, directory, acceptor, dispatche
     async (request, reply) => {
       const { account, delivery: id } = request.params;
       const before = await find(account, id);
-      if (before.status !== 'delivering') {
+      if (before.status === 'delivering') {
+        // Leased: in flight, or waiting in a node's memory for its turn; here, it can be sent before the others.
+        dispatcher.advance(before.endpointId, decodeId('dlv', id) ?? new Uint8Array());
+      } else {
         const leased = await store.queue.retry(account, id, node.id, clock.now());
         if (leased) dispatcher.sendNow(leased, { forced: true });
       }

@@ -9,33 +9,40 @@ WITH outcome AS MATERIALIZED (
   ) AS o(for_account, for_delivery, number, tries, status, reason, due_at, started_at,
          url, request_headers, error, error_detail, response_status, response_headers, response_body, truncated,
          dns_us, connect_us, tls_us, first_byte_us, total_us)
-), ended AS (
-  DELETE FROM queue q USING outcome o
-  WHERE o.status IS NOT NULL AND q.account_id = o.for_account AND q.id = o.for_delivery
-    AND q.lease_node = $22 AND q.attempts = o.number - 1
-  RETURNING q.endpoint_id, q.event_id, q.topic, q.trigger, q.test, o.*
-), rescheduled AS (
-  UPDATE queue q
-  SET attempts = o.number, tries = o.tries, due_at = o.due_at, lease_node = NULL,
-      last_status = o.response_status, last_error = o.error
+), held AS MATERIALIZED (
+  -- One probe of the primary key each, whatever the planner thinks of the queue's size.
+  SELECT q.place, q.endpoint_id, q.event_id, q.topic, q.trigger, q.test, o.*
   FROM outcome o
-  WHERE o.status IS NULL AND q.account_id = o.for_account AND q.id = o.for_delivery
-    AND q.lease_node = $22 AND q.attempts = o.number - 1
-  RETURNING q.endpoint_id, q.event_id, q.topic, q.trigger, q.test, o.*
+  CROSS JOIN LATERAL (
+    SELECT ctid AS place, endpoint_id, event_id, topic, trigger, test
+    FROM queue
+    WHERE account_id = o.for_account AND id = o.for_delivery AND lease_node = $22 AND attempts = o.number - 1
+    LIMIT 1
+    FOR UPDATE
+  ) q
+), ended AS (
+  DELETE FROM queue
+  WHERE ctid = ANY (ARRAY(SELECT place FROM held WHERE status IS NOT NULL))
+), rescheduled AS (
+  UPDATE queue
+  SET attempts = h.number, tries = h.tries, due_at = h.due_at, lease_node = NULL,
+      last_status = h.response_status, last_error = h.error
+  FROM held h
+  WHERE h.status IS NULL AND queue.ctid = h.place
 ), history AS (
   INSERT INTO deliveries (account_id, id, endpoint_id, event_id, topic, trigger, test, status, reason, attempts,
                           finished_at, last_status, last_error)
   SELECT for_account, for_delivery, endpoint_id, event_id, topic, trigger, test, status, reason, number,
          $23, response_status, error
-  FROM ended
+  FROM held WHERE status IS NOT NULL
 ), tried AS (
   INSERT INTO attempts (delivery_id, number, started_at, url, request_headers, error, error_detail, response_status,
                         response_headers, response_body, response_truncated,
                         dns_us, connect_us, tls_us, first_byte_us, total_us)
   SELECT for_delivery, number, started_at, url, request_headers, error, error_detail, response_status,
          response_headers, response_body, truncated, dns_us, connect_us, tls_us, first_byte_us, total_us
-  FROM (SELECT * FROM ended UNION ALL SELECT * FROM rescheduled) counted
+  FROM held
 )
 SELECT for_delivery AS id FROM outcome
 EXCEPT ALL
-(SELECT for_delivery FROM ended UNION ALL SELECT for_delivery FROM rescheduled)
+SELECT for_delivery FROM held
