@@ -40,6 +40,12 @@ test.each(['accept', 'claim', 'settle', 'release', 'retry', 'discover', 'idempot
   },
 );
 
+test.each(['claim', 'settle', 'release'])('%s finds the rows it has locked by their ctid', async (name) => {
+  const plan = await planOf(name);
+  expect(plan).toContain('Tid Scan on queue');
+  expect(plan).not.toMatch(/Index Scan using queue_pkey on queue(?!.*\n\s+Index Cond: .*account_id)/);
+});
+
 test('a claim walks each endpoint’s own part of the index', async () => {
   expect(await planOf('claim')).toMatch(/Index .*Scan using queue_waiting on queue/);
   expect(await planOf('discover')).toMatch(/Index .*Scan using queue_waiting on queue/);

@@ -16,7 +16,7 @@ WITH due AS MATERIALIZED (
   ) q
 ), leased AS (
   UPDATE queue SET lease_node = $3
-  WHERE ctid = ANY (ARRAY(SELECT place FROM due)) AND lease_node IS NULL
+  WHERE ctid = ANY (ARRAY(SELECT place FROM due))
   RETURNING *
 )
 SELECT l.account_id, l.id, l.endpoint_id, l.event_id, l.topic, l.test, l.attempts, l.tries,
