@@ -1,9 +1,9 @@
-import type { Clock } from '../domain/clock.ts';
 import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
-import type { Directory, KnownEndpoint } from '../fanout/directory.ts';
-import type { QueueStore } from '../storage/store.ts';
+import type { KnownEndpoint } from '../fanout/directory.ts';
 import { nextConcurrency } from './concurrency.ts';
+import type { DispatcherParts } from './dispatcher-parts.ts';
 import { type Job, Lane, type SendOptions } from './lane.ts';
+import { Slots } from './slots.ts';
 
 export type { SendOptions } from './lane.ts';
 
@@ -25,24 +25,6 @@ const CONCURRENCY_UNKNOWN = 4;
 const DISCOVER_EVERY_MS = 1_000;
 const LANES_MAX = 10_000;
 
-export interface DispatcherParts {
-  queue: QueueStore;
-  directory: Directory;
-  clock: Clock;
-  node: { readonly id: number };
-  /** Requests in flight on this node. */
-  inFlightMax: number;
-  /** Hands deliveries back unsent; does not give up while the database is away. */
-  release: (deliveries: readonly LeasedDelivery[]) => Promise<void>;
-  /** Makes one attempt; answers undefined when it was handed back instead. Rejects only while the database is away. */
-  attempt: (delivery: LeasedDelivery, forced: boolean) => Promise<SettledAttempt | undefined>;
-  /** Stores an outcome, and calls back when it is stored or turned out to be somebody else's. */
-  settle: (attempt: SettledAttempt, done: () => void) => void;
-  /** Whether the database can be reached and outcomes are not piling up. */
-  mayGoOn: () => boolean;
-  onError: (error: unknown) => void;
-}
-
 /**
  * Decides what is sent next. One lane per endpoint; a lane is filled from memory (hand-over of fresh events) or, when it
  * has fallen behind, by claims from the database. Lanes with work take turns, so no endpoint waits for another's queue.
@@ -52,15 +34,10 @@ export interface DispatcherParts {
  */
 export class Dispatcher {
   private readonly lanes = new Map<string, Lane>();
-  /** Lanes with waiting jobs and free concurrency, when the node itself is full. */
-  private readonly turn: Lane[] = [];
-  /** The same, when their account has its share of the node. */
-  private readonly turnOfAccount = new Map<string, Lane[]>();
-  private readonly inFlightOfAccount = new Map<string, number>();
+  private readonly slots: Slots;
   private readonly behind = new Set<Lane>();
   /** All deliveries whose lease this node holds and knows of, until they are settled or handed back. */
   private readonly leases = new Set<LeasedDelivery>();
-  private inFlight = 0;
   private held = 0;
   private heldBytes = 0;
   private state: 'running' | 'draining' | 'stopped' = 'running';
@@ -70,7 +47,9 @@ export class Dispatcher {
   private cancelTimer: () => void = () => {};
   private idleListeners: (() => void)[] = [];
 
-  constructor(private readonly parts: DispatcherParts) {}
+  constructor(private readonly parts: DispatcherParts) {
+    this.slots = new Slots(parts.inFlightMax, Math.ceil(parts.inFlightMax * ACCOUNT_SHARE));
+  }
 
   start(): void {
     this.discover();
@@ -81,7 +60,7 @@ export class Dispatcher {
   }
 
   get counts() {
-    return { inFlight: this.inFlight, held: this.held, lanes: this.lanes.size, behind: this.behind.size };
+    return { inFlight: this.slots.inFlight, held: this.held, lanes: this.lanes.size, behind: this.behind.size };
   }
 
   /** Promises room for a delivery that is about to be stored with this node's lease. */
@@ -178,7 +157,7 @@ export class Dispatcher {
     await this.claiming;
     await this.discovering;
     await this.handBackAll();
-    if (this.inFlight > 0) {
+    if (this.slots.inFlight > 0) {
       await new Promise<void>((resolve) => {
         this.idleListeners.push(resolve);
         this.parts.clock.after(graceMs, resolve);
@@ -244,46 +223,10 @@ export class Dispatcher {
 
   private pump(lane: Lane): void {
     if (this.state !== 'running' || !this.parts.mayGoOn()) return;
-    while (lane.waiting > 0 && lane.inFlight < lane.concurrency) {
-      const turn = this.turnToWaitFor(lane);
-      if (turn) {
-        if (!lane.isQueued) turn.push(lane);
-        lane.isQueued = true;
-        return;
-      }
+    while (lane.waiting > 0 && lane.inFlight < lane.concurrency && this.slots.take(lane)) {
       const job = lane.shift();
-      if (job) this.send(lane, job);
+      if (job) void this.run(lane, job);
     }
-  }
-
-  /** Where a lane has to queue, when the node or its account has no slot left. */
-  private turnToWaitFor(lane: Lane): Lane[] | undefined {
-    const share = Math.ceil(this.parts.inFlightMax * ACCOUNT_SHARE);
-    if ((this.inFlightOfAccount.get(lane.accountId) ?? 0) >= share) {
-      const turn = this.turnOfAccount.get(lane.accountId) ?? [];
-      this.turnOfAccount.set(lane.accountId, turn);
-      return turn;
-    }
-    return this.inFlight >= this.parts.inFlightMax ? this.turn : undefined;
-  }
-
-  private takeSlot(lane: Lane): void {
-    lane.inFlight++;
-    this.inFlight++;
-    this.inFlightOfAccount.set(lane.accountId, (this.inFlightOfAccount.get(lane.accountId) ?? 0) + 1);
-  }
-
-  private freeSlot(lane: Lane): void {
-    lane.inFlight--;
-    this.inFlight--;
-    const left = (this.inFlightOfAccount.get(lane.accountId) ?? 1) - 1;
-    if (left > 0) this.inFlightOfAccount.set(lane.accountId, left);
-    else this.inFlightOfAccount.delete(lane.accountId);
-  }
-
-  private send(lane: Lane, job: Job): void {
-    this.takeSlot(lane);
-    void this.run(lane, job);
   }
 
   private async run(lane: Lane, job: Job): Promise<void> {
@@ -294,7 +237,6 @@ export class Dispatcher {
       this.parts.onError(error);
       lane.push(job);
     }
-    this.freeSlot(lane);
     this.goOn(lane);
   }
 
@@ -318,21 +260,11 @@ export class Dispatcher {
 
   /** After one request has ended: the next of a lane that waits for its turn, then the next of this one. */
   private goOn(lane: Lane): void {
-    this.next(this.turnOfAccount.get(lane.accountId));
-    if (this.turnOfAccount.get(lane.accountId)?.length === 0) this.turnOfAccount.delete(lane.accountId);
-    this.next(this.turn);
+    for (const next of this.slots.free(lane, !this.parts.mayGoOn())) this.pump(next);
     this.pump(lane);
     this.claim();
     this.dropIfIdle(lane);
-    if (this.inFlight === 0) for (const listener of this.idleListeners.splice(0)) listener();
-  }
-
-  private next(turn: Lane[] | undefined): void {
-    // While sending pauses, everybody keeps their place.
-    const lane = this.parts.mayGoOn() ? turn?.shift() : undefined;
-    if (!lane) return;
-    lane.isQueued = false;
-    this.pump(lane);
+    if (this.slots.inFlight === 0) for (const listener of this.idleListeners.splice(0)) listener();
   }
 
   /** Retries that come soon are not left to the next look into the database. */
