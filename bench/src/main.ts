@@ -137,12 +137,11 @@ try {
   await describeMachine(server);
   await new Promise((resolve) => setTimeout(resolve, isShort ? 100 : 5_000));
   note('memory_mb_idle', memoryMb(server.pid));
-  await relayAndDurable(server);
-  if (only !== 'ratio') {
-    await otherShapes(server);
-    await latencies(server);
-    await isolation(server);
-  }
+  if (only === undefined || only === 'ratio') await relayAndDurable(server);
+  else for (const account of MANY) await createAccount(server.port, account, receiver.url('ok'), 1);
+  if (only === undefined) await otherShapes(server);
+  if (only === undefined || only === 'latency') await latencies(server);
+  if (only === undefined || only === 'isolation') await isolation(server);
   console.log(JSON.stringify(results));
 } finally {
   await server.stop();
