@@ -40,6 +40,9 @@ export async function openApi(app: App): Promise<void> {
     routePrefix: '/docs',
     staticCSP: true,
     uiConfig: { docExpansion: 'list', deepLinking: true, tryItOutEnabled: true },
-    theme: { title: 'Posthorn API' },
+    theme: {
+      title: 'Posthorn API',
+      css: [{ filename: 'posthorn.css', content: '.swagger-ui .topbar { display: none }' }],
+    },
   });
 }
