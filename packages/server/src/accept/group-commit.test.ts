@@ -50,3 +50,30 @@ test('a batch is bounded by items and by bytes, and an item over the bytes goes 
   await commit.drained();
   expect(commit.bytes).toBe(0);
 });
+
+test('a few items wait for company where nobody waits for them; many do not', async () => {
+  const batches: number[][] = [];
+  const waits: (() => void)[] = [];
+  const commit = new GroupCommit<number>({
+    itemsMax: 100,
+    bytesMax: 100,
+    bytesOf: () => 1,
+    gather: { below: 3, wait: () => new Promise((resolve) => waits.push(resolve)) },
+    write: async (batch) => void batches.push(batch),
+  });
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  commit.add(1);
+  await turn();
+  expect(batches).toEqual([]);
+  commit.add(2);
+  waits.shift()?.();
+  await turn();
+  expect(batches).toEqual([[1, 2]]);
+  for (const item of [3, 4, 5]) commit.add(item);
+  await turn();
+  expect(batches).toEqual([
+    [1, 2],
+    [3, 4, 5],
+  ]);
+  expect(waits).toEqual([]);
+});

@@ -14,8 +14,8 @@ export class GroupCommit<T> {
       bytesOf: (item: T) => number;
       /** Must not reject: it answers its items' callers itself. */
       write: (batch: T[]) => Promise<void>;
-      /** Waits for more before each write, where nobody waits for the answer. */
-      gather?: () => Promise<void>;
+      /** Where nobody waits for the answer: fewer items than this wait for company before they are written. */
+      gather?: { below: number; wait: () => Promise<void> };
       /** Told of every write: how many items, how many milliseconds. */
       onWritten?: (size: number, ms: number) => void;
     },
@@ -44,7 +44,8 @@ export class GroupCommit<T> {
     // Items that arrive in the same turn of the event loop share the first write.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.waiting.length > 0) {
-      await this.options.gather?.();
+      const { gather } = this.options;
+      if (gather && this.waiting.length < gather.below) await gather.wait();
       const batch = this.takeBatch();
       const startedAt = performance.now();
       await this.options.write(batch);

@@ -18,6 +18,8 @@ const RETRY_MS = 200;
  * database to those who wait for their 202. It is also by how much longer a crash can repeat a delivery.
  */
 const GATHER_MS = 5;
+/** Under full load batches are this large by themselves. */
+const GATHER_BELOW = 16;
 
 interface Waiting {
   attempt: SettledAttempt;
@@ -49,7 +51,7 @@ export class Settler {
       bytesMax: BATCH_BYTES_MAX,
       bytesOf: ({ attempt }) => 512 + (attempt.outcome.response?.body.length ?? 0),
       write: (batch) => this.write(batch),
-      gather: () => new Promise((resolve) => void parts.clock.after(GATHER_MS, resolve)),
+      gather: { below: GATHER_BELOW, wait: () => new Promise((resolve) => void parts.clock.after(GATHER_MS, resolve)) },
       onWritten: parts.onWritten,
     });
   }
