@@ -14,7 +14,7 @@ const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 const TRIES_MAX = 5;
 const RETRY_MS = 200;
 /**
- * Nobody waits for an outcome, so it waits for company: at 1,000 events/s this makes one write of five, and leaves the
+ * Nobody waits for an outcome, so it waits for company: that makes fewer and larger writes, and leaves the
  * database to those who wait for their 202. It is also by how much longer a crash can repeat a delivery.
  */
 const GATHER_MS = 5;

@@ -1,7 +1,6 @@
 /**
  * PostgreSQL's binary array format (src/backend/utils/adt/arrayfuncs.c, array_recv), for the parameters of batches.
- * `pg` sends a Buffer parameter in binary as it is; text arrays would have every payload escaped here and unescaped
- * there. Measured on a batch of 500 payloads of 1 KiB: 0.3 ms instead of 4 ms of this process's time.
+ * `pg` sends a Buffer parameter in binary as it is; text arrays would have every payload escaped here and unescaped there.
  */
 import type { Buffer as NodeBuffer } from 'node:buffer';
 

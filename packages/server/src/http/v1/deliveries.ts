@@ -10,7 +10,7 @@ import type { App, HttpParts } from '../app.ts';
 import { answerPage, toPage } from '../cursor.ts';
 import { AccountParams, closed, EndpointParams, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
 
-/** A test's answer is waited for at least as long as the slowest contract allows an attempt to take. */
+/** What a test is called when the endpoint names no single trigger. */
 const TEST_TRIGGER = 'posthorn.test';
 
 const DeliveryView = Type.Object({
