@@ -1,9 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { Type } from 'typebox';
-import type { Contract } from '../../contract/contract.ts';
 import { Problem } from '../../domain/errors.ts';
 import { decodeId, encodeId, isId } from '../../domain/ids.ts';
-import { type Attempt, DELIVERY_STATUSES, type SettledAttempt, type StoredEvent } from '../../domain/model.ts';
+import { type Attempt, DELIVERY_STATUSES, type SettledAttempt } from '../../domain/model.ts';
 import { ERROR_CODES } from '../../domain/outcome.ts';
 import type { DeliveryFilter, DeliveryRow } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
@@ -254,14 +253,10 @@ export function deliveryRoutes(app: App, { store, directory, acceptor, dispatche
         succeeded: outcome.error === undefined,
         event_id: delivery.event.id,
         delivery_id: encodeId('dlv', delivery.uuid),
-        attempt: presentAttempt(toAttempt(settled), bodyOf(account.contract, delivery.event)),
+        attempt: presentAttempt(toAttempt(settled), account.contract.encodeBody(delivery.event)),
       };
     },
   );
-}
-
-function bodyOf(contract: Contract, event: StoredEvent): Buffer {
-  return contract.encodeBody(event);
 }
 
 function toAttempt({ delivery, startedAtMs, url, requestHeaders, outcome }: SettledAttempt): Attempt {
