@@ -24,6 +24,12 @@ interface Latency {
   max: number;
 }
 
+interface IsolationRound {
+  p50: number;
+  p99: number;
+  eventsPerS: number;
+}
+
 const results: Record<string, unknown> = {};
 const receiver = await Receiver.start();
 
@@ -36,6 +42,10 @@ function percentiles(sorted: number[]): Latency {
   const at = (q: number) =>
     Math.round((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN) * 100) / 100;
   return { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) };
+}
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 /** Publishes as fast as it goes and waits until everything has arrived. Events per second, end to end. */
@@ -54,9 +64,15 @@ async function throughput(
   return Math.round(events / ((performance.now() - startedAt) / 1000));
 }
 
-async function latencyAt(port: number, accounts: string[], ratePerS: number, expectedPerEvent = 1): Promise<Latency> {
+async function latencyAt(
+  port: number,
+  accounts: string[],
+  ratePerS: number,
+  expectedPerEvent = 1,
+  seconds = SECONDS,
+): Promise<Latency> {
   await receiver.reset(true);
-  const events = await openLoop({ port, accounts, batch: 1, connections: 0 }, ratePerS, SECONDS * 1000);
+  const events = await openLoop({ port, accounts, batch: 1, connections: 0 }, ratePerS, seconds * 1000);
   await receiver.waitFor(events * expectedPerEvent, DELIVER_TIMEOUT_MS);
   return percentiles((await receiver.report()).latencies);
 }
@@ -75,8 +91,8 @@ async function relayAndDurable(server: Target): Promise<void> {
     }
   }
   const ratioTo = (limit: number[]) => {
-    const ratios = rounds.durable.map((events, i) => events / (limit[i] ?? Number.NaN)).sort((a, b) => a - b);
-    return Math.round((ratios[Math.floor(ratios.length / 2)] ?? 0) * 100) / 100;
+    const ratios = rounds.durable.map((events, i) => events / (limit[i] ?? Number.NaN));
+    return Math.round(median(ratios) * 100) / 100;
   };
   note('relay_events_per_s', rounds.relay);
   note('durable_events_per_s', rounds.durable);
@@ -99,24 +115,45 @@ async function latencies({ port }: Target): Promise<void> {
   note('latency_ms_at_1000_per_s', await latencyAt(port, MANY, 1000));
 }
 
-/** Healthy endpoints, alone and beside one that hangs and one with many waiting. */
+/**
+ * Healthy endpoints, alone and beside one that hangs and one with many waiting. The two are switched off and on in
+ * turn, so that the machine's mood hits both sides alike; the median of the rounds counts.
+ */
 async function isolation({ port, pid }: Target): Promise<void> {
   await createAccount(port, 'healthy', receiver.url('ok'), 1);
-  const aloneLatency = await latencyAt(port, ['healthy'], 1000);
-  const alone = await throughput(port, ['healthy'], 1, 1);
-  await createAccount(port, 'hanging', receiver.url('hang'), 1);
+  const [hanging = ''] = await createAccount(port, 'hanging', receiver.url('hang'), 1);
   const [waiting = ''] = await createAccount(port, 'waiting', receiver.url('hang'), 1);
   await closedLoop({ port, accounts: ['waiting'], batch: 500, connections: 2 }, { events: WAITING });
   note('memory_mb_waiting', memoryMb(pid));
   await closedLoop({ port, accounts: ['hanging'], batch: 1, connections: 8 }, { events: 1_000 });
   // What storing them has left to do for PostgreSQL (a checkpoint, a vacuum) is not what is measured here.
   await new Promise((resolve) => setTimeout(resolve, isShort ? 0 : 15_000));
-  const besideLatency = await latencyAt(port, ['healthy'], 1000);
-  const beside = await throughput(port, ['healthy'], 1, 1);
-  note('isolation_latency_ms_alone', aloneLatency);
-  note('isolation_latency_ms_beside', besideLatency);
-  note('isolation_events_per_s', { alone, beside, ratio: Math.round((beside / alone) * 100) / 100 });
 
+  const rounds = { alone: [] as IsolationRound[], beside: [] as IsolationRound[] };
+  const seconds = isShort ? SECONDS : 4;
+  await throughput(port, ['healthy'], 1, 1, seconds);
+  for (let i = 0; i < (isShort ? 1 : 5); i++) {
+    for (const side of i % 2 === 0 ? (['alone', 'beside'] as const) : (['beside', 'alone'] as const)) {
+      const verb = side === 'alone' ? 'deactivate' : 'activate';
+      await call(port, 'POST', `/v1/accounts/hanging/endpoints/${hanging}/${verb}`);
+      await call(port, 'POST', `/v1/accounts/waiting/endpoints/${waiting}/${verb}`);
+      // Long enough for a request that hangs to end, or for the lanes of both to fill.
+      await new Promise((resolve) => setTimeout(resolve, isShort ? 0 : 1_000));
+      const { p50, p99 } = await latencyAt(port, ['healthy'], 1000, 1, seconds);
+      rounds[side].push({ p50, p99, eventsPerS: await throughput(port, ['healthy'], 1, 1, seconds) });
+    }
+  }
+  note('isolation_alone', rounds.alone);
+  note('isolation_beside', rounds.beside);
+  const ratio = (value: (round: IsolationRound) => number) =>
+    Math.round((median(rounds.beside.map(value)) / median(rounds.alone.map(value))) * 100) / 100;
+  note('isolation_beside_to_alone', {
+    p50: ratio((round) => round.p50),
+    p99: ratio((round) => round.p99),
+    eventsPerS: ratio((round) => round.eventsPerS),
+  });
+
+  await call(port, 'POST', `/v1/accounts/waiting/endpoints/${waiting}/activate`);
   await receiver.reset();
   const startedAt = performance.now();
   await call(port, 'PATCH', `/v1/accounts/waiting/endpoints/${waiting}`, { url: receiver.url('ok') });
