@@ -40,10 +40,12 @@ function pump(): void {
     inFlight++;
     const nowMs = Date.now();
     const event = { ...next, externalId: null, accountId: 'acme', byTopic: false, test: false, createdAtMs: nowMs };
-    const body = encodeBody(event);
+    const facts = { event, topic: null, account: { id: 'acme', name: 'acme', metadata: {} } };
+    const body = encodeBody(facts);
+    const attempt = { ...facts, deliveryId: () => '', retryCount: 0, version: null };
     const headers = [
       ['content-type', 'application/json'] as [string, string],
-      ...writeHeaders({ event, body, keys, nowMs }),
+      ...writeHeaders({ ...attempt, body, keys, nowMs }),
     ];
     void egress.send('acme', { url, headers, body, timeouts: policy.timeouts }).then(() => {
       inFlight--;

@@ -4,23 +4,19 @@
  */
 import { randomFillSync } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { Acceptor } from '@posthorn/server/dist/accept/acceptor.js';
 import { loadContracts } from '@posthorn/server/dist/contract/load.js';
-import { Sender } from '@posthorn/server/dist/deliver/sender.js';
-import { Dispatcher } from '@posthorn/server/dist/dispatch/dispatcher.js';
 import { IdSource } from '@posthorn/server/dist/domain/ids.js';
 import type { LeasedDelivery } from '@posthorn/server/dist/domain/model.js';
 import { generateSecret } from '@posthorn/server/dist/domain/signature.js';
 import { parseNetwork } from '@posthorn/server/dist/egress/address.js';
 import { Egress } from '@posthorn/server/dist/egress/egress.js';
 import { EgressGuard } from '@posthorn/server/dist/egress/guard.js';
-import { Directory } from '@posthorn/server/dist/fanout/directory.js';
 import type { HttpParts } from '@posthorn/server/dist/http/app.js';
 import { buildServer } from '@posthorn/server/dist/http/server.js';
 import { digestOf } from '@posthorn/server/dist/keyring.js';
 import { Metrics } from '@posthorn/server/dist/metrics.js';
-import { Settler } from '@posthorn/server/dist/settle/settler.js';
-import type { EndpointStore, QueueStore, Store } from '@posthorn/server/dist/storage/store.js';
+import { buildParts } from '@posthorn/server/dist/parts.js';
+import type { AccountSnapshot, QueueStore, Store } from '@posthorn/server/dist/storage/store.js';
 import pino from 'pino';
 
 const [receiverUrl = '', key = ''] = process.argv.slice(2);
@@ -32,7 +28,7 @@ const clock = {
     return () => clearTimeout(timer);
   },
 };
-const node = { id: 1 };
+const node = { id: 1, aliveUntilMs: Number.POSITIVE_INFINITY };
 const ids = new IdSource(clock.now, randomFillSync);
 const contracts = loadContracts(fileURLToPath(new URL('../../contracts/', import.meta.url)));
 const guard = new EgressGuard([parseNetwork('127.0.0.0/8')]);
@@ -58,57 +54,46 @@ const queue: QueueStore = {
 };
 
 /** Every account exists, with one endpoint at the receiver. */
-const directory = new Directory(async (id) => {
+const snapshot = async (id: string): Promise<AccountSnapshot> => {
   const endpoint = {
     id: ids.next('ep'),
     url: receiverUrl,
     status: 'active' as const,
     subscriptions: [{ trigger: '*' }],
     headers: {},
+    version: null,
+    rateLimit: null,
+    testingUntil: null,
     secrets: [{ secret: generateSecret('v1'), expiresAt: null }],
   };
   return { account: { id, name: id, contract: 'standard', metadata: {} }, version: '1', endpoints: [endpoint] };
-}, contracts);
+};
 
-const onError = (error: unknown) => console.error(error);
-const onWritten = () => {};
-const settler = new Settler({
-  queue,
-  endpoints: {} as EndpointStore,
+const metrics = new Metrics();
+const built = buildParts({
+  store: { queue, accounts: { snapshot } } as unknown as Store,
+  contracts,
+  guard,
+  egress,
+  ids,
   clock,
+  random: Math.random,
   node,
+  metrics,
+  release: async () => {},
+  isUp: () => true,
   whenUp: async () => {},
-  release: async () => {},
-  onSettled: () => {},
-  onWritten,
-  onError,
+  onError: (error) => console.error(error),
 });
-const sender = new Sender({ directory, egress, guard, clock, random: Math.random, release: async () => {}, onError });
-const dispatcher = new Dispatcher({
-  queue,
-  directory,
-  clock,
-  node,
-  inFlightMax: 1_000,
-  release: async () => {},
-  attempt: (delivery, forced) => sender.attempt(delivery, forced),
-  settle: (attempt, done) => settler.settle(attempt, done),
-  mayGoOn: () => !settler.isFull,
-  onError,
-});
-const acceptor = new Acceptor({ queue, directory, dispatcher, ids, clock, node, onWritten });
 
 const parts: HttpParts = {
   store: { queue } as Store,
   contracts,
-  directory,
-  acceptor,
-  dispatcher,
-  guard,
+  ...built,
   ids,
   clock,
   node,
-  metrics: new Metrics(),
+  metrics,
   operatorKeyDigest: digestOf(key),
   signInToken: { value: undefined },
   isReady: async () => ({ ready: true }),

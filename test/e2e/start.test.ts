@@ -182,9 +182,9 @@ describe('a start that cannot succeed ends with one clear line', () => {
     const first = start({ DATABASE_URL: url });
     await first.ready;
     await stop(first);
-    await query(url, "UPDATE migrations SET digest = 'x'");
+    await query(url, "UPDATE migrations SET digest = 'x' WHERE version = 1");
     expect(await failure({ DATABASE_URL: url })).toContain('was edited after it had been applied');
-    await query(url, "UPDATE migrations SET version = 9999, name = '9999_future.sql'");
+    await query(url, "UPDATE migrations SET version = 9999, name = '9999_future.sql' WHERE version = 1");
     expect(await failure({ DATABASE_URL: url })).toContain(
       '9999_future.sql, which this version of Posthorn does not know',
     );

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Network, parseNetwork } from './egress/address.ts';
 
@@ -13,6 +14,12 @@ export interface Config {
   /** The current master key first, older ones behind it. */
   masterKeys: Buffer[];
   allowNetworks: Network[];
+  /** Folders with contracts of one's own, besides the built-in ones. */
+  contractFolders: string[];
+  /** Where the operator hears of failing endpoints. */
+  operatorWebhook: { url: string; secret: string | undefined } | undefined;
+  /** PEM text of further certificate authorities that deliveries trust. */
+  extraCa: string | undefined;
   logLevel: (typeof LOG_LEVELS)[number];
 }
 
@@ -33,6 +40,10 @@ const NAMES = [
   'POSTHORN_OPERATOR_KEY',
   'POSTHORN_MASTER_KEY',
   'POSTHORN_ALLOW_NETWORKS',
+  'POSTHORN_CONTRACTS',
+  'POSTHORN_OPERATOR_WEBHOOK_URL',
+  'POSTHORN_OPERATOR_WEBHOOK_SECRET',
+  'POSTHORN_EXTRA_CA',
   'POSTHORN_LOG_LEVEL',
 ];
 const OPERATOR_KEY_LENGTH_MIN = 16;
@@ -52,6 +63,12 @@ export function readConfig(env: Environment): Config {
     operatorKey: readOperatorKey(value('POSTHORN_OPERATOR_KEY')),
     masterKeys: list(value('POSTHORN_MASTER_KEY')).map(readMasterKey),
     allowNetworks: list(value('POSTHORN_ALLOW_NETWORKS')).map(readNetwork),
+    contractFolders: list(value('POSTHORN_CONTRACTS')).map((folder) => resolve(folder)),
+    operatorWebhook: readOperatorWebhook(
+      value('POSTHORN_OPERATOR_WEBHOOK_URL'),
+      value('POSTHORN_OPERATOR_WEBHOOK_SECRET'),
+    ),
+    extraCa: readExtraCa(value('POSTHORN_EXTRA_CA')),
     logLevel: readLogLevel(value('POSTHORN_LOG_LEVEL') ?? 'info'),
   };
 }
@@ -118,4 +135,26 @@ function readLogLevel(text: string): Config['logLevel'] {
   if (!level)
     throw new ConfigError('POSTHORN_LOG_LEVEL', `"${text}" is not a level: use one of ${LOG_LEVELS.join(', ')}`);
   return level;
+}
+
+function readOperatorWebhook(url: string | undefined, secret: string | undefined): Config['operatorWebhook'] {
+  if (url === undefined && secret !== undefined) {
+    throw new ConfigError('POSTHORN_OPERATOR_WEBHOOK_SECRET', 'set POSTHORN_OPERATOR_WEBHOOK_URL too');
+  }
+  if (url === undefined) return undefined;
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
+    throw new ConfigError('POSTHORN_OPERATOR_WEBHOOK_URL', 'use an absolute http or https URL');
+  }
+  return { url, secret };
+}
+
+function readExtraCa(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    const pem = readFileSync(file, 'utf8');
+    if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem;
+  } catch (error) {
+    throw new ConfigError('POSTHORN_EXTRA_CA', `${file} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+  throw new ConfigError('POSTHORN_EXTRA_CA', `${file} holds no certificate in PEM form`);
 }

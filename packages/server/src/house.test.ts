@@ -19,6 +19,8 @@ const LAYER: Readonly<Record<string, number>> = {
   deliver: 2,
   settle: 2,
   maintain: 2,
+  keys: 2,
+  manage: 2,
   http: 3,
 };
 const STRANGERS = new Set(['contract', 'storage', 'egress']);

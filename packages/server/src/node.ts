@@ -4,32 +4,31 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pino, { type Logger } from 'pino';
-import { Acceptor } from './accept/acceptor.ts';
 import { type Config, ConfigError } from './config.ts';
 import { loadContracts } from './contract/load.ts';
-import { Sender } from './deliver/sender.ts';
-import { Dispatcher } from './dispatch/dispatcher.ts';
 import type { Clock, Random } from './domain/clock.ts';
+import { Problem } from './domain/errors.ts';
 import { IdSource } from './domain/ids.ts';
-import type { LeasedDelivery, SettledAttempt } from './domain/model.ts';
 import { Egress } from './egress/egress.ts';
 import { EgressGuard } from './egress/guard.ts';
 import { systemResolver } from './egress/resolve.ts';
-import { Directory } from './fanout/directory.ts';
+import { trustAlso } from './egress/trust.ts';
 import type { App } from './http/app.ts';
 import { buildServer } from './http/server.ts';
 import { openOperatorKey, openVault, proveMasterKey } from './keyring.ts';
 import { Maintainer } from './maintain/maintainer.ts';
-import { countUp, Metrics } from './metrics.ts';
-import { Settler } from './settle/settler.ts';
+import type { Notices } from './manage/notices.ts';
+import { Metrics } from './metrics.ts';
+import { buildParts } from './parts.ts';
 import { Database, DatabaseUnavailable } from './storage/database.ts';
 import { EmbeddedPostgres } from './storage/embedded.ts';
 import { isMigrated, migrate } from './storage/migrate.ts';
 import { postgresStore } from './storage/postgres-store.ts';
 
 const CONTRACTS_FOLDER = fileURLToPath(new URL('../../../contracts/', import.meta.url));
-const IN_FLIGHT_MAX = 1_000;
 const DNS_TIMEOUT_MS = 5_000;
+/** Until the first heartbeat; the row in the database is as new. */
+const ALIVE_AT_FIRST_MS = 10_000;
 /** For how long an answer about readiness holds. */
 const READINESS_MS = 1_000;
 /** How long requests in flight may take to end when the server stops. */
@@ -69,7 +68,7 @@ export async function startNode(
   };
 
   prepareDataFolder(config.dataFolder);
-  const contracts = loadContracts(CONTRACTS_FOLDER);
+  const contracts = loadContracts(CONTRACTS_FOLDER, config.contractFolders);
   const vault = openVault(config);
   const embedded = config.databaseUrl === undefined ? new EmbeddedPostgres(config.dataFolder, say) : undefined;
   await embedded?.start();
@@ -86,73 +85,41 @@ export async function startNode(
     const operatorKey = await openOperatorKey(config, store.settings);
 
     const register = () => store.nodes.register(hostname(), process.pid);
-    const node = { id: await register() };
+    const node = { id: await register(), aliveUntilMs: clock.now() + ALIVE_AT_FIRST_MS };
     // The embedded database has no other node: whoever holds a lease there is a server that was killed.
     if (embedded) await store.nodes.takeOver(node.id, 0, true);
     await store.nodes.freeOrphans();
 
     const metrics = new Metrics();
-    const writtenAs = (kind: 'accept' | 'settle') => (size: number, ms: number) => {
-      metrics.batchSize.observe({ kind }, size);
-      metrics.batchSeconds.observe({ kind }, ms / 1000);
-    };
     const ids = new IdSource(clock.now, (target) => randomFillSync(target));
     const guard = new EgressGuard(config.allowNetworks);
-    const egress = new Egress(guard, systemResolver(DNS_TIMEOUT_MS));
-    const directory = new Directory(store.accounts.snapshot, contracts);
-
+    const egress = new Egress(guard, systemResolver(DNS_TIMEOUT_MS), trustAlso(config.extraCa));
     let isStopping = false;
-    const release = async (deliveries: readonly LeasedDelivery[]) => {
-      for (;;) {
-        try {
-          return await store.queue.release(deliveries, node.id);
-        } catch (error) {
-          if (!(error instanceof DatabaseUnavailable) || isStopping) throw error;
-          await database.whenUp();
-        }
-      }
-    };
-    const settler = new Settler({
-      queue: store.queue,
-      endpoints: store.endpoints,
-      clock,
-      node,
-      whenUp: () => (isStopping ? Promise.reject(new DatabaseUnavailable('stopping')) : database.whenUp()),
-      release: (delivery) => release([delivery]),
-      onSettled: (attempt, counted) => countAttempt(metrics, attempt, counted),
-      onWritten: writtenAs('settle'),
-      onError,
-    });
-    const sender = new Sender({
-      directory,
-      egress,
+    const parts = buildParts({
+      store,
+      contracts,
       guard,
-      clock,
-      random,
-      release: (delivery) => release([delivery]),
-      onError,
-    });
-    const dispatcher = new Dispatcher({
-      queue: store.queue,
-      directory,
-      clock,
-      node,
-      inFlightMax: IN_FLIGHT_MAX,
-      release,
-      attempt: (delivery, forced) => sender.attempt(delivery, forced),
-      settle: (attempt, done) => settler.settle(attempt, done),
-      mayGoOn: () => database.up && !settler.isFull,
-      onError,
-    });
-    const acceptor = new Acceptor({
-      queue: store.queue,
-      directory,
-      dispatcher,
+      egress,
       ids,
       clock,
+      random,
       node,
-      onWritten: writtenAs('accept'),
+      metrics,
+      isUp: () => database.up,
+      whenUp: () => (isStopping ? Promise.reject(new DatabaseUnavailable('stopping')) : database.whenUp()),
+      release: async (deliveries) => {
+        for (;;) {
+          try {
+            return await store.queue.release(deliveries, node.id);
+          } catch (error) {
+            if (!(error instanceof DatabaseUnavailable) || isStopping) throw error;
+            await database.whenUp();
+          }
+        }
+      },
+      onError,
     });
+    const { directory, acceptor, dispatcher, settler, samples, keyVerifier, notices } = parts;
     const maintainer = new Maintainer({
       store,
       clock,
@@ -160,7 +127,8 @@ export async function startNode(
       register,
       onDeclaredDead: () => dispatcher.forgetAll(),
       leased: () => dispatcher.leased,
-      retentionDays: Math.max(...[...contracts.values()].map((contract) => contract.policy.retentionDays)),
+      retentionDays: new Map([...contracts].map(([name, contract]) => [name, contract.policy.retentionDays])),
+      sendSamples: (accountId, endpointId) => samples.sendRound(accountId, endpointId),
       upForMs: () => database.upForMs,
       log: say,
       onError,
@@ -182,7 +150,10 @@ export async function startNode(
         dispatcher.recheck(accountId).catch(onError);
       }
     });
+    await database.listen('posthorn_keys', () => keyVerifier.forgetAll());
+    keyVerifier.start();
     dispatcher.start();
+    if (config.operatorWebhook) await startNotices(notices, config.operatorWebhook);
 
     metrics.gauge('posthorn_in_flight', 'Requests in flight on this node', () => dispatcher.counts.inFlight);
     metrics.gauge('posthorn_held', 'Leased deliveries in memory', () => dispatcher.counts.held);
@@ -196,12 +167,9 @@ export async function startNode(
     const token = { value: signInToken as string | undefined };
     const app = await buildServer(
       {
+        ...parts,
         store,
         contracts,
-        directory,
-        acceptor,
-        dispatcher,
-        guard,
         ids,
         clock,
         node,
@@ -229,6 +197,7 @@ export async function startNode(
       await new Promise((resolve) => setImmediate(resolve));
       await settler.drained();
       await maintainer.stop();
+      await keyVerifier.stop();
       // A connection that has sent nothing, or half a request, would keep the server open for ever.
       app.server.closeAllConnections();
       await closed;
@@ -305,13 +274,13 @@ function readinessOf(database: Database, clock: Clock): () => Promise<{ ready: b
   };
 }
 
-function countAttempt(metrics: Metrics, { outcome, decision }: SettledAttempt, counted: boolean): void {
-  const { tally } = metrics;
-  if (!counted) {
-    tally.fenced++;
-    return;
+/** @throws ConfigError */
+async function startNotices(notices: Notices, { url, secret }: NonNullable<Config['operatorWebhook']>): Promise<void> {
+  try {
+    await notices.start(url, secret);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    const name = error.code === 'invalid_secret' ? 'SECRET' : 'URL';
+    throw new ConfigError(`POSTHORN_OPERATOR_WEBHOOK_${name}`, error.message);
   }
-  countUp(tally.attempts, outcome.error ?? 'ok');
-  metrics.attemptSeconds.observe(outcome.timings.total / 1000);
-  if (decision.kind !== 'retry') countUp(tally.finished, decision.kind);
 }

@@ -8,6 +8,7 @@ import { fanOut } from '../fanout/fan-out.ts';
 import { DatabaseBusy, DatabaseUnavailable } from '../storage/database.ts';
 import type { AcceptBatch, QueueStore } from '../storage/store.ts';
 import { GroupCommit } from './group-commit.ts';
+import type { Publication } from './publication.ts';
 
 const BATCH_EVENTS_MAX = 1_000;
 const BATCH_BYTES_MAX = 8 * 1024 * 1024;
@@ -17,22 +18,9 @@ const WAITING_BYTES_MAX = 128 * 1024 * 1024;
 /** An account that changes faster than it can be read is an error somewhere, not a reason to go on for ever. */
 const STALE_ROUNDS_MAX = 20;
 
-/** An event on its way in, checked and parsed. */
-export interface Publication {
-  accountId: string;
-  trigger: string;
-  /** Compact JSON text. */
-  payload: Buffer;
-  byTopic: boolean;
-  externalId: string | null;
-  /** Under which a repeat answers the same: the header's key, the event's own id, both or none. */
-  keys: string[];
-  /** SHA-256 of what was meant; needed with keys only. */
-  digest: Buffer | null;
-}
-
 export interface Accepted {
   id: string;
+  /** To how many endpoints it and what it implies are sent. */
   deliveries: number;
 }
 
@@ -73,7 +61,8 @@ export class Acceptor {
     this.commit = new GroupCommit({
       itemsMax: BATCH_EVENTS_MAX,
       bytesMax: BATCH_BYTES_MAX,
-      bytesOf: (waiting) => waiting.publication.payload.length,
+      bytesOf: ({ publication: { payload, implied } }) =>
+        implied.reduce((sum, i) => sum + i.payload.length, payload.length),
       write: (batch) => this.write(batch),
       onWritten: parts.onWritten,
     });
@@ -108,7 +97,7 @@ export class Acceptor {
       externalId: null,
       accountId: endpoint.accountId,
       trigger,
-      byTopic: topic !== null,
+      byTopic: false,
       test: true,
       payload,
       createdAtMs: clock.now(),
@@ -195,23 +184,50 @@ export class Acceptor {
   }
 
   private plan(waiting: Waiting, accounts: ReadonlyMap<string, KnownAccount>, batch: AcceptBatch): Planned {
-    const { ids, clock, dispatcher } = this.parts;
     const { publication } = waiting;
-    const uuid = ids.nextUuid();
-    const event: StoredEvent = {
+    const account = accounts.get(publication.accountId);
+    const event = this.newEvent(publication, publication);
+    const planned: Planned = { waiting, event, deliveries: 0, handedOver: [], backlog: [] };
+    this.planEvent(event, publication.topics, account, planned, batch);
+    for (const implied of publication.implied) {
+      const more = { accountId: publication.accountId, externalId: null, byTopic: false };
+      this.planEvent(this.newEvent(implied, more), implied.topics, account, planned, batch);
+    }
+    for (const key of publication.keys) {
+      const digest = publication.digest ?? Buffer.alloc(0);
+      batch.keys.push({ accountId: event.accountId, key, digest, eventId: event.id, deliveries: planned.deliveries });
+    }
+    return planned;
+  }
+
+  private newEvent(
+    { trigger, payload }: Pick<Publication, 'trigger' | 'payload'>,
+    { accountId, externalId, byTopic }: Pick<Publication, 'accountId' | 'externalId' | 'byTopic'>,
+  ): StoredEvent {
+    const uuid = this.parts.ids.nextUuid();
+    const createdAtMs = this.parts.clock.now();
+    return {
       id: encodeId('evt', uuid),
       uuid,
-      externalId: publication.externalId,
-      accountId: publication.accountId,
-      trigger: publication.trigger,
-      byTopic: publication.byTopic,
+      externalId,
+      accountId,
+      trigger,
+      byTopic,
       test: false,
-      payload: publication.payload,
-      createdAtMs: clock.now(),
+      payload,
+      createdAtMs,
     };
-    const planned: Planned = { waiting, event, deliveries: 0, handedOver: [], backlog: [] };
-    const account = accounts.get(publication.accountId);
-    for (const { endpoint, topic, skip } of account ? fanOut(account, publication.trigger) : []) {
+  }
+
+  private planEvent(
+    event: StoredEvent,
+    topics: readonly string[] | null,
+    account: KnownAccount | undefined,
+    planned: Planned,
+    batch: AcceptBatch,
+  ): void {
+    const { ids, dispatcher } = this.parts;
+    for (const { endpoint, topic, skip } of account ? fanOut(account, event.trigger, topics) : []) {
       const delivery = newDelivery(ids.nextUuid(), endpoint, topic, event);
       if (skip !== undefined) {
         batch.skipped.push({ delivery, endpointUuid: endpoint.uuid, reason: skip });
@@ -224,11 +240,6 @@ export class Acceptor {
       batch.queued.push({ delivery, endpointUuid: endpoint.uuid, dueAtMs: event.createdAtMs, leased });
     }
     batch.events.push(event);
-    for (const key of publication.keys) {
-      const digest = publication.digest ?? Buffer.alloc(0);
-      batch.keys.push({ accountId: event.accountId, key, digest, eventId: event.id, deliveries: planned.deliveries });
-    }
-    return planned;
   }
 
   private finish({ waiting, event, deliveries, handedOver, backlog }: Planned): void {

@@ -20,24 +20,33 @@ export function parseRawBody(bytes: Buffer): RawBody {
   }
 }
 
+/** `payload`, or `payloads` of an event that has one per topic. */
+type Member = 'payload' | 'payloads';
+
+function memberOf(value: unknown): Member {
+  return (value as { payloads?: unknown }).payloads === undefined ? 'payload' : 'payloads';
+}
+
 /**
- * The compact text of an event's `payload`. When JSON.stringify writes the body exactly as it came, it holds no
- * whitespace and no number that JavaScript would change, and what it writes for the payload is what came; that is
+ * The compact text of an event's payload or payloads. When JSON.stringify writes the body exactly as it came, it holds
+ * no whitespace and no number that JavaScript would change, and what it writes for the payload is what came; that is
  * several times faster than to cut the payload out, and most publishers' bodies are like that.
  */
 export function payloadOf({ text, value }: RawBody): Buffer {
-  const { payload } = value as { payload: unknown };
-  const written = JSON.stringify(payload);
-  const shell = JSON.stringify({ ...(value as object), payload: 0 });
-  const at = shell.indexOf('"payload":0') + '"payload":'.length;
+  const member = memberOf(value);
+  const written = JSON.stringify((value as Record<Member, unknown>)[member]);
+  const shell = JSON.stringify({ ...(value as object), [member]: 0 });
+  const at = shell.indexOf(`"${member}":0`) + member.length + '"":'.length;
   const isCanonical = text === shell.slice(0, at) + written + shell.slice(at + 1);
   return isCanonical ? Buffer.from(written) : cutPayload(text, 0);
 }
 
 /** The payloads of a batch, `{"events": [{"payload": …}, …]}`, in order. */
 export function payloadsOf({ text, value }: RawBody): Buffer[] {
-  const { events } = value as { events: { payload: unknown }[] };
-  if (JSON.stringify(value) === text) return events.map(({ payload }) => Buffer.from(JSON.stringify(payload)));
+  const { events } = value as { events: Record<Member, unknown>[] };
+  if (JSON.stringify(value) === text) {
+    return events.map((event) => Buffer.from(JSON.stringify(event[memberOf(event)])));
+  }
   let listAt = 0;
   eachMember(text, 0, (key, from) => {
     if (key === 'events') listAt = from;
@@ -50,7 +59,7 @@ export function payloadsOf({ text, value }: RawBody): Buffer[] {
 function cutPayload(text: string, start: number): Buffer {
   let payload = '';
   eachMember(text, start, (key, from, to) => {
-    if (key === 'payload') payload = text.slice(from, to);
+    if (key === 'payload' || key === 'payloads') payload = text.slice(from, to);
   });
   return Buffer.from(compact(payload));
 }

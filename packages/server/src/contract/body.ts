@@ -1,35 +1,149 @@
 import type { StoredEvent } from '../domain/model.ts';
+import { eachMember, memberOf } from '../domain/raw-json.ts';
+import { type BodyFacts, compileBodyField } from './fields.ts';
+import { phpJson } from './php-json.ts';
 
-/** Answers the body of an event's request. Pure: the same event gives the same bytes on every try. */
-export type BodyEncoder = (event: StoredEvent) => Buffer;
+/** Answers the body of a delivery's requests. Pure: the same delivery gives the same bytes on every try. */
+export type BodyEncoder = (facts: BodyFacts) => Buffer;
 
-const FIELDS = {
-  '{trigger}': (event: StoredEvent) => JSON.stringify(event.trigger),
-  '{event.id}': (event: StoredEvent) => JSON.stringify(event.externalId ?? event.id),
-  '{event.time}': (event: StoredEvent) => `"${new Date(event.createdAtMs).toISOString()}"`,
-} as const;
+export interface BodyRules {
+  readonly encoder: 'json' | 'php-json';
+  /** JSON in which `"{payload}"` stands for the payload, and `"{field}"` for a field. */
+  readonly envelope?: unknown;
+  /** Members that the payload always has with these values, first where it lacks them. */
+  readonly set?: Readonly<Record<string, unknown>>;
+  /** Members that are put first where the payload lacks them. */
+  readonly defaults?: Readonly<Record<string, unknown>>;
+}
 
-export type EnvelopeField = keyof typeof FIELDS | '{payload}';
-export const ENVELOPE_FIELDS: readonly string[] = [...Object.keys(FIELDS), '{payload}'];
+/** The payload of one topic: the whole of it where the event has only one. */
+export function payloadFor(event: StoredEvent, topic: string | null): Buffer {
+  if (!event.byTopic || topic === null) return event.payload;
+  return Buffer.from(memberOf(event.payload.toString('utf8'), topic) ?? 'null');
+}
+
+/** Compiles what a contract says of bodies. `unsent` names members that rules read and receivers do not get. */
+export function compileBody(rules: BodyRules, unsent: (trigger: string) => ReadonlySet<string>): BodyEncoder {
+  const write = rules.envelope === undefined ? compileMerge(rules, unsent) : compileEnvelope(rules.envelope);
+  if (rules.encoder === 'json') return write;
+  return (facts) => Buffer.from(phpJson(write(facts).toString('utf8')));
+}
+
+const FIELD = /^\{([^{}]+)\}$/;
+
+type Part = string | ((facts: BodyFacts) => string);
+
+/** JSON text with holes for fields; the payload is a hole of its own. */
+function compileTemplate(value: unknown): { parts: Part[]; payloadAt: number } {
+  const parts: Part[] = [];
+  let payloadAt = -1;
+  const walk = (node: unknown): void => {
+    const field = typeof node === 'string' ? FIELD.exec(node)?.[1] : undefined;
+    if (field === 'payload') {
+      payloadAt = parts.length;
+    } else if (field !== undefined) {
+      parts.push(compileBodyField(field));
+    } else if (Array.isArray(node)) {
+      node.forEach((item, i) => {
+        parts.push(i === 0 ? '[' : ',');
+        walk(item);
+      });
+      parts.push(node.length === 0 ? '[]' : ']');
+    } else if (typeof node === 'object' && node !== null) {
+      const members = Object.entries(node);
+      members.forEach(([key, item], i) => {
+        parts.push(`${i === 0 ? '{' : ','}${JSON.stringify(key)}:`);
+        walk(item);
+      });
+      parts.push(members.length === 0 ? '{}' : '}');
+    } else parts.push(JSON.stringify(node));
+  };
+  walk(value);
+  return { parts, payloadAt };
+}
 
 /**
- * Compiles an envelope, an object whose values are fields, into one that splices the payload's own text in:
- * numbers and key order reach the wire as they were published.
+ * Compiles an envelope into one that splices the payload's own text in: numbers and key order reach the wire as they
+ * were published.
  */
-export function compileEnvelope(envelope: Readonly<Record<string, EnvelopeField>>): BodyEncoder {
-  const members = Object.entries(envelope);
-  const at = members.findIndex(([, field]) => field === '{payload}');
-  const write = (part: typeof members, event: StoredEvent) =>
-    part.map(([key, field]) => `${JSON.stringify(key)}:${field === '{payload}' ? '' : FIELDS[field](event)}`).join(',');
-  const before = members.slice(0, at + 1);
-  const after = members.slice(at + 1);
-  return (event) => {
-    const head = `{${write(before, event)}`;
-    const tail = after.length > 0 ? `,${write(after, event)}}` : '}';
-    const bytes = Buffer.allocUnsafe(Buffer.byteLength(head) + event.payload.length + Buffer.byteLength(tail));
-    const payloadAt = bytes.write(head);
-    event.payload.copy(bytes, payloadAt);
-    bytes.write(tail, payloadAt + event.payload.length);
+function compileEnvelope(envelope: unknown): BodyEncoder {
+  const { parts, payloadAt } = compileTemplate(envelope);
+  const cut = payloadAt < 0 ? parts.length : payloadAt;
+  const before = join(parts.slice(0, cut));
+  const after = join(parts.slice(cut));
+  const write = (part: readonly Part[], facts: BodyFacts) => {
+    let text = '';
+    for (const piece of part) text += typeof piece === 'string' ? piece : piece(facts);
+    return text;
+  };
+  return (facts) => {
+    const head = write(before, facts);
+    const tail = write(after, facts);
+    if (payloadAt < 0) return Buffer.from(head);
+    const payload = payloadFor(facts.event, facts.topic);
+    const bytes = Buffer.allocUnsafe(Buffer.byteLength(head) + payload.length + Buffer.byteLength(tail));
+    const at = bytes.write(head);
+    payload.copy(bytes, at);
+    bytes.write(tail, at + payload.length);
     return bytes;
   };
+}
+
+/** Neighbouring texts become one. */
+function join(parts: readonly Part[]): Part[] {
+  const joined: Part[] = [];
+  for (const part of parts) {
+    const last = joined.at(-1);
+    if (typeof part === 'string' && typeof last === 'string') joined[joined.length - 1] = last + part;
+    else joined.push(part);
+  }
+  return joined;
+}
+
+type Members = [name: string, write: (facts: BodyFacts) => string][];
+
+function compileMembers(values: Readonly<Record<string, unknown>> = {}): Members {
+  return Object.entries(values).map(([name, value]) => {
+    const field = typeof value === 'string' ? FIELD.exec(value)?.[1] : undefined;
+    const text = JSON.stringify(value);
+    return [name, field === undefined ? () => text : compileBodyField(field)];
+  });
+}
+
+/** The payload itself, with some members set. Those that it has keep their place. */
+function compileMerge({ set, defaults }: BodyRules, unsent: (trigger: string) => ReadonlySet<string>): BodyEncoder {
+  const setMembers = compileMembers(set);
+  const added = [...setMembers, ...compileMembers(defaults)];
+  const replaced = new Map(setMembers);
+  return (facts) => {
+    const payload = payloadFor(facts.event, facts.topic);
+    const dropped = unsent(facts.event.trigger);
+    if (added.length === 0 && dropped.size === 0) return payload;
+    const text = payload.toString('utf8');
+    if (!text.startsWith('{')) return payload;
+    const own = new Map<string, string>();
+    eachMember(text, 0, (key, from, to) => own.set(key, text.slice(from, to)));
+    const members: string[] = [];
+    for (const [name, write] of added) {
+      if (!own.has(name)) members.push(`${JSON.stringify(name)}:${write(facts)}`);
+    }
+    for (const [name, value] of own) {
+      if (!dropped.has(name)) members.push(`${JSON.stringify(name)}:${replaced.get(name)?.(facts) ?? value}`);
+    }
+    return Buffer.from(`{${members.join(',')}}`);
+  };
+}
+
+/** What set and default members add to a payload before its schema is checked. */
+export function compileAdded(rules: BodyRules): (facts: BodyFacts, payload: unknown) => unknown {
+  if (rules.envelope !== undefined) return (_, payload) => payload;
+  const defaults = compileMembers(rules.defaults);
+  const set = compileMembers(rules.set);
+  if (defaults.length + set.length === 0) return (_, payload) => payload;
+  const values = (members: Members, facts: BodyFacts) =>
+    Object.fromEntries(members.map(([name, write]) => [name, JSON.parse(write(facts)) as unknown]));
+  return (facts, payload) =>
+    typeof payload === 'object' && payload !== null && !Array.isArray(payload)
+      ? { ...values(defaults, facts), ...payload, ...values(set, facts) }
+      : payload;
 }

@@ -1,17 +1,37 @@
 import type { DeliveryPolicy } from '../domain/policy.ts';
 import type { BodyEncoder } from './body.ts';
+import type { Catalog } from './catalog.ts';
 import type { HeaderWriter } from './headers.ts';
+import type { PayloadCheck, Payloads } from './payloads.ts';
+import type { SignatureScheme } from './signatures.ts';
 
 export interface ContractLimits {
   readonly httpsOnly: boolean;
   readonly endpointsPerAccount: number;
   readonly subscriptionsPerEndpoint: number;
   readonly payloadBytes: number;
+  /** Whether endpoints may set a rate limit of their own. */
+  readonly ownRateLimit: boolean;
 }
 
 export interface Scope {
   readonly value: string;
   readonly label: string;
+  readonly description?: string;
+}
+
+/** The sender's own words for our ideas; the page uses them. */
+export interface Words {
+  readonly endpoint: string;
+  readonly url: string;
+  readonly topic: string;
+  readonly trigger: string;
+  readonly secret: string;
+}
+
+export interface Versions {
+  readonly values: readonly string[];
+  readonly default: string;
 }
 
 /** A sender's promise, compiled from the data in its folder so that nothing is looked up twice on the hot path. */
@@ -19,15 +39,23 @@ export interface Contract {
   readonly name: string;
   readonly title: string;
   readonly description: string;
+  readonly words: Words;
+  readonly catalog: Catalog;
+  readonly payloads: Payloads;
+  readonly payloadCheck: PayloadCheck;
   readonly policy: DeliveryPolicy;
   readonly limits: ContractLimits;
   readonly scopes: readonly Scope[];
+  readonly versions: Versions | undefined;
+  /** What "Send test" sends; else a sample of what the endpoint is subscribed to. */
+  readonly testTrigger: string | undefined;
+  readonly newEndpoint: 'active' | 'inactive';
+  readonly keyPrefix: string;
+  readonly signature: SignatureScheme;
+  /** Names in lower case that the contract's requests carry, and that an endpoint may not set. */
+  readonly headerNames: ReadonlySet<string>;
   /** Writes the bytes that are signed and sent. */
   readonly encodeBody: BodyEncoder;
   /** Writes the contract's own headers, signature included. */
   readonly writeHeaders: HeaderWriter;
-  /** Whether events with this trigger exist in the contract. */
-  hasTrigger(trigger: string): boolean;
-  /** Whether an endpoint may subscribe to this pattern. */
-  hasPattern(pattern: string): boolean;
 }

@@ -1,71 +1,16 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { Type } from 'typebox';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { Compile } from 'typebox/compile';
-import type { DeliveryPolicy } from '../domain/policy.ts';
-import { isTrigger, isTriggerPattern } from '../domain/subscription.ts';
-import { compileEnvelope, ENVELOPE_FIELDS, type EnvelopeField } from './body.ts';
-import type { Contract } from './contract.ts';
-import { compileHeaders, HEADER_FIELDS, type HeaderField } from './headers.ts';
-
-const closed = { additionalProperties: false };
-const fieldOf = <T extends string>(fields: readonly string[]) => Type.Unsafe<T>(Type.Enum([...fields]));
-const count = (minimum: number, maximum: number) => Type.Integer({ minimum, maximum });
-const statuses = Type.Array(count(100, 599));
-
-/** The form of `contract.json`. */
-export const ContractDocument = Type.Object(
-  {
-    $schema: Type.Optional(Type.String()),
-    name: Type.String({ pattern: '^[a-z0-9]+(-[a-z0-9]+)*$' }),
-    title: Type.String(),
-    description: Type.String(),
-    triggers: Type.Literal('free'),
-    body: Type.Object(
-      {
-        encoder: Type.Literal('json'),
-        envelope: Type.Record(Type.String(), fieldOf<EnvelopeField>(ENVELOPE_FIELDS)),
-      },
-      closed,
-    ),
-    headers: Type.Record(Type.String({ pattern: '^[a-z0-9-]+$' }), fieldOf<HeaderField>(HEADER_FIELDS), closed),
-    signature: Type.Object({ scheme: Type.Literal('standard-webhooks') }, closed),
-    policy: Type.Object(
-      {
-        timeouts: Type.Object(
-          {
-            connect_ms: count(1, 60_000),
-            headers_ms: count(1, 60_000),
-            body_ms: count(1, 60_000),
-            total_ms: count(1, 60_000),
-          },
-          closed,
-        ),
-        retry_delays_s: Type.Array(Type.Number({ minimum: 0, maximum: 30 * 86_400 }), { maxItems: 100 }),
-        jitter: Type.Enum(['full', 'equal', 'none']),
-        retry_after: Type.Object({ cap_s: count(0, 30 * 86_400), above: Type.Enum(['cap', 'fail']) }, closed),
-        final_statuses: statuses,
-        gone_statuses: statuses,
-        concurrency: count(1, 1000),
-        retention_days: count(1, 366),
-      },
-      closed,
-    ),
-    limits: Type.Object(
-      {
-        https_only: Type.Boolean(),
-        endpoints_per_account: count(1, 10_000),
-        subscriptions_per_endpoint: count(1, 1000),
-        payload_bytes: count(1, 16 * 1024 * 1024),
-      },
-      closed,
-    ),
-    scopes: Type.Array(Type.Object({ value: Type.String(), label: Type.String() }, closed)),
-  },
-  closed,
-);
-
-type ContractDocument = Type.Static<typeof ContractDocument>;
+import { compact } from '../domain/raw-json.ts';
+import { type BodyRules, compileAdded, compileBody } from './body.ts';
+import { Catalog, type CatalogRules, type Pair, type Topic, type Trigger } from './catalog.ts';
+import type { Contract, Words } from './contract.ts';
+import { ContractDocument } from './document.ts';
+import { UnknownField } from './fields.ts';
+import { compileHeaders } from './headers.ts';
+import { BrokenSchema, Payloads } from './payloads.ts';
+import { compilePolicy } from './policy.ts';
+import { compileSignature, type SignatureRules } from './signatures.ts';
 
 const checker = Compile(ContractDocument);
 
@@ -77,67 +22,303 @@ export class BrokenContract extends Error {
   }
 }
 
-/** Reads every folder in `root` that holds a `contract.json`. @throws BrokenContract */
-export function loadContracts(root: string): Map<string, Contract> {
+/**
+ * Reads every folder in `root` that holds a `contract.json`, and `folders`: each is a contract, or holds contracts.
+ * @throws BrokenContract
+ */
+export function loadContracts(root: string, folders: readonly string[] = []): Map<string, Contract> {
   const contracts = new Map<string, Contract>();
-  for (const entry of readdirSync(root, { withFileTypes: true })) {
-    if (!entry.isDirectory()) continue;
-    const file = join(root, entry.name, 'contract.json');
-    const contract = compileContract(readDocument(file));
-    if (contract.name !== entry.name) throw new BrokenContract(file, `"name" must be the folder's name, ${entry.name}`);
+  for (const folder of [...contractFoldersIn(root), ...folders.flatMap(ownFolders)]) {
+    const contract = loadContract(folder);
+    if (contracts.has(contract.name)) {
+      throw new BrokenContract(join(folder, 'contract.json'), `/name there is another contract "${contract.name}"`);
+    }
     contracts.set(contract.name, contract);
   }
   return contracts;
 }
 
-function readDocument(file: string): ContractDocument {
-  let document: unknown;
+function contractFoldersIn(root: string): string[] {
+  return readdirSync(root, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => join(root, name))
+    .filter((folder) => existsSync(join(folder, 'contract.json')));
+}
+
+function ownFolders(folder: string): string[] {
+  if (!existsSync(folder)) throw new BrokenContract(folder, 'there is no such folder');
+  if (existsSync(join(folder, 'contract.json'))) return [folder];
+  const found = contractFoldersIn(folder);
+  if (found.length === 0) throw new BrokenContract(folder, 'holds no contract.json, nor folders that do');
+  return found;
+}
+
+/** Reads one contract's folder. @throws BrokenContract */
+export function loadContract(folder: string): Contract {
+  const file = join(folder, 'contract.json');
+  const document = readDocument(file);
+  if (document.name !== basename(folder)) {
+    throw new BrokenContract(file, `/name must be the folder's name, ${basename(folder)}`);
+  }
+  return compileContract(document, folder);
+}
+
+function readJson(file: string): { text: string; value: unknown } {
   try {
-    document = JSON.parse(readFileSync(file, 'utf8'));
+    const text = readFileSync(file, 'utf8');
+    return { text, value: JSON.parse(text) };
   } catch (error) {
-    throw new BrokenContract(file, error instanceof Error ? error.message : String(error));
+    const { code } = error as NodeJS.ErrnoException;
+    const reason = code === 'ENOENT' ? 'the file is missing' : error instanceof Error ? error.message : String(error);
+    throw new BrokenContract(file, reason);
   }
-  if (!checker.Check(document)) {
-    const [first] = checker.Errors(document);
-    throw new BrokenContract(file, `${first?.instancePath || '/'} ${first?.message ?? 'has the wrong form'}`);
-  }
-  return document;
 }
 
-export function compileContract(document: ContractDocument): Contract {
+/** @throws BrokenContract */
+export function readDocument(file: string): ContractDocument {
+  const { value } = readJson(file);
+  if (!checker.Check(value)) {
+    const [first] = checker.Errors(value);
+    throw new BrokenContract(file, explain(first));
+  }
+  checkTogether(value, (path, reason) => {
+    throw new BrokenContract(file, `${path} ${reason}`);
+  });
+  return value;
+}
+
+interface SchemaError {
+  keyword: string;
+  instancePath: string;
+  message: string;
+  params: object;
+}
+
+function explain(error: SchemaError | undefined): string {
+  const path = error?.instancePath || '/';
+  const params = (error?.params ?? {}) as Record<string, unknown>;
+  const list = (value: unknown) => (Array.isArray(value) ? value.join(', ') : String(value));
+  switch (error?.keyword) {
+    case 'required':
+      return `${path} lacks ${list(params.requiredProperties)}`;
+    case 'additionalProperties':
+      return `${path} has ${list(params.additionalProperties)}, which is not known here`;
+    case 'enum':
+      return `${path} must be one of ${list(params.allowedValues)}`;
+    default:
+      return `${path} ${error?.message ?? 'has the wrong form'}`;
+  }
+}
+
+/** What the form alone does not say. */
+function checkTogether(document: ContractDocument, fail: (path: string, reason: string) => never): void {
+  const { triggers, topics = [], policy, versions, body } = document;
+  if (triggers === 'topics' && topics.length === 0) fail('/topics', 'is empty, and "triggers" is "topics"');
+  if ((policy.retry_delays_s === undefined) === (policy.backoff === undefined)) {
+    fail('/policy', 'has either retry_delays_s or backoff');
+  }
+  if (policy.backoff && policy.backoff.attempts === undefined && policy.backoff.window_s === undefined) {
+    fail('/policy/backoff', 'needs attempts, window_s or both');
+  }
+  if (versions && !versions.values.includes(versions.default)) fail('/versions/default', 'is not one of the values');
+  if (body.envelope !== undefined && (body.set || body.defaults)) {
+    fail('/body', 'has either an envelope, or set and defaults');
+  }
+  const known = new Set(Array.isArray(triggers) ? triggers.map((t) => t.value) : topics.map((t) => t.value));
+  const knownTopics = new Set(topics.map((t) => t.value));
+  const checkTrigger = (trigger: string, path: string) => {
+    if (!known.has(trigger)) fail(path, `names "${trigger}", which is not a trigger of this contract`);
+  };
+  noRepeats(topics, '/topics', fail);
+  if (Array.isArray(triggers)) {
+    noRepeats(triggers, '/triggers', fail);
+    triggers.forEach(({ implies = [] }, i) => {
+      implies.forEach(({ trigger }, k) => {
+        checkTrigger(trigger, `/triggers/${i}/implies/${k}/trigger`);
+      });
+    });
+  }
+  document.groups?.forEach((group, i) => {
+    group.triggers.forEach((trigger, k) => {
+      checkTrigger(trigger, `/groups/${i}/triggers/${k}`);
+    });
+  });
+  for (const list of ['pairs', 'empty_pairs'] as const) {
+    document[list]?.forEach(({ topic, trigger }, i) => {
+      if (!knownTopics.has(topic))
+        fail(`/${list}/${i}/topic`, `names "${topic}", which is not a topic of this contract`);
+      checkTrigger(trigger, `/${list}/${i}/trigger`);
+    });
+  }
+  if (document.test_trigger !== undefined && triggers !== 'free') checkTrigger(document.test_trigger, '/test_trigger');
+  if (Array.isArray(triggers) && topics.length > 0 && !document.pairs) {
+    fail('/pairs', 'is missing: a contract with topics and triggers says which pairs yield a payload');
+  }
+}
+
+function noRepeats(
+  list: readonly { value: string }[],
+  path: string,
+  fail: (path: string, reason: string) => never,
+): void {
+  const seen = new Set<string>();
+  list.forEach(({ value }, i) => {
+    if (seen.has(value)) fail(`${path}/${i}/value`, `"${value}" stands there twice`);
+    seen.add(value);
+  });
+}
+
+function compileContract(document: ContractDocument, folder: string): Contract {
+  const file = join(folder, 'contract.json');
+  const schemas = readSchemas(folder);
+  const catalog = new Catalog(catalogRules(document, schemas, file));
+  const body: BodyRules = document.body;
+  const signature = compileSignature(document.signature as SignatureRules);
+  try {
+    const payloads = new Payloads(catalog, schemas, readSamples(folder, catalog), compileAdded(body));
+    const contract: Contract = {
+      name: document.name,
+      title: document.title,
+      description: document.description,
+      words: { ...WORDS, ...document.words },
+      catalog,
+      payloads,
+      payloadCheck: document.payload_check ?? 'off',
+      policy: compilePolicy(document.policy),
+      limits: {
+        httpsOnly: document.limits.https_only,
+        endpointsPerAccount: document.limits.endpoints_per_account,
+        subscriptionsPerEndpoint: document.limits.subscriptions_per_endpoint,
+        payloadBytes: document.limits.payload_bytes,
+        ownRateLimit: document.limits.own_rate_limit ?? false,
+      },
+      scopes: document.scopes,
+      versions: document.versions,
+      testTrigger: document.test_trigger,
+      newEndpoint: document.new_endpoint ?? 'active',
+      keyPrefix: document.key_prefix ?? 'phk',
+      signature,
+      headerNames: headerNames(document),
+      encodeBody: compileBody(body, (trigger) => catalog.unsent(trigger)),
+      writeHeaders: compileHeaders(document.headers, signature),
+    };
+    checkSamples(contract, folder);
+    return contract;
+  } catch (error) {
+    if (error instanceof UnknownField) throw new BrokenContract(file, error.message);
+    if (error instanceof BrokenSchema) throw new BrokenContract(join(folder, 'schemas', error.file), error.message);
+    throw error;
+  }
+}
+
+const WORDS: Words = {
+  endpoint: 'Endpoint',
+  url: 'URL',
+  topic: 'Topic',
+  trigger: 'Event',
+  secret: 'Signing secret',
+};
+
+function headerNames(document: ContractDocument): Set<string> {
+  const signed = 'header' in document.signature ? [document.signature.header] : [];
+  return new Set([...Object.keys(document.headers), ...signed].map((name) => name.toLowerCase()));
+}
+
+function catalogRules(document: ContractDocument, schemas: ReadonlyMap<string, object>, file: string): CatalogRules {
+  const withSchema = (
+    words: { value: string; label?: string; description?: string; schema?: string },
+    path: string,
+  ) => {
+    const schema =
+      words.schema ?? (schemas.has(`${fileNameOf(words.value)}.json`) ? `${fileNameOf(words.value)}.json` : undefined);
+    if (schema !== undefined && !schemas.has(schema))
+      throw new BrokenContract(file, `${path}/schema names "${schema}", which is not in schemas/`);
+    return { label: words.value, description: '', ...words, ...(schema === undefined ? {} : { schema }) };
+  };
+  const topics: Topic[] = (document.topics ?? []).map((topic, i) => withSchema(topic, `/topics/${i}`));
+  const triggers: Trigger[] | 'free' =
+    document.triggers === 'free'
+      ? 'free'
+      : document.triggers === 'topics'
+        ? topics
+        : document.triggers.map((trigger, i) => withSchema(trigger, `/triggers/${i}`));
   return {
-    name: document.name,
-    title: document.title,
-    description: document.description,
-    policy: compilePolicy(document.policy),
-    limits: {
-      httpsOnly: document.limits.https_only,
-      endpointsPerAccount: document.limits.endpoints_per_account,
-      subscriptionsPerEndpoint: document.limits.subscriptions_per_endpoint,
-      payloadBytes: document.limits.payload_bytes,
-    },
-    scopes: document.scopes,
-    encodeBody: compileEnvelope(document.body.envelope),
-    writeHeaders: compileHeaders(document.headers),
-    hasTrigger: isTrigger,
-    hasPattern: isTriggerPattern,
+    topics,
+    triggers,
+    groups: document.groups ?? [],
+    pairs: pairsOf(document, triggers),
+    emptyPairs: document.empty_pairs ?? [],
+    otherPairs: document.other_pairs ?? 'refused',
   };
 }
 
-function compilePolicy(policy: ContractDocument['policy']): DeliveryPolicy {
-  return {
-    timeouts: {
-      connectMs: policy.timeouts.connect_ms,
-      headersMs: policy.timeouts.headers_ms,
-      bodyMs: policy.timeouts.body_ms,
-      totalMs: policy.timeouts.total_ms,
-    },
-    retryDelaysMs: policy.retry_delays_s.map((seconds) => seconds * 1000),
-    jitter: policy.jitter,
-    retryAfter: { capMs: policy.retry_after.cap_s * 1000, above: policy.retry_after.above },
-    finalStatuses: new Set(policy.final_statuses),
-    goneStatuses: new Set(policy.gone_statuses),
-    concurrency: policy.concurrency,
-    retentionDays: policy.retention_days,
-  };
+function pairsOf(
+  { triggers: rule, topics = [], pairs }: ContractDocument,
+  triggers: readonly Trigger[] | 'free',
+): Pair[] {
+  if (triggers === 'free') return [];
+  if (rule === 'topics') return topics.map(({ value }) => ({ topic: value, trigger: value }));
+  return pairs ?? triggers.map(({ value }) => ({ topic: null, trigger: value }));
+}
+
+function readSchemas(folder: string): Map<string, object> {
+  const schemas = join(folder, 'schemas');
+  if (!existsSync(schemas)) return new Map();
+  return new Map(
+    readdirSync(schemas)
+      .filter((file) => file.endsWith('.json'))
+      .sort()
+      .map((file) => {
+        const { value } = readJson(join(schemas, file));
+        if (typeof value !== 'object' || value === null)
+          throw new BrokenContract(join(schemas, file), 'is not a JSON Schema');
+        return [file, value];
+      }),
+  );
+}
+
+/** `/` cannot stand in a file's name. */
+function fileNameOf(value: string): string {
+  return value.replaceAll('/', '.');
+}
+
+/** Where the sample of a pair lies: `samples/<trigger>.json`, or `samples/<topic>/<trigger>.json` where they differ. */
+export function sampleFile(folder: string, { topic, trigger }: Pair): string {
+  const name = `${fileNameOf(trigger)}.json`;
+  return topic === null || topic === trigger
+    ? join(folder, 'samples', name)
+    : join(folder, 'samples', fileNameOf(topic), name);
+}
+
+function readSamples(folder: string, catalog: Catalog): (Pair & { text: string })[] {
+  return catalog.rules.pairs.map((pair) => ({
+    ...pair,
+    text: compact(readJson(sampleFile(folder, pair)).text).trim(),
+  }));
+}
+
+/** A sample that the contract itself would refuse is a mistake in one of the two. */
+function checkSamples({ catalog, payloads }: Contract, folder: string): void {
+  for (const pair of catalog.rules.pairs) {
+    const text = payloads.sampleOf(pair)?.toString('utf8') ?? 'null';
+    const event = {
+      id: 'evt_sample',
+      uuid: new Uint8Array(16),
+      externalId: null,
+      accountId: 'sample',
+      trigger: pair.trigger,
+      byTopic: false,
+      test: true,
+      payload: Buffer.from(text),
+      createdAtMs: 0,
+    };
+    const facts = { event, topic: pair.topic, account: { id: 'sample', name: 'Sample', metadata: {} } };
+    const [first] = payloads.misfits(facts, JSON.parse(text));
+    if (first) {
+      throw new BrokenContract(
+        sampleFile(folder, pair),
+        `${first.pointer || '/'} ${first.detail} (by schemas/${payloads.schemaOf(pair)})`,
+      );
+    }
+  }
 }

@@ -1,6 +1,7 @@
 import type { Clock, Random } from '../domain/clock.ts';
 import { type Decision, decide } from '../domain/decide.ts';
 import { Problem } from '../domain/errors.ts';
+import { encodeId } from '../domain/ids.ts';
 import type { LeasedDelivery, SettledAttempt, StoredEvent } from '../domain/model.ts';
 import type { AttemptOutcome } from '../domain/outcome.ts';
 import type { Egress } from '../egress/egress.ts';
@@ -8,7 +9,11 @@ import type { EgressGuard } from '../egress/guard.ts';
 import type { Directory, KnownEndpoint } from '../fanout/directory.ts';
 import { DatabaseUnavailable } from '../storage/database.ts';
 
-const USER_AGENT = 'Posthorn/1.0 (webhooks)';
+/** A contract may say otherwise. */
+const DEFAULT_HEADERS: readonly [string, string][] = [
+  ['content-type', 'application/json'],
+  ['user-agent', 'Posthorn/1.0 (webhooks)'],
+];
 /** URLs of endpoints, parsed and checked. */
 const URLS_MAX = 10_000;
 
@@ -29,7 +34,7 @@ const INTERNAL_ERROR_DELAY_MS = 60_000;
 /** Makes one attempt: writes the request as the contract says, signs it, sends it, and decides what follows. */
 export class Sender {
   /** One event goes to many endpoints with the same bytes. */
-  private readonly bodies = new WeakMap<StoredEvent, Buffer>();
+  private readonly bodies = new WeakMap<StoredEvent, { topic: string | null; body: Buffer }>();
   private readonly urls = new Map<string, URL>();
 
   constructor(private readonly parts: SenderParts) {}
@@ -69,30 +74,41 @@ export class Sender {
       await this.parts.release(delivery);
       return undefined;
     }
-    const body = this.bodyOf(endpoint, delivery.event);
+    const body = this.bodyOf(endpoint, delivery);
     const requestHeaders = this.headersFor(endpoint, delivery, body, startedAtMs);
     const outcome = await this.send(endpoint, requestHeaders, body);
     const decision = this.decide(endpoint, delivery, outcome);
     return { delivery, startedAtMs, url: endpoint.url, requestHeaders, outcome, decision };
   }
 
-  private bodyOf(endpoint: KnownEndpoint, event: StoredEvent): Buffer {
-    let body = this.bodies.get(event);
-    if (!body) {
-      body = endpoint.contract.encodeBody(event);
-      this.bodies.set(event, body);
-    }
+  private bodyOf({ contract, account }: KnownEndpoint, { event, topic }: LeasedDelivery): Buffer {
+    const known = this.bodies.get(event);
+    if (known && known.topic === topic) return known.body;
+    const body = contract.encodeBody({ event, topic, account });
+    this.bodies.set(event, { topic, body });
     return body;
   }
 
   private headersFor(
     endpoint: KnownEndpoint,
-    { event }: LeasedDelivery,
+    delivery: LeasedDelivery,
     body: Buffer,
     nowMs: number,
   ): [string, string][] {
-    const own = endpoint.contract.writeHeaders({ event, body, keys: endpoint.keysAt(nowMs), nowMs });
-    return [['content-type', 'application/json'], ['user-agent', USER_AGENT], ...own, ...endpoint.headers];
+    const { contract, account, version } = endpoint;
+    const own = contract.writeHeaders({
+      event: delivery.event,
+      topic: delivery.topic,
+      account,
+      version,
+      retryCount: delivery.attempts,
+      deliveryId: () => encodeId('dlv', delivery.uuid),
+      body,
+      keys: endpoint.keysAt(nowMs),
+      nowMs,
+    });
+    const defaults = DEFAULT_HEADERS.filter(([name]) => !contract.headerNames.has(name));
+    return [...defaults, ...own, ...endpoint.headers];
   }
 
   private send(endpoint: KnownEndpoint, headers: [string, string][], body: Buffer): Promise<AttemptOutcome> {

@@ -1,11 +1,12 @@
 import type { Clock } from '../domain/clock.ts';
 import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
 import type { Directory } from '../fanout/directory.ts';
-import type { QueueStore } from '../storage/store.ts';
+import type { PaceStore, QueueStore } from '../storage/store.ts';
 
 /** What a Dispatcher works with. */
 export interface DispatcherParts {
   queue: QueueStore;
+  paces: PaceStore;
   directory: Directory;
   clock: Clock;
   node: { readonly id: number };
@@ -19,5 +20,7 @@ export interface DispatcherParts {
   settle: (attempt: SettledAttempt, done: () => void) => void;
   /** Whether the database can be reached and outcomes are not piling up. */
   mayGoOn: () => boolean;
+  /** Whether this node's heartbeat is fresh: no other node can have taken over its endpoints with a rate limit. */
+  isAlive: () => boolean;
   onError: (error: unknown) => void;
 }

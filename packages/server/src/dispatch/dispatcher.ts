@@ -3,6 +3,8 @@ import type { KnownEndpoint } from '../fanout/directory.ts';
 import { nextConcurrency } from './concurrency.ts';
 import type { DispatcherParts } from './dispatcher-parts.ts';
 import { type Job, Lane, type SendOptions } from './lane.ts';
+import { Pace } from './pace.ts';
+import { PaceKeeper } from './pace-keeper.ts';
 import { Slots } from './slots.ts';
 
 export type { SendOptions } from './lane.ts';
@@ -46,8 +48,10 @@ export class Dispatcher {
   private discoverAfter: string | undefined;
   private cancelTimer: () => void = () => {};
   private idleListeners: (() => void)[] = [];
+  private readonly paceKeeper: PaceKeeper;
 
   constructor(private readonly parts: DispatcherParts) {
+    this.paceKeeper = new PaceKeeper({ ...parts, pump: (lane) => this.pump(lane) });
     this.slots = new Slots(parts.inFlightMax, Math.ceil(parts.inFlightMax * ACCOUNT_SHARE));
   }
 
@@ -65,8 +69,9 @@ export class Dispatcher {
 
   /** Promises room for a delivery that is about to be stored with this node's lease. */
   reserve(endpoint: KnownEndpoint): boolean {
-    if (this.state !== 'running' || !this.parts.mayGoOn()) return false;
-    const lane = this.laneOf(endpoint.id, endpoint.accountId, endpoint.contract.policy.concurrency);
+    // With a rate limit everything goes through the database: it holds the order over all nodes.
+    if (this.state !== 'running' || endpoint.ratePerS !== undefined || !this.parts.mayGoOn()) return false;
+    const lane = this.laneOf(endpoint.id, endpoint.accountId, endpoint);
     if (lane.backlog > 0 || this.roomOf(lane) <= 0) return false;
     lane.reserved++;
     return true;
@@ -81,21 +86,17 @@ export class Dispatcher {
 
   /** Takes a delivery that was stored with a reservation. */
   handOver(delivery: LeasedDelivery, endpoint: KnownEndpoint): void {
-    const lane = this.laneOf(endpoint.id, endpoint.accountId, endpoint.contract.policy.concurrency);
+    const lane = this.laneOf(endpoint.id, endpoint.accountId, endpoint);
     lane.reserved--;
     this.enqueue(lane, { delivery, options: { forced: false } });
   }
 
   /** Takes a leased delivery that somebody waits for, before the others of its endpoint. */
   sendNow(delivery: LeasedDelivery, options: SendOptions): void {
-    const lane = this.laneOf(
-      delivery.endpointId,
-      delivery.accountId,
-      this.limitOf(delivery.endpointId, delivery.accountId),
-    );
+    const lane = this.laneOf(delivery.endpointId, delivery.accountId);
     this.hold(delivery);
     lane.pushFirst({ delivery, options });
-    this.pump(lane);
+    this.prepare([lane]).then(() => this.pump(lane), this.parts.onError);
   }
 
   /** Moves a delivery that waits in this node's memory before the others. False when it does not wait here. */
@@ -111,7 +112,7 @@ export class Dispatcher {
   /** Tells that the database holds due deliveries of an endpoint. */
   noteBacklog(endpointId: string, accountId: string): void {
     if (this.state !== 'running') return;
-    const lane = this.laneOf(endpointId, accountId, this.limitOf(endpointId, accountId));
+    const lane = this.laneOf(endpointId, accountId);
     lane.backlog++;
     this.behind.add(lane);
     this.claim();
@@ -143,7 +144,10 @@ export class Dispatcher {
 
   /** Forgets everything leased: this node was declared dead, and others hold the leases now. */
   forgetAll(): void {
-    for (const lane of this.lanes.values()) for (const job of lane.takeBehind(0)) this.letGo(job);
+    for (const lane of this.lanes.values()) {
+      lane.isHeld = false;
+      for (const job of lane.takeBehind(0)) this.letGo(job);
+    }
   }
 
   /**
@@ -164,6 +168,7 @@ export class Dispatcher {
       });
     }
     await this.handBackAll();
+    await this.paceKeeper.letGo(this.lanes.values(), true).catch(this.parts.onError);
     this.state = 'stopped';
   }
 
@@ -171,26 +176,36 @@ export class Dispatcher {
     for (const lane of this.lanes.values()) await this.handBack(lane).catch(() => {});
   }
 
-  private laneOf(endpointId: string, accountId: string, concurrency: number): Lane {
+  private laneOf(endpointId: string, accountId: string, endpoint?: KnownEndpoint): Lane {
     let lane = this.lanes.get(endpointId);
     if (!lane) {
-      lane = new Lane(endpointId, accountId, concurrency);
+      lane = new Lane(endpointId, accountId, CONCURRENCY_UNKNOWN);
       this.lanes.set(endpointId, lane);
     }
+    if (!lane.isKnown) learn(lane, endpoint ?? this.parts.directory.peek(accountId)?.endpoints.get(endpointId));
     return lane;
   }
 
-  private limitOf(endpointId: string, accountId: string): number {
-    return (
-      this.parts.directory.peek(accountId)?.endpoints.get(endpointId)?.contract.policy.concurrency ??
-      CONCURRENCY_UNKNOWN
-    );
+  /** Reads the accounts of lanes that nothing is known of yet, and what has changed of the others' rate limits. */
+  private async prepare(lanes: Iterable<Lane>): Promise<void> {
+    const { directory } = this.parts;
+    for (const lane of lanes) {
+      const account = directory.peek(lane.accountId) ?? (await directory.get(lane.accountId));
+      learn(lane, account?.endpoints.get(lane.endpointId));
+    }
+  }
+
+  private limitOf(lane: Lane): number {
+    const account = this.parts.directory.peek(lane.accountId);
+    return account?.endpoints.get(lane.endpointId)?.contract.policy.concurrency ?? CONCURRENCY_UNKNOWN;
   }
 
   /** How much of an endpoint this node takes into memory, ahead of sending it. */
   private aheadOf(lane: Lane): number {
     const isHalfFull = this.held > HELD_MAX / 2 || this.heldBytes > HELD_BYTES_MAX / 2;
-    return lane.isFailing || isHalfFull ? lane.concurrency : RUN_AHEAD_MAX;
+    if (lane.isFailing || isHalfFull) return lane.concurrency;
+    // A second's worth: what another node is to take over soon stays in the database.
+    return lane.pace ? Math.min(lane.pace.perS, RUN_AHEAD_MAX) : RUN_AHEAD_MAX;
   }
 
   private roomOf(lane: Lane): number {
@@ -223,8 +238,10 @@ export class Dispatcher {
 
   private pump(lane: Lane): void {
     if (this.state !== 'running' || !this.parts.mayGoOn()) return;
-    while (lane.waiting > 0 && lane.inFlight < lane.concurrency && this.slots.take(lane)) {
+    while (lane.waiting > 0 && lane.inFlight < lane.concurrency) {
+      if (!this.paceKeeper.mayStart(lane) || !this.slots.take(lane)) return;
       const job = lane.shift();
+      this.paceKeeper.started(lane);
       if (job) void this.run(lane, job);
     }
   }
@@ -237,6 +254,7 @@ export class Dispatcher {
       this.parts.onError(error);
       lane.push(job);
     }
+    this.paceKeeper.ended(lane);
     this.goOn(lane);
   }
 
@@ -246,8 +264,7 @@ export class Dispatcher {
       return;
     }
     this.unhold(job.delivery);
-    const limit = this.limitOf(lane.endpointId, lane.accountId);
-    lane.concurrency = nextConcurrency(lane.concurrency, limit, attempt.outcome);
+    lane.concurrency = nextConcurrency(lane.concurrency, this.limitOf(lane), attempt.outcome);
     lane.isFailing = attempt.outcome.error !== undefined;
     lane.hasAnswered = true;
     if (lane.isFailing && lane.waiting > lane.concurrency * 2) this.handBackRest(lane);
@@ -304,6 +321,7 @@ export class Dispatcher {
     for (const lane of this.behind) {
       if (wanted.size >= CLAIM_ENDPOINTS_MAX) break;
       // A lane that is new here may hold large payloads or hang: it shows what it does with a few first.
+      if (lane.isWanted) continue;
       const most = lane.hasAnswered ? CLAIM_MAX : CLAIM_FIRST;
       const room = Math.min(this.roomOf(lane), most, budget);
       // Small claims cost as much as large ones: wait until half of what the lane may hold is free.
@@ -318,18 +336,22 @@ export class Dispatcher {
     const { queue, node, clock } = this.parts;
     for (const lane of wanted.keys()) lane.isClaiming = true;
     try {
-      const room = new Map([...wanted].map(([lane, { room }]) => [lane.endpointId, room]));
-      const leased = await queue.claim(room, node.id, clock.now());
+      await this.prepare(wanted.keys());
+      const held = await this.paceKeeper.hold([...wanted.keys()].filter((lane) => lane.isKnown));
+      const room = new Map(
+        [...wanted].filter(([lane]) => held.has(lane)).map(([lane, { room }]) => [lane.endpointId, room]),
+      );
+      const leased = room.size === 0 ? [] : await queue.claim(room, node.id, clock.now());
       const counts = new Map<string, number>();
       for (const delivery of leased) {
         counts.set(delivery.endpointId, (counts.get(delivery.endpointId) ?? 0) + 1);
-        this.enqueue(
-          this.laneOf(delivery.endpointId, delivery.accountId, this.limitOf(delivery.endpointId, delivery.accountId)),
-          { delivery, options: { forced: false } },
-        );
+        this.enqueue(this.laneOf(delivery.endpointId, delivery.accountId), { delivery, options: { forced: false } });
       }
-      for (const [lane, { room, seen }] of wanted)
-        this.noteClaimed(lane, (counts.get(lane.endpointId) ?? 0) >= room, seen);
+      for (const [lane, { room, seen }] of wanted) {
+        // Another node sends to it: the next look into the database asks again.
+        if (!held.has(lane)) this.behind.delete(lane);
+        else this.noteClaimed(lane, (counts.get(lane.endpointId) ?? 0) >= room, seen);
+      }
     } finally {
       for (const lane of wanted.keys()) {
         lane.isClaiming = false;
@@ -370,6 +392,7 @@ export class Dispatcher {
   }
 
   private async discoverOnce(): Promise<void> {
+    await this.paceKeeper.letGo(this.lanes.values());
     // Whatever was not woken is woken here: pauses end without telling, and every signal can be missed once.
     this.resume();
     if (!this.parts.mayGoOn()) return;
@@ -383,4 +406,14 @@ export class Dispatcher {
       else if (waitMs < DISCOVER_EVERY_MS) clock.after(waitMs + 1, () => this.noteBacklog(endpointId, accountId));
     }
   }
+}
+
+function learn(lane: Lane, endpoint: KnownEndpoint | undefined): void {
+  if (!endpoint) return;
+  if (!lane.isKnown) lane.concurrency = endpoint.contract.policy.concurrency;
+  lane.isKnown = true;
+  const { ratePerS } = endpoint;
+  if (ratePerS === undefined) lane.pace = undefined;
+  else if (lane.pace) lane.pace.perS = ratePerS;
+  else lane.pace = new Pace(ratePerS);
 }

@@ -1,4 +1,5 @@
 import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
+import type { Pace } from './pace.ts';
 
 export interface SendOptions {
   /** Send although the endpoint is inactive: somebody asked for just this delivery. */
@@ -29,6 +30,15 @@ export class Lane {
   hasAnswered = false;
   isClaiming = false;
   isQueued = false;
+  /** Whether the account has been read: concurrency and pace are known then. */
+  isKnown = false;
+  /** In contracts and endpoints with a rate limit. */
+  pace: Pace | undefined;
+  /** Of a lane with a pace: whether this node may send, whether another has asked for it, and what is under way. */
+  isHeld = false;
+  isWanted = false;
+  isAsking = false;
+  isWaking = false;
   private jobs: (Job | undefined)[] = [];
   private head = 0;
 
@@ -48,7 +58,12 @@ export class Lane {
   }
 
   get isIdle(): boolean {
-    return this.load === 0 && this.backlog === 0 && !this.isClaiming;
+    return this.load === 0 && this.backlog === 0 && !this.isClaiming && !this.isHeld;
+  }
+
+  /** Whether somebody waits for the first delivery here. */
+  get hasForced(): boolean {
+    return this.jobs[this.head]?.options.forced === true;
   }
 
   push(job: Job): void {

@@ -12,6 +12,10 @@ const policy: DeliveryPolicy = {
   finalStatuses: new Set([422]),
   goneStatuses: new Set([410]),
   concurrency: 10,
+  ratePerS: undefined,
+  autoDisable: undefined,
+  onExhausted: 'keep',
+  testingMode: { durationMs: 1, intervalMs: 1 },
   retentionDays: 30,
 };
 

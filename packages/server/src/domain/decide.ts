@@ -39,6 +39,7 @@ export function decide(
   if (asked === undefined || asked === 0) return { kind: 'retry', delayMs: jittered(base, policy.jitter, random) };
   if (asked <= policy.retryAfter.capMs) return { kind: 'retry', delayMs: asked };
   if (policy.retryAfter.above === 'fail') return discard('retry_after_too_long');
+  if (policy.retryAfter.above === 'ignore') return { kind: 'retry', delayMs: jittered(base, policy.jitter, random) };
   return { kind: 'retry', delayMs: policy.retryAfter.capMs };
 }
 

@@ -12,6 +12,7 @@ export const CATALOGUE = {
   account_not_found: [404, 'No such account', 'GET /v1/accounts lists those that exist.'],
   endpoint_not_found: [404, 'No such endpoint in this account', "List the account's endpoints."],
   event_not_found: [404, 'No such event in this account', 'Events are kept for the retention of the contract.'],
+  key_not_found: [404, 'No such key in this account', "List the account's keys."],
   delivery_not_found: [
     404,
     'No such delivery in this account',
@@ -25,11 +26,24 @@ export const CATALOGUE = {
     'Repeat the first request unchanged, or use a new key for a new event.',
   ],
   limit_reached: [409, 'A limit of the contract is reached', 'Delete something first, or raise the limit.'],
+  not_supported: [409, 'The contract does not have this', 'GET /v1/contracts/{contract} shows what it promises.'],
   not_retryable: [409, 'This delivery cannot be sent', '`detail` says why.'],
   payload_too_large: [413, 'The body is over the limit', 'Send less.'],
   unsupported_media_type: [415, 'The body is not application/json', 'Send `Content-Type: application/json`.'],
   unknown_trigger: [422, 'The contract has no such trigger', 'GET /v1/contracts/{contract} lists the triggers.'],
   unknown_topic: [422, 'The contract has no such topic', 'GET /v1/contracts/{contract} lists the topics.'],
+  unknown_pair: [
+    422,
+    'This trigger has no payload of this topic',
+    'GET /v1/contracts/{contract} lists the pairs that exist.',
+  ],
+  unknown_version: [422, 'The contract has no such version', 'GET /v1/contracts/{contract} lists the versions.'],
+  unknown_scope: [422, 'The contract has no such scope', 'GET /v1/contracts/{contract} lists the scopes.'],
+  invalid_payload: [
+    422,
+    'The payload does not fit its schema',
+    'Correct what `errors` points at; GET /v1/contracts/{contract} shows a sample of every payload.',
+  ],
   invalid_url: [422, 'Deliveries cannot go to this URL', 'Use an absolute http or https URL without credentials.'],
   blocked_address: [
     422,

@@ -6,6 +6,8 @@ import type { Subscription } from './subscription.ts';
 /** One customer of the product. */
 export interface Account {
   id: string;
+  /** Small and unique: for vendors' APIs that show integers. */
+  number: number;
   name: string;
   contract: string;
   metadata: Record<string, unknown>;
@@ -18,6 +20,8 @@ export type InactiveReason = 'new' | 'user' | 'consecutive_failures' | 'gone';
 
 export interface Endpoint {
   id: string;
+  /** Small and unique: for vendors' APIs that show integers. */
+  number: number;
   accountId: string;
   url: string;
   description: string;
@@ -28,6 +32,12 @@ export interface Endpoint {
   headers: Record<string, string>;
   signature: SignatureKind;
   publicKey: string | null;
+  /** Of the API, in contracts that have versions. */
+  version: string | null;
+  /** Requests a second, where the contract lets endpoints choose. */
+  rateLimit: number | null;
+  /** Until then samples are sent all the time, and failures do not switch it off. */
+  testingUntil: Date | null;
   createdAt: Date;
   updatedAt: Date;
 }

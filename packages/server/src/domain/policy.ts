@@ -15,16 +15,29 @@ export interface DeliveryPolicy {
   readonly jitter: Jitter;
   readonly retryAfter: {
     readonly capMs: number;
-    /** What a longer Retry-After means: wait just `capMs`, or give the delivery up. */
-    readonly above: 'cap' | 'fail';
+    /** What a longer Retry-After means: wait just `capMs`, give the delivery up, or keep to the schedule. */
+    readonly above: 'cap' | 'fail' | 'ignore';
   };
-  /** HTTP statuses after which no retry is made; `retryable` wins where both name one. */
+  /** HTTP statuses after which no retry is made. */
   readonly finalStatuses: StatusSet;
   /** Statuses that say that the endpoint is gone for good: it is switched off. */
   readonly goneStatuses: StatusSet;
   /** Requests to one endpoint at the same time. */
   readonly concurrency: number;
+  /** Requests to one endpoint in any sliding second, in order, over all nodes; undefined: no limit. */
+  readonly ratePerS: number | undefined;
+  /** So many failures in a row switch an endpoint off. */
+  readonly autoDisable: AutoDisable | undefined;
+  /** What happens to the endpoint when a delivery's retries are used up. */
+  readonly onExhausted: 'keep' | 'deactivate-endpoint' | 'delete-endpoint';
+  readonly testingMode: { readonly durationMs: number; readonly intervalMs: number };
   readonly retentionDays: number;
+}
+
+export interface AutoDisable {
+  readonly failures: number;
+  /** Every failed attempt counts, or every delivery that was given up. */
+  readonly counts: 'attempts' | 'deliveries';
 }
 
 /** `full`: anywhere between 0 and the delay. `equal`: between half and all of it. */

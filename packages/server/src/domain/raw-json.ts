@@ -117,3 +117,32 @@ export function compact(text: string): string {
   }
   return from === 0 ? text : parts.join('') + text.slice(from);
 }
+
+const TOKEN = /"|[-0-9][-+.0-9eE]*|[^"\s\-0-9]+|\s+/g;
+
+/** Calls `visit` for every token: strings and numbers one by one, everything else (brackets, words) as it comes. */
+export function eachToken(text: string, visit: (kind: 'string' | 'number' | 'other', token: string) => void): void {
+  let i = 0;
+  while (i < text.length) {
+    if (text.charCodeAt(i) === QUOTE) {
+      const end = endOfString(text, i);
+      visit('string', text.slice(i, end));
+      i = end;
+      continue;
+    }
+    TOKEN.lastIndex = i;
+    const token = TOKEN.exec(text)?.[0] ?? text.slice(i);
+    const first = token.charCodeAt(0);
+    if (!isSpace(first)) visit(first === 0x2d || (first >= 0x30 && first <= 0x39) ? 'number' : 'other', token);
+    i += token.length;
+  }
+}
+
+/** The text of one member of an object; undefined when there is none. */
+export function memberOf(text: string, name: string): string | undefined {
+  let found: string | undefined;
+  eachMember(text, 0, (key, from, to) => {
+    if (key === name) found = text.slice(from, to);
+  });
+  return found;
+}

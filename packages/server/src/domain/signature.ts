@@ -13,8 +13,9 @@ import { Problem } from './errors.ts';
  * Standard Webhooks (https://www.standardwebhooks.com, spec 1.0): the signed content is `id.timestamp.body`.
  * - `v1`: HMAC-SHA256 with the bytes behind `whsec_`
  * - `v1a`: ed25519 with the 32-byte seed behind `whsk_`; receivers hold the public key `whpk_`
+ * - `hmac`: a contract's own HMAC scheme
  */
-export type SignatureKind = 'v1' | 'v1a';
+export type SignatureKind = 'v1' | 'v1a' | 'hmac';
 
 const SYMMETRIC_PREFIX = 'whsec_';
 const PRIVATE_PREFIX = 'whsk_';

@@ -15,8 +15,8 @@ export function isTriggerPattern(text: string): boolean {
   return text.length <= 256 && PATTERN.test(text);
 }
 
-/** `order.*` matches every trigger that begins with `order.`, but not `order` itself. */
+/** `order.*` matches every trigger that begins with `order.`, but not `order` itself; `order/*` likewise. */
 export function matchesTrigger(pattern: string, trigger: string): boolean {
   if (pattern === '*' || pattern === trigger) return true;
-  return pattern.endsWith('.*') && trigger.startsWith(pattern.slice(0, -1));
+  return (pattern.endsWith('.*') || pattern.endsWith('/*')) && trigger.startsWith(pattern.slice(0, -1));
 }

@@ -1,7 +1,8 @@
 import type { Contract } from '../contract/contract.ts';
+import type { AccountFacts } from '../contract/fields.ts';
 import { decodeId } from '../domain/ids.ts';
 import type { EndpointStatus } from '../domain/model.ts';
-import { parseSecret, type SigningKey } from '../domain/signature.ts';
+import type { SigningKey } from '../domain/signature.ts';
 import { matchesTrigger, type Subscription } from '../domain/subscription.ts';
 import type { AccountSnapshot, EndpointSnapshot } from '../storage/store.ts';
 
@@ -19,6 +20,11 @@ export interface KnownEndpoint {
   readonly subscriptions: readonly Subscription[];
   readonly headers: readonly [string, string][];
   readonly contract: Contract;
+  readonly account: AccountFacts;
+  readonly version: string | null;
+  /** Requests in any second, over all nodes; undefined: no limit. */
+  readonly ratePerS: number | undefined;
+  readonly testingUntilMs: number;
   /** Keys that sign at this moment, newest first. */
   keysAt(nowMs: number): SigningKey[];
 }
@@ -27,6 +33,7 @@ export interface KnownAccount {
   readonly id: string;
   readonly version: string;
   readonly contract: Contract;
+  readonly facts: AccountFacts;
   readonly endpoints: ReadonlyMap<string, KnownEndpoint>;
   /** What is subscribed to a trigger, one entry per endpoint and topic. */
   matches(trigger: string): readonly Match[];
@@ -93,12 +100,13 @@ export class Directory {
   private compile({ account, version, endpoints }: AccountSnapshot): KnownAccount {
     const contract = this.contracts.get(account.contract);
     if (!contract) throw new Error(`Account ${account.id} uses contract ${account.contract}, which is not loaded.`);
-    const known = endpoints.map((endpoint) => compileEndpoint(account.id, endpoint, contract));
+    const known = endpoints.map((endpoint) => compileEndpoint(account, endpoint, contract));
     const byTrigger = new Map<string, readonly Match[]>();
     return {
       id: account.id,
       version,
       contract,
+      facts: account,
       endpoints: new Map(known.map((endpoint) => [endpoint.id, endpoint])),
       matches(trigger) {
         let found = byTrigger.get(trigger);
@@ -113,20 +121,24 @@ export class Directory {
   }
 }
 
-function compileEndpoint(accountId: string, endpoint: EndpointSnapshot, contract: Contract): KnownEndpoint {
+function compileEndpoint(account: AccountFacts, endpoint: EndpointSnapshot, contract: Contract): KnownEndpoint {
   const secrets = endpoint.secrets.map(({ secret, expiresAt }) => ({
-    key: parseSecret(secret),
+    key: contract.signature.parseSecret(secret),
     expiresAtMs: expiresAt?.getTime() ?? Number.POSITIVE_INFINITY,
   }));
   return {
     id: endpoint.id,
     uuid: decodeId('ep', endpoint.id) ?? new Uint8Array(16),
-    accountId,
+    accountId: account.id,
     url: endpoint.url,
     status: endpoint.status,
     subscriptions: endpoint.subscriptions,
     headers: Object.entries(endpoint.headers),
     contract,
+    account,
+    version: endpoint.version ?? contract.versions?.default ?? null,
+    ratePerS: rateOf(endpoint.rateLimit, contract.policy.ratePerS),
+    testingUntilMs: endpoint.testingUntil?.getTime() ?? 0,
     keysAt: (nowMs) => secrets.filter((s) => s.expiresAtMs > nowMs).map((s) => s.key),
   };
 }
@@ -136,4 +148,10 @@ function findMatches(endpoints: readonly KnownEndpoint[], trigger: string): Matc
     const topics = endpoint.subscriptions.filter((s) => matchesTrigger(s.trigger, trigger)).map((s) => s.topic ?? null);
     return [...new Set(topics)].map((topic) => ({ endpoint, topic }));
   });
+}
+
+/** The lower one: an endpoint may ask for less than the contract promises, never for more. */
+function rateOf(own: number | null, contract: number | undefined): number | undefined {
+  if (own === null) return contract;
+  return contract === undefined ? own : Math.min(own, contract);
 }

@@ -8,11 +8,13 @@ export interface PlannedDelivery {
   skip?: SkipReason;
 }
 
-/** Finds who gets an event. Nothing disappears: who is subscribed but cannot get it is in the answer too. */
-export function fanOut(account: KnownAccount, trigger: string): PlannedDelivery[] {
-  return account
-    .matches(trigger)
-    .map(({ endpoint, topic }) =>
-      endpoint.status === 'active' ? { endpoint, topic } : { endpoint, topic, skip: 'endpoint_inactive' },
-    );
+/**
+ * Finds who gets an event. Nothing disappears: who is subscribed but cannot get it is in the answer too.
+ * @param topics topics that the event has a payload of; null when the contract has no topics
+ */
+export function fanOut(account: KnownAccount, trigger: string, topics: readonly string[] | null): PlannedDelivery[] {
+  return account.matches(trigger).map(({ endpoint, topic }) => {
+    if (topics !== null && (topic === null || !topics.includes(topic))) return { endpoint, topic, skip: 'no_payload' };
+    return endpoint.status === 'active' ? { endpoint, topic } : { endpoint, topic, skip: 'endpoint_inactive' };
+  });
 }

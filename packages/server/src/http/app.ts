@@ -11,8 +11,11 @@ import type { Contract } from '../contract/contract.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { IdSource } from '../domain/ids.ts';
-import type { EgressGuard } from '../egress/guard.ts';
 import type { Directory } from '../fanout/directory.ts';
+import type { KeyVerifier } from '../keys/verifier.ts';
+import type { ApiKeys } from '../manage/api-keys.ts';
+import type { Endpoints } from '../manage/endpoints.ts';
+import type { Samples } from '../manage/samples.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Store } from '../storage/store.ts';
 
@@ -32,7 +35,10 @@ export interface HttpParts {
   directory: Directory;
   acceptor: Acceptor;
   dispatcher: Dispatcher;
-  guard: EgressGuard;
+  endpoints: Endpoints;
+  samples: Samples;
+  apiKeys: ApiKeys;
+  keyVerifier: KeyVerifier;
   ids: IdSource;
   clock: Clock;
   node: { readonly id: number };

@@ -13,11 +13,12 @@ import { homeRoutes } from './home.ts';
 import { openApi } from './openapi.ts';
 import { handleError, sendProblem } from './problem.ts';
 import { accountRoutes } from './v1/accounts.ts';
-import { contractRoutes } from './v1/contracts.ts';
+import { contractRoutes, contractSchemaRoute } from './v1/contracts.ts';
 import { databaseRoutes } from './v1/database.ts';
 import { deliveryRoutes } from './v1/deliveries.ts';
 import { endpointRoutes } from './v1/endpoints.ts';
 import { eventRoutes } from './v1/events.ts';
+import { keyRoutes } from './v1/keys.ts';
 
 const BODY_BYTES_MAX = 256 * 1024;
 const KEEP_ALIVE_MS = 72_000;
@@ -59,6 +60,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
   await openApi(app);
   healthRoutes(app, parts);
   errorsPage(app);
+  contractSchemaRoute(app);
   await app.register(async (home: App) => {
     await home.register(cookie);
     homeRoutes(home, parts);
@@ -75,6 +77,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
       endpointRoutes(v1, parts);
       eventRoutes(v1, parts);
       deliveryRoutes(v1, parts);
+      keyRoutes(v1, parts);
       databaseRoutes(v1, parts);
     },
     { prefix: '/v1' },

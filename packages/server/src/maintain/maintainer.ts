@@ -11,6 +11,11 @@ const RETENTION_EVERY_MS = 600_000;
 const RECONCILE_EVERY_MS = 60_000;
 const ORPHANS_EVERY_MS = 60_000;
 const PURGE_EVERY_MS = 2_000;
+const TESTING_EVERY_MS = 2_000;
+const TESTING_MAX = 200;
+/** Below the time after which others take over: until then this node may rely on what only it may do. */
+const ALIVE_MS = 10_000;
+const CALLS_KEPT_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 /** Idempotency keys outlive the promised 24 hours by a margin. */
 const KEYS_KEPT_MS = 2 * DAY_MS;
@@ -18,15 +23,17 @@ const KEYS_KEPT_MS = 2 * DAY_MS;
 export interface MaintainerParts {
   store: Store;
   clock: Clock;
-  node: { id: number };
+  node: { id: number; aliveUntilMs: number };
   /** Deliveries whose lease this node knows that it holds. */
   leased: () => Iterable<LeasedDelivery>;
   /** Makes a new row for a node that others have declared dead. */
   register: () => Promise<number>;
   /** Told when this node had been declared dead: every lease it held is somebody else's. */
   onDeclaredDead: () => void;
-  /** How long history is kept: the longest of the contracts' promises. */
-  retentionDays: number;
+  /** How long each contract keeps history, in days. */
+  retentionDays: ReadonlyMap<string, number>;
+  /** Sends the samples of an endpoint in testing mode. */
+  sendSamples: (accountId: string, endpointId: string) => Promise<void>;
   /** Milliseconds for which the database has been up without a break. */
   upForMs: () => number;
   log: (message: string) => void;
@@ -39,6 +46,7 @@ export class Maintainer {
   private readonly timers = new Set<() => void>();
   private readonly running = new Set<Promise<void>>();
   private lostBefore: ReadonlySet<string> = new Set();
+  private purgedDay = 0;
 
   constructor(private readonly parts: MaintainerParts) {}
 
@@ -49,6 +57,7 @@ export class Maintainer {
     this.every(RETENTION_EVERY_MS, () => this.dropOld());
     this.every(RECONCILE_EVERY_MS, () => this.reconcile());
     this.every(PURGE_EVERY_MS, () => this.purge());
+    this.every(TESTING_EVERY_MS, () => this.test());
     this.every(ORPHANS_EVERY_MS, async () => {
       await this.parts.store.nodes.freeOrphans();
       await this.parts.store.nodes.endZombies();
@@ -77,7 +86,8 @@ export class Maintainer {
   }
 
   private async beat(): Promise<void> {
-    const { store, node, register, onDeclaredDead, upForMs, log } = this.parts;
+    const { store, node, clock, register, onDeclaredDead, upForMs, log } = this.parts;
+    const aliveUntilMs = clock.now() + ALIVE_MS;
     if (!(await store.nodes.beat(node.id))) {
       node.id = await register();
       onDeclaredDead();
@@ -85,10 +95,18 @@ export class Maintainer {
       await store.nodes.freeOrphans();
       log(`This node was silent for too long and others took over its deliveries; it goes on as node ${node.id}.`);
     }
+    node.aliveUntilMs = aliveUntilMs;
     // After the database was away, every heartbeat is old: give the others time for theirs.
     if (upForMs() < DEAD_AFTER_S * 1000) return;
     const taken = await store.nodes.takeOver(node.id, DEAD_AFTER_S, false);
     if (taken.nodes > 0) log(`Took over ${taken.deliveries} deliveries of ${taken.nodes} dead node(s).`);
+  }
+
+  private async test(): Promise<void> {
+    const { store, clock, sendSamples, onError } = this.parts;
+    for (const { accountId, endpointId } of await store.endpoints.testingDue(clock.now(), TESTING_MAX)) {
+      await sendSamples(accountId, endpointId).catch(onError);
+    }
   }
 
   private async purge(): Promise<void> {
@@ -104,7 +122,16 @@ export class Maintainer {
   private async dropOld(): Promise<void> {
     const { store, clock, retentionDays } = this.parts;
     const today = Math.floor(clock.now() / DAY_MS) * DAY_MS;
-    await store.retention.dropBefore(today - retentionDays * DAY_MS);
+    const longest = Math.max(...retentionDays.values());
+    await store.retention.dropBefore(today - longest * DAY_MS);
+    if (today !== this.purgedDay) {
+      // Days hold the events of all contracts: those that promise less are thinned out before the day is dropped.
+      for (const [contract, days] of retentionDays) {
+        if (days < longest) await store.retention.purgeContractBefore(contract, today - days * DAY_MS);
+      }
+      this.purgedDay = today;
+    }
+    await store.keys.dropCallsBefore(clock.now() - CALLS_KEPT_MS);
     while (!this.isStopped && (await store.retention.dropKeysBefore(clock.now() - KEYS_KEPT_MS)));
   }
 

@@ -3,7 +3,7 @@ import type { Clock } from '../domain/clock.ts';
 import { encodeId } from '../domain/ids.ts';
 import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
 import { DatabaseUnavailable } from '../storage/database.ts';
-import type { EndpointStore, QueueStore } from '../storage/store.ts';
+import type { QueueStore } from '../storage/store.ts';
 
 const BATCH_MAX = 1_000;
 const BATCH_BYTES_MAX = 8 * 1024 * 1024;
@@ -28,13 +28,14 @@ interface Waiting {
 
 export interface SettlerParts {
   queue: QueueStore;
-  endpoints: EndpointStore;
   clock: Clock;
   node: { readonly id: number };
   /** Resolves when the database can be reached again; rejects when the server stops first. */
   whenUp: () => Promise<void>;
   /** Hands a delivery back whose outcome cannot be stored. */
   release: (delivery: LeasedDelivery) => Promise<void>;
+  /** What follows from outcomes that counted, before the next batch is stored. Does not reject. */
+  onStored: (attempts: readonly SettledAttempt[]) => Promise<void>;
   /** Told of every outcome that was stored, and of those whose lease had been lost meanwhile. */
   onSettled: (attempt: SettledAttempt, counted: boolean) => void;
   onWritten: (size: number, ms: number) => void;
@@ -89,7 +90,8 @@ export class Settler {
         this.parts.onSettled(attempt, lost.size === 0 || !lost.has(idOf(attempt)));
         done();
       }
-      await this.switchOffGone(attempts);
+      const counted = lost.size === 0 ? attempts : attempts.filter((attempt) => !lost.has(idOf(attempt)));
+      await this.parts.onStored(counted);
     } else if (batch.length > 1) {
       const half = Math.ceil(batch.length / 2);
       await this.store(batch.slice(0, half));
@@ -117,17 +119,6 @@ export class Settler {
           await new Promise<void>((resolve) => void clock.after(RETRY_MS * tries, resolve));
         }
       }
-    }
-  }
-
-  /** Whoever's outcome counted: a 410 says that the endpoint is gone. */
-  private async switchOffGone(attempts: readonly SettledAttempt[]): Promise<void> {
-    const gone = new Map<string, string>();
-    for (const { delivery, decision } of attempts) {
-      if (decision.kind === 'discarded' && decision.endpointGone) gone.set(delivery.endpointId, delivery.accountId);
-    }
-    for (const [endpointId, accountId] of gone) {
-      await this.parts.endpoints.setStatus(accountId, endpointId, 'inactive', 'gone').catch(this.parts.onError);
     }
   }
 }

@@ -9,6 +9,7 @@ const DIRECTORY = statement('directory');
 
 interface AccountRow {
   id: string;
+  number: string;
   name: string;
   contract: string;
   metadata: Record<string, unknown>;
@@ -22,16 +23,18 @@ interface SnapshotRow {
   contract: string;
   metadata: Record<string, unknown>;
   version: string;
-  endpoints: (Omit<EndpointSnapshot, 'secrets'> & {
+  endpoints: (Pick<EndpointSnapshot, 'id' | 'url' | 'status' | 'subscriptions' | 'headers' | 'version'> & {
+    rate_limit: number | null;
+    testing_until: string | null;
     secrets: { number: number; key_id: string; ciphertext: string; expires_at: string | null }[];
   })[];
 }
 
-const COLUMNS = 'id, name, contract, metadata, created_at, updated_at';
+const COLUMNS = 'id, number::text, name, contract, metadata, created_at, updated_at';
 
 function toAccount(row: AccountRow): Account {
-  const { created_at: createdAt, updated_at: updatedAt, ...rest } = row;
-  return { ...rest, createdAt, updatedAt };
+  const { created_at: createdAt, updated_at: updatedAt, number, ...rest } = row;
+  return { ...rest, number: Number(number), createdAt, updatedAt };
 }
 
 /** The associated data of an endpoint's secret. */
@@ -93,11 +96,13 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
       return {
         account,
         version,
-        endpoints: endpoints.map(({ secrets, ...endpoint }) => {
+        endpoints: endpoints.map(({ secrets, rate_limit, testing_until, ...endpoint }) => {
           const endpointId = fromUuidText('ep', endpoint.id);
           return {
             ...endpoint,
             id: endpointId,
+            rateLimit: rate_limit,
+            testingUntil: testing_until === null ? null : new Date(testing_until),
             secrets: secrets.map((s) => ({
               secret: vault.open(
                 { keyId: s.key_id, ciphertext: Buffer.from(s.ciphertext, 'base64') },

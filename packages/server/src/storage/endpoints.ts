@@ -9,6 +9,7 @@ import type { EndpointStore } from './store.ts';
 import type { Vault } from './vault.ts';
 
 const STATS = statement('endpoint_stats');
+const TESTING_DUE = statement('testing_due').text;
 const REMOVE_WAITING = statement('remove_waiting').text;
 
 interface EndpointRow {
@@ -22,12 +23,17 @@ interface EndpointRow {
   headers: Record<string, string>;
   signature: SignatureKind;
   public_key: string | null;
+  number: string;
+  version: string | null;
+  rate_limit: number | null;
+  testing_until: Date | null;
   created_at: Date;
   updated_at: Date;
 }
 
 const COLUMNS =
-  'id, account_id, url, description, status, inactive_reason, subscriptions, headers, signature, public_key, created_at, updated_at';
+  'id, account_id, url, description, status, inactive_reason, subscriptions, headers, signature, public_key, version, rate_limit, created_at, updated_at';
+const SHOWN = `${COLUMNS}, number::text, testing_until`;
 
 function toEndpoint(row: EndpointRow): Endpoint {
   return {
@@ -41,6 +47,10 @@ function toEndpoint(row: EndpointRow): Endpoint {
     headers: row.headers,
     signature: row.signature,
     publicKey: row.public_key,
+    number: Number(row.number),
+    version: row.version,
+    rateLimit: row.rate_limit,
+    testingUntil: row.testing_until,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };
@@ -65,28 +75,33 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
         const [counted] = await run<{ n: number }>('SELECT count(*)::int AS n FROM endpoints WHERE account_id = $1', [
           endpoint.accountId,
         ]);
-        if ((counted?.n ?? 0) >= max) return false;
-        await run(`INSERT INTO endpoints (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)`, [
-          toUuidText('ep', endpoint.id),
-          endpoint.accountId,
-          endpoint.url,
-          endpoint.description,
-          endpoint.status,
-          endpoint.inactiveReason,
-          JSON.stringify(endpoint.subscriptions),
-          JSON.stringify(endpoint.headers),
-          endpoint.signature,
-          endpoint.publicKey,
-          endpoint.createdAt,
-        ]);
+        if ((counted?.n ?? 0) >= max) return undefined;
+        const [row] = await run<EndpointRow>(
+          `INSERT INTO endpoints (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13) RETURNING ${SHOWN}`,
+          [
+            toUuidText('ep', endpoint.id),
+            endpoint.accountId,
+            endpoint.url,
+            endpoint.description,
+            endpoint.status,
+            endpoint.inactiveReason,
+            JSON.stringify(endpoint.subscriptions),
+            JSON.stringify(endpoint.headers),
+            endpoint.signature,
+            endpoint.publicKey,
+            endpoint.version,
+            endpoint.rateLimit,
+            endpoint.createdAt,
+          ],
+        );
         await insertSecret(run, endpoint.id, 1, endpoint.secret);
-        return true;
+        return row && toEndpoint(row);
       });
     },
 
     async find(accountId, id) {
       const [row] = await database.run<EndpointRow>(
-        `SELECT ${COLUMNS} FROM endpoints WHERE account_id = $1 AND id = $2`,
+        `SELECT ${SHOWN} FROM endpoints WHERE account_id = $1 AND id = $2`,
         [accountId, toUuidText('ep', id)],
       );
       return row && toEndpoint(row);
@@ -94,18 +109,19 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
 
     async list(accountId, { limit, before }) {
       const rows = await database.run<EndpointRow>(
-        `SELECT ${COLUMNS} FROM endpoints WHERE account_id = $1 AND ($3::uuid IS NULL OR id < $3)
+        `SELECT ${SHOWN} FROM endpoints WHERE account_id = $1 AND ($3::uuid IS NULL OR id < $3)
          ORDER BY id DESC LIMIT $2`,
         [accountId, limit, before === undefined ? null : toUuidText('ep', before)],
       );
       return rows.map(toEndpoint);
     },
 
-    async change(accountId, id, { url, description, subscriptions, headers }) {
+    async change(accountId, id, { url, description, subscriptions, headers, version, rateLimit }) {
       const [row] = await database.run<EndpointRow>(
         `UPDATE endpoints SET url = coalesce($3, url), description = coalesce($4, description),
-           subscriptions = coalesce($5, subscriptions), headers = coalesce($6, headers), updated_at = now()
-         WHERE account_id = $1 AND id = $2 RETURNING ${COLUMNS}`,
+           subscriptions = coalesce($5, subscriptions), headers = coalesce($6, headers),
+           version = coalesce($7, version), rate_limit = CASE WHEN $8 THEN $9 ELSE rate_limit END, updated_at = now()
+         WHERE account_id = $1 AND id = $2 RETURNING ${SHOWN}`,
         [
           accountId,
           toUuidText('ep', id),
@@ -113,17 +129,71 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
           description ?? null,
           subscriptions ? JSON.stringify(subscriptions) : null,
           headers ? JSON.stringify(headers) : null,
+          version ?? null,
+          rateLimit !== undefined,
+          rateLimit ?? null,
         ],
       );
       return row && toEndpoint(row);
     },
 
+    async findByNumber(accountId, number) {
+      const [row] = await database.run<EndpointRow>(
+        `SELECT ${SHOWN} FROM endpoints WHERE account_id = $1 AND number = $2`,
+        [accountId, number],
+      );
+      return row && toEndpoint(row);
+    },
+
+    async secretOf(accountId, id) {
+      const [row] = await database.run<{ number: number; key_id: string; ciphertext: Buffer }>(
+        `SELECT s.number, s.key_id, s.ciphertext FROM endpoint_secrets s JOIN endpoints e ON e.id = s.endpoint_id
+         WHERE e.account_id = $1 AND e.id = $2 ORDER BY s.number DESC LIMIT 1`,
+        [accountId, toUuidText('ep', id)],
+      );
+      return row && vault.open({ keyId: row.key_id, ciphertext: row.ciphertext }, secretIdentity(id, row.number));
+    },
+
+    setTesting(accountId, id, until, firstAt, intervalMs) {
+      return database.transaction(async (run) => {
+        const uuid = toUuidText('ep', id);
+        const [row] = await run<EndpointRow>(
+          `UPDATE endpoints SET testing_until = $3, updated_at = now()
+           WHERE account_id = $1 AND id = $2 RETURNING ${SHOWN}`,
+          [accountId, uuid, until],
+        );
+        if (!row) return undefined;
+        // What failed before, or during the test, does not count afterwards.
+        await run('DELETE FROM endpoint_health WHERE endpoint_id = $1', [uuid]);
+        await run('DELETE FROM testing_rounds WHERE endpoint_id = $1', [uuid]);
+        if (until) {
+          await run('INSERT INTO testing_rounds (endpoint_id, next_at, interval_s) VALUES ($1, $2, $3)', [
+            uuid,
+            firstAt,
+            Math.round(intervalMs / 1000),
+          ]);
+        }
+        return toEndpoint(row);
+      });
+    },
+
+    async testingDue(nowMs, limit) {
+      const rows = await database.run<{ endpoint_id: string; account_id: string }>(TESTING_DUE, [
+        new Date(nowMs),
+        limit,
+      ]);
+      return rows.map((row) => ({ endpointId: fromUuidText('ep', row.endpoint_id), accountId: row.account_id }));
+    },
+
     async setStatus(accountId, id, status, reason) {
       const [row] = await database.run<EndpointRow>(
         `UPDATE endpoints SET status = $3, inactive_reason = $4, updated_at = now()
-         WHERE account_id = $1 AND id = $2 RETURNING ${COLUMNS}`,
+         WHERE account_id = $1 AND id = $2 RETURNING ${SHOWN}`,
         [accountId, toUuidText('ep', id), status, reason],
       );
+      if (row && status === 'active') {
+        await database.run('DELETE FROM endpoint_health WHERE endpoint_id = $1', [toUuidText('ep', id)]);
+      }
       return row && toEndpoint(row);
     },
 
@@ -144,7 +214,7 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
         const uuid = toUuidText('ep', id);
         const [row] = await run<EndpointRow>(
           `UPDATE endpoints SET public_key = $3, updated_at = now()
-           WHERE account_id = $1 AND id = $2 RETURNING ${COLUMNS}`,
+           WHERE account_id = $1 AND id = $2 RETURNING ${SHOWN}`,
           [accountId, uuid, publicKey],
         );
         if (!row) return undefined;

@@ -1,8 +1,8 @@
 import { decodeId, encodeId, firstUuidOf, timeOfId } from '../domain/ids.ts';
-import type { Attempt, DeliveryStatus, StoredEvent } from '../domain/model.ts';
+import type { Attempt, DeliveryStatus } from '../domain/model.ts';
 import type { AttemptError, Timings } from '../domain/outcome.ts';
 import { type Database, statement } from './database.ts';
-import { bytesOfUuid, fromUuidText, toUuidText } from './rows.ts';
+import { bytesOfUuid, type EventRow, fromUuidText, toStoredEvent, toUuidText } from './rows.ts';
 import type { DeliveryFilter, DeliveryRow, DeliveryStore, EventStore } from './store.ts';
 
 const LIST_DELIVERIES = statement('deliveries_list').text;
@@ -14,32 +14,7 @@ const PAGE_BYTES_MAX = 8 * 1024 * 1024;
 
 const LARGEST_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
-interface EventRow {
-  account_id: string;
-  id: string;
-  external_id: string | null;
-  trigger: string;
-  by_topic: boolean;
-  test: boolean;
-  payload: Buffer;
-}
-
 const EVENT_COLUMNS = 'account_id, id, external_id, trigger, by_topic, test, payload';
-
-function toEvent(row: EventRow): StoredEvent {
-  const uuid = bytesOfUuid(row.id);
-  return {
-    id: encodeId('evt', uuid),
-    uuid,
-    externalId: row.external_id,
-    accountId: row.account_id,
-    trigger: row.trigger,
-    byTopic: row.by_topic,
-    test: row.test,
-    payload: row.payload,
-    createdAtMs: timeOfId(uuid),
-  };
-}
 
 const boundOf = (ms: number | undefined) => (ms === undefined ? null : firstUuidOf(ms).toString('hex'));
 
@@ -52,7 +27,7 @@ export function eventStore(database: Database): EventStore {
          ORDER BY id DESC LIMIT 1`,
         [accountId, own, id],
       );
-      return row && toEvent(row);
+      return row && toStoredEvent(row);
     },
 
     async list(accountId, { limit, before }, { trigger, fromMs, toMs }) {
@@ -65,7 +40,7 @@ export function eventStore(database: Database): EventStore {
         limit + 1,
         PAGE_BYTES_MAX,
       ]);
-      const shown = rows.filter((row) => row.payload !== null).map(toEvent);
+      const shown = rows.filter((row) => row.payload !== null).map(toStoredEvent);
       return { events: shown.slice(0, limit), more: rows.length > Math.min(shown.length, limit) };
     },
   };

@@ -1,8 +1,11 @@
 import { accountStore } from './accounts.ts';
 import type { Database } from './database.ts';
 import { endpointStore } from './endpoints.ts';
+import { healthStore } from './health.ts';
 import { deliveryStore, eventStore } from './history.ts';
+import { keyStore } from './keys.ts';
 import { nodeStore, overviewStore, settingStore } from './nodes.ts';
+import { paceStore } from './paces.ts';
 import { queueStore } from './queue.ts';
 import { retentionStore } from './retention.ts';
 import type { Store } from './store.ts';
@@ -16,6 +19,9 @@ export function postgresStore(database: Database, vault: Vault): Store {
     events: eventStore(database),
     deliveries: deliveryStore(database),
     queue: queueStore(database),
+    paces: paceStore(database),
+    health: healthStore(database),
+    keys: keyStore(database),
     nodes: nodeStore(database),
     overview: overviewStore(database),
     settings: settingStore(database),

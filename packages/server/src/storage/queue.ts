@@ -1,8 +1,7 @@
-import { encodeId, timeOfId } from '../domain/ids.ts';
 import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
 import { bools, byteas, int4s, int8s, texts, timestamps, uuids } from './arrays.ts';
 import { type Database, type Parameter, sqlStateOf, statement, UNIQUE_VIOLATION } from './database.ts';
-import { bytesOfUuid, fromUuidText, toUuid, toUuidText } from './rows.ts';
+import { bytesOfUuid, type EventRow, fromUuidText, toStoredEvent, toUuid, toUuidText } from './rows.ts';
 import type { AcceptBatch, QueueStore } from './store.ts';
 
 const ACCEPT = statement('accept');
@@ -15,19 +14,12 @@ const RETRY = statement('retry');
 
 const SMALLEST_UUID = '00000000-0000-0000-0000-000000000000';
 
-interface LeasedRow {
-  account_id: string;
-  id: string;
+interface LeasedRow extends EventRow {
   endpoint_id: string;
   event_id: string;
   topic: string | null;
-  test: boolean;
   attempts: number;
   tries: number;
-  external_id: string | null;
-  trigger: string;
-  by_topic: boolean;
-  payload: Buffer;
 }
 
 export function queueStore(database: Database): QueueStore {
@@ -102,7 +94,6 @@ export function queueStore(database: Database): QueueStore {
 }
 
 function toLeased(row: LeasedRow): LeasedDelivery {
-  const uuid = bytesOfUuid(row.event_id);
   return {
     uuid: bytesOfUuid(row.id),
     accountId: row.account_id,
@@ -111,17 +102,7 @@ function toLeased(row: LeasedRow): LeasedDelivery {
     test: row.test,
     attempts: row.attempts,
     tries: row.tries,
-    event: {
-      id: encodeId('evt', uuid),
-      uuid,
-      externalId: row.external_id,
-      accountId: row.account_id,
-      trigger: row.trigger,
-      byTopic: row.by_topic,
-      test: row.test,
-      payload: row.payload,
-      createdAtMs: timeOfId(uuid),
-    },
+    event: toStoredEvent({ ...row, id: row.event_id }),
   };
 }
 

@@ -62,6 +62,13 @@ export function retentionStore(database: Database): RetentionStore {
       });
     },
 
+    async purgeContractBefore(contract, ms) {
+      await database.run(
+        `INSERT INTO purges (account_id, before) SELECT id, $2 FROM accounts WHERE contract = $1 ON CONFLICT DO NOTHING`,
+        [contract, firstUuidOf(ms).toString('hex')],
+      );
+    },
+
     purge() {
       return database.transaction(async (run) => {
         const [next] = await run<{ account_id: string; before: string }>(

@@ -28,6 +28,9 @@ export interface EndpointSnapshot {
   status: EndpointStatus;
   subscriptions: Subscription[];
   headers: Record<string, string>;
+  version: string | null;
+  rateLimit: number | null;
+  testingUntil: Date | null;
   /** Newest first. */
   secrets: EndpointSecret[];
 }
@@ -104,7 +107,7 @@ export interface EndpointStats {
   lastSuccessAt: Date | null;
 }
 
-export interface NewEndpoint extends Endpoint {
+export interface NewEndpoint extends Omit<Endpoint, 'number'> {
   secret: string;
 }
 
@@ -113,11 +116,98 @@ export interface EndpointChange {
   description?: string;
   subscriptions?: Subscription[];
   headers?: Record<string, string>;
+  version?: string;
+  /** `null` takes the limit away. */
+  rateLimit?: number | null;
+}
+
+/** What one batch of outcomes saw of an endpoint, in order. */
+export interface HealthSeen {
+  endpointId: string;
+  /** Failures before the first success. */
+  leading: number;
+  hadSuccess: boolean;
+  /** Failures after the last success. */
+  trailing: number;
+  longest: number;
+}
+
+export interface HealthCounted {
+  endpointId: string;
+  /** Failures in a row before the batch, after it, and at most in between. */
+  before: number;
+  after: number;
+  peak: number;
+}
+
+export interface HealthStore {
+  /** Counts failures in a row over all nodes. Answers endpoints whose count is, or was, above zero. */
+  count(seen: readonly HealthSeen[]): Promise<HealthCounted[]>;
+  /** Switches an endpoint off if it is active and not in testing mode. False when it was not. */
+  switchOff(accountId: string, endpointId: string, nowMs: number): Promise<boolean>;
+}
+
+export interface PaceStore {
+  /** Which of these endpoints with a rate limit this node may send to now, and whether another node asks for them. */
+  take(
+    asked: readonly { endpointId: string; urgent: boolean }[],
+    node: number,
+  ): Promise<Map<string, { wanted: boolean }>>;
+  /** Lets go; others may send after so many milliseconds. */
+  release(held: readonly { endpointId: string; windowMs: number }[], node: number): Promise<void>;
+}
+
+export interface ApiKey {
+  id: string;
+  accountId: string;
+  label: string;
+  scopes: string[];
+  /** The first characters of the key, to recognise it by. */
+  prefix: string;
+  createdAt: Date;
+  expiresAt: Date | null;
+  lastUsedAt: Date | null;
+}
+
+/** What verifying a key needs to know. */
+export interface KnownKey {
+  id: string;
+  accountId: string;
+  contract: string;
+  scopes: string[];
+  /** When this digest stops being valid. */
+  expiresAtMs: number;
+}
+
+export interface KeyStore {
+  create(key: ApiKey, digest: Buffer, max: number): Promise<boolean>;
+  find(accountId: string, id: string): Promise<ApiKey | undefined>;
+  list(accountId: string, page: Page): Promise<ApiKey[]>;
+  change(
+    accountId: string,
+    id: string,
+    change: { label?: string; scopes?: string[]; expiresAt?: Date | null },
+  ): Promise<ApiKey | undefined>;
+  remove(accountId: string, id: string): Promise<boolean>;
+  /** Gives the key a new text; the one before is valid until `overlapUntil`. */
+  rotate(
+    accountId: string,
+    id: string,
+    digest: Buffer,
+    prefix: string,
+    overlapUntil: Date,
+  ): Promise<ApiKey | undefined>;
+  verify(digests: readonly Buffer[]): Promise<(KnownKey | undefined)[]>;
+  /** Notes when keys were last used. */
+  used(times: ReadonlyMap<string, number>): Promise<void>;
+  /** Counts a call in this minute; answers how many there have been. */
+  countCall(id: string, minuteMs: number): Promise<number>;
+  dropCallsBefore(ms: number): Promise<void>;
 }
 
 export interface AccountStore {
   /** False when the id is taken. */
-  create(account: Account): Promise<boolean>;
+  create(account: Omit<Account, 'number'>): Promise<boolean>;
   find(id: string): Promise<Account | undefined>;
   list(page: Page): Promise<Account[]>;
   change(id: string, change: Partial<Pick<Account, 'name' | 'metadata'>>): Promise<Account | undefined>;
@@ -127,8 +217,8 @@ export interface AccountStore {
 }
 
 export interface EndpointStore {
-  /** False when the account has `max` endpoints already. */
-  create(endpoint: NewEndpoint, max: number): Promise<boolean>;
+  /** Undefined when the account has `max` endpoints already. */
+  create(endpoint: NewEndpoint, max: number): Promise<Endpoint | undefined>;
   find(accountId: string, id: string): Promise<Endpoint | undefined>;
   list(accountId: string, page: Page): Promise<Endpoint[]>;
   change(accountId: string, id: string, change: EndpointChange): Promise<Endpoint | undefined>;
@@ -139,6 +229,20 @@ export interface EndpointStore {
     reason: InactiveReason | null,
   ): Promise<Endpoint | undefined>;
   remove(accountId: string, id: string): Promise<boolean>;
+  /** By the number that vendors' APIs show. */
+  findByNumber(accountId: string, number: number): Promise<Endpoint | undefined>;
+  /** The current secret, for the page of the account. */
+  secretOf(accountId: string, id: string): Promise<string | undefined>;
+  /** Begins (a time) or ends (`null`) testing mode. */
+  setTesting(
+    accountId: string,
+    id: string,
+    until: Date | null,
+    firstAt: Date,
+    intervalMs: number,
+  ): Promise<Endpoint | undefined>;
+  /** Endpoints in testing mode whose sample is due now; the next is due an interval later. */
+  testingDue(nowMs: number, limit: number): Promise<{ endpointId: string; accountId: string }[]>;
   /** Adds a current secret; those before it sign until `overlapUntil`, at most `keep` of them. */
   rotateSecret(
     accountId: string,
@@ -207,7 +311,9 @@ export interface RetentionStore {
   ensureDays(daysMs: readonly number[]): Promise<void>;
   /** Drops everything made before this moment, whole days at a time. Answers the partitions dropped. */
   dropBefore(ms: number): Promise<string[]>;
-  /** Removes a piece of a deleted account's history; false when nothing is left to remove. */
+  /** Has what the accounts of a contract have that is older than this removed, piece by piece. */
+  purgeContractBefore(contract: string, ms: number): Promise<void>;
+  /** Removes a piece of what is to be purged; false when nothing is left to remove. */
   purge(): Promise<boolean>;
   /** Deletes a piece of the idempotency keys of events made before this moment; false when none is left. */
   dropKeysBefore(ms: number): Promise<boolean>;
@@ -233,6 +339,9 @@ export interface Store {
   readonly events: EventStore;
   readonly deliveries: DeliveryStore;
   readonly queue: QueueStore;
+  readonly paces: PaceStore;
+  readonly health: HealthStore;
+  readonly keys: KeyStore;
   readonly nodes: NodeStore;
   readonly settings: SettingStore;
   readonly retention: RetentionStore;

@@ -46,7 +46,7 @@ export function accountRoutes(app: App, { store, contracts, directory, ids, cloc
       }
       checkMetadata(metadata);
       const createdAt = new Date(clock.now());
-      const account: Account = { id, name, contract, metadata, createdAt, updatedAt: createdAt };
+      const account = { id, name, contract, metadata, createdAt, updatedAt: createdAt };
       if (!(await store.accounts.create(account))) throw new Problem('account_exists');
       return reply.code(201).send(present(account));
     },
@@ -136,6 +136,6 @@ function checkMetadata(metadata: Record<string, unknown>): void {
   }
 }
 
-function present({ id, name, contract, metadata, createdAt, updatedAt }: Account) {
+function present({ id, name, contract, metadata, createdAt, updatedAt }: Omit<Account, 'number'>) {
   return { id, name, contract, metadata, created_at: createdAt.toISOString(), updated_at: updatedAt.toISOString() };
 }

@@ -1,21 +1,34 @@
 import { Type } from 'typebox';
-import type { Contract } from '../../contract/contract.ts';
+import { describeContract } from '../../contract/describe.ts';
+import { ContractDocument } from '../../contract/document.ts';
 import { Problem } from '../../domain/errors.ts';
 import type { App, HttpParts } from '../app.ts';
-import { responses } from '../schemas.ts';
+import { sendJson } from '../raw-json.ts';
+import { closed, Nullable, responses } from '../schemas.ts';
 
 const ContractSummary = Type.Object({ name: Type.String(), title: Type.String(), description: Type.String() });
+const Word = { value: Type.String(), label: Type.String(), description: Type.String() };
+const Pair = { topic: Nullable(Type.String()), trigger: Type.String() };
 
 const ContractView = Type.Object({
-  name: Type.String(),
-  title: Type.String(),
-  description: Type.String(),
-  topics: Type.Array(Type.Object({ value: Type.String() })),
-  triggers: Type.Array(Type.Object({ value: Type.String() })),
-  free_triggers: Type.Boolean({ description: 'Any trigger of the documented form exists' }),
-  pairs: Type.Array(Type.Object({ topic: Type.String(), trigger: Type.String() })),
-  groups: Type.Array(Type.Object({ name: Type.String() })),
-  scopes: Type.Array(Type.Object({ value: Type.String(), label: Type.String() })),
+  ...ContractSummary.properties,
+  words: Type.Record(Type.String(), Type.String(), { description: "The sender's own words, for the page" }),
+  topics: Type.Array(Type.Object(Word)),
+  triggers: Type.Array(Type.Object(Word)),
+  free_triggers: Type.Boolean({ description: 'Every well-formed trigger exists' }),
+  groups: Type.Array(Type.Object({ value: Type.String(), label: Type.String(), triggers: Type.Array(Type.String()) })),
+  pairs: Type.Array(Type.Object({ ...Pair, schema: Nullable(Type.String()), sample: Type.Unknown() }), {
+    description: 'Pairs that yield a payload, each with a sample of it',
+  }),
+  empty_pairs: Type.Array(Type.Object(Pair), { description: 'Can be subscribed to, and never yield a payload' }),
+  other_pairs: Type.Enum(['possible', 'refused']),
+  payload_check: Type.Enum(['reject', 'warn', 'off']),
+  schemas: Type.Record(Type.String(), Type.Unknown(), { description: 'JSON Schemas of the payloads, by file' }),
+  versions: Nullable(Type.Object({ values: Type.Array(Type.String()), default: Type.String() })),
+  new_endpoint: Type.Enum(['active', 'inactive']),
+  signatures: Type.Array(Type.String()),
+  signature_overlap: Type.Boolean(),
+  scopes: Type.Array(closed({ value: Type.String(), label: Type.String(), description: Type.Optional(Type.String()) })),
   policy: Type.Object({
     timeouts_ms: Type.Object({
       connect: Type.Integer(),
@@ -28,7 +41,11 @@ const ContractView = Type.Object({
     retry_after: Type.Object({ cap_ms: Type.Integer(), above: Type.String() }),
     final_statuses: Type.Array(Type.Integer()),
     gone_statuses: Type.Array(Type.Integer()),
+    rate_per_s: Nullable(Type.Integer()),
     concurrency: Type.Integer(),
+    auto_disable: Nullable(Type.Object({ failures: Type.Integer(), counts: Type.String() })),
+    on_exhausted: Type.String(),
+    testing_mode: Type.Object({ duration_ms: Type.Integer(), interval_ms: Type.Integer() }),
     retention_days: Type.Integer(),
   }),
   limits: Type.Object({
@@ -36,10 +53,13 @@ const ContractView = Type.Object({
     endpoints_per_account: Type.Integer(),
     subscriptions_per_endpoint: Type.Integer(),
     payload_bytes: Type.Integer(),
+    own_rate_limit: Type.Boolean(),
   }),
 });
 
 export function contractRoutes(app: App, { contracts }: HttpParts): void {
+  const described = new Map([...contracts].map(([name, contract]) => [name, describeContract(contract)]));
+
   app.get(
     '/contracts',
     {
@@ -66,45 +86,16 @@ export function contractRoutes(app: App, { contracts }: HttpParts): void {
         response: responses({ 200: ContractView }, 404),
       },
     },
-    async (request) => {
-      const contract = contracts.get(request.params.contract);
-      if (!contract) throw new Problem('contract_not_found');
-      return present(contract);
+    async (request, reply) => {
+      const text = described.get(request.params.contract);
+      if (text === undefined) throw new Problem('contract_not_found');
+      return sendJson(reply, text);
     },
   );
 }
 
-function present({ name, title, description, scopes, policy, limits }: Contract) {
-  return {
-    name,
-    title,
-    description,
-    topics: [],
-    triggers: [],
-    free_triggers: true,
-    pairs: [],
-    groups: [],
-    scopes: [...scopes],
-    policy: {
-      timeouts_ms: {
-        connect: policy.timeouts.connectMs,
-        headers: policy.timeouts.headersMs,
-        body: policy.timeouts.bodyMs,
-        total: policy.timeouts.totalMs,
-      },
-      retry_delays_ms: [...policy.retryDelaysMs],
-      jitter: policy.jitter,
-      retry_after: { cap_ms: policy.retryAfter.capMs, above: policy.retryAfter.above },
-      final_statuses: [...policy.finalStatuses],
-      gone_statuses: [...policy.goneStatuses],
-      concurrency: policy.concurrency,
-      retention_days: policy.retentionDays,
-    },
-    limits: {
-      https_only: limits.httpsOnly,
-      endpoints_per_account: limits.endpointsPerAccount,
-      subscriptions_per_endpoint: limits.subscriptionsPerEndpoint,
-      payload_bytes: limits.payloadBytes,
-    },
-  };
+/** The form of `contract.json`, for editors. */
+export function contractSchemaRoute(app: App): void {
+  const text = JSON.stringify({ $schema: 'https://json-schema.org/draft/2020-12/schema', ...ContractDocument });
+  app.get('/contract.schema.json', { schema: { hide: true } }, async (_, reply) => sendJson(reply, text));
 }

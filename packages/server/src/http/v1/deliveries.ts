@@ -2,15 +2,12 @@ import { isUtf8 } from 'node:buffer';
 import { Type } from 'typebox';
 import { Problem } from '../../domain/errors.ts';
 import { decodeId, encodeId, isId } from '../../domain/ids.ts';
-import { type Attempt, DELIVERY_STATUSES, type SettledAttempt } from '../../domain/model.ts';
+import { type Attempt, DELIVERY_STATUSES, type SettledAttempt, type StoredEvent } from '../../domain/model.ts';
 import { ERROR_CODES } from '../../domain/outcome.ts';
 import type { DeliveryFilter, DeliveryRow } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { answerPage, toPage } from '../cursor.ts';
 import { AccountParams, closed, EndpointParams, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
-
-/** What a test is called when the endpoint names no single trigger. */
-const TEST_TRIGGER = 'posthorn.test';
 
 const DeliveryView = Type.Object({
   id: Type.String(),
@@ -68,11 +65,17 @@ const DeliveryParams = Type.Object({
   delivery: Type.String({ maxLength: 64 }),
 });
 
-export function deliveryRoutes(app: App, { store, directory, acceptor, dispatcher, node, clock }: HttpParts): void {
+export function deliveryRoutes(app: App, { store, directory, samples, dispatcher, node, clock }: HttpParts): void {
   const find = async (account: string, id: string): Promise<DeliveryRow> => {
     const delivery = isId('dlv', id) ? await store.deliveries.find(account, id) : undefined;
     if (!delivery) throw new Problem('delivery_not_found');
     return delivery;
+  };
+
+  /** The bytes that are signed and sent: made again from the event, not stored with every attempt. */
+  const bodyOf = async (accountId: string, event: StoredEvent, topic: string | null): Promise<Buffer> => {
+    const account = await directory.get(accountId);
+    return account ? account.contract.encodeBody({ event, topic, account: account.facts }) : Buffer.alloc(0);
   };
 
   app.get(
@@ -153,12 +156,11 @@ export function deliveryRoutes(app: App, { store, directory, acceptor, dispatche
     async (request) => {
       const { account, delivery: id } = request.params;
       const delivery = await find(account, id);
-      const [attempts, event, known] = await Promise.all([
+      const [attempts, event] = await Promise.all([
         store.deliveries.attempts(id),
         store.events.find(account, delivery.eventId),
-        directory.get(account),
       ]);
-      const body = event && known ? known.contract.encodeBody(event) : Buffer.alloc(0);
+      const body = event ? await bodyOf(account, event, delivery.topic) : Buffer.alloc(0);
       return { ...present(delivery), attempts: attempts.map((attempt) => presentAttempt(attempt, body)) };
     },
   );
@@ -213,8 +215,9 @@ export function deliveryRoutes(app: App, { store, directory, acceptor, dispatche
         body: Type.Optional(
           Nullable(
             closed({
+              topic: Type.Optional(Type.String({ maxLength: 128 })),
               trigger: Type.Optional(Type.String({ maxLength: 256 })),
-              payload: Type.Optional(Type.Unknown()),
+              payload: Type.Optional(Type.Unknown({ description: "Instead of the contract's sample" })),
             }),
           ),
         ),
@@ -234,26 +237,14 @@ export function deliveryRoutes(app: App, { store, directory, acceptor, dispatche
       },
     },
     async (request) => {
-      const account = await directory.get(request.params.account);
-      if (!account) throw new Problem('account_not_found');
-      const endpoint = account.endpoints.get(request.params.endpoint);
-      if (!endpoint) throw new Problem('endpoint_not_found');
-      const trigger =
-        request.body?.trigger ??
-        endpoint.subscriptions.find((s) => account.contract.hasTrigger(s.trigger))?.trigger ??
-        TEST_TRIGGER;
-      if (!account.contract.hasTrigger(trigger)) throw new Problem('unknown_trigger');
-      const payload = Buffer.from(JSON.stringify(request.body?.payload ?? { message: 'A test delivery.' }));
-      const settled = await new Promise<SettledAttempt | undefined>((resolve, reject) => {
-        acceptor.acceptTest(endpoint, trigger, null, payload, { forced: true, onSettled: resolve }).catch(reject);
-      });
-      if (!settled) throw new Problem('shutting_down');
+      const { account, endpoint } = request.params;
+      const settled = await samples.sendTest(account, endpoint, request.body ?? {});
       const { delivery, outcome } = settled;
       return {
         succeeded: outcome.error === undefined,
         event_id: delivery.event.id,
         delivery_id: encodeId('dlv', delivery.uuid),
-        attempt: presentAttempt(toAttempt(settled), account.contract.encodeBody(delivery.event)),
+        attempt: presentAttempt(toAttempt(settled), await bodyOf(account, delivery.event, delivery.topic)),
       };
     },
   );

@@ -1,18 +1,17 @@
 import { Type } from 'typebox';
-import { Problem } from '../../domain/errors.ts';
 import type { Endpoint } from '../../domain/model.ts';
 import { closed, Nullable, Time } from '../schemas.ts';
-
-const HEADERS_BYTES_MAX = 8 * 1024;
-/** Written by the HTTP client, the signature or the contract; an endpoint's own headers may not replace them. */
-const RESERVED =
-  /^(host|connection|content-length|content-type|content-encoding|transfer-encoding|te|trailer|upgrade|expect|keep-alive|proxy-.*|webhook-.*|user-agent|date)$/;
 
 export const Url = Type.String({ maxLength: 2048, description: 'Absolute https or http URL without credentials' });
 export const Description = Type.String({ maxLength: 500 });
 export const Subscriptions = Type.Array(
   closed({
-    topic: Type.Optional(Type.String({ maxLength: 128, description: 'Only in contracts that have topics' })),
+    topic: Type.Optional(
+      Type.String({
+        maxLength: 128,
+        description: 'In contracts that have topics; may be left out where the trigger has only one',
+      }),
+    ),
     trigger: Type.String({ maxLength: 256, description: 'A trigger, `*`, or a prefix as `order.*`' }),
   }),
   { minItems: 1, maxItems: 1000 },
@@ -22,10 +21,16 @@ export const Headers = Type.Record(
   Type.String({ pattern: '^[\\t\\x20-\\x7e]*$', maxLength: 4096 }),
   { description: 'Sent with every delivery, besides those of the contract', additionalProperties: false },
 );
+export const Version = Type.String({ maxLength: 64, description: 'One of the versions of the contract' });
+export const RateLimit = Type.Integer({
+  minimum: 1,
+  maximum: 1000,
+  description: 'Requests a second, over all nodes; where the contract lets endpoints choose',
+});
 export const Secret = Type.String({
   maxLength: 256,
   description:
-    '`whsec_` and 24 to 64 bytes in base64, or `whsk_` and an ed25519 seed: brings a secret that receivers already have',
+    'Brings a secret that receivers already have. Standard Webhooks: `whsec_` and 24 to 64 bytes in base64, or `whsk_` and an ed25519 seed',
 });
 
 export const EndpointView = Type.Object({
@@ -37,7 +42,10 @@ export const EndpointView = Type.Object({
   inactive_reason: Nullable(Type.Enum(['new', 'user', 'consecutive_failures', 'gone'])),
   subscriptions: Type.Array(Type.Object({ topic: Type.Optional(Type.String()), trigger: Type.String() })),
   headers: Type.Record(Type.String(), Type.String()),
-  signature: Type.Enum(['v1', 'v1a']),
+  signature: Type.Enum(['v1', 'v1a', 'hmac']),
+  version: Type.Union([Type.String(), Type.Null()], { description: 'Of the API, in contracts that have versions' }),
+  rate_limit: Type.Union([Type.Integer(), Type.Null()], { description: 'Requests a second, if it asked for fewer' }),
+  testing_until: Type.Union([Time, Type.Null()], { description: 'Until then samples are sent all the time' }),
   public_key: Type.Union([Type.String(), Type.Null()], { description: '`whpk_…` of an ed25519 endpoint' }),
   created_at: Time,
   updated_at: Time,
@@ -48,7 +56,8 @@ export const EndpointWithSecret = Type.Object({
   secret: Type.String({ description: 'Shown only here and after a rotation' }),
 });
 
-export function presentEndpoint(endpoint: Endpoint) {
+export function presentEndpoint(endpoint: Endpoint, nowMs: number) {
+  const isTesting = endpoint.testingUntil !== null && endpoint.testingUntil.getTime() > nowMs;
   return {
     id: endpoint.id,
     account_id: endpoint.accountId,
@@ -59,24 +68,11 @@ export function presentEndpoint(endpoint: Endpoint) {
     subscriptions: endpoint.subscriptions,
     headers: endpoint.headers,
     signature: endpoint.signature,
+    version: endpoint.version,
+    rate_limit: endpoint.rateLimit,
+    testing_until: isTesting ? (endpoint.testingUntil?.toISOString() ?? null) : null,
     public_key: endpoint.publicKey,
     created_at: endpoint.createdAt.toISOString(),
     updated_at: endpoint.updatedAt.toISOString(),
   };
-}
-
-/** @throws Problem `invalid_request` */
-export function checkHeaders(headers: Record<string, string>): void {
-  const names = Object.keys(headers);
-  const reserved = names.find((name) => RESERVED.test(name.toLowerCase()));
-  if (reserved !== undefined) {
-    const detail = `${reserved} is written by Posthorn itself`;
-    throw new Problem('invalid_request', `#/headers/${reserved}: ${detail}`, [
-      { pointer: `#/headers/${reserved}`, detail },
-    ]);
-  }
-  if (names.length > 20 || JSON.stringify(headers).length > HEADERS_BYTES_MAX) {
-    const detail = 'at most 20 headers and 8 KiB';
-    throw new Problem('invalid_request', `#/headers: ${detail}`, [{ pointer: '#/headers', detail }]);
-  }
 }

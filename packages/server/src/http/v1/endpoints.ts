@@ -1,48 +1,28 @@
 import { Type } from 'typebox';
-import type { Contract } from '../../contract/contract.ts';
-import { Problem } from '../../domain/errors.ts';
 import { isId } from '../../domain/ids.ts';
 import type { Endpoint } from '../../domain/model.ts';
-import { generateSecret, parseSecret, publicKeyOf } from '../../domain/signature.ts';
-import type { Subscription } from '../../domain/subscription.ts';
-import type { KnownAccount } from '../../fanout/directory.ts';
 import type { App, HttpParts } from '../app.ts';
 import { answerPage, toPage } from '../cursor.ts';
 import { AccountParams, closed, EndpointParams, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
 import {
-  checkHeaders,
   Description,
   EndpointView,
   EndpointWithSecret,
   Headers,
   presentEndpoint,
+  RateLimit,
   Secret,
   Subscriptions,
   Url,
+  Version,
 } from './endpoint-schemas.ts';
 
 const OVERLAP_DEFAULT_S = 86_400;
 const OVERLAP_MAX_S = 7 * 86_400;
-/** Secrets that sign besides the current one; each costs a signature per request. */
-const OLD_SECRETS_MAX = 4;
 const STATS_MS = 86_400_000;
 
-export function endpointRoutes(app: App, { store, directory, guard, ids, clock }: HttpParts): void {
-  const accountOf = async (id: string): Promise<KnownAccount> => {
-    const account = await directory.get(id);
-    if (!account) throw new Problem('account_not_found');
-    return account;
-  };
-  /** Every change passes here, so that this node sends by it at once; the others hear of it from the database. */
-  const changed = (endpoint: Endpoint | undefined, accountId: string): Endpoint => {
-    if (!endpoint) throw new Problem('endpoint_not_found');
-    directory.forget(accountId);
-    return endpoint;
-  };
-  const existing = (id: string): string => {
-    if (!isId('ep', id)) throw new Problem('endpoint_not_found');
-    return id;
-  };
+export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts): void {
+  const present = (endpoint: Endpoint) => presentEndpoint(endpoint, clock.now());
 
   app.post(
     '/accounts/:account/endpoints',
@@ -60,50 +40,25 @@ export function endpointRoutes(app: App, { store, directory, guard, ids, clock }
           description: Type.Optional(Description),
           headers: Type.Optional(Headers),
           signature: Type.Optional(
-            Type.Enum(['v1', 'v1a'], { description: 'v1: HMAC-SHA256 (default); v1a: ed25519' }),
+            Type.Enum(['v1', 'v1a', 'hmac'], {
+              description:
+                'Standard Webhooks: v1 is HMAC-SHA256 (default), v1a ed25519; hmac: a scheme of the contract',
+            }),
           ),
           secret: Type.Optional(Secret),
+          version: Type.Optional(Version),
+          rate_limit: Type.Optional(Nullable(RateLimit)),
         }),
         response: responses({ 201: EndpointWithSecret }, 404, 409, 422),
       },
     },
     async (request, reply) => {
-      const { url, subscriptions, status = 'active', description = '', headers = {}, signature } = request.body;
-      const { id: accountId, contract } = await accountOf(request.params.account);
-      guard.checkUrl(url, contract.limits.httpsOnly);
-      checkSubscriptions(subscriptions, contract);
-      checkHeaders(headers);
-      const secret = request.body.secret ?? generateSecret(signature ?? 'v1');
-      const key = parseSecret(secret);
-      if (signature !== undefined && signature !== key.kind) {
-        throw new Problem(
-          'invalid_secret',
-          `The secret is for ${key.kind}, and the endpoint is to sign with ${signature}.`,
-        );
-      }
-      const createdAt = new Date(clock.now());
-      const endpoint: Endpoint = {
-        id: ids.next('ep'),
-        accountId,
-        url,
-        description,
-        status,
-        inactiveReason: status === 'active' ? null : 'new',
-        subscriptions,
-        headers,
-        signature: key.kind,
-        publicKey: publicKeyOf(key) ?? null,
-        createdAt,
-        updatedAt: createdAt,
-      };
-      if (!(await store.endpoints.create({ ...endpoint, secret }, contract.limits.endpointsPerAccount))) {
-        throw new Problem(
-          'limit_reached',
-          `An account of this contract has at most ${contract.limits.endpointsPerAccount} endpoints.`,
-        );
-      }
-      directory.forget(accountId);
-      return reply.code(201).send({ ...presentEndpoint(endpoint), secret });
+      const { rate_limit: rateLimit, ...wish } = request.body;
+      const { endpoint, secret } = await endpoints.create(request.params.account, {
+        ...wish,
+        ...(rateLimit === undefined ? {} : { rateLimit }),
+      });
+      return reply.code(201).send({ ...present(endpoint), secret });
     },
   );
 
@@ -120,13 +75,13 @@ export function endpointRoutes(app: App, { store, directory, guard, ids, clock }
       },
     },
     async (request) => {
-      const { id } = await accountOf(request.params.account);
+      const { id } = await endpoints.accountOf(request.params.account);
       const page = toPage(request.query, (cursor) => isId('ep', cursor));
       return answerPage(
         page,
         (p) => store.endpoints.list(id, p),
         (e) => e.id,
-        presentEndpoint,
+        present,
       );
     },
   );
@@ -143,9 +98,7 @@ export function endpointRoutes(app: App, { store, directory, guard, ids, clock }
       },
     },
     async (request) => {
-      const endpoint = await store.endpoints.find(request.params.account, existing(request.params.endpoint));
-      if (!endpoint) throw new Problem('endpoint_not_found');
-      return presentEndpoint(endpoint);
+      return present(await endpoints.find(request.params.account, request.params.endpoint));
     },
   );
 
@@ -163,18 +116,17 @@ export function endpointRoutes(app: App, { store, directory, guard, ids, clock }
           subscriptions: Type.Optional(Subscriptions),
           description: Type.Optional(Description),
           headers: Type.Optional(Headers),
+          version: Type.Optional(Version),
+          rate_limit: Type.Optional(Nullable(RateLimit)),
         }),
-        response: responses({ 200: EndpointView }, 404, 422),
+        response: responses({ 200: EndpointView }, 404, 409, 422),
       },
     },
     async (request) => {
       const { account, endpoint } = request.params;
-      const { contract } = await accountOf(account);
-      const { url, subscriptions, headers } = request.body;
-      if (url !== undefined) guard.checkUrl(url, contract.limits.httpsOnly);
-      if (subscriptions) checkSubscriptions(subscriptions, contract);
-      if (headers) checkHeaders(headers);
-      return presentEndpoint(changed(await store.endpoints.change(account, existing(endpoint), request.body), account));
+      const { rate_limit: rateLimit, ...change } = request.body;
+      const wish = { ...change, ...(rateLimit === undefined ? {} : { rateLimit }) };
+      return present(await endpoints.change(account, endpoint, wish));
     },
   );
 
@@ -191,16 +143,14 @@ export function endpointRoutes(app: App, { store, directory, guard, ids, clock }
       },
     },
     async (request, reply) => {
-      const { account, endpoint } = request.params;
-      if (!(await store.endpoints.remove(account, existing(endpoint)))) throw new Problem('endpoint_not_found');
-      directory.forget(account);
+      await endpoints.remove(request.params.account, request.params.endpoint);
       return reply.code(204).send(null);
     },
   );
 
-  for (const [action, status, reason, summary] of [
-    ['activate', 'active', null, 'Switch an endpoint on; held deliveries are sent'],
-    ['deactivate', 'inactive', 'user', 'Switch an endpoint off; waiting deliveries are held, new ones skipped'],
+  for (const [action, status, summary] of [
+    ['activate', 'active', 'Switch an endpoint on; held deliveries are sent'],
+    ['deactivate', 'inactive', 'Switch an endpoint off; waiting deliveries are held, new ones skipped'],
   ] as const) {
     app.post(
       `/accounts/:account/endpoints/:endpoint/${action}`,
@@ -214,13 +164,30 @@ export function endpointRoutes(app: App, { store, directory, guard, ids, clock }
         },
       },
       async (request) => {
-        const { account, endpoint } = request.params;
-        return presentEndpoint(
-          changed(await store.endpoints.setStatus(account, existing(endpoint), status, reason), account),
-        );
+        return present(await endpoints.setStatus(request.params.account, request.params.endpoint, status));
       },
     );
   }
+
+  app.post(
+    '/accounts/:account/endpoints/:endpoint/testing-mode',
+    {
+      schema: {
+        operationId: 'setTestingMode',
+        summary: 'Begin or end testing mode',
+        description:
+          'For the time that the contract states, a sample of every subscription is sent again and again, marked as a test, and failures do not switch the endpoint off. It ends by itself.',
+        tags: ['Endpoints'],
+        params: EndpointParams,
+        body: closed({ enabled: Type.Boolean() }),
+        response: responses({ 200: EndpointView }, 404),
+      },
+    },
+    async (request) => {
+      const { account, endpoint } = request.params;
+      return present(await endpoints.setTesting(account, endpoint, request.body.enabled));
+    },
+  );
 
   app.post(
     '/accounts/:account/endpoints/:endpoint/rotate-secret',
@@ -229,7 +196,7 @@ export function endpointRoutes(app: App, { store, directory, guard, ids, clock }
         operationId: 'rotateSecret',
         summary: 'Give an endpoint a new secret',
         description:
-          'During the overlap requests carry a signature of each secret, so receivers can change over in their own time.',
+          'During the overlap requests carry a signature of each secret, so receivers can change over in their own time. Contracts with one signature per request have no overlap.',
         tags: ['Endpoints'],
         params: EndpointParams,
         body: Type.Optional(
@@ -252,26 +219,9 @@ export function endpointRoutes(app: App, { store, directory, guard, ids, clock }
     },
     async (request) => {
       const { account, endpoint: id } = request.params;
-      const before = await store.endpoints.find(account, existing(id));
-      if (!before) throw new Problem('endpoint_not_found');
-      const secret = request.body?.secret ?? generateSecret(before.signature);
-      const key = parseSecret(secret);
-      if (key.kind !== before.signature) {
-        throw new Problem(
-          'invalid_secret',
-          `This endpoint signs with ${before.signature}; the secret is for ${key.kind}.`,
-        );
-      }
-      const overlapUntil = new Date(clock.now() + (request.body?.overlap_seconds ?? OVERLAP_DEFAULT_S) * 1000);
-      const rotated = await store.endpoints.rotateSecret(
-        account,
-        id,
-        secret,
-        publicKeyOf(key) ?? null,
-        overlapUntil,
-        OLD_SECRETS_MAX,
-      );
-      return { ...presentEndpoint(changed(rotated, account)), secret };
+      const overlapMs = (request.body?.overlap_seconds ?? OVERLAP_DEFAULT_S) * 1000;
+      const { endpoint, secret } = await endpoints.rotateSecret(account, id, request.body?.secret, overlapMs);
+      return { ...present(endpoint), secret };
     },
   );
 
@@ -301,7 +251,7 @@ export function endpointRoutes(app: App, { store, directory, guard, ids, clock }
     },
     async (request) => {
       const { account, endpoint } = request.params;
-      if (!(await store.endpoints.find(account, existing(endpoint)))) throw new Problem('endpoint_not_found');
+      await endpoints.find(account, endpoint);
       const sinceMs = clock.now() - STATS_MS;
       const { oldestDueAt, lastSuccessAt, ...counts } = await store.endpoints.stats(account, endpoint, sinceMs);
       return {
@@ -312,28 +262,4 @@ export function endpointRoutes(app: App, { store, directory, guard, ids, clock }
       };
     },
   );
-}
-
-/** @throws Problem `limit_reached`, `unknown_topic`, `unknown_trigger` */
-function checkSubscriptions(subscriptions: readonly Subscription[], { limits, hasPattern }: Contract): void {
-  if (subscriptions.length > limits.subscriptionsPerEndpoint) {
-    throw new Problem(
-      'limit_reached',
-      `An endpoint of this contract has at most ${limits.subscriptionsPerEndpoint} subscriptions.`,
-    );
-  }
-  subscriptions.forEach(({ topic, trigger }, i) => {
-    if (topic !== undefined) {
-      throw new Problem('unknown_topic', 'This contract has no topics: leave `topic` out.', [
-        { pointer: `#/subscriptions/${i}/topic`, detail: 'this contract has no topics' },
-      ]);
-    }
-    if (!hasPattern(trigger)) {
-      throw new Problem(
-        'unknown_trigger',
-        `"${trigger}" is not a trigger of this contract, nor \`*\` or a prefix as \`order.*\`.`,
-        [{ pointer: `#/subscriptions/${i}/trigger`, detail: 'is not a trigger of this contract' }],
-      );
-    }
-  });
 }

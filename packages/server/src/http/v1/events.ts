@@ -1,13 +1,14 @@
-import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
-import type { Accepted, Publication } from '../../accept/acceptor.ts';
-import { digestOfEvent, parseRawBody, payloadOf, payloadsOf, type RawBody } from '../../accept/read-events.ts';
-import type { Contract } from '../../contract/contract.ts';
+import type { Accepted } from '../../accept/acceptor.ts';
+import { type Publication, toPublication } from '../../accept/publication.ts';
+import { parseRawBody, payloadOf, payloadsOf, type RawBody } from '../../accept/read-events.ts';
 import { Problem } from '../../domain/errors.ts';
 import { isId } from '../../domain/ids.ts';
 import type { StoredEvent } from '../../domain/model.ts';
+import type { KnownAccount } from '../../fanout/directory.ts';
 import type { App, HttpParts } from '../app.ts';
 import { encodeCursor, toPage } from '../cursor.ts';
+import { sendJson } from '../raw-json.ts';
 import { AccountParams, closed, PageQuery, pageOf, responses, Time } from '../schemas.ts';
 
 const BATCH_MAX = 1_000;
@@ -25,7 +26,14 @@ const EventInput = closed({
     }),
   ),
   trigger: Type.String({ minLength: 1, maxLength: 256 }),
-  payload: Type.Unknown({ description: 'Any JSON. Numbers and key order reach the receiver as you wrote them.' }),
+  payload: Type.Optional(
+    Type.Unknown({ description: 'Any JSON. Numbers and key order reach the receiver as you wrote them.' }),
+  ),
+  payloads: Type.Optional(
+    Type.Record(Type.String({ maxLength: 128 }), Type.Unknown(), {
+      description: 'Instead of payload, in contracts with topics: topic and payload',
+    }),
+  ),
 });
 
 const IdempotencyHeader = Type.Object({
@@ -40,7 +48,12 @@ const IdempotencyHeader = Type.Object({
 
 const AcceptedView = Type.Object({
   id: Type.String(),
-  deliveries: Type.Integer({ description: 'How many endpoints it is sent to' }),
+  deliveries: Type.Integer({ description: 'How many endpoints it, and what it implies, is sent to' }),
+  warnings: Type.Optional(
+    Type.Array(Type.Object({ pointer: Type.String(), detail: Type.String() }), {
+      description: 'Where the payload does not fit its schema, in contracts that only warn',
+    }),
+  ),
 });
 
 const EventView = Type.Object({
@@ -48,10 +61,11 @@ const EventView = Type.Object({
   trigger: Type.String(),
   test: Type.Boolean(),
   created_at: Time,
-  payload: Type.Unknown(),
+  payload: Type.Optional(Type.Unknown()),
+  payloads: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
 });
 
-export function eventRoutes(app: App, { store, directory, acceptor, contracts, metrics }: HttpParts): void {
+export function eventRoutes(app: App, { store, directory, acceptor, contracts, metrics, clock }: HttpParts): void {
   const payloadBytesMax = Math.max(...[...contracts.values()].map((c) => c.limits.payloadBytes));
 
   app.register(async (scoped: App) => {
@@ -84,14 +98,13 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
         },
       },
       async (request, reply) => {
-        const contract = await contractOf(request.params.account);
+        const account = await accountOf(request.params.account);
         const payload = payloadOf(rawBodyOf(request.raw));
-        const publication = toPublication(request.params.account, contract, request.body, payload, '#');
         const key = request.headers['idempotency-key'];
-        if (key !== undefined) publication.keys.push(`key ${key}`);
-        const accepted = await acceptor.accept(withDigest(publication));
+        const publication = toPublication(account, request.body, payload, '#', clock.now(), key);
+        const accepted = await acceptor.accept(publication);
         metrics.tally.accepted++;
-        return reply.code(202).send(accepted);
+        return reply.code(202).send(withWarnings(accepted, publication));
       },
     );
 
@@ -115,6 +128,7 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
                   Type.Object({
                     id: Type.Optional(Type.String()),
                     deliveries: Type.Optional(Type.Integer()),
+                    warnings: AcceptedView.properties.warnings,
                     error: Type.Optional(Type.Object({ code: Type.String(), detail: Type.String() })),
                   }),
                 ),
@@ -128,20 +142,19 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
         },
       },
       async (request, reply) => {
-        const contract = await contractOf(request.params.account);
+        const account = await accountOf(request.params.account);
         const payloads = payloadsOf(rawBodyOf(request.raw));
         const key = request.headers['idempotency-key'];
         const publications = request.body.events.map((event, i) => {
           const payload = payloads[i] ?? Buffer.alloc(0);
-          const publication = toPublication(request.params.account, contract, event, payload, `#/events/${i}`);
-          if (key !== undefined) publication.keys.push(`key ${key} #${i}`);
-          return withDigest(publication);
+          const own = key === undefined ? undefined : `${key} #${i}`;
+          return toPublication(account, event, payload, `#/events/${i}`, clock.now(), own);
         });
         const answers = await Promise.allSettled(publications.map((p) => acceptor.accept(p)));
         const refused = answers.filter((answer) => answer.status === 'rejected');
         // Nothing was stored: the request as a whole has failed, for the reason of its first event.
         if (refused.length === answers.length && !isConflict(refused[0]?.reason)) throw refused[0]?.reason;
-        const data = answers.map(toBatchAnswer);
+        const data = answers.map((answer, i) => toBatchAnswer(answer, publications[i]));
         metrics.tally.accepted += answers.length - refused.length;
         return reply.code(202).send({ data });
       },
@@ -166,7 +179,7 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
       },
     },
     async (request, reply) => {
-      await contractOf(request.params.account);
+      await accountOf(request.params.account);
       const { trigger, from, to } = request.query;
       const filter = {
         ...(trigger === undefined ? {} : { trigger }),
@@ -199,10 +212,10 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
     },
   );
 
-  async function contractOf(account: string): Promise<Contract> {
-    const known = directory.peek(account) ?? (await directory.get(account));
+  async function accountOf(id: string): Promise<KnownAccount> {
+    const known = directory.peek(id) ?? (await directory.get(id));
     if (!known) throw new Problem('account_not_found');
-    return known.contract;
+    return known;
   }
 }
 
@@ -214,49 +227,16 @@ function rawBodyOf(request: object): RawBody {
   return raw;
 }
 
-/** @throws Problem `unknown_trigger`, `payload_too_large` */
-function toPublication(
-  accountId: string,
-  contract: Contract,
-  { id, trigger }: { id?: string; trigger: string },
-  payload: Buffer,
-  pointer: string,
-): Publication {
-  if (!contract.hasTrigger(trigger)) {
-    throw new Problem('unknown_trigger', `"${trigger}" is not a trigger of contract ${contract.name}.`, [
-      { pointer: `${pointer}/trigger`, detail: 'is not a trigger of this contract' },
-    ]);
-  }
-  if (payload.length > contract.limits.payloadBytes) {
-    throw new Problem(
-      'payload_too_large',
-      `A payload has at most ${contract.limits.payloadBytes} bytes; this one has ${payload.length}.`,
-      [{ pointer: `${pointer}/payload`, detail: 'is too large' }],
-    );
-  }
-  return {
-    accountId,
-    trigger,
-    payload,
-    byTopic: false,
-    externalId: id ?? null,
-    keys: id === undefined ? [] : [`id ${id}`],
-    digest: null,
-  };
-}
-
-function withDigest(publication: Publication): Publication {
-  if (publication.keys.length === 0) return publication;
-  const { trigger, externalId, payload } = publication;
-  return { ...publication, digest: digestOfEvent(trigger, externalId ?? undefined, payload) };
-}
-
 function isConflict(error: unknown): boolean {
   return error instanceof Problem && error.code === 'idempotency_conflict';
 }
 
-function toBatchAnswer(answer: PromiseSettledResult<Accepted>) {
-  if (answer.status === 'fulfilled') return answer.value;
+function withWarnings(accepted: Accepted, { warnings }: Publication) {
+  return warnings.length === 0 ? accepted : { ...accepted, warnings: [...warnings] };
+}
+
+function toBatchAnswer(answer: PromiseSettledResult<Accepted>, publication: Publication | undefined) {
+  if (answer.status === 'fulfilled') return publication ? withWarnings(answer.value, publication) : answer.value;
   const { code, message } = answer.reason instanceof Problem ? answer.reason : new Problem('internal_error');
   return { error: { code, detail: message } };
 }
@@ -265,12 +245,5 @@ function toBatchAnswer(answer: PromiseSettledResult<Accepted>) {
 function eventJson(event: StoredEvent): string {
   const { id, externalId, trigger, test, createdAtMs } = event;
   const head = JSON.stringify({ id: externalId ?? id, trigger, test, created_at: new Date(createdAtMs).toISOString() });
-  return `${head.slice(0, -1)},"payload":${event.payload.toString('utf8')}}`;
-}
-
-function sendJson(reply: FastifyReply, json: string): FastifyReply {
-  return reply
-    .type('application/json; charset=utf-8')
-    .serializer((text: string) => text)
-    .send(json);
+  return `${head.slice(0, -1)},"${event.byTopic ? 'payloads' : 'payload'}":${event.payload.toString('utf8')}}`;
 }

@@ -1,5 +1,9 @@
--- Removes a piece of a deleted account's history. Answers how many rows went; 0 means that nothing is left of it.
-WITH gone_events AS (
+-- Removes a piece of an account's history: all of it when the account was deleted, what is older than its contract keeps
+-- otherwise. Answers how many rows went; 0 means that nothing is left of it.
+WITH gone_waiting AS (
+  -- Without its event it could not be sent any more.
+  DELETE FROM queue WHERE account_id = $1 AND event_id < $2 AND lease_node IS NULL
+), gone_events AS (
   DELETE FROM events WHERE account_id = $1 AND id IN (
     SELECT id FROM events WHERE account_id = $1 AND id < $2 LIMIT $3)
   RETURNING 1

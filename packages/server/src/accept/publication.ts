@@ -1,0 +1,152 @@
+import type { Contract } from '../contract/contract.ts';
+import { impliedBy } from '../contract/implied.ts';
+import { invalidPayload, type Misfit } from '../contract/payloads.ts';
+import { Problem } from '../domain/errors.ts';
+import type { KnownAccount } from '../fanout/directory.ts';
+import { digestOfEvent } from './read-events.ts';
+
+/** An event on its way in, checked and parsed. */
+export interface Publication {
+  accountId: string;
+  trigger: string;
+  /** Compact JSON text. */
+  payload: Buffer;
+  byTopic: boolean;
+  /** Topics that there is a payload of; null in contracts without topics. */
+  topics: readonly string[] | null;
+  externalId: string | null;
+  /** Events that the contract publishes along with this one, in the same commit. */
+  implied: readonly { trigger: string; payload: Buffer; topics: readonly string[] | null }[];
+  /** Under which a repeat answers the same: the header's key, the event's own id, both or none. */
+  keys: string[];
+  /** SHA-256 of what was meant; needed with keys only. */
+  digest: Buffer | null;
+  /** Where a payload does not fit its schema, in contracts that only warn. */
+  warnings: readonly Misfit[];
+}
+
+/** What a publisher sends. */
+export interface EventInput {
+  id?: string;
+  trigger: string;
+  payload?: unknown;
+  payloads?: Record<string, unknown>;
+}
+
+/**
+ * Checks an event by its contract.
+ * @param payload the compact text of the input's payload, or payloads
+ * @param pointer to the event in the request's body
+ * @param key of the Idempotency-Key header
+ * @throws Problem `unknown_trigger`, `unknown_topic`, `unknown_pair`, `payload_too_large`, `invalid_payload`
+ */
+export function toPublication(
+  account: KnownAccount,
+  input: EventInput,
+  payload: Buffer,
+  pointer: string,
+  nowMs: number,
+  key?: string,
+): Publication {
+  const { contract } = account;
+  const { id, trigger } = input;
+  if (!contract.catalog.hasTrigger(trigger)) {
+    throw new Problem('unknown_trigger', `"${trigger}" is not a trigger of contract ${contract.name}.`, [
+      { pointer: `${pointer}/trigger`, detail: 'is not a trigger of this contract' },
+    ]);
+  }
+  if (payload.length > contract.limits.payloadBytes) {
+    throw new Problem(
+      'payload_too_large',
+      `A payload has at most ${contract.limits.payloadBytes} bytes; this one has ${payload.length}.`,
+      [{ pointer: `${pointer}/payload`, detail: 'is too large' }],
+    );
+  }
+  const byTopic = input.payloads !== undefined;
+  const topics = topicsOf(contract, input, pointer);
+  const keys = id === undefined ? [] : [`id ${id}`];
+  if (key !== undefined) keys.push(`key ${key}`);
+  return {
+    accountId: account.id,
+    trigger,
+    payload,
+    byTopic,
+    topics,
+    externalId: id ?? null,
+    implied: impliedBy(contract.catalog, trigger, payload).map((implied) => ({ ...implied, topics: null })),
+    keys,
+    digest: keys.length === 0 ? null : digestOfEvent(trigger, id, payload),
+    warnings: contract.payloadCheck === 'off' ? [] : check(account, input, payload, topics, pointer, nowMs),
+  };
+}
+
+function topicsOf(contract: Contract, input: EventInput, pointer: string): readonly string[] | null {
+  const { catalog } = contract;
+  const { trigger, payload, payloads } = input;
+  if ((payload === undefined) === (payloads === undefined)) {
+    const detail = payload === undefined ? 'is missing' : 'cannot stand beside payloads';
+    const place = { pointer: `${pointer}/payload`, detail };
+    throw new Problem('invalid_request', `${place.pointer}: ${detail}`, [place]);
+  }
+  if (payloads === undefined) {
+    if (!catalog.hasTopics) return null;
+    const topic = catalog.soleTopicOf(trigger);
+    if (topic !== null) return [topic];
+    throw new Problem(
+      'unknown_topic',
+      `"${trigger}" has payloads of several topics: send \`payloads\`, an object of topic and payload.`,
+      [{ pointer: `${pointer}/payload`, detail: 'send payloads instead' }],
+    );
+  }
+  if (!catalog.hasTopics) {
+    throw new Problem('unknown_topic', 'This contract has no topics: send `payload`.', [
+      { pointer: `${pointer}/payloads`, detail: 'send payload instead' },
+    ]);
+  }
+  const topics = Object.keys(payloads);
+  for (const topic of topics) {
+    const place = { pointer: `${pointer}/payloads/${topic}` };
+    if (!catalog.hasTopic(topic)) {
+      throw new Problem('unknown_topic', `"${topic}" is not a topic of contract ${contract.name}.`, [
+        { ...place, detail: 'is not a topic of this contract' },
+      ]);
+    }
+    const kind = catalog.kindOf({ topic, trigger });
+    if (kind === 'empty' || kind === 'refused') {
+      throw new Problem('unknown_pair', `Trigger "${trigger}" has no payload of topic "${topic}".`, [
+        { ...place, detail: 'does not exist in this contract' },
+      ]);
+    }
+  }
+  return topics;
+}
+
+/** Answers what is to be warned of. @throws Problem `invalid_payload` in contracts that reject */
+function check(
+  { id, contract, facts }: KnownAccount,
+  input: EventInput,
+  payload: Buffer,
+  topics: readonly string[] | null,
+  pointer: string,
+  nowMs: number,
+): Misfit[] {
+  const event = {
+    id: 'evt_new',
+    uuid: new Uint8Array(16),
+    externalId: input.id ?? null,
+    accountId: id,
+    trigger: input.trigger,
+    byTopic: input.payloads !== undefined,
+    test: false,
+    payload,
+    createdAtMs: nowMs,
+  };
+  const misfits = (topics ?? [null]).flatMap((topic) => {
+    const value = topic !== null && input.payloads ? input.payloads[topic] : input.payload;
+    const place = topic !== null && input.payloads ? `/payloads/${topic}` : '/payload';
+    const found = contract.payloads.misfits({ event, topic, account: facts }, value);
+    return found.map((misfit) => ({ ...misfit, pointer: place + misfit.pointer }));
+  });
+  if (misfits.length > 0 && contract.payloadCheck === 'reject') throw invalidPayload(misfits, pointer);
+  return misfits;
+}

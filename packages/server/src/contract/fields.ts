@@ -1,0 +1,96 @@
+import type { StoredEvent } from '../domain/model.ts';
+
+/** What an account's fields are read from. */
+export interface AccountFacts {
+  readonly id: string;
+  readonly name: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** What is the same on every try of a delivery: all that a body may be made of. */
+export interface BodyFacts {
+  readonly event: StoredEvent;
+  readonly topic: string | null;
+  readonly account: AccountFacts;
+}
+
+/** What is known when one attempt's request is written. */
+export interface AttemptFacts extends BodyFacts {
+  /** `dlv_…`; made only where a contract asks for it. */
+  readonly deliveryId: () => string;
+  /** Attempts made before this one. */
+  readonly retryCount: number;
+  /** The API version of the endpoint, in contracts that have versions. */
+  readonly version: string | null;
+  readonly nowMs: number;
+}
+
+type FieldValue = string | number | boolean | null | object;
+
+const iso = (ms: number) => new Date(ms).toISOString();
+const unix = (ms: number) => Math.floor(ms / 1000);
+
+const BODY_FIELDS: Readonly<Record<string, (facts: BodyFacts) => FieldValue>> = {
+  'event.id': ({ event }) => event.externalId ?? event.id,
+  'event.time': ({ event }) => iso(event.createdAtMs),
+  'event.unix': ({ event }) => unix(event.createdAtMs),
+  trigger: ({ event }) => event.trigger,
+  topic: ({ topic }) => topic,
+  'account.id': ({ account }) => account.id,
+  'account.name': ({ account }) => account.name,
+};
+
+const ATTEMPT_FIELDS: Readonly<Record<string, (facts: AttemptFacts) => FieldValue>> = {
+  ...BODY_FIELDS,
+  'delivery.id': ({ deliveryId }) => deliveryId(),
+  'attempt.time': ({ nowMs }) => iso(nowMs),
+  'attempt.unix': ({ nowMs }) => unix(nowMs),
+  'retry.count': ({ retryCount }) => retryCount,
+  version: ({ version }) => version,
+};
+
+const METADATA = 'account.metadata.';
+
+/** A field that a template names and that does not exist. */
+export class UnknownField extends Error {}
+
+function readerOf<F extends BodyFacts>(
+  fields: Readonly<Record<string, (facts: F) => FieldValue>>,
+  name: string,
+): (facts: F) => FieldValue {
+  if (name.startsWith(METADATA)) {
+    const key = name.slice(METADATA.length);
+    return ({ account }) => (account.metadata[key] ?? null) as FieldValue;
+  }
+  const read = fields[name];
+  if (!read) {
+    const known = [...Object.keys(fields), `${METADATA}<name>`].join(', ');
+    throw new UnknownField(`{${name}} is not a field; the fields are ${known}`);
+  }
+  return read;
+}
+
+/** A field of a body as JSON text: numbers stay numbers. @throws UnknownField */
+export function compileBodyField(name: string): (facts: BodyFacts) => string {
+  const read = readerOf(BODY_FIELDS, name);
+  return (facts) => JSON.stringify(read(facts));
+}
+
+/** Visible ASCII and spaces: nothing of an account's metadata can end a header or begin another. */
+const NOT_FOR_HEADERS = /[^\x20-\x7e]/g;
+
+/** A header's value: text with fields in braces. @throws UnknownField */
+export function compileHeaderValue(template: string): (facts: AttemptFacts) => string {
+  const parts = template.split(/\{([^{}]*)\}/).map((part, i) => {
+    if (i % 2 === 0) return () => part;
+    const read = readerOf(ATTEMPT_FIELDS, part);
+    return (facts: AttemptFacts) => {
+      const value = read(facts);
+      return value === null ? '' : String(value).replace(NOT_FOR_HEADERS, encodeURIComponent);
+    };
+  });
+  const [only, field, end] = parts;
+  // Most headers are one field and nothing around it.
+  if (field && end && parts.length === 3 && template.startsWith('{') && template.endsWith('}')) return field;
+  return only && parts.length === 1 ? only : (facts) => parts.map((part) => part(facts)).join('');
+}

@@ -1,0 +1,122 @@
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import { Problem } from '../domain/errors.ts';
+import type { Catalog, Pair } from './catalog.ts';
+import type { BodyFacts } from './fields.ts';
+
+/** `reject`: 422, nothing is stored. `warn`: accepted, and the answer says what is wrong. */
+export type PayloadCheck = 'reject' | 'warn' | 'off';
+
+const ERRORS_MAX = 20;
+
+const FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
+  uri: (text) => URL.canParse(text),
+  email: (text) => /^[^@\s]+@[^@\s]+$/.test(text),
+  'date-time': (text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)$/.test(text),
+  uuid: (text) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text),
+};
+
+/** A schema that cannot be used. */
+export class BrokenSchema extends Error {
+  constructor(
+    readonly file: string,
+    reason: string,
+  ) {
+    super(reason);
+  }
+}
+
+/** One place where a payload does not fit. `pointer` begins at the payload. */
+export interface Misfit {
+  pointer: string;
+  detail: string;
+}
+
+/** The schemas and samples of a contract's payloads. */
+export class Payloads {
+  private readonly validators = new Map<string, ValidateFunction>();
+  private readonly samples = new Map<string, Buffer>();
+
+  /**
+   * @param schemas file name in `schemas/` -> its JSON
+   * @param samples pair -> compact JSON text
+   * @throws BrokenSchema
+   */
+  constructor(
+    private readonly catalog: Catalog,
+    readonly schemas: ReadonlyMap<string, object>,
+    samples: readonly (Pair & { text: string })[],
+    private readonly added: (facts: BodyFacts, payload: unknown) => unknown,
+  ) {
+    for (const { text, ...pair } of samples) this.samples.set(keyOf(pair), Buffer.from(text));
+    const ajv = new Ajv2020({
+      allErrors: true,
+      strict: true,
+      strictTypes: false,
+      strictRequired: false,
+      formats: FORMATS,
+    });
+    // The file's name is what other files of the folder refer to it by.
+    for (const [file, schema] of schemas) {
+      try {
+        ajv.addSchema({ ...schema, $id: file }, file);
+      } catch (error) {
+        throw new BrokenSchema(file, messageOf(error));
+      }
+    }
+    for (const file of schemas.keys()) {
+      try {
+        const validate = ajv.getSchema(file);
+        if (validate) this.validators.set(file, validate as ValidateFunction);
+      } catch (error) {
+        throw new BrokenSchema(file, messageOf(error));
+      }
+    }
+  }
+
+  /** A sample payload as a publisher would send it; for a pair without its own, the topic's sample. */
+  sampleOf({ topic, trigger }: Pair): Buffer | undefined {
+    return this.samples.get(keyOf({ topic, trigger })) ?? this.sampleOfTopic(topic);
+  }
+
+  /** The file in `schemas/` that a pair's payload is checked against. */
+  schemaOf({ topic, trigger }: Pair): string | undefined {
+    const { topics } = this.catalog.rules;
+    return this.catalog.trigger(trigger)?.schema ?? topics.find((t) => t.value === topic)?.schema;
+  }
+
+  /** Where a payload does not fit its schema; empty when it fits, or has none. */
+  misfits(facts: BodyFacts, payload: unknown): Misfit[] {
+    const file = this.schemaOf({ topic: facts.topic, trigger: facts.event.trigger });
+    const validate = file === undefined ? undefined : this.validators.get(file);
+    if (!validate || validate(this.added(facts, payload))) return [];
+    return (validate.errors ?? []).slice(0, ERRORS_MAX).map(toMisfit);
+  }
+
+  private sampleOfTopic(topic: string | null): Buffer | undefined {
+    if (topic === null) return undefined;
+    const pair = this.catalog.rules.pairs.find((p) => p.topic === topic);
+    return pair && this.samples.get(keyOf(pair));
+  }
+}
+
+export function invalidPayload(misfits: readonly Misfit[], pointer: string): Problem {
+  const places = misfits.map((m) => ({ pointer: pointer + m.pointer, detail: m.detail }));
+  const [first] = places;
+  return new Problem('invalid_payload', first && `${first.pointer}: ${first.detail}`, places);
+}
+
+function toMisfit({ instancePath, keyword, params, message }: ErrorObject): Misfit {
+  const missing = keyword === 'required' ? String(params.missingProperty) : undefined;
+  const allowed = keyword === 'enum' ? `: ${(params.allowedValues as unknown[]).join(', ')}` : '';
+  const exactly = keyword === 'const' ? `: ${JSON.stringify(params.allowedValue)}` : '';
+  if (missing !== undefined) return { pointer: `${instancePath}/${missing}`, detail: 'is missing' };
+  return { pointer: instancePath, detail: `${message ?? 'is wrong'}${allowed}${exactly}` };
+}
+
+function keyOf({ topic, trigger }: Pair): string {
+  return `${topic ?? ''} ${trigger}`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

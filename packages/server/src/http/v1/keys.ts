@@ -1,0 +1,204 @@
+import { Type } from 'typebox';
+import { isId } from '../../domain/ids.ts';
+import type { ApiKey } from '../../storage/store.ts';
+import type { App, HttpParts } from '../app.ts';
+import { answerPage, toPage } from '../cursor.ts';
+import { AccountParams, closed, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
+
+const OVERLAP_MAX_S = 30 * 86_400;
+
+const Label = Type.String({ minLength: 1, maxLength: 200 });
+const Scopes = Type.Array(Type.String({ maxLength: 64 }), {
+  maxItems: 100,
+  description: 'Of the contract; free where it lists none',
+});
+const KeyParams = Type.Object({ account: Type.String({ maxLength: 128 }), key: Type.String({ maxLength: 64 }) });
+
+const KeyView = Type.Object({
+  id: Type.String(),
+  account_id: Type.String(),
+  label: Type.String(),
+  scopes: Type.Array(Type.String()),
+  prefix: Type.String({ description: 'The first characters, to recognise it by' }),
+  created_at: Time,
+  expires_at: Nullable(Time),
+  last_used_at: Type.Union([Time, Type.Null()], { description: 'Exact to a minute' }),
+});
+const KeyWithText = Type.Object({
+  ...KeyView.properties,
+  key: Type.String({ description: 'Shown only here and after a rotation' }),
+});
+
+export function keyRoutes(app: App, { apiKeys, keyVerifier }: HttpParts): void {
+  app.post(
+    '/accounts/:account/keys',
+    {
+      schema: {
+        operationId: 'createKey',
+        summary: 'Create an API key for an account',
+        description: 'The answer holds the key. Only its digest is stored, so it is shown once.',
+        tags: ['API keys'],
+        params: AccountParams,
+        body: closed({ label: Label, scopes: Scopes, expires_at: Type.Optional(Nullable(Time)) }),
+        response: responses({ 201: KeyWithText }, 404, 409, 422),
+      },
+    },
+    async (request, reply) => {
+      const { label, scopes, expires_at } = request.body;
+      const expiresAt = expires_at ? new Date(expires_at) : null;
+      const { key, text } = await apiKeys.create(request.params.account, { label, scopes, expiresAt });
+      return reply.code(201).send({ ...presentKey(key), key: text });
+    },
+  );
+
+  app.get(
+    '/accounts/:account/keys',
+    {
+      schema: {
+        operationId: 'listKeys',
+        summary: "List an account's API keys, newest first",
+        tags: ['API keys'],
+        params: AccountParams,
+        querystring: closed(PageQuery),
+        response: responses({ 200: pageOf(KeyView) }, 404),
+      },
+    },
+    async (request) => {
+      const page = toPage(request.query, (cursor) => isId('key', cursor));
+      return answerPage(
+        page,
+        (p) => apiKeys.list(request.params.account, p),
+        (key) => key.id,
+        presentKey,
+      );
+    },
+  );
+
+  app.get(
+    '/accounts/:account/keys/:key',
+    {
+      schema: {
+        operationId: 'getKey',
+        summary: 'Show an API key, without its text',
+        tags: ['API keys'],
+        params: KeyParams,
+        response: responses({ 200: KeyView }, 404),
+      },
+    },
+    async (request) => presentKey(await apiKeys.find(request.params.account, request.params.key)),
+  );
+
+  app.patch(
+    '/accounts/:account/keys/:key',
+    {
+      schema: {
+        operationId: 'changeKey',
+        summary: "Change a key's label, scopes or expiry",
+        tags: ['API keys'],
+        params: KeyParams,
+        body: closed({
+          label: Type.Optional(Label),
+          scopes: Type.Optional(Scopes),
+          expires_at: Type.Optional(Nullable(Time)),
+        }),
+        response: responses({ 200: KeyView }, 404, 422),
+      },
+    },
+    async (request) => {
+      const { account, key } = request.params;
+      const { expires_at, ...rest } = request.body;
+      const expiry = expires_at === undefined ? {} : { expiresAt: expires_at === null ? null : new Date(expires_at) };
+      return presentKey(await apiKeys.change(account, key, { ...rest, ...expiry }));
+    },
+  );
+
+  app.delete(
+    '/accounts/:account/keys/:key',
+    {
+      schema: {
+        operationId: 'deleteKey',
+        summary: 'Delete an API key',
+        description: 'Every node refuses it within a second.',
+        tags: ['API keys'],
+        params: KeyParams,
+        response: responses({ 204: Type.Null() }, 404),
+      },
+    },
+    async (request, reply) => {
+      await apiKeys.remove(request.params.account, request.params.key);
+      return reply.code(204).send(null);
+    },
+  );
+
+  app.post(
+    '/accounts/:account/keys/:key/rotate',
+    {
+      schema: {
+        operationId: 'rotateKey',
+        summary: 'Give an API key a new text',
+        description: 'Label, scopes and id stay. The text before is valid until the overlap ends.',
+        tags: ['API keys'],
+        params: KeyParams,
+        body: Type.Optional(
+          Nullable(closed({ overlap_seconds: Type.Optional(Type.Integer({ minimum: 0, maximum: OVERLAP_MAX_S })) })),
+        ),
+        response: responses({ 200: KeyWithText }, 404),
+      },
+    },
+    async (request) => {
+      const { account, key: id } = request.params;
+      const { key, text } = await apiKeys.rotate(account, id, (request.body?.overlap_seconds ?? 0) * 1000);
+      return { ...presentKey(key), key: text };
+    },
+  );
+
+  app.post(
+    '/keys/verify',
+    {
+      schema: {
+        operationId: 'verifyKey',
+        summary: 'Say whether a key is valid, and for what',
+        description:
+          'Your API calls this with the key that a customer sent. `scopes` are those that the call needs, all of them.',
+        tags: ['API keys'],
+        body: closed({
+          key: Type.String({ maxLength: 256 }),
+          scopes: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 100 })),
+        }),
+        response: responses({
+          200: Type.Object({
+            valid: Type.Boolean(),
+            account: Nullable(Type.String()),
+            key_id: Nullable(Type.String()),
+            scopes: Type.Array(Type.String()),
+            reason: Type.Optional(Type.Enum(['malformed', 'unknown', 'expired', 'missing_scope'])),
+          }),
+        }),
+      },
+    },
+    async (request) => {
+      const verdict = await keyVerifier.verify(request.body.key, request.body.scopes);
+      const { key } = verdict;
+      return {
+        valid: verdict.valid,
+        account: key?.accountId ?? null,
+        key_id: key?.id ?? null,
+        scopes: key?.scopes ?? [],
+        ...(verdict.valid ? {} : { reason: verdict.reason }),
+      };
+    },
+  );
+}
+
+function presentKey(key: ApiKey) {
+  return {
+    id: key.id,
+    account_id: key.accountId,
+    label: key.label,
+    scopes: key.scopes,
+    prefix: key.prefix,
+    created_at: key.createdAt.toISOString(),
+    expires_at: key.expiresAt?.toISOString() ?? null,
+    last_used_at: key.lastUsedAt?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,226 @@
+import type { Contract } from '../contract/contract.ts';
+import type { Clock } from '../domain/clock.ts';
+import { Problem } from '../domain/errors.ts';
+import { type IdSource, isId } from '../domain/ids.ts';
+import type { Endpoint, EndpointStatus } from '../domain/model.ts';
+import type { SignatureKind } from '../domain/signature.ts';
+import type { Subscription } from '../domain/subscription.ts';
+import type { EgressGuard } from '../egress/guard.ts';
+import type { Directory, KnownAccount } from '../fanout/directory.ts';
+import type { EndpointChange, EndpointStore } from '../storage/store.ts';
+
+/** Secrets that sign besides the current one; each costs a signature per request. */
+const OLD_SECRETS_MAX = 4;
+const HEADERS_MAX = 20;
+const HEADERS_BYTES_MAX = 8 * 1024;
+/** Written by the HTTP client or the signature; an endpoint's own headers may not replace them. */
+const RESERVED =
+  /^(host|connection|content-length|content-type|content-encoding|transfer-encoding|te|trailer|upgrade|expect|keep-alive|proxy-.*|webhook-.*|user-agent|date)$/;
+
+export interface EndpointWish {
+  url: string;
+  subscriptions: readonly Subscription[];
+  status?: EndpointStatus;
+  description?: string;
+  headers?: Record<string, string>;
+  signature?: SignatureKind;
+  secret?: string;
+  version?: string;
+  rateLimit?: number | null;
+}
+
+/** Everything that can be done to an endpoint, whoever asks: the operator's API, a vendor's facade or the page. */
+export class Endpoints {
+  constructor(
+    private readonly parts: {
+      store: EndpointStore;
+      directory: Directory;
+      guard: EgressGuard;
+      ids: IdSource;
+      clock: Clock;
+    },
+  ) {}
+
+  /** @throws Problem `account_not_found` */
+  async accountOf(id: string): Promise<KnownAccount> {
+    const account = this.parts.directory.peek(id) ?? (await this.parts.directory.get(id));
+    if (!account) throw new Problem('account_not_found');
+    return account;
+  }
+
+  /** @throws Problem `endpoint_not_found` */
+  async find(accountId: string, id: string): Promise<Endpoint> {
+    const endpoint = isId('ep', id) ? await this.parts.store.find(accountId, id) : undefined;
+    if (!endpoint) throw new Problem('endpoint_not_found');
+    return endpoint;
+  }
+
+  async create(accountId: string, wish: EndpointWish): Promise<{ endpoint: Endpoint; secret: string }> {
+    const { contract } = await this.accountOf(accountId);
+    const { store, ids, clock } = this.parts;
+    this.checkUrl(wish.url, contract);
+    const subscriptions = completeSubscriptions(wish.subscriptions, contract);
+    checkHeaders(wish.headers ?? {}, contract);
+    checkVersion(wish.version, contract);
+    checkRateLimit(wish.rateLimit, contract);
+    const { signature: scheme, limits } = contract;
+    const kind = wish.signature ?? scheme.kinds[0] ?? 'v1';
+    if (!scheme.kinds.includes(kind)) {
+      throw new Problem('not_supported', `This contract signs with ${scheme.kinds.join(' or ')}, not ${kind}.`);
+    }
+    const secret = wish.secret ?? scheme.generateSecret(kind);
+    const key = scheme.parseSecret(secret);
+    if (wish.signature !== undefined && wish.signature !== key.kind) {
+      throw new Problem('invalid_secret', `The secret is for ${key.kind}, and the endpoint is to sign with ${kind}.`);
+    }
+    const status = wish.status ?? contract.newEndpoint;
+    const createdAt = new Date(clock.now());
+    const endpoint = await store.create(
+      {
+        id: ids.next('ep'),
+        accountId,
+        url: wish.url,
+        description: wish.description ?? '',
+        status,
+        inactiveReason: status === 'active' ? null : 'new',
+        subscriptions,
+        headers: wish.headers ?? {},
+        signature: key.kind,
+        publicKey: scheme.publicKeyOf(key) ?? null,
+        version: wish.version ?? contract.versions?.default ?? null,
+        rateLimit: wish.rateLimit ?? null,
+        testingUntil: null,
+        createdAt,
+        updatedAt: createdAt,
+        secret,
+      },
+      limits.endpointsPerAccount,
+    );
+    if (!endpoint) {
+      const most = limits.endpointsPerAccount === 1 ? 'one endpoint' : `${limits.endpointsPerAccount} endpoints`;
+      throw new Problem('limit_reached', `An account of this contract has at most ${most}.`);
+    }
+    this.parts.directory.forget(accountId);
+    return { endpoint, secret };
+  }
+
+  async change(accountId: string, id: string, change: EndpointChange): Promise<Endpoint> {
+    const { contract } = await this.accountOf(accountId);
+    await this.find(accountId, id);
+    if (change.url !== undefined) this.checkUrl(change.url, contract);
+    if (change.headers) checkHeaders(change.headers, contract);
+    checkVersion(change.version, contract);
+    checkRateLimit(change.rateLimit, contract);
+    const subscriptions = change.subscriptions && completeSubscriptions(change.subscriptions, contract);
+    return this.changed(accountId, () =>
+      this.parts.store.change(accountId, id, { ...change, ...(subscriptions ? { subscriptions } : {}) }),
+    );
+  }
+
+  async setStatus(accountId: string, id: string, status: EndpointStatus): Promise<Endpoint> {
+    await this.find(accountId, id);
+    const reason = status === 'active' ? null : 'user';
+    return this.changed(accountId, () => this.parts.store.setStatus(accountId, id, status, reason));
+  }
+
+  async remove(accountId: string, id: string): Promise<void> {
+    await this.find(accountId, id);
+    if (!(await this.parts.store.remove(accountId, id))) throw new Problem('endpoint_not_found');
+    this.parts.directory.forget(accountId);
+  }
+
+  /** Testing mode begins at once and ends by itself. */
+  async setTesting(accountId: string, id: string, enabled: boolean): Promise<Endpoint> {
+    const { contract } = await this.accountOf(accountId);
+    await this.find(accountId, id);
+    const nowMs = this.parts.clock.now();
+    const { durationMs, intervalMs } = contract.policy.testingMode;
+    const until = enabled ? new Date(nowMs + durationMs) : null;
+    return this.changed(accountId, () =>
+      this.parts.store.setTesting(accountId, id, until, new Date(nowMs), intervalMs),
+    );
+  }
+
+  /**
+   * @param overlapMs for how long the secret before signs too; contracts with one signature per request have no overlap
+   */
+  async rotateSecret(
+    accountId: string,
+    id: string,
+    wished: string | undefined,
+    overlapMs: number,
+  ): Promise<{ endpoint: Endpoint; secret: string }> {
+    const { contract } = await this.accountOf(accountId);
+    const before = await this.find(accountId, id);
+    const { signature: scheme } = contract;
+    const secret = wished ?? scheme.generateSecret(before.signature);
+    const key = scheme.parseSecret(secret);
+    if (key.kind !== before.signature) {
+      throw new Problem(
+        'invalid_secret',
+        `This endpoint signs with ${before.signature}; the secret is for ${key.kind}.`,
+      );
+    }
+    const overlapUntil = new Date(this.parts.clock.now() + (scheme.canOverlap ? overlapMs : 0));
+    const publicKey = scheme.publicKeyOf(key) ?? null;
+    const endpoint = await this.changed(accountId, () =>
+      this.parts.store.rotateSecret(accountId, id, secret, publicKey, overlapUntil, OLD_SECRETS_MAX),
+    );
+    return { endpoint, secret };
+  }
+
+  /** This node sends by the change at once; the others hear of it from the database. */
+  private async changed(accountId: string, change: () => Promise<Endpoint | undefined>): Promise<Endpoint> {
+    const endpoint = await change();
+    if (!endpoint) throw new Problem('endpoint_not_found');
+    this.parts.directory.forget(accountId);
+    return endpoint;
+  }
+
+  private checkUrl(url: string, { limits }: Contract): void {
+    this.parts.guard.checkUrl(url, limits.httpsOnly);
+  }
+}
+
+/** @throws Problem `limit_reached`, `unknown_topic`, `unknown_trigger`, `unknown_pair` */
+function completeSubscriptions(subscriptions: readonly Subscription[], { limits, catalog }: Contract): Subscription[] {
+  if (subscriptions.length > limits.subscriptionsPerEndpoint) {
+    const most = limits.subscriptionsPerEndpoint;
+    throw new Problem('limit_reached', `An endpoint of this contract has at most ${most} subscriptions.`);
+  }
+  return subscriptions.map((subscription, i) => catalog.complete(subscription, `#/subscriptions/${i}`));
+}
+
+/** @throws Problem `invalid_request` */
+function checkHeaders(headers: Record<string, string>, contract: Contract): void {
+  const names = Object.keys(headers);
+  const isReserved = (name: string) => RESERVED.test(name) || contract.headerNames.has(name);
+  const reserved = names.find((name) => isReserved(name.toLowerCase()));
+  if (reserved !== undefined) {
+    const detail = `${reserved} is written by Posthorn itself`;
+    throw new Problem('invalid_request', `#/headers/${reserved}: ${detail}`, [
+      { pointer: `#/headers/${reserved}`, detail },
+    ]);
+  }
+  if (names.length > HEADERS_MAX || JSON.stringify(headers).length > HEADERS_BYTES_MAX) {
+    const detail = 'at most 20 headers and 8 KiB';
+    throw new Problem('invalid_request', `#/headers: ${detail}`, [{ pointer: '#/headers', detail }]);
+  }
+}
+
+/** @throws Problem `unknown_version` */
+function checkVersion(version: string | undefined, { versions }: Contract): void {
+  if (version === undefined || versions?.values.includes(version)) return;
+  const known = versions ? `The versions are ${versions.values.join(', ')}.` : 'This contract has no versions.';
+  throw new Problem('unknown_version', known, [{ pointer: '#/version', detail: 'is not a version of this contract' }]);
+}
+
+/** @throws Problem `not_supported`, `limit_reached` */
+function checkRateLimit(rateLimit: number | null | undefined, { limits, policy }: Contract): void {
+  if (rateLimit === undefined || rateLimit === null) return;
+  if (!limits.ownRateLimit)
+    throw new Problem('not_supported', 'Endpoints of this contract have no rate limit of their own.');
+  if (policy.ratePerS !== undefined && rateLimit > policy.ratePerS) {
+    throw new Problem('limit_reached', `This contract sends at most ${policy.ratePerS} requests a second.`);
+  }
+}

@@ -1,0 +1,105 @@
+import type { Acceptor } from '../accept/acceptor.ts';
+import { Problem } from '../domain/errors.ts';
+import type { SettledAttempt } from '../domain/model.ts';
+import { matchesTrigger, type Subscription } from '../domain/subscription.ts';
+import type { Directory, KnownEndpoint } from '../fanout/directory.ts';
+
+/** What a test of an endpoint without a trigger of its own is called. */
+const FREE_TEST_TRIGGER = 'posthorn.test';
+const FREE_TEST_PAYLOAD = { message: 'A test delivery.' };
+
+export interface SampleWish {
+  topic?: string;
+  trigger?: string;
+  /** Instead of the contract's sample. */
+  payload?: unknown;
+}
+
+interface Sample {
+  topic: string | null;
+  trigger: string;
+  payload: Buffer;
+}
+
+/** Sends samples: for "Send test", and again and again in testing mode. They are marked as tests and count for nothing. */
+export class Samples {
+  constructor(private readonly parts: { acceptor: Acceptor; directory: Directory }) {}
+
+  /**
+   * Sends one sample at once, to an inactive endpoint too, and answers what became of it.
+   * @throws Problem `account_not_found`, `endpoint_not_found`, `unknown_trigger`, `unknown_topic`, `unknown_pair`,
+   *   `shutting_down`
+   */
+  async sendTest(accountId: string, endpointId: string, wish: SampleWish): Promise<SettledAttempt> {
+    const endpoint = await this.endpointOf(accountId, endpointId);
+    const settled = await this.send(endpoint, sampleFor(endpoint, wish));
+    if (!settled) throw new Problem('shutting_down');
+    return settled;
+  }
+
+  /** Testing mode: a sample of everything that the endpoint is subscribed to. */
+  async sendRound(accountId: string, endpointId: string): Promise<void> {
+    const endpoint = await this.endpointOf(accountId, endpointId);
+    const wishes = endpoint.subscriptions.flatMap((subscription) => expand(endpoint, subscription));
+    // Nobody waits for the outcomes: what is queued now is sent in its turn.
+    await Promise.all(wishes.map((wish) => this.queue(endpoint, sampleFor(endpoint, wish), () => {})));
+  }
+
+  private async endpointOf(accountId: string, endpointId: string): Promise<KnownEndpoint> {
+    const account = await this.parts.directory.get(accountId);
+    if (!account) throw new Problem('account_not_found');
+    const endpoint = account.endpoints.get(endpointId);
+    if (!endpoint) throw new Problem('endpoint_not_found');
+    return endpoint;
+  }
+
+  private send(endpoint: KnownEndpoint, sample: Sample): Promise<SettledAttempt | undefined> {
+    return new Promise((resolve, reject) => {
+      this.queue(endpoint, sample, resolve).catch(reject);
+    });
+  }
+
+  private async queue(
+    endpoint: KnownEndpoint,
+    { topic, trigger, payload }: Sample,
+    onSettled: (attempt: SettledAttempt | undefined) => void,
+  ): Promise<void> {
+    await this.parts.acceptor.acceptTest(endpoint, trigger, topic, payload, { forced: true, onSettled });
+  }
+}
+
+function sampleFor({ contract, subscriptions }: KnownEndpoint, wish: SampleWish): Sample {
+  const { catalog, payloads } = contract;
+  const first = subscriptions.find(({ trigger }) => catalog.hasTrigger(trigger));
+  const matching = catalog.triggers.find(({ value }) => subscriptions.some((s) => matchesTrigger(s.trigger, value)));
+  const trigger = wish.trigger ?? contract.testTrigger ?? first?.trigger ?? matching?.value ?? FREE_TEST_TRIGGER;
+  if (!catalog.hasTrigger(trigger)) throw new Problem('unknown_trigger');
+  const own = subscriptions.find((s) => s.topic !== undefined && matchesTrigger(s.trigger, trigger))?.topic;
+  const topic = catalog.hasTopics ? (wish.topic ?? own ?? catalog.soleTopicOf(trigger)) : null;
+  if (catalog.hasTopics) {
+    if (topic === null || !catalog.hasTopic(topic)) throw new Problem('unknown_topic');
+    const kind = catalog.kindOf({ topic, trigger });
+    if (kind === 'empty' || kind === 'refused') {
+      throw new Problem(
+        'unknown_pair',
+        `Trigger "${trigger}" has no payload of topic "${topic}": nothing would be sent.`,
+      );
+    }
+  }
+  const payload =
+    wish.payload === undefined
+      ? (payloads.sampleOf({ topic, trigger }) ?? Buffer.from(JSON.stringify(FREE_TEST_PAYLOAD)))
+      : Buffer.from(JSON.stringify(wish.payload));
+  return { topic, trigger, payload };
+}
+
+/** The single pairs behind a subscription that yield something. */
+function expand({ contract: { catalog } }: KnownEndpoint, { topic, trigger }: Subscription): SampleWish[] {
+  const triggers = catalog.hasTrigger(trigger)
+    ? [trigger]
+    : catalog.triggers.map(({ value }) => value).filter((value) => matchesTrigger(trigger, value));
+  const found = triggers.length === 0 ? [FREE_TEST_TRIGGER] : triggers;
+  return found
+    .filter((value) => topic === undefined || catalog.kindOf({ topic, trigger: value }) === 'documented')
+    .map((value) => ({ trigger: value, ...(topic === undefined ? {} : { topic }) }));
+}

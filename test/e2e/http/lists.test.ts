@@ -1,0 +1,86 @@
+/** Pages, filters, and nothing of other accounts. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually, startTestNode, type TestNode } from '../../support/node.ts';
+import { Receiver } from '../../support/receiver.ts';
+
+let node: TestNode;
+let receiver: Receiver;
+let account: string;
+let endpoint: string;
+
+beforeAll(async () => {
+  node = await startTestNode();
+  receiver = await Receiver.start();
+  ({ account, endpoint } = await node.createEndpoint(receiver.url()));
+});
+afterAll(async () => {
+  await node.stop();
+  await receiver.stop();
+});
+
+describe('lists', () => {
+  test('are paged without gaps or repeats', async () => {
+    const { account: own } = await node.createEndpoint(receiver.url());
+    for (let i = 0; i < 7; i++) await node.publish(own, 'a', i);
+    await eventually(
+      () => node.call('GET', `/v1/accounts/${own}/deliveries?status=succeeded`),
+      (answer) => answer.body.data.length === 7,
+    );
+    for (const kind of ['events', 'deliveries']) {
+      const seen: string[] = [];
+      let path = `/v1/accounts/${own}/${kind}?limit=3`;
+      for (let pages = 1; ; pages++) {
+        const { body } = await node.call('GET', path);
+        seen.push(...body.data.map((d: { id: string }) => d.id));
+        if (body.next_cursor === null) {
+          expect(pages).toBe(3);
+          break;
+        }
+        path = `/v1/accounts/${own}/${kind}?limit=3&cursor=${body.next_cursor}`;
+      }
+      expect(new Set(seen).size).toBe(7);
+      expect([...seen].sort().reverse()).toEqual(seen);
+    }
+  });
+
+  test('filter by endpoint, status, trigger, event and time', async () => {
+    const { account: own, endpoint: ep } = await node.createEndpoint(receiver.url());
+    const { body: event } = await node.publish(own, 'order.created', 1);
+    await node.publish(own, 'order.paid', 2);
+    const path = `/v1/accounts/${own}/deliveries`;
+    await eventually(
+      () => node.call('GET', `${path}?status=succeeded`),
+      (answer) => answer.body.data.length === 2,
+    );
+    const count = async (filter: string) => (await node.call('GET', `${path}?${filter}`)).body.data.length;
+    expect(await count(`endpoint=${ep}`)).toBe(2);
+    expect(await count(`endpoint=${endpoint}`)).toBe(0);
+    expect(await count('trigger=order.paid')).toBe(1);
+    expect(await count(`event=${event.id}`)).toBe(1);
+    expect(await count('status=failed')).toBe(0);
+    expect(await count(`from=${encodeURIComponent(new Date(Date.now() + 60_000).toISOString())}`)).toBe(0);
+    expect(await count(`to=${encodeURIComponent(new Date(Date.now() + 60_000).toISOString())}`)).toBe(2);
+  });
+
+  test('attack: nothing of another account is shown', async () => {
+    const other = await node.createEndpoint(receiver.url());
+    const { body: event } = await node.publish(other.account, 'a', 1);
+    const list = await eventually(
+      () => node.call('GET', `/v1/accounts/${other.account}/deliveries`),
+      (answer) => answer.body.data.length === 1,
+    );
+    const delivery = list.body.data[0].id;
+    for (const path of [`endpoints/${other.endpoint}`, `events/${event.id}`, `deliveries/${delivery}`]) {
+      expect((await node.call('GET', `/v1/accounts/${account}/${path}`)).status, path).toBe(404);
+    }
+    for (const path of [
+      `endpoints/${other.endpoint}/deactivate`,
+      `endpoints/${other.endpoint}/rotate-secret`,
+      `endpoints/${other.endpoint}/test`,
+      `deliveries/${delivery}/retry`,
+    ]) {
+      expect((await node.call('POST', `/v1/accounts/${account}/${path}`)).status, path).toBe(404);
+    }
+    expect((await node.call('DELETE', `/v1/accounts/${account}/endpoints/${other.endpoint}`)).status).toBe(404);
+  });
+});
