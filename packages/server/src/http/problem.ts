@@ -46,7 +46,7 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, proble
 
 /** Turns whatever a handler throws into a problem. Anything unexpected is logged and told as little as possible. */
 export function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const problem = toProblem(error as FastifyError);
+  const problem = toProblem(error);
   if (problem.code === 'internal_error') request.log.error({ err: error }, 'unexpected error');
   return sendProblem(request, reply, problem);
 }
@@ -61,7 +61,9 @@ const BY_FASTIFY_CODE: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_BAD_URL: 'route_not_found',
 };
 
-function toProblem(error: FastifyError): Problem {
+/** What any error means to a caller. */
+export function toProblem(thrown: unknown): Problem {
+  const error = thrown as FastifyError;
   if (error instanceof Problem) return error;
   if (error instanceof DatabaseUnavailable) return new Problem('database_unavailable');
   if (error instanceof DatabaseBusy) return new Problem('overloaded', 'The database is busy; try again.');

@@ -8,6 +8,8 @@ import { Problem } from '../domain/errors.ts';
 import type { App, HttpParts } from './app.ts';
 import { requireOperator } from './auth.ts';
 import { errorsPage } from './errors-page.ts';
+import { loopReturnsFacade } from './facades/loop-returns.ts';
+import { loopSubscriptionsFacade } from './facades/loop-subscriptions.ts';
 import { healthRoutes } from './health.ts';
 import { homeRoutes } from './home.ts';
 import { openApi } from './openapi.ts';
@@ -82,6 +84,8 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
     },
     { prefix: '/v1' },
   );
+  await app.register(async (facade: App) => loopReturnsFacade(facade, parts), { prefix: '/api/v1' });
+  await app.register(async (facade: App) => loopSubscriptionsFacade(facade, parts), { prefix: '/admin' });
   await app.ready();
   return app;
 }

@@ -1,9 +1,9 @@
--- Counts failures in a row, a batch at a time and over all nodes. Of each endpoint ($1) the batch saw `leading` failures
--- before its first success ($2), whether it saw a success ($3), `trailing` failures after the last one ($4), and the
+-- Counts failures in a row, a batch at a time and over all nodes. Of each endpoint ($1) the batch saw failures
+-- before its first success ($2), whether it saw a success ($3), failures after the last one ($4), and the
 -- longest run in between ($5). Rows without a failure only reset what is there. Answers the count before and after.
 WITH seen AS MATERIALIZED (
   SELECT * FROM unnest($1::uuid[], $2::int4[], $3::bool[], $4::int4[], $5::int4[])
-    AS s(endpoint_id, leading, reset, trailing, longest)
+    AS s(endpoint_id, first_run, reset, last_run, longest)
   WHERE EXISTS (SELECT FROM endpoints e WHERE e.id = s.endpoint_id)
   ORDER BY endpoint_id
 ), before AS MATERIALIZED (
@@ -11,14 +11,16 @@ WITH seen AS MATERIALIZED (
   ORDER BY h.endpoint_id
   FOR UPDATE OF h
 ), counted AS (
+  -- The join makes sure that `before` is read before anything is written.
   INSERT INTO endpoint_health AS h (endpoint_id, failures)
-  SELECT endpoint_id, CASE WHEN reset THEN trailing ELSE leading END FROM seen
-  WHERE leading + trailing > 0 OR endpoint_id IN (SELECT endpoint_id FROM before WHERE failures > 0)
+  SELECT endpoint_id, CASE WHEN reset THEN last_run ELSE first_run END
+  FROM seen LEFT JOIN before USING (endpoint_id)
+  WHERE first_run + last_run > 0 OR before.failures > 0
   ON CONFLICT (endpoint_id) DO UPDATE
   SET failures = CASE WHEN (SELECT reset FROM seen WHERE seen.endpoint_id = h.endpoint_id) THEN excluded.failures
                       ELSE h.failures + excluded.failures END
   RETURNING endpoint_id, failures
 )
 SELECT c.endpoint_id, coalesce(b.failures, 0) AS before, c.failures AS after,
-       greatest(coalesce(b.failures, 0) + s.leading, s.longest, s.trailing) AS peak
+       greatest(coalesce(b.failures, 0) + s.first_run, s.longest, s.last_run) AS peak
 FROM counted c JOIN seen s USING (endpoint_id) LEFT JOIN before b USING (endpoint_id)

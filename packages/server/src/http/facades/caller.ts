@@ -1,0 +1,21 @@
+import type { FastifyRequest } from 'fastify';
+import type { KeyVerifier } from '../../keys/verifier.ts';
+import type { KnownKey } from '../../storage/store.ts';
+
+/**
+ * Who calls a vendor's facade: the account of the API key in the vendor's own header, if the key is valid, has one of
+ * the scopes and belongs to an account of that vendor's contract.
+ */
+export async function callerOf(
+  request: FastifyRequest,
+  header: string,
+  contract: string,
+  scopes: readonly string[],
+  verifier: KeyVerifier,
+): Promise<KnownKey | undefined> {
+  const text = request.headers[header];
+  if (typeof text !== 'string') return undefined;
+  const verdict = await verifier.verify(text.trim());
+  if (!verdict.valid || verdict.key.contract !== contract) return undefined;
+  return scopes.some((scope) => verdict.key.scopes.includes(scope)) ? verdict.key : undefined;
+}

@@ -1,0 +1,157 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Account, Endpoint, EndpointStatus } from '../../domain/model.ts';
+import type { KnownKey } from '../../storage/store.ts';
+import type { App, HttpParts } from '../app.ts';
+import { toProblem } from '../problem.ts';
+import { callerOf } from './caller.ts';
+
+const CONTRACT = 'loop-returns';
+const SCOPE = 'developer_tools';
+const CALLS_PER_MINUTE = 300;
+const MINUTE_MS = 60_000;
+const ENDPOINTS_MAX = 200;
+
+/** A refusal in one of the vendor's own forms. */
+class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    readonly body: object,
+    readonly retryAfterS?: number,
+  ) {
+    super();
+  }
+}
+
+/** `code` holds the number and `http_code` the name: so it is on the vendor's wire. */
+function refusal(status: number, name: string, message: string, retryAfterS?: number): Refusal {
+  return new Refusal(status, { error: { code: String(status), http_code: `GEN-${name}`, message } }, retryAfterS);
+}
+
+const unauthorized = () => refusal(401, 'UNAUTHORIZED', 'Unauthorized.');
+const notFound = () => new Refusal(404, { errors: { code: 'NOT_FOUND' } });
+const invalid = (errors: Record<string, string[]>) =>
+  new Refusal(422, { message: Object.values(errors)[0]?.[0] ?? 'The given data was invalid.', errors });
+
+/**
+ * The Programmatic Webhooks API of Loop Returns, as the vendor's own clients call it. The secret is in none of its
+ * answers: it is read on the Developers page.
+ */
+export function loopReturnsFacade(app: App, { store, endpoints, contracts, keyVerifier, clock }: HttpParts): void {
+  app.setErrorHandler((error, _, reply) => sendRefusal(reply, toRefusal(error)));
+  app.setNotFoundHandler((_, reply) => sendRefusal(reply, notFound()));
+
+  const authenticate = async (request: FastifyRequest): Promise<KnownKey> => {
+    const key = await callerOf(request, 'x-authorization', CONTRACT, [SCOPE], keyVerifier);
+    if (!key) throw unauthorized();
+    const nowMs = clock.now();
+    const minuteMs = Math.floor(nowMs / MINUTE_MS) * MINUTE_MS;
+    if ((await store.keys.countCall(key.id, minuteMs)) > CALLS_PER_MINUTE) {
+      throw refusal(429, 'TOO-MANY-REQUESTS', 'Too Many Attempts.', Math.ceil((minuteMs + MINUTE_MS - nowMs) / 1000));
+    }
+    return key;
+  };
+
+  const find = async (accountId: string, id: string): Promise<Endpoint> => {
+    const number = /^\d{1,15}$/.test(id) ? Number(id) : undefined;
+    const endpoint = number === undefined ? undefined : await store.endpoints.findByNumber(accountId, number);
+    if (!endpoint) throw notFound();
+    return endpoint;
+  };
+
+  const readWish = (body: unknown) => {
+    const catalog = contracts.get(CONTRACT)?.catalog;
+    const given = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
+    const errors: Record<string, string[]> = {};
+    const oneOf = (name: string, values: readonly string[], isNeeded: boolean): string => {
+      const value = given[name];
+      if (value === undefined || value === null || value === '') {
+        if (isNeeded) errors[name] = [`The ${name} field is required.`];
+      } else if (typeof value !== 'string' || !values.includes(value)) {
+        errors[name] = [`Must be one of the following values:${values.join(',')}`];
+      } else return value;
+      return '';
+    };
+    const topic = oneOf('topic', catalog?.rules.topics.map((t) => t.value) ?? [], true);
+    const trigger = oneOf('trigger', catalog?.triggers.map((t) => t.value) ?? [], true);
+    const status = oneOf('status', ['active', 'inactive'], false) as EndpointStatus | '';
+    if (given.url === undefined || given.url === null || given.url === '') errors.url = ['The url field is required.'];
+    else if (typeof given.url !== 'string' || given.url.length > 2048) errors.url = ['The url format is invalid.'];
+    if (Object.keys(errors).length > 0) throw invalid(errors);
+    return { url: given.url as string, subscriptions: [{ topic, trigger }], ...(status === '' ? {} : { status }) };
+  };
+
+  app.get('/webhooks', { schema: { hide: true } }, async (request) => {
+    const { accountId } = await authenticate(request);
+    const [account, list] = await Promise.all([
+      store.accounts.find(accountId),
+      store.endpoints.list(accountId, { limit: ENDPOINTS_MAX }),
+    ]);
+    if (!account) throw unauthorized();
+    return { webhooks: list.reverse().map((endpoint) => present(endpoint, account)) };
+  });
+
+  app.post('/webhooks', { schema: { hide: true } }, async (request, reply) => {
+    const { accountId } = await authenticate(request);
+    const { endpoint } = await endpoints.create(accountId, readWish(request.body));
+    const account = await store.accounts.find(accountId);
+    if (!account) throw unauthorized();
+    return reply.code(201).send(present(endpoint, account));
+  });
+
+  app.put<{ Params: { id: string } }>('/webhooks/:id', { schema: { hide: true } }, async (request, reply) => {
+    const { accountId } = await authenticate(request);
+    const { id } = await find(accountId, request.params.id);
+    const { status, ...change } = readWish(request.body);
+    await endpoints.change(accountId, id, change);
+    if (status) await endpoints.setStatus(accountId, id, status);
+    return reply.code(204).send();
+  });
+
+  app.delete<{ Params: { id: string } }>('/webhooks/:id', { schema: { hide: true } }, async (request, reply) => {
+    const { accountId } = await authenticate(request);
+    const { id } = await find(accountId, request.params.id);
+    await endpoints.remove(accountId, id);
+    return reply.code(204).send();
+  });
+}
+
+function present(endpoint: Endpoint, account: Account) {
+  const [subscription] = endpoint.subscriptions;
+  const { shop_id: shopId } = account.metadata;
+  return {
+    id: endpoint.number,
+    shop_id: typeof shopId === 'number' ? shopId : account.number,
+    topic: subscription?.topic,
+    trigger: subscription?.trigger,
+    url: endpoint.url,
+    status: endpoint.status,
+  };
+}
+
+function toRefusal(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  const problem = toProblem(error);
+  switch (problem.code) {
+    case 'invalid_url':
+    case 'blocked_address':
+      return invalid({ url: [problem.message] });
+    case 'limit_reached':
+    case 'unknown_pair':
+      return invalid({ topic: [problem.message] });
+    case 'endpoint_not_found':
+      return notFound();
+    case 'malformed_json':
+    case 'unsupported_media_type':
+    case 'payload_too_large':
+      return refusal(400, 'BAD-REQUEST', problem.message);
+    default:
+      return problem.status === 503
+        ? refusal(503, 'SERVICE-UNAVAILABLE', problem.message, 2)
+        : refusal(500, 'INTERNAL-SERVER-ERROR', 'Server Error.');
+  }
+}
+
+function sendRefusal(reply: FastifyReply, { status, body, retryAfterS }: Refusal): FastifyReply {
+  if (retryAfterS !== undefined) reply.header('retry-after', String(retryAfterS));
+  return reply.code(status).send(body);
+}

@@ -1,0 +1,134 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { decodeId, encodeId } from '../../domain/ids.ts';
+import type { Account, Endpoint } from '../../domain/model.ts';
+import type { App, HttpParts } from '../app.ts';
+import { toProblem } from '../problem.ts';
+import { callerOf } from './caller.ts';
+
+const CONTRACT = 'loop-subscriptions';
+const READ = ['webhooks:read', 'webhooks:write'];
+const WRITE = ['webhooks:write'];
+const ENDPOINTS_MAX = 200;
+
+class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+interface VersionParams {
+  version: string;
+}
+
+/**
+ * The webhook part of the Loop Subscriptions admin API. The vendor documents the calls and their answers, not the
+ * paths: those are ours. Every answer stands in the vendor's envelope, errors included.
+ */
+export function loopSubscriptionsFacade(app: App, { store, endpoints, contracts, keyVerifier }: HttpParts): void {
+  const contract = contracts.get(CONTRACT);
+
+  app.setErrorHandler((error, _, reply) => refuse(reply, toRefusal(error)));
+  app.setNotFoundHandler((_, reply) => refuse(reply, new Refusal(404, 'Not found')));
+
+  const authenticate = async (request: FastifyRequest<{ Params: VersionParams }>, scopes: readonly string[]) => {
+    const key = await callerOf(request, 'x-loop-token', CONTRACT, scopes, keyVerifier);
+    const account = key && (await store.accounts.find(key.accountId));
+    if (!account) throw new Refusal(401, 'invalid token');
+    const { version } = request.params;
+    if (!contract?.versions?.values.includes(version)) {
+      throw new Refusal(404, `version | Must be one of ${contract?.versions?.values.join(', ')}`);
+    }
+    return { account, version };
+  };
+
+  app.get<{ Params: VersionParams }>('/:version/webhook/topics', { schema: { hide: true } }, async (request) => {
+    await authenticate(request, READ);
+    return envelope(
+      'Fetched available topics',
+      contract?.catalog.triggers.map((topic) => topic.value),
+    );
+  });
+
+  app.get<{ Params: VersionParams }>('/:version/webhook', { schema: { hide: true } }, async (request) => {
+    const { account } = await authenticate(request, READ);
+    const list = await store.endpoints.list(account.id, { limit: ENDPOINTS_MAX });
+    const data = list.reverse().map((endpoint) => ({
+      id: endpoint.number,
+      address: endpoint.url,
+      ...present(endpoint, account),
+    }));
+    return envelope('Fetched webhooks', data);
+  });
+
+  app.post<{ Params: VersionParams }>('/:version/webhook', { schema: { hide: true } }, async (request) => {
+    const { account, version } = await authenticate(request, WRITE);
+    const { address, topic } = readWish(request.body);
+    if (!contract?.catalog.hasTrigger(topic)) throw new Refusal(422, `topic | Must be one of the available topics`);
+    const { endpoint } = await endpoints.create(account.id, {
+      url: address,
+      subscriptions: [{ topic, trigger: topic }],
+      version,
+    });
+    return envelope('Successfully subscribed to the topic', present(endpoint, account));
+  });
+
+  app.delete<{ Params: VersionParams & { id: string } }>(
+    '/:version/webhook/:id',
+    { schema: { hide: true } },
+    async (request) => {
+      const { account } = await authenticate(request, WRITE);
+      const endpoint = await find(account.id, request.params.id);
+      if (!endpoint) throw new Refusal(404, 'Webhook not found');
+      await endpoints.remove(account.id, endpoint.id);
+      return envelope('Successfully unsubscribed from the topic', {});
+    },
+  );
+
+  /** By the 32 hexadecimal characters of `uuid`, or the integer `id`. */
+  async function find(accountId: string, id: string): Promise<Endpoint | undefined> {
+    if (/^[0-9a-f]{32}$/i.test(id)) return store.endpoints.find(accountId, encodeId('ep', Buffer.from(id, 'hex')));
+    return /^\d{1,15}$/.test(id) ? store.endpoints.findByNumber(accountId, Number(id)) : undefined;
+  }
+}
+
+function readWish(body: unknown): { address: string; topic: string } {
+  const given = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
+  const text = (name: string): string => {
+    const value = given[name];
+    if (value === undefined || value === null || value === '') throw new Refusal(422, `${name} | Required`);
+    if (typeof value !== 'string' || value.length > 2048) throw new Refusal(422, `${name} | Must be a string`);
+    return value;
+  };
+  return { address: text('address'), topic: text('topic') };
+}
+
+function present(endpoint: Endpoint, { metadata }: Account) {
+  return {
+    uuid: decodeId('ep', endpoint.id)?.toString('hex'),
+    topic: endpoint.subscriptions[0]?.trigger,
+    status: endpoint.status.toUpperCase(),
+    version: endpoint.version,
+    myshopifyDomain: metadata.myshopifyDomain ?? null,
+  };
+}
+
+function envelope(message: string, data: unknown) {
+  return { success: true, message, data };
+}
+
+function toRefusal(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  const problem = toProblem(error);
+  if (problem.code === 'invalid_url' || problem.code === 'blocked_address') {
+    return new Refusal(422, `address | ${problem.message}`);
+  }
+  return new Refusal(problem.status, problem.message);
+}
+
+function refuse(reply: FastifyReply, { status, message }: Refusal): FastifyReply {
+  if (status === 503) reply.header('retry-after', '2');
+  return reply.code(status).send({ success: false, message, data: {} });
+}
