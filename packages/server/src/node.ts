@@ -91,7 +91,10 @@ export async function startNode(
     await store.nodes.freeOrphans();
 
     const metrics = new Metrics();
-    const ids = new IdSource(() => clock.now(), (target) => randomFillSync(target));
+    const ids = new IdSource(
+      () => clock.now(),
+      (target) => randomFillSync(target),
+    );
     const guard = new EgressGuard(config.allowNetworks);
     const egress = new Egress(guard, systemResolver(DNS_TIMEOUT_MS), trustAlso(config.extraCa));
     let isStopping = false;

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { type TSchema, Type } from 'typebox';
 
 const closed = { additionalProperties: false };
 const count = (minimum: number, maximum: number, description?: string) =>
@@ -61,7 +61,16 @@ const Hmac = {
   ),
 };
 
-const Signature = Type.Union([
+/** A union told apart by one member, so that a mistake is named by the variant that was meant. */
+const byScheme = <T extends TSchema[]>(...variants: T) =>
+  Type.Unsafe<Type.Static<T[number]>>({
+    type: 'object',
+    required: ['scheme'],
+    discriminator: { propertyName: 'scheme' },
+    oneOf: variants,
+  });
+
+const Signature = byScheme(
   Type.Object(
     {
       scheme: Type.Literal('standard-webhooks'),
@@ -75,7 +84,7 @@ const Signature = Type.Union([
     { ...closed, description: '`t=<seconds>,v1=<HMAC of "<seconds>.<body>">`' },
   ),
   Type.Object({ scheme: Type.Literal('none') }, closed),
-]);
+);
 
 const Policy = Type.Object(
   {

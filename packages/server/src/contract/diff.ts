@@ -1,0 +1,141 @@
+import { join } from 'node:path';
+import { diffSchemas } from './diff-schemas.ts';
+import type { ContractDocument } from './document.ts';
+import { loadContract, readDocument, readSchemas } from './load.ts';
+
+/** `breaking`: code that receivers run today may fail by it. `compatible`: it does not. */
+export interface Change {
+  kind: 'breaking' | 'compatible';
+  /** A JSON pointer into `contract.json`, or into a file of `schemas/`. */
+  path: string;
+  what: string;
+}
+
+type Report = (kind: Change['kind'], path: string, what: string) => void;
+
+/** Compares two contracts' folders and names what changes for receivers. @throws BrokenContract */
+export function diffContracts(beforeFolder: string, afterFolder: string): Change[] {
+  const [before, after] = [beforeFolder, afterFolder].map((folder) => {
+    const { catalog, payloads } = loadContract(folder, false);
+    const document = readDocument(join(folder, 'contract.json'));
+    return { document, schemas: readSchemas(folder), catalog, payloads };
+  }) as [Side, Side];
+  const changes: Change[] = [];
+  const report: Report = (kind, path, what) => changes.push({ kind, path, what });
+  diffCatalogs(before, after, report);
+  diffWire(before.document, after.document, report);
+  diffPolicies(before.document, after.document, report);
+  diffLimits(before.document, after.document, report);
+  return changes.sort((a, b) => Number(a.kind === 'compatible') - Number(b.kind === 'compatible'));
+}
+
+type Loaded = ReturnType<typeof loadContract>;
+interface Side extends Pick<Loaded, 'catalog' | 'payloads'> {
+  document: ContractDocument;
+  schemas: Map<string, object>;
+}
+
+function diffLists(
+  path: string,
+  noun: string,
+  before: readonly string[],
+  after: readonly string[],
+  report: Report,
+): void {
+  for (const value of before) if (!after.includes(value)) report('breaking', path, `${noun} "${value}" is gone`);
+  for (const value of after) if (!before.includes(value)) report('compatible', path, `${noun} "${value}" is new`);
+}
+
+const values = (list: readonly { value: string }[] | undefined) => (list ?? []).map(({ value }) => value);
+
+function diffCatalogs(before: Side, after: Side, report: Report): void {
+  diffLists('/topics', 'topic', values(before.document.topics), values(after.document.topics), report);
+  diffLists('/triggers', 'trigger', values(before.catalog.triggers), values(after.catalog.triggers), report);
+  if (before.catalog.isFree && !after.catalog.isFree) report('breaking', '/triggers', 'triggers are not free any more');
+  for (const pair of before.catalog.rules.pairs) {
+    const name = pair.topic === null ? `"${pair.trigger}"` : `"${pair.topic}" with "${pair.trigger}"`;
+    const known = after.catalog.rules.pairs.some((p) => p.topic === pair.topic && p.trigger === pair.trigger);
+    if (!known) {
+      const isNamed = !after.catalog.hasTrigger(pair.trigger);
+      if (!isNamed) report('breaking', '/pairs', `${name} yields no payload any more`);
+      continue;
+    }
+    const [was, is] = [before.payloads.schemaOf(pair), after.payloads.schemaOf(pair)];
+    if (was === undefined || is === undefined) continue;
+    diffSchemas({ file: was, schemas: before.schemas }, { file: is, schemas: after.schemas }, report);
+  }
+}
+
+function diffWire(before: ContractDocument, after: ContractDocument, report: Report): void {
+  const headersAfter = new Map(Object.entries(after.headers).map(([name, value]) => [name.toLowerCase(), value]));
+  for (const [name, value] of Object.entries(before.headers)) {
+    const now = headersAfter.get(name.toLowerCase());
+    if (now === undefined) report('breaking', `/headers/${name}`, `header ${name} is gone`);
+    else if (now !== value) report('breaking', `/headers/${name}`, `header ${name} was "${value}" and is "${now}"`);
+    headersAfter.delete(name.toLowerCase());
+  }
+  for (const name of headersAfter.keys()) report('compatible', `/headers/${name}`, `header ${name} is new`);
+  for (const part of ['encoder', 'envelope', 'set', 'defaults'] as const) {
+    if (differ(before.body[part], after.body[part])) {
+      report('breaking', `/body/${part}`, `was ${show(before.body[part])} and is ${show(after.body[part])}`);
+    }
+  }
+  const signatures = [before.signature, after.signature] as [Record<string, unknown>, Record<string, unknown>];
+  for (const part of new Set(signatures.flatMap((signature) => Object.keys(signature)))) {
+    const [was, is] = signatures.map((signature) => signature[part]);
+    // Names of headers are the same in upper and lower case.
+    const [wasName, isName] = [was, is].map((name) => String(name ?? 'webhook-signature').toLowerCase());
+    const isSame = part === 'header' && wasName === isName;
+    if (!isSame && differ(was, is)) report('breaking', `/signature/${part}`, `was ${show(was)} and is ${show(is)}`);
+  }
+}
+
+function diffPolicies(before: ContractDocument, after: ContractDocument, report: Report): void {
+  const [was, is] = [before.policy, after.policy];
+  for (const [name, ms] of Object.entries(was.timeouts)) {
+    const now = is.timeouts[name as keyof typeof is.timeouts];
+    const path = `/policy/timeouts/${name}`;
+    if (now < ms) report('breaking', path, `was ${ms} and is ${now}: receivers that need longer fail now`);
+    if (now > ms) report('compatible', path, `was ${ms} and is ${now}`);
+  }
+  for (const name of ['gone_statuses', 'final_statuses'] as const) {
+    const known: readonly (number | string)[] = was[name];
+    const added = is[name].filter((status) => !known.includes(status));
+    if (added.length > 0) report('breaking', `/policy/${name}`, `${added.join(', ')} ends a delivery now`);
+  }
+  for (const name of [
+    'retry_delays_s',
+    'backoff',
+    'retry_after',
+    'retryable_statuses',
+    'rate_limit',
+    'auto_disable',
+    'on_exhausted',
+    'retention_days',
+    'concurrency',
+    'jitter',
+  ] as const) {
+    if (differ(was[name], is[name])) {
+      report('compatible', `/policy/${name}`, `was ${show(was[name])} and is ${show(is[name])}`);
+    }
+  }
+}
+
+function diffLimits(before: ContractDocument, after: ContractDocument, report: Report): void {
+  const [was, is] = [before.limits, after.limits];
+  if (!was.https_only && is.https_only) report('breaking', '/limits/https_only', 'plain HTTP is refused now');
+  for (const name of ['endpoints_per_account', 'subscriptions_per_endpoint', 'payload_bytes'] as const) {
+    if (is[name] < was[name]) report('breaking', `/limits/${name}`, `was ${was[name]} and is ${is[name]}`);
+    if (is[name] > was[name]) report('compatible', `/limits/${name}`, `was ${was[name]} and is ${is[name]}`);
+  }
+  diffLists('/versions', 'version', before.versions?.values ?? [], after.versions?.values ?? [], report);
+  diffLists('/scopes', 'scope', values(before.scopes), values(after.scopes), report);
+}
+
+function differ(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) !== JSON.stringify(b);
+}
+
+function show(value: unknown): string {
+  return value === undefined ? 'absent' : JSON.stringify(value);
+}
