@@ -84,6 +84,7 @@ const built = buildParts({
   isUp: () => true,
   whenUp: async () => {},
   onError: (error) => console.error(error),
+  origin: () => 'http://bench.invalid',
 });
 
 const parts: HttpParts = {
@@ -96,6 +97,8 @@ const parts: HttpParts = {
   metrics,
   operatorKeyDigest: digestOf(key),
   signInToken: { value: undefined },
+  pageOrigin: () => '',
+  embedOrigins: [],
   isReady: async () => ({ ready: true }),
   isUp: () => true,
 };

@@ -1,7 +1,7 @@
 /** A contract of one's own, as docs/contracts/README.md shows it, and what its mistakes are called. */
 import { spawnSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -132,11 +132,15 @@ describe('a mistake stops the start, with file, place and reason', () => {
       '/signature has salt, which is not known here',
     ],
     ['no hash', (d) => delete d.signature.hash, '/signature lacks hash'],
-    ['unknown field in a header', (d) => Object.assign(d.headers, { 'X-A': '{nothing}' }), '{nothing} is not a field'],
+    [
+      'unknown field in a header',
+      (d) => Object.assign(d.headers, { 'X-A': '{nothing}' }),
+      '/headers/X-A {nothing} is not a field',
+    ],
     [
       'unknown field in the body',
       (d) => Object.assign(d.body.envelope, { a: '{retry.count}' }),
-      '{retry.count} is not a field',
+      '/body/envelope/a {retry.count} is not the same on every try, and can stand in headers only',
     ],
     [
       'implied trigger',
@@ -156,6 +160,16 @@ describe('a mistake stops the start, with file, place and reason', () => {
       (d) => Object.assign(d.policy, { retry_delays_s: [1] }),
       '/policy has either retry_delays_s or backoff',
     ],
+    [
+      'a status that is none',
+      (d) => Object.assign(d.policy, { final_statuses: ['4XX'] }),
+      '/policy/final_statuses/0 must be a status as 404, or "3xx", "4xx" or "5xx"',
+    ],
+    [
+      'several mistakes at once',
+      (d) => Object.assign(d.policy, { jitter: 'x', concurrency: 0 }),
+      '/policy/jitter must be one of full, equal, none; /policy/concurrency must be >= 1',
+    ],
     ['another name', (d) => Object.assign(d, { name: 'other' }), "/name must be the folder's name, acme"],
   ];
   test.each(cases)('%s', (_, edit, message) => {
@@ -166,6 +180,9 @@ describe('a mistake stops the start, with file, place and reason', () => {
 
   test('a sample that its schema refuses, a schema that is none, a file that is no JSON', () => {
     const folder = writeExample();
+    writeFileSync(join(folder, 'samples/invoice.payed.json'), '{}');
+    expect(() => loadContract(folder)).toThrow('samples/invoice.payed.json: is the sample of no pair');
+    rmSync(join(folder, 'samples/invoice.payed.json'));
     writeFileSync(join(folder, 'samples/invoice.paid.json'), '{"id":"7","total":"1"}');
     expect(() => loadContract(folder)).toThrow(
       'samples/invoice.paid.json: /id must be integer (by schemas/invoice.json)',
@@ -220,6 +237,7 @@ describe('the command', () => {
     schema.required = ['id'];
     writeFileSync(join(after, 'schemas/invoice.json'), JSON.stringify(schema));
     writeFileSync(join(after, 'samples/invoice.refunded.json'), '{"id":"7"}');
+    rmSync(join(after, 'samples/invoice.paid.json'));
     const { status, stdout } = posthorn('contract', 'diff', before, after, '--all');
     expect(status).toBe(1);
     const lines = stdout.split('\n').map((line) => line.replace(/ +/g, ' '));

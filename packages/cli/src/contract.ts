@@ -1,15 +1,17 @@
 import { resolve } from 'node:path';
 import type { Contract } from '@posthorn/server/dist/contract/contract.js';
 import { diffContracts } from '@posthorn/server/dist/contract/diff.js';
-import { BrokenContract, loadContract } from '@posthorn/server/dist/contract/load.js';
+import { BrokenContract, contractFolders, loadContract } from '@posthorn/server/dist/contract/load.js';
 
 type Print = (line: string) => void;
 
 /** Prints what the contract holds, or what is wrong with it. Answers the exit code. */
 export function checkContract(folder: string, print: Print): number {
   return explained(print, () => {
-    const contract = loadContract(resolve(folder));
-    print(`${contract.name}: ${describe(contract)}. It can be used.`);
+    for (const one of contractFolders(resolve(folder))) {
+      const contract = loadContract(one);
+      print(`${contract.name}: ${describe(contract)}. It can be used.`);
+    }
     return 0;
   });
 }

@@ -20,6 +20,10 @@ export interface Config {
   operatorWebhook: { url: string; secret: string | undefined } | undefined;
   /** PEM text of further certificate authorities that deliveries trust. */
   extraCa: string | undefined;
+  /** Where people reach the page, when that is not the address it listens on. */
+  publicUrl: string | undefined;
+  /** Origins whose pages may embed the Developers page. */
+  embedOrigins: string[];
   logLevel: (typeof LOG_LEVELS)[number];
 }
 
@@ -44,6 +48,8 @@ const NAMES = [
   'POSTHORN_OPERATOR_WEBHOOK_URL',
   'POSTHORN_OPERATOR_WEBHOOK_SECRET',
   'POSTHORN_EXTRA_CA',
+  'POSTHORN_PUBLIC_URL',
+  'POSTHORN_EMBED_ORIGINS',
   'POSTHORN_LOG_LEVEL',
 ];
 const OPERATOR_KEY_LENGTH_MIN = 16;
@@ -69,6 +75,10 @@ export function readConfig(env: Environment): Config {
       value('POSTHORN_OPERATOR_WEBHOOK_SECRET'),
     ),
     extraCa: readExtraCa(value('POSTHORN_EXTRA_CA')),
+    publicUrl: readOrigin('POSTHORN_PUBLIC_URL', value('POSTHORN_PUBLIC_URL')),
+    embedOrigins: list(value('POSTHORN_EMBED_ORIGINS')).flatMap(
+      (text) => readOrigin('POSTHORN_EMBED_ORIGINS', text) ?? [],
+    ),
     logLevel: readLogLevel(value('POSTHORN_LOG_LEVEL') ?? 'info'),
   };
 }
@@ -157,4 +167,13 @@ function readExtraCa(file: string | undefined): string | undefined {
     throw new ConfigError('POSTHORN_EXTRA_CA', `${file} cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }
   throw new ConfigError('POSTHORN_EXTRA_CA', `${file} holds no certificate in PEM form`);
+}
+
+function readOrigin(name: string, text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search !== '' || url.hash !== '') {
+    throw new ConfigError(name, `"${text}" is not an origin: write it as https://example.com`);
+  }
+  return url.origin;
 }

@@ -98,7 +98,9 @@ export async function startNode(
     const guard = new EgressGuard(config.allowNetworks);
     const egress = new Egress(guard, systemResolver(DNS_TIMEOUT_MS), trustAlso(config.extraCa));
     let isStopping = false;
+    let origin = config.publicUrl ?? '';
     const parts = buildParts({
+      origin: () => origin,
       store,
       contracts,
       guard,
@@ -122,7 +124,7 @@ export async function startNode(
       },
       onError,
     });
-    const { directory, acceptor, dispatcher, settler, samples, keyVerifier, notices } = parts;
+    const { directory, acceptor, dispatcher, settler, samples, keyVerifier, notices, replays } = parts;
     const maintainer = new Maintainer({
       store,
       clock,
@@ -156,6 +158,7 @@ export async function startNode(
     await database.listen('posthorn_keys', () => keyVerifier.forgetAll());
     keyVerifier.start();
     dispatcher.start();
+    replays.start();
     if (config.operatorWebhook) await startNotices(notices, config.operatorWebhook);
 
     metrics.gauge('posthorn_in_flight', 'Requests in flight on this node', () => dispatcher.counts.inFlight);
@@ -179,12 +182,15 @@ export async function startNode(
         metrics,
         operatorKeyDigest: operatorKey.digest,
         signInToken: token,
+        pageOrigin: () => origin,
+        embedOrigins: config.embedOrigins,
         isReady: readinessOf(database, clock),
         isUp: () => database.up,
       },
       log,
     );
     const url = await listen(app, config);
+    origin ||= url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//127.0.0.1');
 
     let stopping: Promise<void> | undefined;
     const stop = async () => {
@@ -194,6 +200,7 @@ export async function startNode(
         if (!up) isStopping = true;
       });
       const closed = app.close();
+      await replays.stop();
       await acceptor.stop();
       await dispatcher.stop(DRAIN_MS);
       egress.close();

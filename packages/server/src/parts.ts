@@ -11,8 +11,12 @@ import { Directory } from './fanout/directory.ts';
 import { KeyVerifier } from './keys/verifier.ts';
 import { ApiKeys } from './manage/api-keys.ts';
 import { Endpoints } from './manage/endpoints.ts';
+import { Inspector } from './manage/inspector.ts';
 import { Notices } from './manage/notices.ts';
+import { Replays } from './manage/replays.ts';
 import { Samples } from './manage/samples.ts';
+import { Sessions } from './manage/sessions.ts';
+import { Verification } from './manage/verification.ts';
 import { countUp, type Metrics } from './metrics.ts';
 import { Consequences } from './settle/consequences.ts';
 import { Settler } from './settle/settler.ts';
@@ -37,19 +41,23 @@ export interface Ground {
   /** Resolves when the database can be reached; rejects when the server stops first. */
   whenUp: () => Promise<void>;
   onError: (error: unknown) => void;
+  /** This server's own address as deliveries reach it, for the inspector's bins. */
+  origin: () => string;
 }
 
 export type Parts = ReturnType<typeof buildParts>;
 
 /** Builds the parts of a node, along the way of an event. Nothing runs yet. */
 export function buildParts(ground: Ground) {
-  const { store, contracts, guard, egress, ids, clock, random, node, metrics, release, isUp, whenUp, onError } = ground;
+  const { store, contracts, guard, egress, ids, clock, random, node, metrics, release, isUp, whenUp, onError, origin } =
+    ground;
   const writtenAs = (kind: 'accept' | 'settle') => (size: number, ms: number) => {
     metrics.batchSize.observe({ kind }, size);
     metrics.batchSeconds.observe({ kind }, ms / 1000);
   };
   const directory = new Directory(store.accounts.snapshot, contracts);
-  const endpoints = new Endpoints({ store: store.endpoints, directory, guard, ids, clock });
+  const inspector = new Inspector({ store: store.bins, ids, clock, origin });
+  const endpoints = new Endpoints({ store: store.endpoints, directory, guard, inspector, ids, clock });
   const consequences = new Consequences({
     endpoints: store.endpoints,
     health: store.health,
@@ -73,6 +81,7 @@ export function buildParts(ground: Ground) {
     directory,
     egress,
     guard,
+    inspector,
     clock,
     random,
     release: (delivery) => release([delivery]),
@@ -112,7 +121,31 @@ export function buildParts(ground: Ground) {
   const samples = new Samples({ acceptor, directory });
   const keyVerifier = new KeyVerifier({ keys: store.keys, clock, onError });
   const apiKeys = new ApiKeys({ store: store.keys, directory, verifier: keyVerifier, ids, clock });
-  return { directory, acceptor, dispatcher, settler, endpoints, samples, apiKeys, keyVerifier, notices };
+  const sessions = new Sessions({ store: store.sessions, clock });
+  const verification = new Verification({ clock });
+  const replays = new Replays({
+    store: store.replays,
+    directory,
+    ids,
+    clock,
+    noteBacklog: (endpointId, accountId) => dispatcher.noteBacklog(endpointId, accountId),
+    onError,
+  });
+  return {
+    directory,
+    acceptor,
+    dispatcher,
+    settler,
+    endpoints,
+    samples,
+    apiKeys,
+    keyVerifier,
+    notices,
+    inspector,
+    sessions,
+    verification,
+    replays,
+  };
 }
 
 function countAttempt(metrics: Metrics, { outcome, decision }: SettledAttempt, counted: boolean): void {

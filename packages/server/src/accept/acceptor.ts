@@ -87,6 +87,7 @@ export class Acceptor {
     topic: string | null,
     payload: Buffer,
     options: SendOptions,
+    isPatient = false,
   ): Promise<string> {
     const { ids, clock, queue, dispatcher, node } = this.parts;
     if (this.isStopping) throw new Problem('shutting_down');
@@ -105,7 +106,7 @@ export class Acceptor {
     const delivery = newDelivery(ids.nextUuid(), endpoint, topic, event);
     const queued = [{ delivery, endpointUuid: endpoint.uuid, dueAtMs: event.createdAtMs, leased: true }];
     await queue.accept({ versions: new Map(), events: [event], keys: [], queued, skipped: [] }, node.id);
-    dispatcher.sendNow(delivery, options);
+    dispatcher.sendNow(delivery, options, isPatient);
     return encodeId('dlv', delivery.uuid);
   }
 

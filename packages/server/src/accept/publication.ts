@@ -114,7 +114,7 @@ function topicsOf(contract: Contract, input: EventInput, pointer: string): reado
     const kind = catalog.kindOf({ topic, trigger });
     if (kind === 'empty' || kind === 'refused') {
       throw new Problem('unknown_pair', `Trigger "${trigger}" has no payload of topic "${topic}".`, [
-        { ...place, detail: 'does not exist in this contract' },
+        { ...place, detail: `is no payload of trigger ${trigger}` },
       ]);
     }
   }

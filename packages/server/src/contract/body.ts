@@ -1,6 +1,6 @@
 import type { StoredEvent } from '../domain/model.ts';
 import { eachMember, memberOf } from '../domain/raw-json.ts';
-import { type BodyFacts, compileBodyField } from './fields.ts';
+import { type BodyFacts, compileBodyField, UnknownField } from './fields.ts';
 import { phpJson } from './php-json.ts';
 
 /** Answers the body of a delivery's requests. Pure: the same delivery gives the same bytes on every try. */
@@ -37,28 +37,29 @@ type Part = string | ((facts: BodyFacts) => string);
 function compileTemplate(value: unknown): { parts: Part[]; payloadAt: number } {
   const parts: Part[] = [];
   let payloadAt = -1;
-  const walk = (node: unknown): void => {
+  const walk = (node: unknown, path: string): void => {
     const field = typeof node === 'string' ? FIELD.exec(node)?.[1] : undefined;
     if (field === 'payload') {
+      if (payloadAt >= 0) throw new UnknownField(`${path} {payload} can stand in one place only`);
       payloadAt = parts.length;
     } else if (field !== undefined) {
-      parts.push(compileBodyField(field));
+      parts.push(compileAt(path, field));
     } else if (Array.isArray(node)) {
       node.forEach((item, i) => {
         parts.push(i === 0 ? '[' : ',');
-        walk(item);
+        walk(item, `${path}/${i}`);
       });
       parts.push(node.length === 0 ? '[]' : ']');
     } else if (typeof node === 'object' && node !== null) {
       const members = Object.entries(node);
       members.forEach(([key, item], i) => {
         parts.push(`${i === 0 ? '{' : ','}${JSON.stringify(key)}:`);
-        walk(item);
+        walk(item, `${path}/${key}`);
       });
       parts.push(members.length === 0 ? '{}' : '}');
     } else parts.push(JSON.stringify(node));
   };
-  walk(value);
+  walk(value, '/body/envelope');
   return { parts, payloadAt };
 }
 
@@ -89,6 +90,14 @@ function compileEnvelope(envelope: unknown): BodyEncoder {
   };
 }
 
+function compileAt(path: string, field: string): (facts: BodyFacts) => string {
+  try {
+    return compileBodyField(field);
+  } catch (error) {
+    throw error instanceof UnknownField ? new UnknownField(`${path} ${error.message}, payload`) : error;
+  }
+}
+
 /** Neighbouring texts become one. */
 function join(parts: readonly Part[]): Part[] {
   const joined: Part[] = [];
@@ -106,7 +115,7 @@ function compileMembers(values: Readonly<Record<string, unknown>> = {}): Members
   return Object.entries(values).map(([name, value]) => {
     const field = typeof value === 'string' ? FIELD.exec(value)?.[1] : undefined;
     const text = JSON.stringify(value);
-    return [name, field === undefined ? () => text : compileBodyField(field)];
+    return [name, field === undefined ? () => text : compileAt(`/body/${name}`, field)];
   });
 }
 

@@ -132,7 +132,7 @@ export class Catalog {
         { pointer: `${pointer}/topic`, detail: 'this contract has no topics' },
       ]);
     }
-    const found = topic ?? this.soleTopicOf(trigger);
+    const found = topic ?? this.onlyTopicOf(trigger);
     if (found === null || !this.topicValues.has(found)) {
       const detail = `is one of ${[...this.topicValues].join(', ')}`;
       throw new Problem(
@@ -147,6 +147,13 @@ export class Catalog {
       ]);
     }
     return { topic: found, trigger };
+  }
+
+  /** The one topic of everything that a pattern matches. */
+  private onlyTopicOf(pattern: string): string | null {
+    const matching = this.triggers.filter((t) => matchesTrigger(pattern, t.value));
+    const [topic, ...more] = new Set(matching.map((t) => this.soleTopicOf(t.value)));
+    return more.length === 0 ? (topic ?? null) : null;
   }
 
   private hasPattern(pattern: string): boolean {

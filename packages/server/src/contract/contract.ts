@@ -3,7 +3,7 @@ import type { BodyEncoder } from './body.ts';
 import type { Catalog } from './catalog.ts';
 import type { HeaderWriter } from './headers.ts';
 import type { PayloadCheck, Payloads } from './payloads.ts';
-import type { SignatureScheme } from './signatures.ts';
+import type { SignatureRules, SignatureScheme } from './signatures.ts';
 
 export interface ContractLimits {
   readonly httpsOnly: boolean;
@@ -52,6 +52,8 @@ export interface Contract {
   readonly newEndpoint: 'active' | 'inactive';
   readonly keyPrefix: string;
   readonly signature: SignatureScheme;
+  /** As the contract states them, for the page's help with verifying. */
+  readonly signatureRules: SignatureRules;
   /** Names in lower case that the contract's requests carry, and that an endpoint may not set. */
   readonly headerNames: ReadonlySet<string>;
   /** Writes the bytes that are signed and sent. */

@@ -26,6 +26,7 @@ export function describeContract(contract: Contract): string {
     schemas: Object.fromEntries(payloads.schemas),
     versions: versions ?? null,
     new_endpoint: contract.newEndpoint,
+    signature: contract.signatureRules,
     signatures: contract.signature.kinds,
     signature_overlap: contract.signature.canOverlap,
     scopes,

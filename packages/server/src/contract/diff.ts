@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { diffSchemas } from './diff-schemas.ts';
 import type { ContractDocument } from './document.ts';
 import { loadContract, readDocument, readSchemas } from './load.ts';
+import { compilePolicy } from './policy.ts';
 
 /** `breaking`: code that receivers run today may fail by it. `compatible`: it does not. */
 export interface Change {
@@ -52,6 +53,19 @@ function diffCatalogs(before: Side, after: Side, report: Report): void {
   diffLists('/topics', 'topic', values(before.document.topics), values(after.document.topics), report);
   diffLists('/triggers', 'trigger', values(before.catalog.triggers), values(after.catalog.triggers), report);
   if (before.catalog.isFree && !after.catalog.isFree) report('breaking', '/triggers', 'triggers are not free any more');
+  for (const { value, implies = [], unsent = [] } of before.catalog.triggers) {
+    const now = after.catalog.trigger(value);
+    if (!now) continue;
+    const hidden = (now.unsent ?? []).filter((member) => !unsent.includes(member));
+    if (hidden.length > 0) report('breaking', '/triggers', `"${value}" does not send ${hidden.join(', ')} any more`);
+    for (const { trigger } of implies) {
+      const isKept = (now.implies ?? []).some((implied) => implied.trigger === trigger);
+      if (!isKept) report('breaking', '/triggers', `"${value}" does not imply "${trigger}" any more`);
+    }
+  }
+  if (before.catalog.rules.otherPairs === 'possible' && after.catalog.rules.otherPairs === 'refused') {
+    report('breaking', '/other_pairs', 'pairs that are not listed are refused now');
+  }
   for (const pair of before.catalog.rules.pairs) {
     const name = pair.topic === null ? `"${pair.trigger}"` : `"${pair.topic}" with "${pair.trigger}"`;
     const known = after.catalog.rules.pairs.some((p) => p.topic === pair.topic && p.trigger === pair.trigger);
@@ -61,14 +75,18 @@ function diffCatalogs(before: Side, after: Side, report: Report): void {
       continue;
     }
     const [was, is] = [before.payloads.schemaOf(pair), after.payloads.schemaOf(pair)];
-    if (was === undefined || is === undefined) continue;
+    if (was === undefined) continue;
+    if (is === undefined) {
+      report('breaking', '/pairs', `${name} has no schema any more: nothing is promised of its payload`);
+      continue;
+    }
     diffSchemas({ file: was, schemas: before.schemas }, { file: is, schemas: after.schemas }, report);
   }
 }
 
 function diffWire(before: ContractDocument, after: ContractDocument, report: Report): void {
-  const headersAfter = new Map(Object.entries(after.headers).map(([name, value]) => [name.toLowerCase(), value]));
-  for (const [name, value] of Object.entries(before.headers)) {
+  const headersAfter = new Map(Object.entries(after.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]));
+  for (const [name, value] of Object.entries(before.headers ?? {})) {
     const now = headersAfter.get(name.toLowerCase());
     if (now === undefined) report('breaking', `/headers/${name}`, `header ${name} is gone`);
     else if (now !== value) report('breaking', `/headers/${name}`, `header ${name} was "${value}" and is "${now}"`);
@@ -92,15 +110,18 @@ function diffWire(before: ContractDocument, after: ContractDocument, report: Rep
 
 function diffPolicies(before: ContractDocument, after: ContractDocument, report: Report): void {
   const [was, is] = [before.policy, after.policy];
-  for (const [name, ms] of Object.entries(was.timeouts)) {
-    const now = is.timeouts[name as keyof typeof is.timeouts];
+  for (const [name, ms] of Object.entries(was.timeouts ?? {})) {
+    const now = is.timeouts?.[name as keyof typeof is.timeouts] ?? ms;
     const path = `/policy/timeouts/${name}`;
     if (now < ms) report('breaking', path, `was ${ms} and is ${now}: receivers that need longer fail now`);
     if (now > ms) report('compatible', path, `was ${ms} and is ${now}`);
   }
-  for (const name of ['gone_statuses', 'final_statuses'] as const) {
-    const known: readonly (number | string)[] = was[name];
-    const added = is[name].filter((status) => !known.includes(status));
+  const [wasCompiled, isCompiled] = [compilePolicy(was), compilePolicy(is)];
+  for (const [name, key] of [
+    ['gone_statuses', 'goneStatuses'],
+    ['final_statuses', 'finalStatuses'],
+  ] as const) {
+    const added = [...isCompiled[key]].filter((status) => !wasCompiled[key].has(status));
     if (added.length > 0) report('breaking', `/policy/${name}`, `${added.join(', ')} ends a delivery now`);
   }
   for (const name of [
@@ -122,11 +143,13 @@ function diffPolicies(before: ContractDocument, after: ContractDocument, report:
 }
 
 function diffLimits(before: ContractDocument, after: ContractDocument, report: Report): void {
-  const [was, is] = [before.limits, after.limits];
+  const [was, is] = [before.limits ?? {}, after.limits ?? {}];
   if (!was.https_only && is.https_only) report('breaking', '/limits/https_only', 'plain HTTP is refused now');
   for (const name of ['endpoints_per_account', 'subscriptions_per_endpoint', 'payload_bytes'] as const) {
-    if (is[name] < was[name]) report('breaking', `/limits/${name}`, `was ${was[name]} and is ${is[name]}`);
-    if (is[name] > was[name]) report('compatible', `/limits/${name}`, `was ${was[name]} and is ${is[name]}`);
+    const [old, now] = [was[name], is[name]];
+    if (old === undefined || now === undefined) continue;
+    if (now < old) report('breaking', `/limits/${name}`, `was ${old} and is ${now}`);
+    if (now > old) report('compatible', `/limits/${name}`, `was ${old} and is ${now}`);
   }
   diffLists('/versions', 'version', before.versions?.values ?? [], after.versions?.values ?? [], report);
   diffLists('/scopes', 'scope', values(before.scopes), values(after.scopes), report);

@@ -47,7 +47,6 @@ const Hmac = {
   header: Type.String({ pattern: '^[A-Za-z0-9-]+$' }),
   hash: Type.Enum(['sha1', 'sha256', 'sha512']),
   encoding: Type.Enum(['hex', 'base64']),
-  prefix: Type.Optional(text('Before the signature, as `sha256=`')),
   secret: Type.Object(
     {
       prefix: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]*$', maxLength: 32 })),
@@ -78,7 +77,10 @@ const Signature = byScheme(
     },
     closed,
   ),
-  Type.Object({ scheme: Type.Literal('hmac'), ...Hmac }, { ...closed, description: 'HMAC of the body' }),
+  Type.Object(
+    { scheme: Type.Literal('hmac'), prefix: Type.Optional(text('Before the signature, as `sha256=`')), ...Hmac },
+    { ...closed, description: 'HMAC of the body' },
+  ),
   Type.Object(
     { scheme: Type.Literal('timestamped-hmac'), ...Hmac },
     { ...closed, description: '`t=<seconds>,v1=<HMAC of "<seconds>.<body>">`' },
@@ -88,14 +90,16 @@ const Signature = byScheme(
 
 const Policy = Type.Object(
   {
-    timeouts: Type.Object(
-      {
-        connect_ms: count(1, 60_000),
-        headers_ms: count(1, 60_000),
-        body_ms: count(1, 60_000),
-        total_ms: count(1, 60_000),
-      },
-      closed,
+    timeouts: Type.Optional(
+      Type.Object(
+        {
+          connect_ms: Type.Optional(count(1, 60_000)),
+          headers_ms: Type.Optional(count(1, 60_000)),
+          body_ms: Type.Optional(count(1, 60_000)),
+          total_ms: Type.Optional(count(1, 60_000)),
+        },
+        closed,
+      ),
     ),
     retry_delays_s: Type.Optional(
       Type.Array(Type.Number({ minimum: 0, maximum: 30 * 86_400 }), {
@@ -115,30 +119,36 @@ const Policy = Type.Object(
         { ...closed, description: 'Instead of retry_delays_s: base, base * factor, ... each at most the cap' },
       ),
     ),
-    jitter: Type.Enum(['full', 'equal', 'none'], {
-      description: 'full: 0 to the delay; equal: half to all of it',
-    }),
-    retry_after: Type.Object(
-      {
-        cap_s: count(0, 30 * 86_400),
-        above: Type.Enum(['cap', 'fail', 'ignore'], {
-          description: 'A longer Retry-After: wait for the cap, give up, or keep to the schedule',
-        }),
-      },
-      closed,
+    jitter: Type.Optional(
+      Type.Enum(['full', 'equal', 'none'], { description: 'full: 0 to the delay; equal: half to all of it' }),
     ),
-    final_statuses: Type.Unsafe<(number | string)[]>({ ...Statuses, description: 'No retry after these' }),
+    retry_after: Type.Optional(
+      Type.Object(
+        {
+          cap_s: count(0, 30 * 86_400),
+          above: Type.Enum(['cap', 'fail', 'ignore'], {
+            description: 'A longer Retry-After: wait for the cap, give up, or keep to the schedule',
+          }),
+        },
+        closed,
+      ),
+    ),
+    final_statuses: Type.Optional(
+      Type.Unsafe<(number | string)[]>({ ...Statuses, description: 'No retry after these' }),
+    ),
     retryable_statuses: Type.Optional(
       Type.Unsafe<(number | string)[]>({ ...Statuses, description: 'Exceptions from final_statuses' }),
     ),
-    gone_statuses: Type.Array(count(100, 599), { description: 'The endpoint is switched off' }),
+    gone_statuses: Type.Optional(
+      Type.Array(count(100, 599), { description: 'The endpoint is switched off; final, too' }),
+    ),
     rate_limit: Type.Optional(
       Type.Object(
         { per_s: count(1, 1000) },
         { ...closed, description: 'Requests to one endpoint in any second, in order, over all nodes' },
       ),
     ),
-    concurrency: count(1, 1000, 'Requests to one endpoint at a time'),
+    concurrency: Type.Optional(count(1, 1000, 'Requests to one endpoint at a time')),
     auto_disable: Type.Optional(
       Type.Object(
         {
@@ -154,7 +164,7 @@ const Policy = Type.Object(
     testing_mode: Type.Optional(
       Type.Object({ duration_s: count(1, 30 * 86_400), interval_s: count(1, 86_400) }, closed),
     ),
-    retention_days: count(1, 366),
+    retention_days: Type.Optional(count(1, 366)),
   },
   closed,
 );
@@ -165,7 +175,7 @@ export const ContractDocument = Type.Object(
     $schema: Type.Optional(Type.String()),
     name: Type.String({ pattern: '^[a-z0-9]+(-[a-z0-9]+)*$', description: "The folder's name" }),
     title: Type.String(),
-    description: Type.String(),
+    description: Type.Optional(Type.String()),
     words: Type.Optional(
       Type.Object(
         {
@@ -204,29 +214,33 @@ export const ContractDocument = Type.Object(
       },
       closed,
     ),
-    headers: Type.Record(Type.String({ pattern: '^[A-Za-z0-9-]+$' }), Type.String(), closed),
+    headers: Type.Optional(Type.Record(Type.String({ pattern: '^[A-Za-z0-9-]+$' }), Type.String(), closed)),
     signature: Signature,
     versions: Type.Optional(
       Type.Object({ values: Type.Array(Type.String(), { minItems: 1 }), default: Type.String() }, closed),
     ),
     policy: Policy,
-    limits: Type.Object(
-      {
-        https_only: Type.Boolean(),
-        endpoints_per_account: count(1, 10_000),
-        subscriptions_per_endpoint: count(1, 1000),
-        payload_bytes: count(1, 16 * 1024 * 1024),
-        own_rate_limit: Type.Optional(
-          Type.Boolean({ description: 'Endpoints may set a rate limit below that of the contract' }),
-        ),
-      },
-      closed,
+    limits: Type.Optional(
+      Type.Object(
+        {
+          https_only: Type.Optional(Type.Boolean()),
+          endpoints_per_account: Type.Optional(count(1, 10_000)),
+          subscriptions_per_endpoint: Type.Optional(count(1, 1000)),
+          payload_bytes: Type.Optional(count(1, 16 * 1024 * 1024)),
+          own_rate_limit: Type.Optional(
+            Type.Boolean({ description: 'Endpoints may set a rate limit, if there is one below that of the contract' }),
+          ),
+        },
+        closed,
+      ),
     ),
     test_trigger: Type.Optional(Type.String({ description: 'What "Send test" sends; else what is subscribed to' })),
     new_endpoint: Type.Optional(Type.Enum(['active', 'inactive'])),
     key_prefix: Type.Optional(Type.String({ pattern: '^[a-z0-9_]{1,16}$', description: 'Of API keys' })),
-    scopes: Type.Array(
-      Type.Object({ value: Type.String(), label: Type.String(), description: Type.Optional(Type.String()) }, closed),
+    scopes: Type.Optional(
+      Type.Array(
+        Type.Object({ value: Type.String(), label: Type.String(), description: Type.Optional(Type.String()) }, closed),
+      ),
     ),
   },
   { ...closed, $id: 'https://posthorn.dev/contract.schema.json', title: 'Posthorn contract' },

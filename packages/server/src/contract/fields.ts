@@ -64,8 +64,10 @@ function readerOf<F extends BodyFacts>(
   }
   const read = fields[name];
   if (!read) {
+    const isForHeaders = name in ATTEMPT_FIELDS;
     const known = [...Object.keys(fields), `${METADATA}<name>`].join(', ');
-    throw new UnknownField(`{${name}} is not a field; the fields are ${known}`);
+    const what = isForHeaders ? 'is not the same on every try, and can stand in headers only' : 'is not a field';
+    throw new UnknownField(`{${name}} ${what}; the fields are ${known}`);
   }
   return read;
 }
@@ -77,7 +79,8 @@ export function compileBodyField(name: string): (facts: BodyFacts) => string {
 }
 
 /** Visible ASCII and spaces: nothing of an account's metadata can end a header or begin another. */
-const NOT_FOR_HEADERS = /[^\x20-\x7e]/g;
+const HALF_PAIR = /\p{Surrogate}/gu;
+const NOT_FOR_HEADERS = /[^\x20-\x7e]/gu;
 
 /** A header's value: text with fields in braces. @throws UnknownField */
 export function compileHeaderValue(template: string): (facts: AttemptFacts) => string {
@@ -86,7 +89,9 @@ export function compileHeaderValue(template: string): (facts: AttemptFacts) => s
     const read = readerOf(ATTEMPT_FIELDS, part);
     return (facts: AttemptFacts) => {
       const value = read(facts);
-      return value === null ? '' : String(value).replace(NOT_FOR_HEADERS, encodeURIComponent);
+      if (value === null) return '';
+      const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
+      return text.replace(HALF_PAIR, '?').replace(NOT_FOR_HEADERS, encodeURIComponent);
     };
   });
   const [only, field, end] = parts;

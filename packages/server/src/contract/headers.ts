@@ -1,5 +1,5 @@
 import type { SigningKey } from '../domain/signature.ts';
-import { type AttemptFacts, compileHeaderValue } from './fields.ts';
+import { type AttemptFacts, compileHeaderValue, UnknownField } from './fields.ts';
 import type { SignatureScheme } from './signatures.ts';
 
 /** What is known when one attempt's request is written. */
@@ -14,7 +14,7 @@ export type HeaderWriter = (context: AttemptContext) => [name: string, value: st
 
 /** @throws UnknownField */
 export function compileHeaders(headers: Readonly<Record<string, string>>, signature: SignatureScheme): HeaderWriter {
-  const templates = Object.entries(headers).map(([name, value]) => [name, compileHeaderValue(value)] as const);
+  const templates = Object.entries(headers).map(([name, value]) => [name, compile(name, value)] as const);
   return (context) => {
     const written: [string, string][] = templates.map(([name, write]) => [name, write(context)]);
     const { event, keys, nowMs, body } = context;
@@ -22,4 +22,12 @@ export function compileHeaders(headers: Readonly<Record<string, string>>, signat
     if (signed) written.push(signed);
     return written;
   };
+}
+
+function compile(name: string, value: string): (facts: AttemptFacts) => string {
+  try {
+    return compileHeaderValue(value);
+  } catch (error) {
+    throw error instanceof UnknownField ? new UnknownField(`/headers/${name} ${error.message}`) : error;
+  }
 }

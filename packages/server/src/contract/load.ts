@@ -31,7 +31,7 @@ export class BrokenContract extends Error {
  */
 export function loadContracts(root: string, folders: readonly string[] = []): Map<string, Contract> {
   const contracts = new Map<string, Contract>();
-  for (const folder of [...contractFoldersIn(root), ...folders.flatMap(ownFolders)]) {
+  for (const folder of [...contractFoldersIn(root), ...folders.flatMap(contractFolders)]) {
     const contract = loadContract(folder);
     if (contracts.has(contract.name)) {
       throw new BrokenContract(join(folder, 'contract.json'), `/name there is another contract "${contract.name}"`);
@@ -48,7 +48,8 @@ function contractFoldersIn(root: string): string[] {
     .filter((folder) => existsSync(join(folder, 'contract.json')));
 }
 
-function ownFolders(folder: string): string[] {
+/** The folder itself, or the contracts in it. @throws BrokenContract */
+export function contractFolders(folder: string): string[] {
   if (!existsSync(folder)) throw new BrokenContract(folder, 'there is no such folder');
   if (existsSync(join(folder, 'contract.json'))) return [folder];
   const found = contractFoldersIn(folder);
@@ -91,12 +92,26 @@ export function readDocument(file: string): ContractDocument {
   return value;
 }
 
-/** The deepest error is nearest to the mistake: the others say that no variant fits. */
+const MISTAKES_SHOWN = 10;
+
+/** Every mistake, the deepest at each place: the others only say that no variant fits. */
 function explain(errors: readonly ErrorObject[]): string {
-  const [first] = errors.toSorted((a, b) => depthOf(b) - depthOf(a));
-  if (!first) return '/ has the wrong form';
-  const { keyword, params, message } = first;
-  const path = first.instancePath || '/';
+  const byPlace = new Map<string, string>();
+  for (const error of errors) {
+    if (error.keyword === 'anyOf' || error.keyword === 'oneOf') continue;
+    const isInside = errors.some((other) => other.instancePath.startsWith(`${error.instancePath}/`));
+    if (isInside && ['const', 'type'].includes(error.keyword)) continue;
+    const key = `${error.instancePath} ${'missingProperty' in error.params ? error.params.missingProperty : ''}${'additionalProperty' in error.params ? error.params.additionalProperty : ''}`;
+    if (!byPlace.has(key)) byPlace.set(key, explainOne(error, errors));
+  }
+  const all = [...byPlace.values()];
+  const more = all.length > MISTAKES_SHOWN ? [`and ${all.length - MISTAKES_SHOWN} more`] : [];
+  return [...all.slice(0, MISTAKES_SHOWN), ...more].join('; ') || '/ has the wrong form';
+}
+
+function explainOne({ keyword, params, message, instancePath }: ErrorObject, all: readonly ErrorObject[]): string {
+  const path = instancePath || '/';
+  if (/_statuses\/\d+$/.test(path)) return `${path} must be a status as 404, or "3xx", "4xx" or "5xx"`;
   switch (keyword) {
     case 'required':
       return `${path} lacks ${params.missingProperty}`;
@@ -104,17 +119,17 @@ function explain(errors: readonly ErrorObject[]): string {
       return `${path} has ${params.additionalProperty}, which is not known here`;
     case 'enum':
       return `${path} must be one of ${(params.allowedValues as unknown[]).join(', ')}`;
-    case 'const':
-      return `${path} must be ${errors.flatMap((e) => ('allowedValue' in e.params ? [JSON.stringify(e.params.allowedValue)] : [])).join(', ')} or a list`;
+    case 'const': {
+      const values = all.filter((e) => e.instancePath === instancePath && 'allowedValue' in e.params);
+      return `${path} must be ${values.map((e) => JSON.stringify(e.params.allowedValue)).join(', ')} or a list`;
+    }
     case 'discriminator':
       return `${path}/${params.tag} must be one of ${SCHEMES.join(', ')}`;
     default:
-      return `${path} ${message ?? 'has the wrong form'}`;
+      return path === '/name'
+        ? '/name has small letters, digits and single - between them'
+        : `${path} ${message ?? 'has the wrong form'}`;
   }
-}
-
-function depthOf({ instancePath, keyword }: ErrorObject): number {
-  return instancePath.split('/').length - (keyword === 'anyOf' || keyword === 'oneOf' ? 0.5 : 0);
 }
 
 /** What the form alone does not say. */
@@ -128,6 +143,9 @@ function checkTogether(document: ContractDocument, fail: (path: string, reason: 
     fail('/policy/backoff', 'needs attempts, window_s or both');
   }
   if (versions && !versions.values.includes(versions.default)) fail('/versions/default', 'is not one of the values');
+  const hasUnsent = Array.isArray(triggers) && triggers.some((t) => t.unsent !== undefined && t.unsent.length > 0);
+  if (body.envelope !== undefined && hasUnsent)
+    fail('/body/envelope', 'cannot stand with "unsent" members of a trigger');
   if (body.envelope !== undefined && (body.set || body.defaults)) {
     fail('/body', 'has either an envelope, or set and defaults');
   }
@@ -158,9 +176,14 @@ function checkTogether(document: ContractDocument, fail: (path: string, reason: 
     });
   }
   if (document.test_trigger !== undefined && triggers !== 'free') checkTrigger(document.test_trigger, '/test_trigger');
-  if (Array.isArray(triggers) && topics.length > 0 && !document.pairs) {
+  if (!Array.isArray(triggers) || topics.length === 0) return;
+  if (!document.pairs) {
     fail('/pairs', 'is missing: a contract with topics and triggers says which pairs yield a payload');
   }
+  triggers.forEach(({ value }, i) => {
+    const isUsed = document.pairs?.some((pair) => pair.trigger === value);
+    if (!isUsed) fail(`/triggers/${i}`, `"${value}" stands in no pair: nothing would ever be sent`);
+  });
 }
 
 function noRepeats(
@@ -186,28 +209,29 @@ function compileContract(document: ContractDocument, folder: string): Contract {
     const contract: Contract = {
       name: document.name,
       title: document.title,
-      description: document.description,
+      description: document.description ?? '',
       words: { ...WORDS, ...document.words },
       catalog,
       payloads,
       payloadCheck: document.payload_check ?? 'off',
       policy: compilePolicy(document.policy),
       limits: {
-        httpsOnly: document.limits.https_only,
-        endpointsPerAccount: document.limits.endpoints_per_account,
-        subscriptionsPerEndpoint: document.limits.subscriptions_per_endpoint,
-        payloadBytes: document.limits.payload_bytes,
-        ownRateLimit: document.limits.own_rate_limit ?? false,
+        httpsOnly: document.limits?.https_only ?? false,
+        endpointsPerAccount: document.limits?.endpoints_per_account ?? 100,
+        subscriptionsPerEndpoint: document.limits?.subscriptions_per_endpoint ?? 100,
+        payloadBytes: document.limits?.payload_bytes ?? 1024 * 1024,
+        ownRateLimit: document.limits?.own_rate_limit ?? false,
       },
-      scopes: document.scopes,
+      scopes: document.scopes ?? [],
       versions: document.versions,
       testTrigger: document.test_trigger,
       newEndpoint: document.new_endpoint ?? 'active',
       keyPrefix: document.key_prefix ?? 'phk',
       signature,
+      signatureRules: document.signature as SignatureRules,
       headerNames: headerNames(document),
       encodeBody: compileBody(body, (trigger) => catalog.unsent(trigger)),
-      writeHeaders: compileHeaders(document.headers, signature),
+      writeHeaders: compileHeaders(document.headers ?? {}, signature),
     };
     checkSamples(contract, folder);
     return contract;
@@ -228,7 +252,7 @@ const WORDS: Words = {
 
 function headerNames(document: ContractDocument): Set<string> {
   const signed = 'header' in document.signature ? [document.signature.header] : [];
-  return new Set([...Object.keys(document.headers), ...signed].map((name) => name.toLowerCase()));
+  return new Set([...Object.keys(document.headers ?? {}), ...signed].map((name) => name.toLowerCase()));
 }
 
 function catalogRules(document: ContractDocument, schemas: ReadonlyMap<string, object>, file: string): CatalogRules {
@@ -299,6 +323,12 @@ export function sampleFile(folder: string, { topic, trigger }: Pair): string {
 }
 
 function readSamples(folder: string, catalog: Catalog): (Pair & { text: string })[] {
+  const known = new Set(catalog.rules.pairs.map((pair) => sampleFile(folder, pair)));
+  const samples = join(folder, 'samples');
+  for (const entry of existsSync(samples) ? readdirSync(samples, { recursive: true, encoding: 'utf8' }) : []) {
+    const file = join(samples, entry);
+    if (file.endsWith('.json') && !known.has(file)) throw new BrokenContract(file, 'is the sample of no pair');
+  }
   return catalog.rules.pairs.map((pair) => ({
     ...pair,
     text: compact(readJson(sampleFile(folder, pair)).text).trim(),

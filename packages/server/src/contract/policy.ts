@@ -6,28 +6,37 @@ type PolicyRules = ContractDocument['policy'];
 /** Three days of one sample a minute. */
 const TESTING_MODE = { duration_s: 72 * 3600, interval_s: 60 };
 const ATTEMPTS_MAX = 100;
+/** What a contract that says nothing promises. */
+const DEFAULTS = {
+  timeouts: { connect_ms: 5_000, headers_ms: 10_000, body_ms: 10_000, total_ms: 15_000 },
+  retryAfter: { cap_s: 86_400, above: 'cap' },
+  concurrency: 10,
+  retentionDays: 30,
+} as const;
 
 export function compilePolicy(rules: PolicyRules): DeliveryPolicy {
   const testing = rules.testing_mode ?? TESTING_MODE;
   const retryable = expandStatuses(rules.retryable_statuses ?? []);
+  const timeouts = { ...DEFAULTS.timeouts, ...rules.timeouts };
+  const retryAfter = rules.retry_after ?? DEFAULTS.retryAfter;
   return {
     timeouts: {
-      connectMs: rules.timeouts.connect_ms,
-      headersMs: rules.timeouts.headers_ms,
-      bodyMs: rules.timeouts.body_ms,
-      totalMs: rules.timeouts.total_ms,
+      connectMs: timeouts.connect_ms,
+      headersMs: timeouts.headers_ms,
+      bodyMs: timeouts.body_ms,
+      totalMs: timeouts.total_ms,
     },
     retryDelaysMs: retryDelays(rules),
-    jitter: rules.jitter,
-    retryAfter: { capMs: rules.retry_after.cap_s * 1000, above: rules.retry_after.above },
-    finalStatuses: new Set([...expandStatuses(rules.final_statuses)].filter((status) => !retryable.has(status))),
-    goneStatuses: new Set(rules.gone_statuses),
-    concurrency: rules.concurrency,
+    jitter: rules.jitter ?? 'full',
+    retryAfter: { capMs: retryAfter.cap_s * 1000, above: retryAfter.above },
+    finalStatuses: new Set([...expandStatuses(rules.final_statuses ?? [])].filter((status) => !retryable.has(status))),
+    goneStatuses: new Set(rules.gone_statuses ?? []),
+    concurrency: rules.concurrency ?? DEFAULTS.concurrency,
     ratePerS: rules.rate_limit?.per_s,
     autoDisable: rules.auto_disable,
     onExhausted: rules.on_exhausted ?? 'keep',
     testingMode: { durationMs: testing.duration_s * 1000, intervalMs: testing.interval_s * 1000 },
-    retentionDays: rules.retention_days,
+    retentionDays: rules.retention_days ?? DEFAULTS.retentionDays,
   };
 }
 

@@ -112,7 +112,9 @@ function hmacSecrets({ secret: { prefix = '', bytes, encoding, key } }: Pick<Hma
         throw new Problem('invalid_secret', 'A secret of this contract is 8 to 256 printable ASCII characters.');
       }
       const raw = key === 'text' ? Buffer.from(secret) : Buffer.from(secret.slice(prefix.length), encoding);
-      if (!secret.startsWith(prefix) || raw.length === 0) {
+      const isExact =
+        key === 'text' || raw.toString(encoding).replace(/=+$/, '') === secret.slice(prefix.length).replace(/=+$/, '');
+      if (!secret.startsWith(prefix) || !isExact || raw.length < SECRET_LENGTH.min) {
         throw new Problem(
           'invalid_secret',
           `A secret of this contract is \`${prefix}\` and ${bytes} bytes in ${encoding}.`,

@@ -21,6 +21,8 @@ export interface SenderParts {
   directory: Directory;
   egress: Egress;
   guard: EgressGuard;
+  /** Knows which URLs lead to this server's own bins. */
+  inspector: { isBin(url: string): boolean };
   clock: Clock;
   random: Random;
   /** Hands a delivery back unsent. */
@@ -125,6 +127,7 @@ export class Sender {
       headers,
       body,
       timeouts: endpoint.contract.policy.timeouts,
+      isOwnBin: this.parts.inspector.isBin(endpoint.url),
     });
   }
 
@@ -132,7 +135,9 @@ export class Sender {
   private urlOf({ url, contract }: KnownEndpoint): URL {
     let parsed = this.urls.get(url);
     if (!parsed) {
-      parsed = this.parts.guard.checkUrl(url, contract.limits.httpsOnly);
+      parsed = this.parts.inspector.isBin(url)
+        ? new URL(url)
+        : this.parts.guard.checkUrl(url, contract.limits.httpsOnly);
       if (this.urls.size >= URLS_MAX) this.urls.clear();
       this.urls.set(url, parsed);
     }

@@ -91,11 +91,12 @@ export class Dispatcher {
     this.enqueue(lane, { delivery, options: { forced: false } });
   }
 
-  /** Takes a leased delivery that somebody waits for, before the others of its endpoint. */
-  sendNow(delivery: LeasedDelivery, options: SendOptions): void {
+  /** Takes a leased delivery that somebody waits for, before the others of its endpoint; `isPatient`: behind them. */
+  sendNow(delivery: LeasedDelivery, options: SendOptions, isPatient = false): void {
     const lane = this.laneOf(delivery.endpointId, delivery.accountId);
     this.hold(delivery);
-    lane.pushFirst({ delivery, options });
+    if (isPatient) lane.push({ delivery, options });
+    else lane.pushFirst({ delivery, options });
     this.prepare([lane]).then(() => this.pump(lane), this.parts.onError);
   }
 
@@ -133,6 +134,7 @@ export class Dispatcher {
     const account = await this.parts.directory.get(accountId);
     for (const endpoint of account?.endpoints.values() ?? []) {
       const lane = this.lanes.get(endpoint.id);
+      if (lane) learn(lane, endpoint);
       if (endpoint.status === 'active') this.noteBacklog(endpoint.id, accountId);
       else if (lane) {
         lane.backlog = 0;
@@ -190,8 +192,13 @@ export class Dispatcher {
   private async prepare(lanes: Iterable<Lane>): Promise<void> {
     const { directory } = this.parts;
     for (const lane of lanes) {
-      const account = directory.peek(lane.accountId) ?? (await directory.get(lane.accountId));
-      learn(lane, account?.endpoints.get(lane.endpointId));
+      try {
+        const account = directory.peek(lane.accountId) ?? (await directory.get(lane.accountId));
+        learn(lane, account?.endpoints.get(lane.endpointId));
+      } catch (error) {
+        // One account that cannot be read, its contract gone for instance, holds up nobody else's.
+        this.parts.onError(error);
+      }
     }
   }
 
@@ -241,12 +248,14 @@ export class Dispatcher {
     while (lane.waiting > 0 && lane.inFlight < lane.concurrency) {
       if (!this.paceKeeper.mayStart(lane) || !this.slots.take(lane)) return;
       const job = lane.shift();
-      this.paceKeeper.started(lane);
       if (job) void this.run(lane, job);
     }
   }
 
   private async run(lane: Lane, job: Job): Promise<void> {
+    // The limit may change while the request is under way: it ends where it began.
+    const { pace } = lane;
+    pace?.start(this.parts.clock.now());
     try {
       this.finish(lane, job, await this.parts.attempt(job.delivery, job.options.forced));
     } catch (error) {
@@ -254,7 +263,7 @@ export class Dispatcher {
       this.parts.onError(error);
       lane.push(job);
     }
-    this.paceKeeper.ended(lane);
+    pace?.end(this.parts.clock.now());
     this.goOn(lane);
   }
 
@@ -348,8 +357,7 @@ export class Dispatcher {
         this.enqueue(this.laneOf(delivery.endpointId, delivery.accountId), { delivery, options: { forced: false } });
       }
       for (const [lane, { room, seen }] of wanted) {
-        // Another node sends to it: the next look into the database asks again.
-        if (!held.has(lane)) this.behind.delete(lane);
+        if (!held.has(lane)) this.putOff(lane);
         else this.noteClaimed(lane, (counts.get(lane.endpointId) ?? 0) >= room, seen);
       }
     } finally {
@@ -358,6 +366,12 @@ export class Dispatcher {
         this.dropIfIdle(lane);
       }
     }
+  }
+
+  /** Another node sends to it, or it is gone: the next look into the database sees. */
+  private putOff(lane: Lane): void {
+    this.behind.delete(lane);
+    lane.backlog = 0;
   }
 
   private noteClaimed(lane: Lane, isMoreLeft: boolean, seen: number): void {

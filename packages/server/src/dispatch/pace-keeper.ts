@@ -1,6 +1,7 @@
 import type { Clock } from '../domain/clock.ts';
 import type { PaceStore } from '../storage/store.ts';
 import type { Lane } from './lane.ts';
+import { WINDOW_MS } from './pace.ts';
 
 /** How soon a node asks again for an endpoint that another node sends to, when somebody waits for an answer. */
 const ASK_AGAIN_MS = 100;
@@ -10,6 +11,8 @@ const ASK_AGAIN_MS = 100;
  * and let go when it is empty, when another node has asked for it, or when this node stops.
  */
 export class PaceKeeper {
+  private readonly releasing = new Set<string>();
+
   constructor(
     private readonly parts: {
       paces: PaceStore;
@@ -26,7 +29,7 @@ export class PaceKeeper {
   mayStart(lane: Lane): boolean {
     if (!lane.pace) return true;
     if (!lane.isHeld) {
-      if (lane.hasForced) this.ask(lane);
+      this.ask(lane);
       return false;
     }
     if (!this.parts.isAlive()) return false;
@@ -36,21 +39,14 @@ export class PaceKeeper {
     return false;
   }
 
-  started(lane: Lane): void {
-    lane.pace?.start(this.parts.clock.now());
-  }
-
-  ended(lane: Lane): void {
-    lane.pace?.end(this.parts.clock.now());
-  }
-
   /** Tries to hold these lanes. Answers those that may be claimed for. */
   async hold(lanes: readonly Lane[]): Promise<Set<Lane>> {
-    const paced = lanes.filter((lane) => lane.pace);
     const free = new Set(lanes.filter((lane) => !lane.pace));
+    // What is being let go of is asked for when that is over: the two statements could overtake each other.
+    const paced = lanes.filter((lane) => lane.pace && !this.releasing.has(lane.endpointId));
     if (paced.length === 0) return free;
     const asked = paced.map((lane) => ({ endpointId: lane.endpointId, urgent: lane.hasForced }));
-    const held = await this.parts.paces.take(asked, this.parts.node.id);
+    const held = await this.take(asked);
     for (const lane of paced) {
       const answer = held.get(lane.endpointId);
       lane.isHeld = answer !== undefined;
@@ -64,13 +60,35 @@ export class PaceKeeper {
   async letGo(lanes: Iterable<Lane>, all = false): Promise<void> {
     const nowMs = this.parts.clock.now();
     const given = [...lanes].filter((lane) => {
-      if (!lane.pace || !lane.isHeld || lane.load > 0) return false;
-      return all || lane.isWanted || (lane.backlog === 0 && lane.pace.windowMs(nowMs) === 0);
+      if (!lane.isHeld) return false;
+      if (all || !lane.pace) return true;
+      return lane.load === 0 && (lane.isWanted || (lane.backlog === 0 && lane.pace.windowMs(nowMs) === 0));
     });
     if (given.length === 0) return;
-    for (const lane of given) lane.isHeld = false;
-    const held = given.map((lane) => ({ endpointId: lane.endpointId, windowMs: lane.pace?.windowMs(nowMs) ?? 0 }));
-    await this.parts.paces.release(held, this.parts.node.id);
+    const held = given.map((lane) => {
+      lane.isHeld = false;
+      lane.isWanted = false;
+      // A request that is still under way counts from its end, which nobody will tell.
+      const windowMs = lane.inFlight > 0 ? WINDOW_MS : (lane.pace?.windowMs(nowMs) ?? 0);
+      return { endpointId: lane.endpointId, windowMs };
+    });
+    held.sort((a, b) => (a.endpointId < b.endpointId ? -1 : 1));
+    for (const { endpointId } of held) this.releasing.add(endpointId);
+    try {
+      await this.parts.paces.release(held, this.parts.node.id);
+    } finally {
+      for (const { endpointId } of held) this.releasing.delete(endpointId);
+    }
+  }
+
+  /** A failure here concerns endpoints with a limit only: the others are claimed for all the same. */
+  private async take(asked: { endpointId: string; urgent: boolean }[]): Promise<Map<string, { wanted: boolean }>> {
+    try {
+      return await this.parts.paces.take(asked, this.parts.node.id);
+    } catch (error) {
+      this.parts.onError(error);
+      return new Map();
+    }
   }
 
   private ask(lane: Lane): void {
@@ -81,7 +99,7 @@ export class PaceKeeper {
       .finally(() => {
         lane.isAsking = false;
         if (lane.isHeld) this.parts.pump(lane);
-        else this.wake(lane, ASK_AGAIN_MS);
+        else if (lane.hasForced) this.wake(lane, ASK_AGAIN_MS);
       });
   }
 

@@ -1,5 +1,5 @@
 /** A second, and what clocks and timers may be off by. */
-const WINDOW_MS = 1_005;
+export const WINDOW_MS = 1_005;
 
 /**
  * Keeps requests to one endpoint below a rate: never more than `perS` of them in any sliding second at the receiver,

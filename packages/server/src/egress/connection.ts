@@ -10,6 +10,8 @@ export interface OutgoingRequest {
   headers: [name: string, value: string][];
   body: Buffer;
   timeouts: DeliveryPolicy['timeouts'];
+  /** It leads to one of this server's own request bins: the one way to itself. */
+  isOwnBin?: boolean;
 }
 
 /** What is kept of a response's body. */

@@ -1,12 +1,16 @@
 import type { SecureContext } from 'node:tls';
 import type { AttemptOutcome } from '../domain/outcome.ts';
+import { parseNetwork } from './address.ts';
 import { Connection, type OutgoingRequest } from './connection.ts';
-import type { EgressGuard } from './guard.ts';
+import { EgressGuard } from './guard.ts';
 import type { Resolve } from './resolve.ts';
 
 /** Idle connections kept for one account and origin, and in all. */
 const IDLE_PER_ORIGIN_MAX = 512;
 const IDLE_MAX = 2_000;
+
+/** For this server's own address, wherever it is. */
+const EVERYWHERE = new EgressGuard(['0.0.0.0/0', '::/0'].map(parseNetwork));
 
 /**
  * The only way out. Keeps idle connections per account and origin: two accounts never share one, so neither sees the
@@ -28,7 +32,8 @@ export class Egress {
   }
 
   async send(accountId: string, request: OutgoingRequest): Promise<AttemptOutcome> {
-    const key = `${accountId} ${request.url.origin}`;
+    // A connection to a bin was opened without the guard: it carries nothing else.
+    const key = `${accountId} ${request.url.origin}${request.isOwnBin ? ' bin' : ''}`;
     const connection = this.take(key) ?? this.connect(request);
     this.open.add(connection);
     const outcome = await connection.send(request);
@@ -45,8 +50,9 @@ export class Egress {
     this.idleCount = 0;
   }
 
-  private connect({ url, timeouts }: OutgoingRequest): Connection {
-    const { guard, resolve, secureContext } = this;
+  private connect({ url, timeouts, isOwnBin }: OutgoingRequest): Connection {
+    const { resolve, secureContext } = this;
+    const guard = isOwnBin ? EVERYWHERE : this.guard;
     return new Connection(url, { guard, resolve, timeoutMs: timeouts.connectMs, secureContext });
   }
 

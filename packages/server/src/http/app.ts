@@ -15,7 +15,11 @@ import type { Directory } from '../fanout/directory.ts';
 import type { KeyVerifier } from '../keys/verifier.ts';
 import type { ApiKeys } from '../manage/api-keys.ts';
 import type { Endpoints } from '../manage/endpoints.ts';
+import type { Inspector } from '../manage/inspector.ts';
+import type { Replays } from '../manage/replays.ts';
 import type { Samples } from '../manage/samples.ts';
+import type { Sessions } from '../manage/sessions.ts';
+import type { Verification } from '../manage/verification.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Store } from '../storage/store.ts';
 
@@ -39,6 +43,14 @@ export interface HttpParts {
   samples: Samples;
   apiKeys: ApiKeys;
   keyVerifier: KeyVerifier;
+  inspector: Inspector;
+  sessions: Sessions;
+  verification: Verification;
+  replays: Replays;
+  /** Where people reach the page; it stands in links. */
+  pageOrigin: () => string;
+  /** Origins whose pages may embed ours in an iframe. */
+  embedOrigins: readonly string[];
   ids: IdSource;
   clock: Clock;
   node: { readonly id: number };

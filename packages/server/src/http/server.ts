@@ -1,4 +1,3 @@
-import cookie from '@fastify/cookie';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { Ajv, type Options } from 'ajv';
 import Fastify, { LogController } from 'fastify';
@@ -6,21 +5,32 @@ import type { Logger } from 'pino';
 import { parseRawBody } from '../accept/read-events.ts';
 import { Problem } from '../domain/errors.ts';
 import type { App, HttpParts } from './app.ts';
+import { noteChanges } from './audit.ts';
 import { requireOperator } from './auth.ts';
+import { takeRequests } from './bin-requests.ts';
+import { authorize } from './caller.ts';
 import { errorsPage } from './errors-page.ts';
 import { loopReturnsFacade } from './facades/loop-returns.ts';
 import { loopSubscriptionsFacade } from './facades/loop-subscriptions.ts';
 import { healthRoutes } from './health.ts';
-import { homeRoutes } from './home.ts';
 import { openApi } from './openapi.ts';
+import { pageFiles } from './page-files.ts';
 import { handleError, sendProblem } from './problem.ts';
+import { signInRoutes } from './sign-in.ts';
 import { accountRoutes } from './v1/accounts.ts';
+import { binRoutes } from './v1/bins.ts';
 import { contractRoutes, contractSchemaRoute } from './v1/contracts.ts';
 import { databaseRoutes } from './v1/database.ts';
 import { deliveryRoutes } from './v1/deliveries.ts';
 import { endpointRoutes } from './v1/endpoints.ts';
 import { eventRoutes } from './v1/events.ts';
+import { exampleRoutes } from './v1/examples.ts';
 import { keyRoutes } from './v1/keys.ts';
+import { liveRoutes } from './v1/live.ts';
+import { pageRoutes } from './v1/page.ts';
+import { replayRoutes } from './v1/replays.ts';
+import { signatureRoutes } from './v1/signatures.ts';
+import { statsRoutes } from './v1/stats.ts';
 
 const BODY_BYTES_MAX = 256 * 1024;
 const KEEP_ALIVE_MS = 72_000;
@@ -63,27 +73,37 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
   healthRoutes(app, parts);
   errorsPage(app);
   contractSchemaRoute(app);
-  await app.register(async (home: App) => {
-    await home.register(cookie);
-    homeRoutes(home, parts);
-  });
+  signInRoutes(app, parts);
   await app.register(
     async (v1: App) => {
       const checkOperator = requireOperator(parts.operatorKeyDigest);
+      const check = authorize(checkOperator, parts.sessions);
       v1.addHook('onRequest', (request, _, done) => {
-        const problem = checkOperator(request) ?? (parts.isUp() ? undefined : new Problem('database_unavailable'));
-        done(problem);
+        // Publishers come with the operator key: for them this costs a comparison.
+        if (checkOperator(request) === undefined) {
+          done(parts.isUp() ? undefined : new Problem('database_unavailable'));
+        } else check(request).then(() => done(), done);
       });
+      noteChanges(v1, parts);
       contractRoutes(v1, parts);
       accountRoutes(v1, parts);
       endpointRoutes(v1, parts);
       eventRoutes(v1, parts);
       deliveryRoutes(v1, parts);
+      exampleRoutes(v1, parts);
       keyRoutes(v1, parts);
+      replayRoutes(v1, parts);
+      binRoutes(v1, parts);
+      statsRoutes(v1, parts);
+      pageRoutes(v1, parts);
+      signatureRoutes(v1, parts);
+      liveRoutes(v1, parts);
       databaseRoutes(v1, parts);
     },
     { prefix: '/v1' },
   );
+  await app.register(async (bins: App) => takeRequests(bins, parts));
+  pageFiles(app, parts);
   await app.register(async (facade: App) => loopReturnsFacade(facade, parts), { prefix: '/api/v1' });
   await app.register(async (facade: App) => loopSubscriptionsFacade(facade, parts), { prefix: '/admin' });
   await app.ready();

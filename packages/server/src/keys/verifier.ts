@@ -8,6 +8,7 @@ const CACHED_MAX = 50_000;
 /** Keys of one lookup. */
 const BATCH_MAX = 500;
 const FLUSH_EVERY_MS = 5_000;
+const TRIES_MAX = 5;
 
 /** `missing_scope`: the key is valid, but not for this. */
 export type Refusal = 'malformed' | 'unknown' | 'expired' | 'missing_scope';
@@ -36,6 +37,8 @@ export class KeyVerifier {
   private cancelFlush: () => void = () => {};
   private flushing: Promise<void> = Promise.resolve();
   private isLooking = false;
+  /** Raised by every change: an answer from before it says nothing. */
+  private generation = 0;
 
   constructor(private readonly parts: { keys: KeyStore; clock: Clock; onError: (error: unknown) => void }) {}
 
@@ -56,6 +59,7 @@ export class KeyVerifier {
 
   /** Some key has changed somewhere. */
   forgetAll(): void {
+    this.generation++;
     this.cache.clear();
   }
 
@@ -72,13 +76,16 @@ export class KeyVerifier {
     return { valid: true, key };
   }
 
-  private async find(digest: Buffer): Promise<KnownKey | undefined> {
+  private async find(digest: Buffer, tries = 1): Promise<KnownKey | undefined> {
     const name = digest.toString('latin1');
     const nowMs = this.parts.clock.now();
     const cached = this.cache.get(name);
     if (cached && cached.untilMs > nowMs) return cached.key;
-    // The time counts from before the question: the answer may be as old as that.
+    const { generation } = this;
     const key = await this.look(digest);
+    // The answer may be as old as the question: after a change, or a stall, it is asked again.
+    const isOld = this.generation !== generation || this.parts.clock.now() - nowMs > FRESH_MS;
+    if (isOld && tries < TRIES_MAX) return this.find(digest, tries + 1);
     if (this.cache.size >= CACHED_MAX) this.cache.clear();
     this.cache.set(name, { key, untilMs: nowMs + FRESH_MS });
     return key;

@@ -132,6 +132,8 @@ export class Maintainer {
       this.purgedDay = today;
     }
     await store.keys.dropCallsBefore(clock.now() - CALLS_KEPT_MS);
+    await store.sessions.dropBefore(clock.now());
+    await store.bins.dropExpired(clock.now());
     while (!this.isStopped && (await store.retention.dropKeysBefore(clock.now() - KEYS_KEPT_MS)));
   }
 

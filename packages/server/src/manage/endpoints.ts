@@ -8,6 +8,7 @@ import type { Subscription } from '../domain/subscription.ts';
 import type { EgressGuard } from '../egress/guard.ts';
 import type { Directory, KnownAccount } from '../fanout/directory.ts';
 import type { EndpointChange, EndpointStore } from '../storage/store.ts';
+import type { Inspector } from './inspector.ts';
 
 /** Secrets that sign besides the current one; each costs a signature per request. */
 const OLD_SECRETS_MAX = 4;
@@ -36,6 +37,7 @@ export class Endpoints {
       store: EndpointStore;
       directory: Directory;
       guard: EgressGuard;
+      inspector: Inspector;
       ids: IdSource;
       clock: Clock;
     },
@@ -58,7 +60,7 @@ export class Endpoints {
   async create(accountId: string, wish: EndpointWish): Promise<{ endpoint: Endpoint; secret: string }> {
     const { contract } = await this.accountOf(accountId);
     const { store, ids, clock } = this.parts;
-    this.checkUrl(wish.url, contract);
+    await this.checkUrl(accountId, wish.url, contract);
     const subscriptions = completeSubscriptions(wish.subscriptions, contract);
     checkHeaders(wish.headers ?? {}, contract);
     checkVersion(wish.version, contract);
@@ -107,7 +109,7 @@ export class Endpoints {
   async change(accountId: string, id: string, change: EndpointChange): Promise<Endpoint> {
     const { contract } = await this.accountOf(accountId);
     await this.find(accountId, id);
-    if (change.url !== undefined) this.checkUrl(change.url, contract);
+    if (change.url !== undefined) await this.checkUrl(accountId, change.url, contract);
     if (change.headers) checkHeaders(change.headers, contract);
     checkVersion(change.version, contract);
     checkRateLimit(change.rateLimit, contract);
@@ -177,7 +179,10 @@ export class Endpoints {
     return endpoint;
   }
 
-  private checkUrl(url: string, { limits }: Contract): void {
+  /** A bin of this account is the one address of this server itself that may be used, plain HTTP or not. */
+  private async checkUrl(accountId: string, url: string, { limits }: Contract): Promise<void> {
+    if (await this.parts.inspector.owns(accountId, url)) return;
+    if (this.parts.inspector.isBin(url)) throw new Problem('blocked_address', 'This bin is not of this account.');
     this.parts.guard.checkUrl(url, limits.httpsOnly);
   }
 }

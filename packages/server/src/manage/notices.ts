@@ -38,7 +38,9 @@ export class Notices {
       createdAt,
       updatedAt: createdAt,
     });
-    const [existing] = await store.list(OPERATOR_ACCOUNT, { limit: 1 });
+    const [existing, ...others] = await store.list(OPERATOR_ACCOUNT, { limit: 10 });
+    // Two nodes at their first start may each have made one.
+    for (const { id } of others) await endpoints.remove(OPERATOR_ACCOUNT, id);
     if (!existing) {
       await endpoints.create(OPERATOR_ACCOUNT, {
         url,

@@ -23,6 +23,9 @@ interface Sample {
 
 /** Sends samples: for "Send test", and again and again in testing mode. They are marked as tests and count for nothing. */
 export class Samples {
+  /** Samples of testing mode that are not finished, by endpoint: a slow receiver gets the next round when it has kept up. */
+  private readonly unfinished = new Map<string, number>();
+
   constructor(private readonly parts: { acceptor: Acceptor; directory: Directory }) {}
 
   /**
@@ -37,12 +40,29 @@ export class Samples {
     return settled;
   }
 
+  /** Sends a sample of one event to every endpoint that is subscribed to it. */
+  async sendExample(
+    accountId: string,
+    { topic, trigger }: { topic?: string; trigger: string },
+  ): Promise<SettledAttempt[]> {
+    const account = await this.parts.directory.get(accountId);
+    if (!account) throw new Problem('account_not_found');
+    if (!account.contract.catalog.hasTrigger(trigger)) throw new Problem('unknown_trigger');
+    const matches = account.matches(trigger).filter((match) => topic === undefined || match.topic === topic);
+    const sent = await Promise.all(
+      matches.map(({ endpoint, topic: own }) =>
+        this.send(endpoint, sampleFor(endpoint, { trigger, ...(own === null ? {} : { topic: own }) })),
+      ),
+    );
+    return sent.filter((settled) => settled !== undefined);
+  }
+
   /** Testing mode: a sample of everything that the endpoint is subscribed to. */
   async sendRound(accountId: string, endpointId: string): Promise<void> {
     const endpoint = await this.endpointOf(accountId, endpointId);
+    if ((this.unfinished.get(endpointId) ?? 0) > 0) return;
     const wishes = endpoint.subscriptions.flatMap((subscription) => expand(endpoint, subscription));
-    // Nobody waits for the outcomes: what is queued now is sent in its turn.
-    await Promise.all(wishes.map((wish) => this.queue(endpoint, sampleFor(endpoint, wish), () => {})));
+    await Promise.all(wishes.map((wish) => this.queueInTurn(endpoint, sampleFor(endpoint, wish))));
   }
 
   private async endpointOf(accountId: string, endpointId: string): Promise<KnownEndpoint> {
@@ -65,6 +85,24 @@ export class Samples {
     onSettled: (attempt: SettledAttempt | undefined) => void,
   ): Promise<void> {
     await this.parts.acceptor.acceptTest(endpoint, trigger, topic, payload, { forced: true, onSettled });
+  }
+
+  /** Nobody waits for the outcome: it is sent behind what waits already. */
+  private async queueInTurn(endpoint: KnownEndpoint, { topic, trigger, payload }: Sample): Promise<void> {
+    this.count(endpoint.id, 1);
+    const options = { forced: true, onSettled: () => this.count(endpoint.id, -1) };
+    try {
+      await this.parts.acceptor.acceptTest(endpoint, trigger, topic, payload, options, true);
+    } catch (error) {
+      this.count(endpoint.id, -1);
+      throw error;
+    }
+  }
+
+  private count(endpointId: string, change: number): void {
+    const count = (this.unfinished.get(endpointId) ?? 0) + change;
+    if (count > 0) this.unfinished.set(endpointId, count);
+    else this.unfinished.delete(endpointId);
   }
 }
 

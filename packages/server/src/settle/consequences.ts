@@ -1,5 +1,5 @@
 import type { Clock } from '../domain/clock.ts';
-import type { Endpoint, SettledAttempt } from '../domain/model.ts';
+import type { SettledAttempt } from '../domain/model.ts';
 import type { AutoDisable } from '../domain/policy.ts';
 import type { Directory, KnownEndpoint } from '../fanout/directory.ts';
 import type { EndpointStore, HealthSeen, HealthStore } from '../storage/store.ts';
@@ -16,6 +16,8 @@ export type Notice =
       deliveryTrigger: string;
       reason: string;
     };
+
+type Disabled = Extract<Notice, { trigger: 'endpoint.disabled' }>;
 
 interface Observed {
   endpoint: KnownEndpoint;
@@ -41,13 +43,9 @@ export class Consequences {
   ) {}
 
   async draw(attempts: readonly SettledAttempt[]): Promise<void> {
-    try {
-      const observed = new Map<string, Observed>();
-      for (const attempt of attempts) await this.observe(attempt, observed);
-      if (observed.size > 0) await this.count(observed);
-    } catch (error) {
-      this.parts.onError(error);
-    }
+    const observed = new Map<string, Observed>();
+    for (const attempt of attempts) await this.observe(attempt, observed).catch(this.parts.onError);
+    if (observed.size > 0) await this.count(observed).catch(this.parts.onError);
   }
 
   private async observe(attempt: SettledAttempt, observed: Map<string, Observed>): Promise<void> {
@@ -55,9 +53,12 @@ export class Consequences {
     if (delivery.test) return;
     const endpoint = await this.endpointOf(delivery.accountId, delivery.endpointId);
     if (!endpoint) return;
-    if (decision.kind === 'discarded') await this.discarded(endpoint, attempt, decision.reason, decision.endpointGone);
+    const isTesting = endpoint.testingUntilMs > this.parts.clock.now();
+    if (decision.kind === 'discarded') {
+      await this.discarded(endpoint, attempt, decision.reason, decision.endpointGone && !isTesting, isTesting);
+    }
     const rule = endpoint.contract.policy.autoDisable;
-    if (!rule || endpoint.testingUntilMs > this.parts.clock.now()) return;
+    if (!rule || isTesting) return;
     if (outcome.error === undefined) note(observed, endpoint, rule, false);
     // What went wrong here is not the endpoint's fault.
     else if (outcome.error !== 'interrupted' && (rule.counts === 'attempts' || decision.kind === 'discarded')) {
@@ -70,8 +71,8 @@ export class Consequences {
     { delivery }: SettledAttempt,
     reason: string,
     isGone: boolean,
+    isTesting: boolean,
   ): Promise<void> {
-    const { endpoints } = this.parts;
     this.notify(endpoint, {
       trigger: 'delivery.discarded',
       deliveryUuid: delivery.uuid,
@@ -79,47 +80,37 @@ export class Consequences {
       deliveryTrigger: delivery.event.trigger,
       reason,
     });
-    if (isGone)
-      await this.switchOff(
-        endpoint,
-        () => endpoints.setStatus(endpoint.accountId, endpoint.id, 'inactive', 'gone'),
-        'gone',
-      );
+    if (isGone) await this.switchOff(endpoint, 'gone');
     const { onExhausted } = endpoint.contract.policy;
-    if (reason !== 'retries_exhausted' || onExhausted === 'keep') return;
-    if (onExhausted === 'delete-endpoint') await endpoints.remove(endpoint.accountId, endpoint.id);
-    else {
-      await this.switchOff(
-        endpoint,
-        () => endpoints.setStatus(endpoint.accountId, endpoint.id, 'inactive', 'consecutive_failures'),
-        'retries_exhausted',
-      );
+    if (reason !== 'retries_exhausted' || onExhausted === 'keep' || isTesting) return;
+    if (onExhausted === 'deactivate-endpoint') await this.switchOff(endpoint, 'retries_exhausted');
+    else if (await this.parts.endpoints.remove(endpoint.accountId, endpoint.id)) {
+      this.parts.directory.forget(endpoint.accountId);
+      this.notify(endpoint, { trigger: 'endpoint.disabled', reason: 'retries_exhausted' });
     }
   }
 
   private async count(observed: ReadonlyMap<string, Observed>): Promise<void> {
-    const { health, clock } = this.parts;
+    const { health } = this.parts;
     for (const { endpointId, before, after, peak } of await health.count([...observed.values()].map((o) => o.seen))) {
       const { endpoint, rule } = observed.get(endpointId) ?? {};
       if (!endpoint || !rule) continue;
       const half = Math.ceil(rule.failures / 2);
       if (peak >= rule.failures) {
-        const isOff = await health.switchOff(endpoint.accountId, endpointId, clock.now());
-        if (isOff)
-          this.notify(endpoint, { trigger: 'endpoint.disabled', reason: 'consecutive_failures', failures: peak });
+        await this.switchOff(endpoint, 'consecutive_failures', peak);
       } else if (before < half && after >= half) {
         this.notify(endpoint, { trigger: 'endpoint.failing', failures: after, limit: rule.failures });
       } else if (before >= half && after < half) this.notify(endpoint, { trigger: 'endpoint.recovered' });
     }
   }
 
-  private async switchOff(
-    endpoint: KnownEndpoint,
-    change: () => Promise<Endpoint | undefined>,
-    reason: 'gone' | 'retries_exhausted',
-  ): Promise<void> {
-    if (endpoint.status === 'active' && (await change()))
-      this.notify(endpoint, { trigger: 'endpoint.disabled', reason });
+  /** Does and tells nothing when it was off already. */
+  private async switchOff(endpoint: KnownEndpoint, reason: Disabled['reason'], failures?: number): Promise<void> {
+    const { health, clock, directory } = this.parts;
+    const stored = reason === 'gone' ? 'gone' : 'consecutive_failures';
+    if (!(await health.switchOff(endpoint.accountId, endpoint.id, stored, clock.now()))) return;
+    directory.forget(endpoint.accountId);
+    this.notify(endpoint, { trigger: 'endpoint.disabled', reason, ...(failures === undefined ? {} : { failures }) });
   }
 
   private async endpointOf(accountId: string, endpointId: string): Promise<KnownEndpoint | undefined> {

@@ -78,7 +78,7 @@ export class Database {
   private stopped = false;
   private isRecovering = false;
   private recover: () => Promise<void> = async () => {};
-  private listener: pg.Client | undefined;
+  private readonly listeners = new Set<pg.Client>();
 
   constructor(
     private readonly config: pg.ClientConfig,
@@ -188,15 +188,14 @@ export class Database {
     }, LISTENER_PULSE_MS);
     const again = () => {
       clearInterval(pulse);
-      if (this.listener !== client) return;
-      this.listener = undefined;
+      if (!this.listeners.delete(client) || this.stopped) return;
       setTimeout(() => {
         this.whenUp()
           .then(() => this.listen(channel, heard))
           .catch(() => {});
       }, PROBE_MS);
     };
-    this.listener = client;
+    this.listeners.add(client);
     client.on('error', () => {});
     client.on('end', again);
     client.on('notification', (message) => heard(message.payload ?? ''));
@@ -215,9 +214,8 @@ export class Database {
     if (this.stopped) return;
     this.stopped = true;
     this.changes.emit('change', this.isUp);
-    const listener = this.listener;
-    this.listener = undefined;
-    await Promise.allSettled([listener?.end(), this.hotPool.end(), this.pool.end(), this.housePool.end()]);
+    const listeners = [...this.listeners].map((listener) => listener.end());
+    await Promise.allSettled([...listeners, this.hotPool.end(), this.pool.end(), this.housePool.end()]);
   }
 
   private async guarded<Row extends pg.QueryResultRow>(pool: pg.Pool, query: pg.QueryConfig): Promise<Row[]> {

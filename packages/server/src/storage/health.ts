@@ -18,12 +18,12 @@ export function healthStore(database: Database): HealthStore {
       return rows.map(({ endpoint_id, ...counts }) => ({ endpointId: fromUuidText('ep', endpoint_id), ...counts }));
     },
 
-    async switchOff(accountId, endpointId, nowMs) {
+    async switchOff(accountId, endpointId, reason, nowMs) {
       const rows = await database.run(
-        `UPDATE endpoints SET status = 'inactive', inactive_reason = 'consecutive_failures', updated_at = now()
+        `UPDATE endpoints SET status = 'inactive', inactive_reason = $4, updated_at = now()
          WHERE account_id = $1 AND id = $2 AND status = 'active' AND (testing_until IS NULL OR testing_until <= $3)
          RETURNING id`,
-        [accountId, toUuidText('ep', endpointId), new Date(nowMs)],
+        [accountId, toUuidText('ep', endpointId), new Date(nowMs), reason],
       );
       return rows.length > 0;
     },

@@ -140,6 +140,9 @@ export function deliveryStore(database: Database): DeliveryStore {
       ...bounds,
       filter.eventId === undefined ? null : toUuidText('evt', filter.eventId),
       limit,
+      filter.topic ?? null,
+      filter.text === undefined ? null : Buffer.from(filter.text),
+      filter.id === undefined ? null : toUuidText('dlv', filter.id),
     ]);
     return rows.map(toDelivery);
   };

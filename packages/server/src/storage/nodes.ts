@@ -45,6 +45,16 @@ export function nodeStore(database: Database): NodeStore {
     async endZombies() {
       return (await database.house<{ ended: number }>(END_ZOMBIES))[0]?.ended ?? 0;
     },
+    async list() {
+      const rows = await database.run<{ id: number; host: string; started_at: Date; heartbeat_at: Date }>(
+        'SELECT id, host, started_at, heartbeat_at FROM nodes ORDER BY id',
+      );
+      return rows.map(({ started_at: startedAt, heartbeat_at: heartbeatAt, ...row }) => ({
+        ...row,
+        startedAt,
+        heartbeatAt,
+      }));
+    },
     async leave(node) {
       await database.run(LEAVE, [node]);
     },

@@ -1,4 +1,6 @@
 import { accountStore } from './accounts.ts';
+import { binStore } from './bins.ts';
+import { chartStore } from './charts.ts';
 import type { Database } from './database.ts';
 import { endpointStore } from './endpoints.ts';
 import { healthStore } from './health.ts';
@@ -7,7 +9,9 @@ import { keyStore } from './keys.ts';
 import { nodeStore, overviewStore, settingStore } from './nodes.ts';
 import { paceStore } from './paces.ts';
 import { queueStore } from './queue.ts';
+import { replayStore } from './replays.ts';
 import { retentionStore } from './retention.ts';
+import { auditStore, sessionStore } from './sessions.ts';
 import type { Store } from './store.ts';
 import type { Vault } from './vault.ts';
 
@@ -22,6 +26,11 @@ export function postgresStore(database: Database, vault: Vault): Store {
     paces: paceStore(database),
     health: healthStore(database),
     keys: keyStore(database),
+    sessions: sessionStore(database),
+    audit: auditStore(database),
+    bins: binStore(database),
+    replays: replayStore(database),
+    charts: chartStore(database),
     nodes: nodeStore(database),
     overview: overviewStore(database),
     settings: settingStore(database),

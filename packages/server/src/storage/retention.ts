@@ -62,6 +62,14 @@ export function retentionStore(database: Database): RetentionStore {
       });
     },
 
+    async oldestDay() {
+      const [row] = await database.run<{ day: string | null }>(
+        "SELECT min(substr(relname, 8)) AS day FROM pg_class WHERE relname ~ '^events_[0-9]{8}$'",
+      );
+      const day = row?.day;
+      return day ? `${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}` : null;
+    },
+
     async purgeContractBefore(contract, ms) {
       await database.run(
         `INSERT INTO purges (account_id, before) SELECT id, $2 FROM accounts WHERE contract = $1 ON CONFLICT DO NOTHING`,

@@ -14,6 +14,7 @@ import type {
 } from '../domain/model.ts';
 import type { AttemptError } from '../domain/outcome.ts';
 import type { Subscription } from '../domain/subscription.ts';
+import type { AuditStore, BinStore, ChartStore, ReplayStore, SessionStore } from './page-store.ts';
 
 /** An account with its endpoints as they stood at `version`: what a node keeps in memory. */
 export interface AccountSnapshot {
@@ -85,6 +86,10 @@ export interface Page {
 }
 
 export interface DeliveryFilter {
+  id?: string;
+  topic?: string;
+  /** In the event's payload. */
+  text?: string;
   endpointId?: string;
   eventId?: string;
   status?: DeliveryStatus;
@@ -144,7 +149,12 @@ export interface HealthStore {
   /** Counts failures in a row over all nodes. Answers endpoints whose count is, or was, above zero. */
   count(seen: readonly HealthSeen[]): Promise<HealthCounted[]>;
   /** Switches an endpoint off if it is active and not in testing mode. False when it was not. */
-  switchOff(accountId: string, endpointId: string, nowMs: number): Promise<boolean>;
+  switchOff(
+    accountId: string,
+    endpointId: string,
+    reason: 'consecutive_failures' | 'gone',
+    nowMs: number,
+  ): Promise<boolean>;
 }
 
 export interface PaceStore {
@@ -296,6 +306,7 @@ export interface NodeStore {
   freeLeases(node: number, ids: readonly string[]): Promise<void>;
   /** Ends waiting deliveries whose endpoint is gone: accepted at the very moment of its deletion. */
   endZombies(): Promise<number>;
+  list(): Promise<{ id: number; host: string; startedAt: Date; heartbeatAt: Date }[]>;
   leave(node: number): Promise<void>;
 }
 
@@ -311,6 +322,8 @@ export interface RetentionStore {
   ensureDays(daysMs: readonly number[]): Promise<void>;
   /** Drops everything made before this moment, whole days at a time. Answers the partitions dropped. */
   dropBefore(ms: number): Promise<string[]>;
+  /** The first day that is still kept, as `2026-11-22`. */
+  oldestDay(): Promise<string | null>;
   /** Has what the accounts of a contract have that is older than this removed, piece by piece. */
   purgeContractBefore(contract: string, ms: number): Promise<void>;
   /** Removes a piece of what is to be purged; false when nothing is left to remove. */
@@ -342,6 +355,11 @@ export interface Store {
   readonly paces: PaceStore;
   readonly health: HealthStore;
   readonly keys: KeyStore;
+  readonly sessions: SessionStore;
+  readonly audit: AuditStore;
+  readonly bins: BinStore;
+  readonly replays: ReplayStore;
+  readonly charts: ChartStore;
   readonly nodes: NodeStore;
   readonly settings: SettingStore;
   readonly retention: RetentionStore;

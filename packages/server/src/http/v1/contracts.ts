@@ -26,6 +26,7 @@ const ContractView = Type.Object({
   schemas: Type.Record(Type.String(), Type.Unknown(), { description: 'JSON Schemas of the payloads, by file' }),
   versions: Nullable(Type.Object({ values: Type.Array(Type.String()), default: Type.String() })),
   new_endpoint: Type.Enum(['active', 'inactive']),
+  signature: Type.Record(Type.String(), Type.Unknown(), { description: 'As `contract.json` states it' }),
   signatures: Type.Array(Type.String()),
   signature_overlap: Type.Boolean(),
   scopes: Type.Array(closed({ value: Type.String(), label: Type.String(), description: Type.Optional(Type.String()) })),

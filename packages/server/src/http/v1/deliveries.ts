@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import { Type } from 'typebox';
 import { Problem } from '../../domain/errors.ts';
 import { decodeId, encodeId, isId } from '../../domain/ids.ts';
@@ -7,9 +6,10 @@ import { ERROR_CODES } from '../../domain/outcome.ts';
 import type { DeliveryFilter, DeliveryRow } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { answerPage, toPage } from '../cursor.ts';
+import { presentBody, toRecord } from '../present-http.ts';
 import { AccountParams, closed, EndpointParams, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
 
-const DeliveryView = Type.Object({
+export const DeliveryView = Type.Object({
   id: Type.String(),
   event_id: Type.String(),
   endpoint_id: Type.String(),
@@ -92,6 +92,10 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
           event: Type.Optional(Type.String({ maxLength: 64 })),
           status: Type.Optional(Type.Enum([...DELIVERY_STATUSES])),
           trigger: Type.Optional(Type.String({ maxLength: 256 })),
+          topic: Type.Optional(Type.String({ maxLength: 128 })),
+          q: Type.Optional(
+            Type.String({ maxLength: 200, description: 'An id of a delivery or event, or text in the payload' }),
+          ),
           from: Type.Optional(Time),
           to: Type.Optional(Time),
         }),
@@ -108,7 +112,7 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
         page,
         (p) => store.deliveries.list(account, p, filter),
         (d) => d.id,
-        present,
+        presentDelivery,
       );
     },
   );
@@ -121,6 +125,8 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
       event?: string;
       status?: DeliveryRow['status'];
       trigger?: string;
+      topic?: string;
+      q?: string;
       from?: string;
       to?: string;
     },
@@ -137,6 +143,14 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
     }
     if (query.status !== undefined) filter.status = query.status;
     if (query.trigger !== undefined) filter.trigger = query.trigger;
+    if (query.topic !== undefined) filter.topic = query.topic;
+    if (query.q !== undefined && query.q.trim() !== '') {
+      const q = query.q.trim();
+      const event = isId('dlv', q) ? undefined : await store.events.find(account, q);
+      if (isId('dlv', q)) filter.id = q;
+      else if (event) filter.eventId = event.id;
+      else filter.text = q;
+    }
     if (query.from !== undefined) filter.fromMs = Date.parse(query.from);
     if (query.to !== undefined) filter.toMs = Date.parse(query.to);
     return filter;
@@ -161,7 +175,7 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
         store.events.find(account, delivery.eventId),
       ]);
       const body = event ? await bodyOf(account, event, delivery.topic) : Buffer.alloc(0);
-      return { ...present(delivery), attempts: attempts.map((attempt) => presentAttempt(attempt, body)) };
+      return { ...presentDelivery(delivery), attempts: attempts.map((attempt) => presentAttempt(attempt, body)) };
     },
   );
 
@@ -192,7 +206,7 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
       // A very fast receiver has answered already; then there is one attempt more.
       const isOnItsWay = after.status === 'delivering' || after.attempts > before.attempts;
       if (!isOnItsWay) throw new Problem('not_retryable', await whyNot(after));
-      return reply.code(202).send(present(after));
+      return reply.code(202).send(presentDelivery(after));
     },
   );
 
@@ -266,7 +280,7 @@ function toAttempt({ delivery, startedAtMs, url, requestHeaders, outcome }: Sett
   };
 }
 
-function present(delivery: DeliveryRow) {
+export function presentDelivery(delivery: DeliveryRow) {
   return {
     id: delivery.id,
     event_id: delivery.eventId,
@@ -312,17 +326,4 @@ function presentAttempt(attempt: Attempt, requestBody: Buffer) {
             truncated: attempt.responseTruncated,
           },
   };
-}
-
-function presentBody(bytes: Buffer) {
-  return isUtf8(bytes)
-    ? { body: bytes.toString('utf8'), body_encoding: 'utf8' as const }
-    : { body: bytes.toString('base64'), body_encoding: 'base64' as const };
-}
-
-/** Repeated headers stand in one value, separated by commas (RFC 9110 §5.3). */
-function toRecord(headers: readonly [string, string][]): Record<string, string> {
-  const record: Record<string, string> = {};
-  for (const [name, value] of headers) record[name] = Object.hasOwn(record, name) ? `${record[name]}, ${value}` : value;
-  return record;
 }

@@ -22,5 +22,5 @@ WITH seen AS MATERIALIZED (
   RETURNING endpoint_id, failures
 )
 SELECT c.endpoint_id, coalesce(b.failures, 0) AS before, c.failures AS after,
-       greatest(coalesce(b.failures, 0) + s.first_run, s.longest, s.last_run) AS peak
+       greatest(coalesce(b.failures, 0) + s.first_run, s.longest, s.last_run, c.failures) AS peak
 FROM counted c JOIN seen s USING (endpoint_id) LEFT JOIN before b USING (endpoint_id)

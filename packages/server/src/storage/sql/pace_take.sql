@@ -3,8 +3,10 @@
 -- `wanted` in the answer: another node has asked.
 WITH asked AS MATERIALIZED (
   SELECT a.endpoint_id, a.urgent FROM unnest($1::uuid[], $3::bool[]) AS a(endpoint_id, urgent)
-  WHERE EXISTS (SELECT FROM endpoints e WHERE e.id = a.endpoint_id)
+  -- An endpoint that is being deleted is left out, instead of failing everybody's.
+  JOIN endpoints e ON e.id = a.endpoint_id
   ORDER BY a.endpoint_id
+  FOR KEY SHARE OF e
 ), taken AS (
   INSERT INTO paces AS p (endpoint_id, node, free_at)
   SELECT endpoint_id, $2, now() FROM asked
@@ -14,7 +16,7 @@ WITH asked AS MATERIALIZED (
                   WHEN p.node IS NOT NULL AND NOT EXISTS (SELECT FROM nodes n WHERE n.id = p.node) THEN $2
                   ELSE p.node END,
       wanted = CASE WHEN p.node = $2 THEN p.wanted
-                    WHEN p.node IS NULL THEN false
+                    WHEN p.node IS NULL OR NOT EXISTS (SELECT FROM nodes n WHERE n.id = p.node) THEN false
                     ELSE p.wanted OR (SELECT urgent FROM asked WHERE asked.endpoint_id = p.endpoint_id) END
   RETURNING endpoint_id, node, wanted
 )

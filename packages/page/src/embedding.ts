@@ -1,0 +1,37 @@
+import type { PageInfo } from './types.ts';
+
+export const isEmbedded = window.parent !== window;
+
+/** Tells the embedding page how high the content is, so that it needs no second scroll bar. */
+export function reportHeight(): void {
+  if (!isEmbedded) return;
+  let last = 0;
+  const report = () => {
+    const height = Math.ceil(document.documentElement.querySelector('.shell')?.scrollHeight ?? document.body.scrollHeight);
+    if (height === last) return;
+    last = height;
+    // A height is no secret: whoever embeds may know it.
+    window.parent.postMessage({ type: 'posthorn:height', height }, '*');
+  };
+  new ResizeObserver(report).observe(document.body);
+  new MutationObserver(report).observe(document.body, { childList: true, subtree: true });
+}
+
+/** The accent, light or dark, of the product around it. */
+export function applyTheme(theme: PageInfo['theme']): void {
+  const { style, dataset } = document.documentElement;
+  if (theme.accent !== undefined) {
+    style.setProperty('--accent', theme.accent);
+    style.setProperty('--on-accent', isLight(theme.accent) ? '#14171c' : '#ffffff');
+  }
+  if (theme.mode !== undefined && theme.mode !== 'auto') dataset.mode = theme.mode;
+}
+
+/** Whether black text is easier to read on this colour (WCAG relative luminance). */
+function isLight(hex: string): boolean {
+  const [r = 0, g = 0, b = 0] = [1, 3, 5].map((at) => {
+    const channel = Number.parseInt(hex.slice(at, at + 2), 16) / 255;
+    return channel <= 0.03928 ? channel / 12.92 : ((channel + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18;
+}

@@ -1,0 +1,50 @@
+import './style.css';
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { setNonce } from 'get-nonce';
+import { lazy, StrictMode, Suspense } from 'react';
+import { createRoot } from 'react-dom/client';
+import { Route, Router, Switch } from 'wouter';
+import { ApiError } from './api.ts';
+import { Developers } from './developers.tsx';
+import { reportHeight } from './embedding.ts';
+import { Toasts } from './ui.tsx';
+
+// Styles that libraries add at run time carry the document's nonce.
+setNonce(document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? '');
+
+const Console = lazy(() => import('./console.tsx').then((module) => ({ default: module.Console })));
+
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 5_000,
+      retry: (count, error) => count < 3 && (!(error instanceof ApiError) || error.problem.status === 0 || error.problem.status >= 500),
+    },
+  },
+});
+
+reportHeight();
+const root = document.getElementById('root');
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <QueryClientProvider client={queries}>
+        <Suspense fallback={null}>
+          <Switch>
+            <Route path="/page/*?">
+              <Router base="/page">
+                <Developers />
+              </Router>
+            </Route>
+            <Route path="/console/*?">
+              <Router base="/console">
+                <Console />
+              </Router>
+            </Route>
+          </Switch>
+        </Suspense>
+        <Toasts />
+      </QueryClientProvider>
+    </StrictMode>,
+  );
+}

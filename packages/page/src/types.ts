@@ -1,0 +1,216 @@
+/** What the server answers, as far as the page reads it. The API's reference is at /docs. */
+export type Permission = 'read' | 'webhooks' | 'keys';
+
+export interface PageInfo {
+  role: 'operator' | 'account';
+  account: { id: string; name: string; contract: string } | null;
+  permissions: Permission[];
+  theme: { accent?: string; mode?: 'light' | 'dark' | 'auto'; logo?: string };
+}
+
+export interface Account {
+  id: string;
+  name: string;
+  contract: string;
+  created_at: string;
+}
+
+export interface Word {
+  value: string;
+  label: string;
+  description: string;
+}
+
+export interface Pair {
+  topic: string | null;
+  trigger: string;
+  schema: string | null;
+  sample: unknown;
+}
+
+export interface Contract {
+  name: string;
+  title: string;
+  description: string;
+  words: { endpoint: string; url: string; topic: string; trigger: string; secret: string };
+  topics: Word[];
+  triggers: (Word & { implies: { trigger: string }[] })[];
+  free_triggers: boolean;
+  groups: { value: string; label: string; triggers: string[] }[];
+  pairs: Pair[];
+  empty_pairs: { topic: string | null; trigger: string }[];
+  other_pairs: 'possible' | 'refused';
+  schemas: Record<string, Schema>;
+  versions: { values: string[]; default: string } | null;
+  new_endpoint: 'active' | 'inactive';
+  signatures: string[];
+  signature_overlap: boolean;
+  signature: SignatureRules;
+  scopes: { value: string; label: string; description?: string }[];
+  policy: {
+    retry_delays_ms: number[];
+    rate_per_s: number | null;
+    auto_disable: { failures: number; counts: string } | null;
+    testing_mode: { duration_ms: number; interval_ms: number };
+    retention_days: number;
+  };
+  limits: { https_only: boolean; endpoints_per_account: number; own_rate_limit: boolean };
+}
+
+export interface SignatureRules {
+  scheme: 'standard-webhooks' | 'hmac' | 'timestamped-hmac' | 'none';
+  header?: string;
+  hash?: string;
+  encoding?: 'hex' | 'base64';
+  prefix?: string;
+  secret?: { prefix?: string; key: 'text' | 'bytes'; encoding: 'hex' | 'base64' };
+}
+
+export interface Schema {
+  type?: string | string[];
+  description?: string;
+  properties?: Record<string, Schema>;
+  items?: Schema;
+  required?: string[];
+  enum?: unknown[];
+  const?: unknown;
+  $ref?: string;
+  $defs?: Record<string, Schema>;
+}
+
+export interface Endpoint {
+  id: string;
+  url: string;
+  description: string;
+  status: 'active' | 'inactive';
+  inactive_reason: 'new' | 'user' | 'consecutive_failures' | 'gone' | null;
+  subscriptions: { topic?: string; trigger: string }[];
+  headers: Record<string, string>;
+  signature: string;
+  public_key: string | null;
+  version: string | null;
+  rate_limit: number | null;
+  testing_until: string | null;
+  created_at: string;
+}
+
+export interface Bucket {
+  at: string;
+  succeeded: number;
+  discarded: number;
+  skipped: number;
+}
+
+export interface EndpointStats {
+  endpoint_id: string;
+  hours: Bucket[];
+  last_delivery_at: string | null;
+  failures_in_a_row: number;
+}
+
+export type DeliveryStatus = 'pending' | 'delivering' | 'held' | 'failed' | 'succeeded' | 'discarded' | 'skipped';
+
+export interface Delivery {
+  id: string;
+  event_id: string;
+  endpoint_id: string;
+  topic: string | null;
+  trigger: string;
+  status: DeliveryStatus;
+  reason: string | null;
+  test: boolean;
+  attempt_count: number;
+  last_status: number | null;
+  last_error: string | null;
+  created_at: string;
+  next_attempt_at: string | null;
+  finished_at: string | null;
+}
+
+export interface Attempt {
+  number: number;
+  started_at: string;
+  url: string;
+  error: string | null;
+  error_detail: string | null;
+  duration_ms: number;
+  timings_ms: { dns: number | null; connect: number | null; tls: number | null; first_byte: number | null; total: number };
+  request: { headers: Record<string, string>; body: string; body_encoding: string };
+  response: { status: number; headers: Record<string, string>; body: string; body_encoding: string; truncated: boolean } | null;
+}
+
+export interface DeliveryDetail extends Delivery {
+  attempts: Attempt[];
+}
+
+export interface ApiKey {
+  id: string;
+  label: string;
+  scopes: string[];
+  prefix: string;
+  created_at: string;
+  expires_at: string | null;
+  last_used_at: string | null;
+}
+
+export interface Page<T> {
+  data: T[];
+  next_cursor: string | null;
+}
+
+export interface Stats {
+  from: string;
+  to: string;
+  bucket_ms: number;
+  volume: Bucket[];
+  latency_ms: { p50: number | null; p95: number | null; p99: number | null; attempts: number };
+  failures: { status: number | null; error: string | null; count: number }[];
+  oldest_waiting_at: string | null;
+}
+
+export interface Replay {
+  id: string | null;
+  count: number;
+  done: number;
+  rate_per_s: number;
+  seconds: number;
+  status: 'planned' | 'running' | 'finished' | 'cancelled';
+}
+
+export interface Bin {
+  id: string;
+  url: string;
+  status: number;
+  delay_ms: number;
+  body: string;
+  expires_at: string;
+}
+
+export interface BinRequest {
+  id: string;
+  at: string;
+  method: string;
+  path: string;
+  headers: Record<string, string>;
+  body: string;
+  truncated: boolean;
+  verified_by: string | null;
+}
+
+export interface Verdict {
+  valid: boolean;
+  diagnosis: string;
+  header: string | null;
+  given: string | null;
+  expected: string | null;
+}
+
+export interface AuditEntry {
+  id: string;
+  account_id: string | null;
+  actor: string;
+  action: string;
+  target: string | null;
+  detail: Record<string, unknown>;
+  at: string;
+}

@@ -1,0 +1,47 @@
+import type { FastifyRequest } from 'fastify';
+import type { App, HttpParts } from './app.ts';
+import { callerOf } from './caller.ts';
+
+/** Changes that say nothing about the account's settings, or that come by the million. */
+const NOT_NOTED = new Set(['publishEvent', 'publishEvents', 'verifyKey', 'verifySignature', 'sendExample']);
+/** Reading a secret is worth a line, too. */
+const NOTED_READS = new Set(['getSecret']);
+const SECRET_FIELDS = new Set(['secret', 'key', 'payload', 'headers', 'body']);
+const DETAIL_LENGTH_MAX = 4_096;
+
+/** Notes every change that succeeded: who, what, when. The answer waits for it. */
+export function noteChanges(app: App, { store, ids }: HttpParts): void {
+  app.addHook('onSend', async (request, reply) => {
+    const { operationId } = (request.routeOptions.schema ?? {}) as { operationId?: string };
+    if (operationId === undefined || reply.statusCode >= 300 || NOT_NOTED.has(operationId)) return;
+    if (request.method === 'GET' && !NOTED_READS.has(operationId)) return;
+    const params = request.params as Record<string, string | undefined>;
+    const { account, ...targets } = params;
+    const target = Object.values(targets)[0] ?? null;
+    try {
+      await store.audit.add({
+        id: ids.next('aud'),
+        accountId: account ?? createdAccount(request, operationId),
+        actor: callerOf(request).kind === 'operator' ? 'operator' : 'page',
+        action: operationId,
+        target,
+        detail: detailOf(request.body),
+      });
+    } catch (error) {
+      // The change itself has been made: saying that it failed would be wrong.
+      request.log.error({ err: error }, 'a change could not be noted in the audit log');
+    }
+  });
+}
+
+function createdAccount(request: FastifyRequest, operationId: string): string | null {
+  return operationId === 'createAccount' ? ((request.body as { id?: string }).id ?? null) : null;
+}
+
+/** The request's own fields, without what is secret or long. */
+function detailOf(body: unknown): Record<string, unknown> {
+  if (typeof body !== 'object' || body === null) return {};
+  const kept = Object.entries(body).map(([name, value]) => [name, SECRET_FIELDS.has(name) ? '…' : value]);
+  const detail = Object.fromEntries(kept) as Record<string, unknown>;
+  return JSON.stringify(detail).length > DETAIL_LENGTH_MAX ? { truncated: true } : detail;
+}

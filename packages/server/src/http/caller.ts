@@ -1,0 +1,107 @@
+import type { FastifyRequest } from 'fastify';
+import { Problem } from '../domain/errors.ts';
+import type { Sessions } from '../manage/sessions.ts';
+import type { PageSession, Permission } from '../storage/page-store.ts';
+import type { requireOperator } from './auth.ts';
+
+export const SESSION_COOKIE = 'posthorn_session';
+/** Browsers send it across sites only after asking (CORS), which this server never allows. */
+const PAGE_HEADER = 'x-posthorn-page';
+
+/** Who calls the API: the operator (by key, or by the console's session), or a session of one account's page. */
+export type Caller =
+  | { kind: 'operator'; session?: PageSession }
+  | { kind: 'account'; session: PageSession; accountId: string };
+
+const callers = new WeakMap<object, Caller>();
+
+export function callerOf(request: { raw: object }): Caller {
+  return callers.get(request.raw) ?? { kind: 'operator' };
+}
+
+/**
+ * What a session of an account's page may call, by operation. What is not here is the operator's alone; what is here
+ * is for the session's own account only.
+ */
+export const PERMISSION_OF: Readonly<Record<string, Permission>> = {
+  getPage: 'read',
+  getContract: 'read',
+  getAccount: 'read',
+  listEndpoints: 'read',
+  getEndpoint: 'read',
+  getEndpointStats: 'read',
+  listEndpointStats: 'read',
+  listEvents: 'read',
+  getEvent: 'read',
+  listDeliveries: 'read',
+  watchDeliveries: 'read',
+  getDelivery: 'read',
+  getStats: 'read',
+  listReplays: 'read',
+  getReplay: 'read',
+  listKeys: 'read',
+  getKey: 'read',
+  listAudit: 'read',
+  listBins: 'read',
+  getBin: 'read',
+  createEndpoint: 'webhooks',
+  changeEndpoint: 'webhooks',
+  deleteEndpoint: 'webhooks',
+  activateEndpoint: 'webhooks',
+  deactivateEndpoint: 'webhooks',
+  setTestingMode: 'webhooks',
+  rotateSecret: 'webhooks',
+  getSecret: 'webhooks',
+  verifySignature: 'webhooks',
+  testEndpoint: 'webhooks',
+  sendExample: 'webhooks',
+  retryDelivery: 'webhooks',
+  replay: 'webhooks',
+  cancelReplay: 'webhooks',
+  createBin: 'webhooks',
+  changeBin: 'webhooks',
+  deleteBin: 'webhooks',
+  createKey: 'keys',
+  changeKey: 'keys',
+  deleteKey: 'keys',
+  rotateKey: 'keys',
+};
+
+/** Finds out who calls, and refuses what they may not. */
+export function authorize(checkOperator: ReturnType<typeof requireOperator>, sessions: Sessions) {
+  return async (request: FastifyRequest): Promise<void> => {
+    const { authorization, cookie } = request.headers;
+    const bearer = /^Bearer +(pst_\S+)$/i.exec(authorization ?? '')?.[1];
+    const fromCookie = authorization === undefined ? tokenIn(cookie) : undefined;
+    const token = bearer ?? fromCookie;
+    if (token === undefined) {
+      const problem = checkOperator(request);
+      if (problem) throw problem;
+      return;
+    }
+    const session = await sessions.find(token);
+    if (!session) throw new Problem('unauthorized', 'This session has ended; open the page again.');
+    // A cookie comes along by itself: what changes something also needs what no other site can send.
+    if (fromCookie !== undefined && request.method !== 'GET' && request.headers[PAGE_HEADER] === undefined) {
+      throw new Problem('forbidden', `Send the header ${PAGE_HEADER} with the session's cookie.`);
+    }
+    if (session.accountId === null) callers.set(request.raw, { kind: 'operator', session });
+    else {
+      checkPermission(request, session, session.accountId);
+      callers.set(request.raw, { kind: 'account', session, accountId: session.accountId });
+    }
+  };
+}
+
+function checkPermission(request: FastifyRequest, { permissions }: PageSession, accountId: string): void {
+  const operation = (request.routeOptions.schema as { operationId?: string } | undefined)?.operationId ?? '';
+  const needed = PERMISSION_OF[operation];
+  if (needed === undefined || !permissions.includes(needed)) throw new Problem('forbidden');
+  const { account } = request.params as { account?: string };
+  if (account !== undefined && account !== accountId) throw new Problem('account_not_found');
+}
+
+export function tokenIn(cookie: string | undefined): string | undefined {
+  if (cookie === undefined) return undefined;
+  return new RegExp(`(?:^|; *)${SESSION_COOKIE}=([A-Za-z0-9_-]+)`).exec(cookie)?.[1];
+}

@@ -1,0 +1,169 @@
+import { Type } from 'typebox';
+import { decodeId, timeOfId } from '../../domain/ids.ts';
+import type { Bin, BinRequest } from '../../storage/page-store.ts';
+import type { App, HttpParts } from '../app.ts';
+import { presentBody, toRecord } from '../present-http.ts';
+import { AccountParams, closed, responses, Time } from '../schemas.ts';
+
+const REQUESTS_SHOWN = 100;
+const DELAY_MAX_MS = 30_000;
+const DEFAULT_ANSWER = { status: 200, delay_ms: 0, body: 'ok' };
+
+const Answer = {
+  status: Type.Optional(Type.Integer({ minimum: 200, maximum: 599, description: 'What it answers; 200 by default' })),
+  delay_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: DELAY_MAX_MS })),
+  body: Type.Optional(Type.String({ maxLength: 4096 })),
+};
+const BinView = Type.Object({
+  id: Type.String(),
+  url: Type.String({ description: 'Point a webhook here' }),
+  status: Type.Integer(),
+  delay_ms: Type.Integer(),
+  body: Type.String(),
+  expires_at: Time,
+});
+const BinDetail = Type.Object({
+  ...BinView.properties,
+  requests: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      at: Time,
+      method: Type.String(),
+      path: Type.String(),
+      headers: Type.Record(Type.String(), Type.String()),
+      body: Type.String(),
+      body_encoding: Type.Enum(['utf8', 'base64']),
+      truncated: Type.Boolean(),
+      verified_by: Type.Union([Type.String(), Type.Null()], {
+        description: 'The endpoint of this account whose secret signed it',
+      }),
+    }),
+  ),
+});
+const BinParams = Type.Object({ account: Type.String({ maxLength: 128 }), bin: Type.String({ maxLength: 64 }) });
+
+/** The inspector: request bins of an account. */
+export function binRoutes(app: App, { inspector, endpoints, verification }: HttpParts): void {
+  const present = (bin: Bin) => ({
+    id: bin.id,
+    url: inspector.urlOf(bin),
+    status: bin.status,
+    delay_ms: bin.delayMs,
+    body: bin.body,
+    expires_at: bin.expiresAt.toISOString(),
+  });
+  const detail = async (accountId: string, bin: Bin) => {
+    const [requests, account] = await Promise.all([
+      inspector.requests(accountId, bin.id, REQUESTS_SHOWN),
+      endpoints.accountOf(accountId),
+    ]);
+    const url = inspector.urlOf(bin);
+    const senders = [...account.endpoints.values()].filter((endpoint) => endpoint.url === url);
+    return {
+      ...present(bin),
+      requests: requests.map((request) => presentRequest(request, verification.signerOf(request, senders))),
+    };
+  };
+
+  app.post(
+    '/accounts/:account/bins',
+    {
+      schema: {
+        operationId: 'createBin',
+        summary: 'Create a request bin',
+        description:
+          'An address that keeps what it is sent and answers as you like. Only for this account; it expires.',
+        tags: ['Inspector'],
+        params: AccountParams,
+        body: Type.Optional(closed(Answer)),
+        response: responses({ 201: BinView }, 404, 409),
+      },
+    },
+    async (request, reply) => {
+      const account = await endpoints.accountOf(request.params.account);
+      const { status, delay_ms: delayMs, body } = { ...DEFAULT_ANSWER, ...request.body };
+      return reply.code(201).send(present(await inspector.create(account.id, { status, delayMs, body })));
+    },
+  );
+
+  app.get(
+    '/accounts/:account/bins',
+    {
+      schema: {
+        operationId: 'listBins',
+        summary: "List an account's bins",
+        tags: ['Inspector'],
+        params: AccountParams,
+        response: responses({ 200: Type.Object({ data: Type.Array(BinView) }) }, 404),
+      },
+    },
+    async (request) => ({ data: (await inspector.list(request.params.account)).map(present) }),
+  );
+
+  app.get(
+    '/accounts/:account/bins/:bin',
+    {
+      schema: {
+        operationId: 'getBin',
+        summary: 'Show a bin with the newest requests',
+        tags: ['Inspector'],
+        params: BinParams,
+        response: responses({ 200: BinDetail }, 404),
+      },
+    },
+    async (request) => {
+      const { account, bin } = request.params;
+      return detail(account, await inspector.find(account, bin));
+    },
+  );
+
+  app.patch(
+    '/accounts/:account/bins/:bin',
+    {
+      schema: {
+        operationId: 'changeBin',
+        summary: 'Change how a bin answers',
+        tags: ['Inspector'],
+        params: BinParams,
+        body: closed(Answer),
+        response: responses({ 200: BinView }, 404),
+      },
+    },
+    async (request) => {
+      const { account, bin: id } = request.params;
+      const before = await inspector.find(account, id);
+      const { status = before.status, delay_ms: delayMs = before.delayMs, body = before.body } = request.body;
+      return present(await inspector.change(account, id, { status, delayMs, body }));
+    },
+  );
+
+  app.delete(
+    '/accounts/:account/bins/:bin',
+    {
+      schema: {
+        operationId: 'deleteBin',
+        summary: 'Delete a bin with its requests',
+        tags: ['Inspector'],
+        params: BinParams,
+        response: responses({ 204: Type.Null() }, 404),
+      },
+    },
+    async (request, reply) => {
+      await inspector.remove(request.params.account, request.params.bin);
+      return reply.code(204).send(null);
+    },
+  );
+}
+
+function presentRequest(request: BinRequest, verifiedBy: string | null) {
+  return {
+    id: request.id,
+    at: new Date(timeOfId(decodeId('req', request.id) ?? new Uint8Array(16))).toISOString(),
+    method: request.method,
+    path: request.path,
+    headers: toRecord(request.headers),
+    ...presentBody(request.body),
+    truncated: request.truncated,
+    verified_by: verifiedBy,
+  };
+}

@@ -1,0 +1,74 @@
+import { Type } from 'typebox';
+import { Problem } from '../../domain/errors.ts';
+import type { App, HttpParts } from '../app.ts';
+import { AccountParams, responses } from '../schemas.ts';
+import { presentDelivery } from './deliveries.ts';
+
+/** What happened within this time comes in one message, so that a burst never floods a page. */
+const EVERY_MS = 1_000;
+const NEWEST = 50;
+const PULSE_EVERY = 15;
+const STREAMS_MAX = 500;
+
+/** Tells a page that shows an account's messages what has changed, as server-sent events. */
+export function liveRoutes(app: App, { store, directory, clock, isUp }: HttpParts): void {
+  let streams = 0;
+
+  app.get(
+    '/accounts/:account/deliveries/live',
+    {
+      schema: {
+        operationId: 'watchDeliveries',
+        summary: 'Watch the newest deliveries',
+        description: 'Server-sent events: `deliveries` with the newest 50, whenever one of them has changed.',
+        tags: ['Developers page'],
+        params: AccountParams,
+        response: responses(
+          {
+            200: {
+              description: 'text/event-stream',
+              content: { 'text/event-stream': { schema: Type.String() } },
+            } as never,
+          },
+          404,
+        ),
+      },
+    },
+    async (request, reply) => {
+      const { account } = request.params;
+      if (!(await directory.get(account))) throw new Problem('account_not_found');
+      if (streams >= STREAMS_MAX) throw new Problem('overloaded');
+      streams++;
+      reply.hijack();
+      const { raw } = reply;
+      raw.writeHead(200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-store',
+        'x-content-type-options': 'nosniff',
+      });
+      let shown = '';
+      let turn = 0;
+      let cancel = () => {};
+      const look = async () => {
+        try {
+          const list = isUp() ? await store.deliveries.list(account, { limit: NEWEST }, {}) : undefined;
+          const text = list && JSON.stringify(list.map(presentDelivery));
+          if (text !== undefined && text !== shown) {
+            if (shown !== '' || turn > 0) raw.write(`event: deliveries\ndata: ${text}\n\n`);
+            shown = text;
+          } else if (turn % PULSE_EVERY === 0) raw.write(': still here\n\n');
+        } catch (error) {
+          request.log.debug({ err: error }, 'a live view missed a look');
+        }
+        turn++;
+        if (!raw.destroyed && !raw.writableEnded) cancel = clock.after(EVERY_MS, () => void look());
+      };
+      raw.on('close', () => {
+        streams--;
+        cancel();
+      });
+      app.server.once('close', () => raw.end());
+      void look();
+    },
+  );
+}

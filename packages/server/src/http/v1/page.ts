@@ -1,0 +1,136 @@
+import { Type } from 'typebox';
+import { Problem } from '../../domain/errors.ts';
+import { isId } from '../../domain/ids.ts';
+import { PERMISSIONS } from '../../storage/page-store.ts';
+import type { App, HttpParts } from '../app.ts';
+import { callerOf } from '../caller.ts';
+import { answerPage, toPage } from '../cursor.ts';
+import { AccountParams, closed, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
+
+const EXPIRES_DEFAULT_S = 3_600;
+const EXPIRES_MAX_S = 7 * 86_400;
+
+const Theme = closed({
+  accent: Type.Optional(Type.String({ pattern: '^#[0-9a-fA-F]{6}$', description: 'As `#3451d1`' })),
+  mode: Type.Optional(Type.Enum(['light', 'dark', 'auto'])),
+  logo: Type.Optional(Type.String({ pattern: '^https://', maxLength: 2048, description: 'An image, over HTTPS' })),
+});
+
+const AuditView = Type.Object({
+  id: Type.String(),
+  account_id: Nullable(Type.String()),
+  actor: Type.String(),
+  action: Type.String({ description: 'The name of the operation in this API' }),
+  target: Nullable(Type.String()),
+  detail: Type.Record(Type.String(), Type.Unknown()),
+  at: Time,
+});
+
+/** What the Developers page needs besides the resources: its session, and the audit log. */
+export function pageRoutes(app: App, { store, sessions, directory, clock, pageOrigin }: HttpParts): void {
+  app.post(
+    '/accounts/:account/page-sessions',
+    {
+      schema: {
+        operationId: 'createPageSession',
+        summary: "Make a link to an account's Developers page",
+        description:
+          'Show `url` to the signed-in customer, as a link or in an iframe; it is for this account only, and for a short time. The token stands behind `#`, where no server or log sees it.',
+        tags: ['Developers page'],
+        params: AccountParams,
+        body: Type.Optional(
+          Nullable(
+            closed({
+              expires_in: Type.Optional(
+                Type.Integer({
+                  minimum: 60,
+                  maximum: EXPIRES_MAX_S,
+                  default: EXPIRES_DEFAULT_S,
+                  description: 'Seconds',
+                }),
+              ),
+              permissions: Type.Optional(
+                Type.Array(Type.Enum([...PERMISSIONS]), {
+                  description: '`read` alone, or with `webhooks` and `keys`: what may be changed. All by default.',
+                }),
+              ),
+              theme: Type.Optional(Theme),
+            }),
+          ),
+        ),
+        response: responses({ 201: Type.Object({ url: Type.String(), token: Type.String(), expires_at: Time }) }, 404),
+      },
+    },
+    async (request, reply) => {
+      const { account } = request.params;
+      if (!(await directory.get(account))) throw new Problem('account_not_found');
+      const { expires_in = EXPIRES_DEFAULT_S, permissions = [...PERMISSIONS], theme = {} } = request.body ?? {};
+      const expiresAtMs = clock.now() + expires_in * 1000;
+      const all = [...new Set(['read' as const, ...permissions])];
+      const token = await sessions.create({ accountId: account, permissions: all, theme, expiresAtMs });
+      const url = `${pageOrigin()}/page/#token=${token}`;
+      return reply.code(201).send({ url, token, expires_at: new Date(expiresAtMs).toISOString() });
+    },
+  );
+
+  app.get(
+    '/page',
+    {
+      schema: {
+        operationId: 'getPage',
+        summary: 'Say who is signed in, and what they may do',
+        tags: ['Developers page'],
+        response: responses({
+          200: Type.Object({
+            role: Type.Enum(['operator', 'account']),
+            account: Nullable(Type.Object({ id: Type.String(), name: Type.String(), contract: Type.String() })),
+            permissions: Type.Array(Type.Enum([...PERMISSIONS])),
+            theme: Theme,
+            expires_at: Nullable(Time),
+          }),
+        }),
+      },
+    },
+    async (request) => {
+      const caller = callerOf(request);
+      const expiresAtMs = caller.session?.expiresAtMs;
+      const expires_at = expiresAtMs === undefined ? null : new Date(expiresAtMs).toISOString();
+      if (caller.kind === 'operator') {
+        return { role: 'operator' as const, account: null, permissions: [...PERMISSIONS], theme: {}, expires_at };
+      }
+      const account = await store.accounts.find(caller.accountId);
+      if (!account) throw new Problem('account_not_found');
+      const { id, name, contract } = account;
+      const { permissions, theme } = caller.session;
+      return { role: 'account' as const, account: { id, name, contract }, permissions, theme, expires_at };
+    },
+  );
+
+  for (const [path, operationId, summary] of [
+    ['/accounts/:account/audit', 'listAudit', 'List who changed what in an account, newest first'],
+    ['/audit', 'listAllAudit', 'List who changed what in all accounts, newest first'],
+  ] as const) {
+    app.get(
+      path,
+      {
+        schema: {
+          operationId,
+          summary,
+          tags: ['Developers page'],
+          querystring: closed(PageQuery),
+          response: responses({ 200: pageOf(AuditView) }, 404),
+        },
+      },
+      async (request) => {
+        const { account = null } = request.params as { account?: string };
+        const page = toPage(request.query, (id) => isId('aud', id));
+        return answerPage(
+          page,
+          (p) => store.audit.list(account, p),
+          (entry) => entry.id,
+          ({ accountId, atMs, ...entry }) => ({ ...entry, account_id: accountId, at: new Date(atMs).toISOString() }),
+        );
+      },
+    );
+  }
+}

@@ -1,0 +1,226 @@
+import { Type } from 'typebox';
+import { Problem } from '../../domain/errors.ts';
+import { isId } from '../../domain/ids.ts';
+import type { App, HttpParts } from '../app.ts';
+import { AccountParams, closed, Nullable, responses, Time } from '../schemas.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const BUCKETS_MAX = 400;
+const LATENCY_SAMPLE = 2_000;
+const FAILING_MAX = 100;
+/** The widths that charts have: the smallest that needs no more than 60 bars. */
+const WIDTHS_MS = [60_000, 300_000, 900_000, HOUR_MS, 6 * HOUR_MS, DAY_MS];
+
+const Bucket = Type.Object({
+  at: Time,
+  succeeded: Type.Integer(),
+  discarded: Type.Integer(),
+  skipped: Type.Integer(),
+});
+
+const presentBucket = ({
+  atMs,
+  ...counts
+}: {
+  atMs: number;
+  succeeded: number;
+  discarded: number;
+  skipped: number;
+}) => ({
+  at: new Date(atMs).toISOString(),
+  ...counts,
+});
+
+/** Numbers for charts. */
+export function statsRoutes(app: App, { store, directory, clock, dispatcher, node }: HttpParts): void {
+  const existing = async (account: string) => {
+    if (!(await directory.get(account))) throw new Problem('account_not_found');
+  };
+
+  app.get(
+    '/accounts/:account/stats',
+    {
+      schema: {
+        operationId: 'getStats',
+        summary: "Count an account's deliveries by time and outcome",
+        tags: ['Developers page'],
+        params: AccountParams,
+        querystring: closed({
+          from: Type.Optional(Time),
+          to: Type.Optional(Time),
+          endpoint: Type.Optional(Type.String({ maxLength: 64 })),
+        }),
+        response: responses(
+          {
+            200: Type.Object({
+              from: Time,
+              to: Time,
+              bucket_ms: Type.Integer(),
+              volume: Type.Array(Bucket),
+              latency_ms: Type.Object({
+                p50: Nullable(Type.Number()),
+                p95: Nullable(Type.Number()),
+                p99: Nullable(Type.Number()),
+                attempts: Type.Integer({ description: 'How many it is made of: the newest' }),
+              }),
+              failures: Type.Array(
+                Type.Object({
+                  status: Nullable(Type.Integer()),
+                  error: Nullable(Type.String()),
+                  count: Type.Integer(),
+                }),
+              ),
+              oldest_waiting_at: Nullable(Time),
+            }),
+          },
+          404,
+        ),
+      },
+    },
+    async (request) => {
+      const { account } = request.params;
+      await existing(account);
+      const toMs = request.query.to === undefined ? clock.now() : Date.parse(request.query.to);
+      const fromMs = request.query.from === undefined ? toMs - DAY_MS : Date.parse(request.query.from);
+      const span = Math.max(toMs - fromMs, 1);
+      const bucketMs = WIDTHS_MS.find((width) => span / width <= 60) ?? Math.ceil(span / BUCKETS_MAX / DAY_MS) * DAY_MS;
+      const { endpoint } = request.query;
+      const endpointId = endpoint !== undefined && isId('ep', endpoint) ? endpoint : null;
+      const [volume, latency, failures, oldest] = await Promise.all([
+        store.charts.volume(account, endpointId, fromMs, toMs, bucketMs),
+        store.charts.latency(account, endpointId, fromMs, toMs, LATENCY_SAMPLE),
+        store.charts.failures(account, endpointId, fromMs, toMs),
+        store.charts.oldestWaiting(account),
+      ]);
+      const { count: attempts, ...percentiles } = latency;
+      return {
+        from: new Date(fromMs).toISOString(),
+        to: new Date(toMs).toISOString(),
+        bucket_ms: bucketMs,
+        volume: volume.map(presentBucket),
+        latency_ms: { ...percentiles, attempts },
+        failures,
+        oldest_waiting_at: oldest?.toISOString() ?? null,
+      };
+    },
+  );
+
+  app.get(
+    '/accounts/:account/endpoint-stats',
+    {
+      schema: {
+        operationId: 'listEndpointStats',
+        summary: "Count the last 24 hours of each of an account's endpoints, hour by hour",
+        tags: ['Developers page'],
+        params: AccountParams,
+        response: responses(
+          {
+            200: Type.Object({
+              data: Type.Array(
+                Type.Object({
+                  endpoint_id: Type.String(),
+                  hours: Type.Array(Bucket),
+                  last_delivery_at: Nullable(Time),
+                  failures_in_a_row: Type.Integer(),
+                }),
+              ),
+            }),
+          },
+          404,
+        ),
+      },
+    },
+    async (request) => {
+      await existing(request.params.account);
+      const fromMs = Math.floor(clock.now() / HOUR_MS) * HOUR_MS - 23 * HOUR_MS;
+      const list = await store.charts.endpoints(request.params.account, fromMs);
+      return {
+        data: list.map((entry) => ({
+          endpoint_id: entry.endpointId,
+          hours: entry.hours.map(presentBucket),
+          last_delivery_at: entry.lastAtMs === null ? null : new Date(entry.lastAtMs).toISOString(),
+          failures_in_a_row: entry.failures,
+        })),
+      };
+    },
+  );
+
+  app.get(
+    '/overview',
+    {
+      schema: {
+        operationId: 'getOverview',
+        summary: 'Show how the installation is doing',
+        tags: ['Operation'],
+        response: responses({
+          200: Type.Object({
+            accounts: Type.Integer(),
+            waiting: Type.Integer({ description: 'Deliveries that are not finished; an estimate above 100,000' }),
+            nodes: Type.Array(
+              Type.Object({
+                id: Type.Integer(),
+                host: Type.String(),
+                started_at: Time,
+                heartbeat_at: Time,
+                is_this: Type.Boolean(),
+              }),
+            ),
+            in_flight: Type.Integer({ description: 'On this node' }),
+            in_memory: Type.Integer({ description: 'On this node' }),
+            oldest_waiting_at: Nullable(Time),
+            database: Type.Object({
+              version: Type.String(),
+              size_bytes: Type.Integer(),
+              oldest_day: Nullable(Type.String()),
+            }),
+            volume: Type.Array(Bucket),
+            failing: Type.Array(
+              Type.Object({
+                account_id: Type.String(),
+                endpoint_id: Type.String(),
+                url: Type.String(),
+                status: Type.String(),
+                reason: Nullable(Type.String()),
+                failures_in_a_row: Type.Integer(),
+              }),
+            ),
+          }),
+        }),
+      },
+    },
+    async () => {
+      const toMs = clock.now();
+      const [{ accounts, waiting }, nodes, database, oldest, volume, failing, oldestDay] = await Promise.all([
+        store.overview.read(),
+        store.nodes.list(),
+        store.overview.database(),
+        store.charts.oldestWaiting(null),
+        store.charts.volume(null, null, toMs - DAY_MS, toMs, HOUR_MS),
+        store.charts.failing(FAILING_MAX),
+        store.retention.oldestDay(),
+      ]);
+      return {
+        accounts,
+        waiting,
+        nodes: nodes.map(({ startedAt, heartbeatAt, ...row }) => ({
+          ...row,
+          started_at: startedAt.toISOString(),
+          heartbeat_at: heartbeatAt.toISOString(),
+          is_this: row.id === node.id,
+        })),
+        in_flight: dispatcher.counts.inFlight,
+        in_memory: dispatcher.counts.held,
+        oldest_waiting_at: oldest?.toISOString() ?? null,
+        database: { version: database.version, size_bytes: database.sizeBytes, oldest_day: oldestDay },
+        volume: volume.map(presentBucket),
+        failing: failing.map(({ accountId, endpointId, failures, ...row }) => ({
+          ...row,
+          account_id: accountId,
+          endpoint_id: endpointId,
+          failures_in_a_row: failures,
+        })),
+      };
+    },
+  );
+}

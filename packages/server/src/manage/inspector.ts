@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../domain/clock.ts';
+import { Problem } from '../domain/errors.ts';
+import { type IdSource, isId } from '../domain/ids.ts';
+import type { Bin, BinRequest, BinStore } from '../storage/page-store.ts';
+
+const BINS_MAX = 20;
+const LIFETIME_MS = 7 * 86_400_000;
+const REQUESTS_KEPT = 200;
+const BODY_KEPT_BYTES = 256 * 1024;
+const TOKEN_BYTES = 18;
+/** Where bins take requests. */
+export const BIN_PATH = '/bin/';
+
+export type BinAnswer = Pick<Bin, 'status' | 'delayMs' | 'body'>;
+
+/** Request bins: an account points a webhook at one and sees what arrives. They expire by themselves. */
+export class Inspector {
+  constructor(
+    private readonly parts: {
+      store: BinStore;
+      ids: IdSource;
+      clock: Clock;
+      /** This server's own address, as deliveries reach it; known when it listens. */
+      origin: () => string;
+    },
+  ) {}
+
+  urlOf({ token }: Bin): string {
+    return `${this.parts.origin()}${BIN_PATH}${token}`;
+  }
+
+  async create(accountId: string, answer: BinAnswer): Promise<Bin> {
+    const { store, ids, clock } = this.parts;
+    const bin: Bin = {
+      id: ids.next('bin'),
+      accountId,
+      token: randomBytes(TOKEN_BYTES).toString('base64url'),
+      ...answer,
+      expiresAt: new Date(clock.now() + LIFETIME_MS),
+    };
+    if (!(await store.create(bin, BINS_MAX))) {
+      throw new Problem('limit_reached', `An account has at most ${BINS_MAX} bins.`);
+    }
+    return bin;
+  }
+
+  async find(accountId: string, id: string): Promise<Bin> {
+    const bin = isId('bin', id) ? await this.parts.store.find(accountId, id) : undefined;
+    if (!bin || this.isOver(bin)) throw new Problem('bin_not_found');
+    return bin;
+  }
+
+  async list(accountId: string): Promise<Bin[]> {
+    return (await this.parts.store.list(accountId)).filter((bin) => !this.isOver(bin));
+  }
+
+  async change(accountId: string, id: string, answer: BinAnswer): Promise<Bin> {
+    await this.find(accountId, id);
+    const bin = await this.parts.store.change(accountId, id, answer);
+    if (!bin) throw new Problem('bin_not_found');
+    return bin;
+  }
+
+  async remove(accountId: string, id: string): Promise<void> {
+    await this.find(accountId, id);
+    await this.parts.store.remove(accountId, id);
+  }
+
+  /** Keeps a request. Answers how the bin wants to answer it. */
+  async take(token: string, request: Omit<BinRequest, 'id' | 'truncated'>): Promise<Bin | undefined> {
+    const bin = await this.parts.store.findByToken(token);
+    if (!bin || this.isOver(bin)) return undefined;
+    const truncated = request.body.length > BODY_KEPT_BYTES;
+    const body = request.body.subarray(0, BODY_KEPT_BYTES);
+    const id = this.parts.ids.next('req');
+    await this.parts.store.addRequest(bin.id, { ...request, id, body, truncated }, REQUESTS_KEPT);
+    return bin;
+  }
+
+  async requests(accountId: string, id: string, limit: number): Promise<BinRequest[]> {
+    const bin = await this.find(accountId, id);
+    return this.parts.store.requests(bin.id, limit);
+  }
+
+  /**
+   * Whether a webhook of this account may go to this URL although it leads to the server itself: only to a bin of its
+   * own.
+   */
+  async owns(accountId: string, url: string): Promise<boolean> {
+    const token = this.tokenIn(url);
+    if (token === undefined) return false;
+    const bin = await this.parts.store.findByToken(token);
+    return bin !== undefined && bin.accountId === accountId;
+  }
+
+  /** Whether the URL is one of a bin here, whoever's. */
+  isBin(url: string): boolean {
+    return this.tokenIn(url) !== undefined;
+  }
+
+  private tokenIn(url: string): string | undefined {
+    const head = `${this.parts.origin()}${BIN_PATH}`;
+    if (!url.startsWith(head)) return undefined;
+    const token = url.slice(head.length);
+    return /^[A-Za-z0-9_-]{24}$/.test(token) ? token : undefined;
+  }
+
+  private isOver(bin: Bin): boolean {
+    return bin.expiresAt.getTime() <= this.parts.clock.now();
+  }
+}

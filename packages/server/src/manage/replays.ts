@@ -1,0 +1,96 @@
+import type { Clock } from '../domain/clock.ts';
+import { Problem } from '../domain/errors.ts';
+import { type IdSource, isId } from '../domain/ids.ts';
+import type { Directory } from '../fanout/directory.ts';
+import type { Replay, ReplayFilter, ReplayStore } from '../storage/page-store.ts';
+
+const PER_S_MAX = 100;
+const EVERY_MS = 1_000;
+
+export interface ReplayPlan {
+  count: number;
+  /** Deliveries a second that are put back into the queue. */
+  perS: number;
+  seconds: number;
+}
+
+/** Sends finished deliveries again, a second's worth at a time, so that a replay never floods a receiver. */
+export class Replays {
+  private isStopped = false;
+  private cancelTimer: () => void = () => {};
+  private running: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly parts: {
+      store: ReplayStore;
+      directory: Directory;
+      ids: IdSource;
+      clock: Clock;
+      /** Tells the dispatcher that the database holds work of an endpoint. */
+      noteBacklog: (endpointId: string, accountId: string) => void;
+      onError: (error: unknown) => void;
+    },
+  ) {}
+
+  start(): void {
+    this.cancelTimer = this.parts.clock.after(EVERY_MS, () => {
+      this.running = this.advance()
+        .catch(this.parts.onError)
+        .finally(() => {
+          if (!this.isStopped) this.start();
+        });
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.cancelTimer();
+    await this.running;
+  }
+
+  /** How many deliveries, at what rate, for how long: without sending anything. */
+  async plan(accountId: string, filter: ReplayFilter): Promise<ReplayPlan> {
+    const account = await this.parts.directory.get(accountId);
+    if (!account) throw new Problem('account_not_found');
+    if (filter.toMs <= filter.fromMs) {
+      throw new Problem('invalid_request', '#/to: is not after from', [
+        { pointer: '#/to', detail: 'is not after from' },
+      ]);
+    }
+    const endpoint = filter.endpointId === undefined ? undefined : account.endpoints.get(filter.endpointId);
+    if (filter.endpointId !== undefined && !endpoint) throw new Problem('endpoint_not_found');
+    const count = await this.parts.store.count(accountId, filter);
+    const perS = Math.min(PER_S_MAX, endpoint?.ratePerS ?? account.contract.policy.ratePerS ?? PER_S_MAX);
+    return { count, perS, seconds: Math.ceil(count / perS) };
+  }
+
+  async begin(accountId: string, filter: ReplayFilter): Promise<Replay> {
+    const { store, ids, clock } = this.parts;
+    const { count, perS } = await this.plan(accountId, filter);
+    const replay: Replay = { id: ids.next('rpl'), accountId, filter, total: count, done: 0, perS, status: 'running' };
+    await store.create(replay, clock.now());
+    return replay;
+  }
+
+  async find(accountId: string, id: string): Promise<Replay> {
+    const replay = isId('rpl', id) ? await this.parts.store.find(accountId, id) : undefined;
+    if (!replay) throw new Problem('replay_not_found');
+    return replay;
+  }
+
+  list(accountId: string, limit: number): Promise<Replay[]> {
+    return this.parts.store.list(accountId, limit);
+  }
+
+  async cancel(accountId: string, id: string): Promise<Replay> {
+    await this.find(accountId, id);
+    const replay = await this.parts.store.cancel(accountId, id);
+    if (!replay) throw new Problem('replay_not_found');
+    return replay;
+  }
+
+  private async advance(): Promise<void> {
+    const { store, clock, noteBacklog } = this.parts;
+    for (const { endpointId, accountId } of await store.advance(clock.now())) noteBacklog(endpointId, accountId);
+  }
+}

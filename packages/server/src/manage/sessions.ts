@@ -1,0 +1,47 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Clock } from '../domain/clock.ts';
+import type { PageSession, SessionStore } from '../storage/page-store.ts';
+
+const TOKEN_BYTES = 32;
+/** For how long an answer of the database holds. */
+const FRESH_MS = 5_000;
+const CACHED_MAX = 10_000;
+
+export const TOKEN_PREFIX = 'pst_';
+
+/** Sessions of the page and the console: a random token outside, its digest in the database. */
+export class Sessions {
+  private readonly cache = new Map<string, { session: PageSession | undefined; untilMs: number }>();
+
+  constructor(private readonly parts: { store: SessionStore; clock: Clock }) {}
+
+  async create(session: PageSession): Promise<string> {
+    const token = TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString('base64url');
+    await this.parts.store.create(digestOf(token), session);
+    return token;
+  }
+
+  async find(token: string): Promise<PageSession | undefined> {
+    if (!token.startsWith(TOKEN_PREFIX) || token.length > 100) return undefined;
+    const nowMs = this.parts.clock.now();
+    const digest = digestOf(token);
+    const name = digest.toString('latin1');
+    let known = this.cache.get(name);
+    if (!known || known.untilMs <= nowMs) {
+      known = { session: await this.parts.store.find(digest), untilMs: nowMs + FRESH_MS };
+      if (this.cache.size >= CACHED_MAX) this.cache.clear();
+      this.cache.set(name, known);
+    }
+    return known.session && known.session.expiresAtMs > nowMs ? known.session : undefined;
+  }
+
+  async end(token: string): Promise<void> {
+    const digest = digestOf(token);
+    this.cache.delete(digest.toString('latin1'));
+    await this.parts.store.remove(digest);
+  }
+}
+
+function digestOf(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}

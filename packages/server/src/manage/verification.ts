@@ -1,0 +1,127 @@
+import type { Contract } from '../contract/contract.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { KnownEndpoint } from '../fanout/directory.ts';
+
+/** How far a timestamp may be off before libraries of Standard Webhooks refuse it. */
+const TOLERANCE_S = 300;
+
+export interface Signed {
+  headers: readonly [string, string][];
+  body: Buffer;
+}
+
+/** Why a signature does or does not fit. Stable codes; the page explains them in words. */
+export type Diagnosis =
+  | 'valid'
+  | 'valid_but_old'
+  | 'unsigned_contract'
+  | 'signature_missing'
+  | 'id_or_timestamp_missing'
+  | 'body_reserialized'
+  | 'body_trimmed'
+  | 'header_truncated'
+  | 'wrong_secret_or_body';
+
+export interface Verdict {
+  valid: boolean;
+  diagnosis: Diagnosis;
+  header: string | null;
+  given: string | null;
+  expected: string | null;
+}
+
+/** Checks signatures as a receiver would, and finds out what a receiver that fails has done wrong. */
+export class Verification {
+  constructor(private readonly parts: { clock: Clock }) {}
+
+  /** The endpoint whose secret signed this request, if one of these did. */
+  signerOf(request: Signed, endpoints: readonly KnownEndpoint[]): string | null {
+    return endpoints.find((endpoint) => this.check(endpoint, request).valid)?.id ?? null;
+  }
+
+  check(endpoint: KnownEndpoint, { headers, body }: Signed): Verdict {
+    const { contract } = endpoint;
+    const all = new Map(headers.map(([name, value]) => [name.toLowerCase(), value.trim()]));
+    const verdictOf = (candidate: Buffer) => compare(this.sign(endpoint, all, candidate), all);
+    const own = verdictOf(body);
+    const base = { header: own.header, given: own.given, expected: own.expected };
+    if (own.header === null) return { ...base, valid: false, diagnosis: 'unsigned_contract' };
+    if (own.given === null) return { ...base, valid: false, diagnosis: 'signature_missing' };
+    if (contract.signature.canOverlap && contract.signature.kinds.includes('v1') && !hasIdAndTimestamp(all)) {
+      return { ...base, valid: false, diagnosis: 'id_or_timestamp_missing' };
+    }
+    if (own.fits) return { ...base, valid: true, diagnosis: this.isOld(contract, all) ? 'valid_but_old' : 'valid' };
+    if (variantsOf(body).some((variant) => verdictOf(variant).fits)) {
+      return { ...base, valid: false, diagnosis: 'body_reserialized' };
+    }
+    const trimmed = Buffer.from(body.toString('utf8').trim());
+    if (trimmed.length !== body.length && verdictOf(trimmed).fits) {
+      return { ...base, valid: false, diagnosis: 'body_trimmed' };
+    }
+    if (own.expected?.startsWith(own.given) || own.given.length < (own.expected?.length ?? 0) / 2) {
+      return { ...base, valid: false, diagnosis: 'header_truncated' };
+    }
+    return { ...base, valid: false, diagnosis: 'wrong_secret_or_body' };
+  }
+
+  private sign(endpoint: KnownEndpoint, headers: ReadonlyMap<string, string>, body: Buffer) {
+    const seconds = Number(headers.get('webhook-timestamp') ?? timestampIn(headers) ?? 0);
+    return endpoint.contract.signature.sign({
+      keys: endpoint.keysAt(this.parts.clock.now()),
+      eventId: headers.get('webhook-id') ?? '',
+      body,
+      nowMs: seconds * 1000,
+    });
+  }
+
+  private isOld(contract: Contract, headers: ReadonlyMap<string, string>): boolean {
+    if (!contract.signature.kinds.includes('v1')) return false;
+    return Math.abs(this.parts.clock.now() / 1000 - Number(headers.get('webhook-timestamp'))) > TOLERANCE_S;
+  }
+}
+
+function hasIdAndTimestamp(headers: ReadonlyMap<string, string>): boolean {
+  return headers.has('webhook-id') && headers.has('webhook-timestamp');
+}
+
+/** `t=` of a `t=…,v1=…` header, whatever the header is called. */
+function timestampIn(headers: ReadonlyMap<string, string>): string | undefined {
+  for (const value of headers.values()) {
+    const found = /^t=(\d+),v1=/.exec(value)?.[1];
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Any one signature of the list that was given has to be among those that were to be expected. */
+function compare(signed: [string, string] | undefined, headers: ReadonlyMap<string, string>) {
+  if (!signed) return { header: null, given: null, expected: null, fits: false };
+  const [header, expected] = signed;
+  const given = headers.get(header.toLowerCase()) ?? null;
+  const parts = (text: string) => text.split(/[ ,](?=v1a?[,=])/).filter((part) => !part.startsWith('t='));
+  const wanted = new Set(parts(expected));
+  return { header, given, expected, fits: given !== null && parts(given).some((part) => wanted.has(part)) };
+}
+
+/** What receivers make of a body when they parse it and write it again. */
+function variantsOf(body: Buffer): Buffer[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString('utf8'));
+  } catch {
+    return [];
+  }
+  const compact = JSON.stringify(value);
+  const php = compact
+    .replaceAll('/', '\\/')
+    .replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return [
+    compact,
+    JSON.stringify(value, null, 2),
+    JSON.stringify(value, null, 4),
+    php,
+    body.toString('utf8').replaceAll('\\/', '/'),
+  ]
+    .map((text) => Buffer.from(text))
+    .filter((variant) => !variant.equals(body));
+}

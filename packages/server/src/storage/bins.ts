@@ -1,0 +1,113 @@
+import { encodeId } from '../domain/ids.ts';
+import type { Database, Parameter } from './database.ts';
+import type { Bin, BinStore } from './page-store.ts';
+import { bytesOfUuid, fromUuidText, toUuidText } from './rows.ts';
+
+interface BinRow {
+  id: string;
+  account_id: string;
+  token: string;
+  status: number;
+  delay_ms: number;
+  body: string;
+  expires_at: Date;
+}
+
+const COLUMNS = 'id, account_id, token, status, delay_ms, body, expires_at';
+
+function toBin(row: BinRow): Bin {
+  return {
+    id: fromUuidText('bin', row.id),
+    accountId: row.account_id,
+    token: row.token,
+    status: row.status,
+    delayMs: row.delay_ms,
+    body: row.body,
+    expiresAt: row.expires_at,
+  };
+}
+
+export function binStore(database: Database): BinStore {
+  const many = async (where: string, values: Parameter[]) =>
+    (await database.run<BinRow>(`SELECT ${COLUMNS} FROM bins WHERE ${where} ORDER BY id DESC`, values)).map(toBin);
+
+  return {
+    create(bin, max) {
+      return database.transaction(async (run) => {
+        await run('SELECT FROM accounts WHERE id = $1 FOR UPDATE', [bin.accountId]);
+        const [counted] = await run<{ n: number }>('SELECT count(*)::int AS n FROM bins WHERE account_id = $1', [
+          bin.accountId,
+        ]);
+        if ((counted?.n ?? 0) >= max) return false;
+        await run(`INSERT INTO bins (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7)`, [
+          toUuidText('bin', bin.id),
+          bin.accountId,
+          bin.token,
+          bin.status,
+          bin.delayMs,
+          bin.body,
+          bin.expiresAt,
+        ]);
+        return true;
+      });
+    },
+
+    list: (accountId) => many('account_id = $1', [accountId]),
+    find: async (accountId, id) => (await many('account_id = $1 AND id = $2', [accountId, toUuidText('bin', id)]))[0],
+    findByToken: async (token) => (await many('token = $1', [token]))[0],
+
+    async change(accountId, id, { status, delayMs, body }) {
+      const [row] = await database.run<BinRow>(
+        `UPDATE bins SET status = $3, delay_ms = $4, body = $5 WHERE account_id = $1 AND id = $2 RETURNING ${COLUMNS}`,
+        [accountId, toUuidText('bin', id), status, delayMs, body],
+      );
+      return row && toBin(row);
+    },
+
+    async remove(accountId, id) {
+      const rows = await database.run('DELETE FROM bins WHERE account_id = $1 AND id = $2 RETURNING id', [
+        accountId,
+        toUuidText('bin', id),
+      ]);
+      return rows.length > 0;
+    },
+
+    async addRequest(binId, { id, method, path, headers, body, truncated }, keep) {
+      const bin = toUuidText('bin', binId);
+      await database.run(
+        `INSERT INTO bin_requests (bin_id, id, method, path, headers, body, truncated)
+         SELECT $1, $2, $3, $4, $5, $6, $7 WHERE EXISTS (SELECT FROM bins WHERE id = $1)`,
+        [bin, toUuidText('req', id), method, path, JSON.stringify(headers), body, truncated],
+      );
+      await database.run(
+        `DELETE FROM bin_requests WHERE bin_id = $1 AND id <= (
+           SELECT id FROM bin_requests WHERE bin_id = $1 ORDER BY id DESC OFFSET $2 LIMIT 1)`,
+        [bin, keep],
+      );
+    },
+
+    async requests(binId, limit) {
+      const rows = await database.run<{
+        id: string;
+        method: string;
+        path: string;
+        headers: string;
+        body: Buffer;
+        truncated: boolean;
+      }>(
+        `SELECT id, method, path, headers, body, truncated FROM bin_requests
+         WHERE bin_id = $1 ORDER BY id DESC LIMIT $2`,
+        [toUuidText('bin', binId), limit],
+      );
+      return rows.map((row) => ({
+        ...row,
+        id: encodeId('req', bytesOfUuid(row.id)),
+        headers: JSON.parse(row.headers) as [string, string][],
+      }));
+    },
+
+    async dropExpired(ms) {
+      await database.run('DELETE FROM bins WHERE expires_at < $1', [new Date(ms)]);
+    },
+  };
+}

@@ -1,0 +1,126 @@
+import { firstUuidOf } from '../domain/ids.ts';
+import { type Database, statement } from './database.ts';
+import type { ChartStore, VolumeBucket } from './page-store.ts';
+import { fromUuidText, toUuidText } from './rows.ts';
+
+const VOLUME = statement('chart_volume').text;
+const LATENCY = statement('chart_latency').text;
+const ENDPOINTS = statement('chart_endpoints').text;
+const HOUR_MS = 3_600_000;
+
+const bound = (ms: number) => firstUuidOf(ms).toString('hex');
+
+interface VolumeRow {
+  at: number;
+  status: 'succeeded' | 'discarded' | 'skipped';
+  n: number;
+}
+
+/** Rows of one count each become buckets without gaps. */
+function toBuckets(rows: readonly VolumeRow[], fromMs: number, toMs: number, bucketMs: number): VolumeBucket[] {
+  const buckets = new Map<number, VolumeBucket>();
+  const firstMs = Math.floor(fromMs / bucketMs) * bucketMs;
+  for (let atMs = firstMs; atMs < toMs; atMs += bucketMs) {
+    buckets.set(atMs, { atMs, succeeded: 0, discarded: 0, skipped: 0 });
+  }
+  for (const { at, status, n } of rows) {
+    const bucket = buckets.get(at);
+    if (bucket) bucket[status] += n;
+  }
+  return [...buckets.values()];
+}
+
+export function chartStore(database: Database): ChartStore {
+  const endpointBound = (id: string | null) => (id === null ? null : toUuidText('ep', id));
+  return {
+    async volume(accountId, endpointId, fromMs, toMs, bucketMs) {
+      const rows = await database.run<{ at: string; status: VolumeRow['status']; n: number }>(VOLUME, [
+        accountId,
+        endpointBound(endpointId),
+        bound(fromMs),
+        bound(toMs),
+        bucketMs,
+      ]);
+      return toBuckets(
+        rows.map((row) => ({ ...row, at: Number(row.at) })),
+        fromMs,
+        toMs,
+        bucketMs,
+      );
+    },
+
+    async latency(accountId, endpointId, fromMs, toMs, sample) {
+      const [row] = await database.run<{ p: number[] | null; n: number }>(LATENCY, [
+        accountId,
+        endpointBound(endpointId),
+        bound(fromMs),
+        bound(toMs),
+        sample,
+      ]);
+      const [p50 = null, p95 = null, p99 = null] = row?.p ?? [];
+      return { p50, p95, p99, count: row?.n ?? 0 };
+    },
+
+    async failures(accountId, endpointId, fromMs, toMs) {
+      const rows = await database.run<{ last_status: number | null; last_error: string | null; n: number }>(
+        `SELECT last_status, last_error, count(*)::int AS n FROM deliveries
+         WHERE account_id = $1 AND ($2::uuid IS NULL OR endpoint_id = $2) AND id >= $3 AND id < $4
+           AND status = 'discarded'
+         GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 12`,
+        [accountId, endpointBound(endpointId), bound(fromMs), bound(toMs)],
+      );
+      return rows.map((row) => ({ status: row.last_status, error: row.last_error, count: row.n }));
+    },
+
+    async oldestWaiting(accountId) {
+      const [row] = await database.run<{ due_at: Date | null }>(
+        `SELECT min(q.due_at) AS due_at FROM (
+           SELECT due_at FROM queue q JOIN endpoints e ON e.id = q.endpoint_id AND e.status = 'active'
+           WHERE ($1::text IS NULL OR q.account_id = $1) AND lease_node IS NULL LIMIT 100000) q`,
+        [accountId],
+      );
+      return row?.due_at ?? null;
+    },
+
+    async endpoints(accountId, fromMs) {
+      const rows = await database.run<{
+        endpoint_id: string;
+        hours: { at: number; status: VolumeRow['status']; n: number }[];
+        last_at: Date | null;
+        failures: number;
+      }>(ENDPOINTS, [accountId, bound(fromMs)]);
+      const toMs = fromMs + 24 * HOUR_MS;
+      return rows.map((row) => ({
+        endpointId: fromUuidText('ep', row.endpoint_id),
+        hours: toBuckets(row.hours, fromMs, toMs, HOUR_MS),
+        lastAtMs: row.last_at?.getTime() ?? null,
+        failures: row.failures,
+      }));
+    },
+
+    async failing(limit) {
+      const rows = await database.run<{
+        account_id: string;
+        id: string;
+        url: string;
+        status: string;
+        inactive_reason: string | null;
+        failures: number;
+      }>(
+        `SELECT e.account_id, e.id, e.url, e.status, e.inactive_reason, coalesce(h.failures, 0) AS failures
+         FROM endpoints e LEFT JOIN endpoint_health h ON h.endpoint_id = e.id
+         WHERE h.failures > 0 OR e.inactive_reason IN ('consecutive_failures', 'gone')
+         ORDER BY coalesce(h.failures, 0) DESC, e.id DESC LIMIT $1`,
+        [limit],
+      );
+      return rows.map((row) => ({
+        accountId: row.account_id,
+        endpointId: fromUuidText('ep', row.id),
+        url: row.url,
+        status: row.status,
+        reason: row.inactive_reason,
+        failures: row.failures,
+      }));
+    },
+  };
+}

@@ -1,0 +1,151 @@
+import type { DeliveryFilter, Page } from './store.ts';
+
+/** What a session of the account's page may do. `read` is always among them. */
+export const PERMISSIONS = ['read', 'webhooks', 'keys'] as const;
+export type Permission = (typeof PERMISSIONS)[number];
+
+export interface PageTheme {
+  /** `#rrggbb` */
+  accent?: string;
+  mode?: 'light' | 'dark' | 'auto';
+  logo?: string;
+}
+
+export interface PageSession {
+  /** `null`: the operator's. */
+  accountId: string | null;
+  permissions: Permission[];
+  theme: PageTheme;
+  expiresAtMs: number;
+}
+
+export interface SessionStore {
+  create(digest: Buffer, session: PageSession): Promise<void>;
+  find(digest: Buffer): Promise<PageSession | undefined>;
+  remove(digest: Buffer): Promise<void>;
+  dropBefore(ms: number): Promise<void>;
+}
+
+export interface AuditEntry {
+  id: string;
+  accountId: string | null;
+  /** `operator`, `page` (a session of the account's page) or `key <id>` (a vendor's client). */
+  actor: string;
+  /** The operation's name in the API, as `createEndpoint`. */
+  action: string;
+  target: string | null;
+  detail: Record<string, unknown>;
+}
+
+export interface AuditStore {
+  add(entry: AuditEntry): Promise<void>;
+  /** Of one account, or of all. */
+  list(accountId: string | null, page: Page): Promise<(AuditEntry & { atMs: number })[]>;
+}
+
+/** A request bin: takes any request, shows it, and answers as it is told. */
+export interface Bin {
+  id: string;
+  accountId: string;
+  token: string;
+  status: number;
+  delayMs: number;
+  body: string;
+  expiresAt: Date;
+}
+
+export interface BinRequest {
+  id: string;
+  method: string;
+  path: string;
+  headers: [string, string][];
+  body: Buffer;
+  truncated: boolean;
+}
+
+export interface BinStore {
+  create(bin: Bin, max: number): Promise<boolean>;
+  list(accountId: string): Promise<Bin[]>;
+  find(accountId: string, id: string): Promise<Bin | undefined>;
+  findByToken(token: string): Promise<Bin | undefined>;
+  change(accountId: string, id: string, answer: Pick<Bin, 'status' | 'delayMs' | 'body'>): Promise<Bin | undefined>;
+  remove(accountId: string, id: string): Promise<boolean>;
+  /** Keeps the newest `keep` requests of the bin. */
+  addRequest(binId: string, request: BinRequest, keep: number): Promise<void>;
+  requests(binId: string, limit: number): Promise<BinRequest[]>;
+  dropExpired(ms: number): Promise<void>;
+}
+
+export type ReplayStatus = 'running' | 'finished' | 'cancelled';
+
+export interface Replay {
+  id: string;
+  accountId: string;
+  filter: ReplayFilter;
+  total: number;
+  done: number;
+  perS: number;
+  status: ReplayStatus;
+}
+
+export interface ReplayFilter extends Pick<DeliveryFilter, 'endpointId' | 'trigger'> {
+  status?: 'succeeded' | 'discarded' | 'skipped';
+  fromMs: number;
+  toMs: number;
+}
+
+export interface ReplayStore {
+  /** How many finished deliveries the filter finds that can be sent again. */
+  count(accountId: string, filter: ReplayFilter): Promise<number>;
+  create(replay: Replay, firstAtMs: number): Promise<void>;
+  find(accountId: string, id: string): Promise<Replay | undefined>;
+  list(accountId: string, limit: number): Promise<Replay[]>;
+  cancel(accountId: string, id: string): Promise<Replay | undefined>;
+  /** Puts the next second's worth of every running replay back into the queue. Answers the endpoints with new work. */
+  advance(nowMs: number): Promise<{ endpointId: string; accountId: string }[]>;
+}
+
+export interface VolumeBucket {
+  atMs: number;
+  succeeded: number;
+  discarded: number;
+  skipped: number;
+}
+
+export interface ChartStore {
+  /** Finished deliveries by time. */
+  volume(
+    accountId: string | null,
+    endpointId: string | null,
+    fromMs: number,
+    toMs: number,
+    bucketMs: number,
+  ): Promise<VolumeBucket[]>;
+  /** Attempts' duration in milliseconds, over the newest `sample` of them. */
+  latency(
+    accountId: string,
+    endpointId: string | null,
+    fromMs: number,
+    toMs: number,
+    sample: number,
+  ): Promise<{ p50: number | null; p95: number | null; p99: number | null; count: number }>;
+  /** What failed deliveries ended with. */
+  failures(
+    accountId: string,
+    endpointId: string | null,
+    fromMs: number,
+    toMs: number,
+  ): Promise<{ status: number | null; error: string | null; count: number }[]>;
+  oldestWaiting(accountId: string | null): Promise<Date | null>;
+  /** Every endpoint of an account: deliveries since then by hour, and the last one. */
+  endpoints(
+    accountId: string,
+    fromMs: number,
+  ): Promise<{ endpointId: string; hours: VolumeBucket[]; lastAtMs: number | null; failures: number }[]>;
+  /** Endpoints that are failing or were switched off, over all accounts. */
+  failing(
+    limit: number,
+  ): Promise<
+    { accountId: string; endpointId: string; url: string; status: string; reason: string | null; failures: number }[]
+  >;
+}

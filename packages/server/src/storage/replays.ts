@@ -1,0 +1,123 @@
+import { encodeId, firstUuidOf } from '../domain/ids.ts';
+import { type Database, type Parameter, statement } from './database.ts';
+import type { Replay, ReplayFilter, ReplayStatus, ReplayStore } from './page-store.ts';
+import { bytesOfUuid, fromUuidText, toUuidText } from './rows.ts';
+
+const ADVANCE = statement('replay_advance').text;
+const LIST_MAX = 100_000;
+
+/** As it is stored: what the statement compares with, and the times for people. */
+interface StoredFilter {
+  endpoint?: string;
+  trigger?: string;
+  status?: ReplayFilter['status'];
+  below: string;
+  from: number;
+  to: number;
+}
+
+interface ReplayRow {
+  id: string;
+  account_id: string;
+  filter: StoredFilter;
+  total: number;
+  done: number;
+  per_s: number;
+  status: ReplayStatus;
+}
+
+const COLUMNS = 'id, account_id, filter, total, done, per_s, status';
+
+function toReplay({ id, account_id, filter, per_s, ...row }: ReplayRow): Replay {
+  return {
+    ...row,
+    id: encodeId('rpl', bytesOfUuid(id)),
+    accountId: account_id,
+    perS: per_s,
+    filter: {
+      fromMs: filter.from,
+      toMs: filter.to,
+      ...(filter.endpoint === undefined ? {} : { endpointId: fromUuidText('ep', filter.endpoint) }),
+      ...(filter.trigger === undefined ? {} : { trigger: filter.trigger }),
+      ...(filter.status === undefined ? {} : { status: filter.status }),
+    },
+  };
+}
+
+const boundOf = (ms: number) => firstUuidOf(ms).toString('hex');
+
+export function replayStore(database: Database): ReplayStore {
+  const many = async (text: string, values: Parameter[]) => (await database.run<ReplayRow>(text, values)).map(toReplay);
+
+  return {
+    async count(accountId, { endpointId, trigger, status, fromMs, toMs }) {
+      const [row] = await database.run<{ n: number }>(
+        `SELECT count(*)::int AS n FROM (
+           SELECT FROM deliveries d
+           WHERE account_id = $1 AND id >= $2 AND id < $3
+             AND ($4::uuid IS NULL OR endpoint_id = $4) AND ($5::text IS NULL OR status = $5)
+             AND ($6::text IS NULL OR trigger = $6)
+             AND NOT test AND reason IS DISTINCT FROM 'no_payload'
+             AND EXISTS (SELECT FROM endpoints e WHERE e.id = d.endpoint_id)
+           LIMIT ${LIST_MAX}) found`,
+        [
+          accountId,
+          boundOf(fromMs),
+          boundOf(toMs),
+          endpointId === undefined ? null : toUuidText('ep', endpointId),
+          status ?? null,
+          trigger ?? null,
+        ],
+      );
+      return row?.n ?? 0;
+    },
+
+    async create({ id, accountId, filter, total, perS }, firstAtMs) {
+      const stored: StoredFilter = {
+        ...(filter.endpointId === undefined ? {} : { endpoint: toUuidText('ep', filter.endpointId) }),
+        ...(filter.trigger === undefined ? {} : { trigger: filter.trigger }),
+        ...(filter.status === undefined ? {} : { status: filter.status }),
+        below: boundOf(filter.toMs),
+        from: filter.fromMs,
+        to: filter.toMs,
+      };
+      await database.run(
+        `INSERT INTO replays (id, account_id, filter, total, per_s, status, after, next_at)
+         VALUES ($1, $2, $3, $4, $5, 'running', $6, $7)`,
+        [
+          toUuidText('rpl', id),
+          accountId,
+          JSON.stringify(stored),
+          total,
+          perS,
+          // `after` itself is not taken: the id just before the first of that time.
+          boundOf(filter.fromMs - 1),
+          new Date(firstAtMs),
+        ],
+      );
+    },
+
+    find: async (accountId, id) =>
+      (
+        await many(`SELECT ${COLUMNS} FROM replays WHERE account_id = $1 AND id = $2`, [
+          accountId,
+          toUuidText('rpl', id),
+        ])
+      )[0],
+    list: (accountId, limit) =>
+      many(`SELECT ${COLUMNS} FROM replays WHERE account_id = $1 ORDER BY id DESC LIMIT $2`, [accountId, limit]),
+    cancel: async (accountId, id) =>
+      (
+        await many(
+          `UPDATE replays SET status = CASE WHEN status = 'running' THEN 'cancelled' ELSE status END
+           WHERE account_id = $1 AND id = $2 RETURNING ${COLUMNS}`,
+          [accountId, toUuidText('rpl', id)],
+        )
+      )[0],
+
+    async advance(nowMs) {
+      const rows = await database.run<{ endpoint_id: string; account_id: string }>(ADVANCE, [new Date(nowMs)]);
+      return rows.map((row) => ({ endpointId: fromUuidText('ep', row.endpoint_id), accountId: row.account_id }));
+    },
+  };
+}

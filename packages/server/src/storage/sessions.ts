@@ -1,0 +1,71 @@
+import { encodeId, timeOfId } from '../domain/ids.ts';
+import type { Database } from './database.ts';
+import type { AuditStore, PageTheme, Permission, SessionStore } from './page-store.ts';
+import { bytesOfUuid, toUuidText } from './rows.ts';
+
+export function sessionStore(database: Database): SessionStore {
+  return {
+    async create(digest, { accountId, permissions, theme, expiresAtMs }) {
+      await database.run(
+        'INSERT INTO page_sessions (digest, account_id, permissions, theme, expires_at) VALUES ($1, $2, $3, $4, $5)',
+        [digest, accountId, JSON.stringify(permissions), JSON.stringify(theme), new Date(expiresAtMs)],
+      );
+    },
+
+    async find(digest) {
+      const [row] = await database.run<{
+        account_id: string | null;
+        permissions: Permission[];
+        theme: PageTheme;
+        expires_at: Date;
+      }>('SELECT account_id, permissions, theme, expires_at FROM page_sessions WHERE digest = $1', [digest]);
+      return (
+        row && {
+          accountId: row.account_id,
+          permissions: row.permissions,
+          theme: row.theme,
+          expiresAtMs: row.expires_at.getTime(),
+        }
+      );
+    },
+
+    async remove(digest) {
+      await database.run('DELETE FROM page_sessions WHERE digest = $1', [digest]);
+    },
+
+    async dropBefore(ms) {
+      await database.run('DELETE FROM page_sessions WHERE expires_at < $1', [new Date(ms)]);
+    },
+  };
+}
+
+export function auditStore(database: Database): AuditStore {
+  return {
+    async add({ id, accountId, actor, action, target, detail }) {
+      await database.run(
+        'INSERT INTO audit_log (id, account_id, actor, action, target, detail) VALUES ($1, $2, $3, $4, $5, $6)',
+        [toUuidText('aud', id), accountId, actor, action, target, JSON.stringify(detail)],
+      );
+    },
+
+    async list(accountId, { limit, before }) {
+      const rows = await database.run<{
+        id: string;
+        account_id: string | null;
+        actor: string;
+        action: string;
+        target: string | null;
+        detail: Record<string, unknown>;
+      }>(
+        `SELECT id, account_id, actor, action, target, detail FROM audit_log
+         WHERE ($1::text IS NULL OR account_id = $1) AND ($3::uuid IS NULL OR id < $3)
+         ORDER BY id DESC LIMIT $2`,
+        [accountId, limit, before === undefined ? null : toUuidText('aud', before)],
+      );
+      return rows.map(({ id, account_id, ...row }) => {
+        const bytes = bytesOfUuid(id);
+        return { ...row, id: encodeId('aud', bytes), accountId: account_id, atMs: timeOfId(bytes) };
+      });
+    },
+  };
+}
