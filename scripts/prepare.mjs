@@ -1,6 +1,6 @@
 // What every command does first on a fresh clone: install what is missing and build what has changed.
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -38,4 +38,43 @@ export function install() {
 export function build() {
   if (!existsSync(join(root, 'packages', 'server', 'dist', 'main.js'))) console.log('Building …');
   run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b']);
+  buildPage();
+}
+
+const page = join(root, 'packages', 'page');
+
+function newest(folder) {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return Math.max(...files.map((file) => statSync(join(file.parentPath, file.name)).mtimeMs));
+}
+
+/** The page takes seconds to build: only when something of it has changed. */
+function buildPage() {
+  const built = join(page, 'dist', 'index.html');
+  const changed = Math.max(newest(join(page, 'src')), statSync(join(page, 'index.html')).mtimeMs);
+  if (existsSync(built) && statSync(built).mtimeMs >= changed) return;
+  run(process.execPath, [join(root, 'node_modules', 'vite', 'bin', 'vite.js'), 'build', '--logLevel', 'warn'], {
+    cwd: page,
+  });
+}
+
+/** A Chromium for the browser tests, if there is none on this machine. */
+export function installBrowser() {
+  const folder = join(root, 'test', 'browser');
+  if (process.env.CHROMIUM_PATH || systemChromium() || existsSync(join(folder, 'node_modules'))) return;
+  console.log('Installing a browser for the tests …');
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+}
+
+export function systemChromium() {
+  const names = [
+    '/usr/bin/chromium',
+    '/usr/bin/chromium-browser',
+    '/usr/bin/google-chrome',
+    '/opt/google/chrome/chrome',
+  ];
+  return names.find((name) => existsSync(name));
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { build, install, root, run } from './prepare.mjs';
+import { build, install, installBrowser, root, run } from './prepare.mjs';
 
 install();
 build();
+installBrowser();
 run(process.execPath, [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...process.argv.slice(2)]);

@@ -69,7 +69,12 @@ export async function call<T>(method: string, path: string, body?: unknown): Pro
   throw new ApiError(
     (response.headers.get('content-type') ?? '').includes('json')
       ? (JSON.parse(text) as Problem)
-      : { status: response.status, code: 'unknown', title: 'Something went wrong', detail: `The server answered ${response.status}.` },
+      : {
+          status: response.status,
+          code: 'unknown',
+          title: 'Something went wrong',
+          detail: `The server answered ${response.status}.`,
+        },
   );
 }
 
@@ -77,7 +82,11 @@ export const get = <T>(path: string) => call<T>('GET', path);
 export const post = <T>(path: string, body: unknown = {}) => call<T>('POST', path, body);
 
 /** Follows server-sent events until the signal ends it. EventSource sends no headers, so this reads the stream itself. */
-export async function follow(path: string, heard: (event: string, data: string) => void, signal: AbortSignal): Promise<void> {
+export async function follow(
+  path: string,
+  heard: (event: string, data: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
   const response = await fetch(path, { headers: headers(false), signal });
   if (!response.ok || !response.body) throw new Error(`the server answered ${response.status}`);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

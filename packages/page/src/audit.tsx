@@ -28,7 +28,13 @@ export function AuditTable({ path, withAccount = false }: { path: string; withAc
   if (list.error) return <ErrorNote error={list.error} />;
   if (!list.data) return <Skeleton />;
   const entries = list.data.pages.flatMap((page) => page.data);
-  if (entries.length === 0) return <Empty title="Nothing has been changed yet" text="Every change to webhooks and keys will stand here: who, what and when." />;
+  if (entries.length === 0)
+    return (
+      <Empty
+        title="Nothing has been changed yet"
+        text="Every change to webhooks and keys will stand here: who, what and when."
+      />
+    );
   return (
     <div className="stack">
       <section className="scroll" aria-label="Audit log" tabIndex={0}>
@@ -49,7 +55,9 @@ export function AuditTable({ path, withAccount = false }: { path: string; withAc
                 <td>
                   <Time at={entry.at} />
                 </td>
-                <td>{entry.actor === 'page' ? 'Developers page' : entry.actor === 'operator' ? 'Operator' : entry.actor}</td>
+                <td>
+                  {entry.actor === 'page' ? 'Developers page' : entry.actor === 'operator' ? 'Operator' : entry.actor}
+                </td>
                 <td>{actionText(entry.action)}</td>
                 {withAccount && <td className="mono">{entry.account_id}</td>}
                 <td className="mono">{entry.target}</td>

@@ -42,7 +42,15 @@ export function Developers() {
   if (!page.data) return <Loading />;
   const { account, permissions, theme } = page.data;
   if (!account) return <Empty title="No account" text="Open an account's page from the console." />;
-  return <AccountPage id={account.id} name={account.name} contract={account.contract} permissions={permissions} logo={theme.logo} />;
+  return (
+    <AccountPage
+      id={account.id}
+      name={account.name}
+      contract={account.contract}
+      permissions={permissions}
+      logo={theme.logo}
+    />
+  );
 }
 
 function Loading() {

@@ -7,7 +7,9 @@ export function reportHeight(): void {
   if (!isEmbedded) return;
   let last = 0;
   const report = () => {
-    const height = Math.ceil(document.documentElement.querySelector('.shell')?.scrollHeight ?? document.body.scrollHeight);
+    const height = Math.ceil(
+      document.documentElement.querySelector('.shell')?.scrollHeight ?? document.body.scrollHeight,
+    );
     if (height === last) return;
     last = height;
     // A height is no secret: whoever embeds may know it.

@@ -6,7 +6,11 @@ import { ApiError, call, get, post } from './api.ts';
 import type { ApiKey, Page } from './types.ts';
 import { Confirm, Copyable, Dialog, Empty, ErrorNote, Skeleton, Time, toast } from './ui.tsx';
 
-type Open = { kind: 'new' } | { kind: 'edit' | 'delete' | 'rotate'; key: ApiKey } | { kind: 'shown'; text: string } | undefined;
+type Open =
+  | { kind: 'new' }
+  | { kind: 'edit' | 'delete' | 'rotate'; key: ApiKey }
+  | { kind: 'shown'; text: string }
+  | undefined;
 
 export function Keys() {
   const { path, contract, may } = useAccount();
@@ -34,7 +38,10 @@ export function Keys() {
       <ErrorNote error={keys.error} />
       {!keys.data && !keys.error && <Skeleton />}
       {keys.data?.data.length === 0 && (
-        <Empty title="No API keys yet" text="A key lets your code call the API for this account, for exactly the scopes that you choose. It is shown once." />
+        <Empty
+          title="No API keys yet"
+          text="A key lets your code call the API for this account, for exactly the scopes that you choose. It is shown once."
+        />
       )}
       {keys.data && keys.data.data.length > 0 && (
         <section className="scroll" aria-label="API keys" tabIndex={0}>
@@ -74,7 +81,9 @@ export function Keys() {
                   <td>
                     <Time at={key.last_used_at} />
                   </td>
-                  <td>{key.expires_at === null ? <span className="quiet">never</span> : <Time at={key.expires_at} />}</td>
+                  <td>
+                    {key.expires_at === null ? <span className="quiet">never</span> : <Time at={key.expires_at} />}
+                  </td>
                   <td className="num">
                     {may('keys') && (
                       <>
@@ -158,7 +167,9 @@ function ShownOnce({ text, onClose }: { text: string; onClose: () => void }) {
       }
     >
       <div className="stack">
-        <div className="note wait">This is the only time that it is shown. Keep it where your code finds it, and nobody else.</div>
+        <div className="note wait">
+          This is the only time that it is shown. Keep it where your code finds it, and nobody else.
+        </div>
         <div className="row">
           <code data-testid="api-key" style={{ overflowWrap: 'anywhere' }}>
             {text}
@@ -248,14 +259,22 @@ function KeyDialog(props: { existing: ApiKey | undefined; onClose: () => void; o
         ) : (
           <label className="field">
             <span>Scopes</span>
-            <input type="text" value={free} onChange={(e) => setFree(e.target.value)} placeholder="orders:read, orders:write" />
+            <input
+              type="text"
+              value={free}
+              onChange={(e) => setFree(e.target.value)}
+              placeholder="orders:read, orders:write"
+            />
             <small>Separated by commas.</small>
           </label>
         )}
         {!existing && (
           <label className="field">
             <span>Expires</span>
-            <select value={String(days)} onChange={(e) => setDays(e.target.value === 'null' ? null : Number(e.target.value))}>
+            <select
+              value={String(days)}
+              onChange={(e) => setDays(e.target.value === 'null' ? null : Number(e.target.value))}
+            >
               {EXPIRIES.map(([text, value]) => (
                 <option key={text} value={String(value)}>
                   {text}
@@ -277,7 +296,15 @@ const OVERLAPS: [label: string, seconds: number][] = [
   ['After a week', 604_800],
 ];
 
-function RotateDialog({ apiKey, onClose, onDone }: { apiKey: ApiKey; onClose: () => void; onDone: (text: string) => void }) {
+function RotateDialog({
+  apiKey,
+  onClose,
+  onDone,
+}: {
+  apiKey: ApiKey;
+  onClose: () => void;
+  onDone: (text: string) => void;
+}) {
   const { path } = useAccount();
   const [overlap, setOverlap] = useState(86_400);
   const [error, setError] = useState<unknown>();

@@ -18,7 +18,8 @@ const queries = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 5_000,
-      retry: (count, error) => count < 3 && (!(error instanceof ApiError) || error.problem.status === 0 || error.problem.status >= 500),
+      retry: (count, error) =>
+        count < 3 && (!(error instanceof ApiError) || error.problem.status === 0 || error.problem.status >= 500),
     },
   },
 });

@@ -23,14 +23,26 @@ export const DISCARDED: Record<string, string> = {
 
 /** What went wrong with a request, and what to do about it. */
 export const ATTEMPT_ERROR: Record<string, { what: string; todo: string }> = {
-  dns_failed: { what: 'the name of the server could not be resolved', todo: 'Check the host name in the URL and its DNS records.' },
+  dns_failed: {
+    what: 'the name of the server could not be resolved',
+    todo: 'Check the host name in the URL and its DNS records.',
+  },
   blocked_address: { what: 'the URL leads to an address that webhooks may not reach', todo: 'Use a public address.' },
   refused: { what: 'nobody listens at this address', todo: 'Check that your server runs and that the port is right.' },
-  unreachable: { what: 'there is no way to the server', todo: 'Check the network and the firewall in front of your server.' },
+  unreachable: {
+    what: 'there is no way to the server',
+    todo: 'Check the network and the firewall in front of your server.',
+  },
   reset: { what: 'the connection broke', todo: 'Check for crashes and for limits of proxies in front of your server.' },
-  tls_failed: { what: 'no secure connection could be made', todo: 'Check the certificate: its chain, its name and its date.' },
+  tls_failed: {
+    what: 'no secure connection could be made',
+    todo: 'Check the certificate: its chain, its name and its date.',
+  },
   timeout: { what: 'your server took too long', todo: 'Answer first and do the work afterwards.' },
-  http_status: { what: 'your server did not answer with a 2xx status', todo: 'Look at the response below: it is what your server said.' },
+  http_status: {
+    what: 'your server did not answer with a 2xx status',
+    todo: 'Look at the response below: it is what your server said.',
+  },
   invalid_response: { what: 'the answer was not valid HTTP', todo: 'Check what answers at this address.' },
   invalid_url: { what: 'the URL cannot be used', todo: 'Correct the URL of the webhook.' },
   interrupted: { what: 'the attempt was interrupted on our side', todo: 'It is tried again by itself.' },
@@ -55,7 +67,10 @@ export const DIAGNOSIS: Record<string, { title: string; todo: string }> = {
     title: 'The body was parsed and written again.',
     todo: 'Verify the raw bytes as they arrive, before any JSON parser. Spaces, escapes and number formats matter.',
   },
-  body_trimmed: { title: 'White space was added at the beginning or end of the body.', todo: 'Verify exactly the bytes that arrive.' },
+  body_trimmed: {
+    title: 'White space was added at the beginning or end of the body.',
+    todo: 'Verify exactly the bytes that arrive.',
+  },
   header_truncated: { title: 'The signature is cut short.', todo: 'Copy the whole value of the header.' },
   wrong_secret_or_body: {
     title: 'The signature was made with another secret, or for another body.',

@@ -134,9 +134,21 @@ export interface Attempt {
   error: string | null;
   error_detail: string | null;
   duration_ms: number;
-  timings_ms: { dns: number | null; connect: number | null; tls: number | null; first_byte: number | null; total: number };
+  timings_ms: {
+    dns: number | null;
+    connect: number | null;
+    tls: number | null;
+    first_byte: number | null;
+    total: number;
+  };
   request: { headers: Record<string, string>; body: string; body_encoding: string };
-  response: { status: number; headers: Record<string, string>; body: string; body_encoding: string; truncated: boolean } | null;
+  response: {
+    status: number;
+    headers: Record<string, string>;
+    body: string;
+    body_encoding: string;
+    truncated: boolean;
+  } | null;
 }
 
 export interface DeliveryDetail extends Delivery {

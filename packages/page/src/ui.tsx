@@ -1,9 +1,20 @@
-import { AlertCircle, Check, CheckCircle2, CircleDashed, CirclePause, Clock, Copy, MinusCircle, RotateCw, X } from 'lucide-react';
+import {
+  AlertCircle,
+  Check,
+  CheckCircle2,
+  CircleDashed,
+  CirclePause,
+  Clock,
+  Copy,
+  MinusCircle,
+  RotateCw,
+  X,
+} from 'lucide-react';
 import { Dialog as Primitive } from 'radix-ui';
 import { type ReactNode, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { ApiError } from './api.ts';
-import type { DeliveryStatus, Endpoint } from './types.ts';
 import { REASON } from './texts.ts';
+import type { DeliveryStatus, Endpoint } from './types.ts';
 
 /** A moving "now", shared by everything that shows a time. */
 const clock = {
@@ -173,7 +184,13 @@ export function Dialog(props: {
   );
 }
 
-export function Confirm(props: { title: string; text: ReactNode; verb: string; onConfirm: () => Promise<unknown>; onClose: () => void }) {
+export function Confirm(props: {
+  title: string;
+  text: ReactNode;
+  verb: string;
+  onConfirm: () => Promise<unknown>;
+  onClose: () => void;
+}) {
   const { title, text, verb, onConfirm, onClose } = props;
   const [error, setError] = useState<unknown>();
   const [busy, setBusy] = useState(false);
@@ -353,7 +370,11 @@ export function Body({ text, encoding = 'utf8' }: { text: string; encoding?: str
 }
 
 export function bytes(count: number): string {
-  return count < 1024 ? `${count} B` : count < 1024 * 1024 ? `${(count / 1024).toFixed(1)} KiB` : `${(count / 1024 / 1024).toFixed(1)} MiB`;
+  return count < 1024
+    ? `${count} B`
+    : count < 1024 * 1024
+      ? `${(count / 1024).toFixed(1)} KiB`
+      : `${(count / 1024 / 1024).toFixed(1)} MiB`;
 }
 
 /** Lines and indents without parsing: numbers stay as they are. */

@@ -77,6 +77,7 @@ describe('the OpenAPI document', () => {
         'getStats',
         'listEndpointStats',
         'getOverview',
+        'diffContracts',
         'createKey',
         'listKeys',
         'getKey',

@@ -37,6 +37,8 @@ export interface Versions {
 /** A sender's promise, compiled from the data in its folder so that nothing is looked up twice on the hot path. */
 export interface Contract {
   readonly name: string;
+  /** Where it was read from. */
+  readonly folder: string;
   readonly title: string;
   readonly description: string;
   readonly words: Words;

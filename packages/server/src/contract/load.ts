@@ -208,6 +208,7 @@ function compileContract(document: ContractDocument, folder: string): Contract {
     const payloads = new Payloads(catalog, schemas, readSamples(folder, catalog), compileAdded(body));
     const contract: Contract = {
       name: document.name,
+      folder,
       title: document.title,
       description: document.description ?? '',
       words: { ...WORDS, ...document.words },

@@ -58,12 +58,13 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
       return row && toAccount(row);
     },
 
-    async list({ limit, before }) {
+    async list({ limit, before }, search) {
       const rows = await database.run<AccountRow>(
         `SELECT ${COLUMNS} FROM accounts
-         WHERE $2::text IS NULL OR (created_at, id) < ((SELECT created_at FROM accounts WHERE id = $2), $2)
+         WHERE ($2::text IS NULL OR (created_at, id) < ((SELECT created_at FROM accounts WHERE id = $2), $2))
+           AND ($3::text IS NULL OR position(lower($3) IN lower(id || ' ' || name)) > 0)
          ORDER BY created_at DESC, id DESC LIMIT $1`,
-        [limit, before ?? null],
+        [limit, before ?? null, search ?? null],
       );
       return rows.map(toAccount);
     },

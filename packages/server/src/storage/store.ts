@@ -219,7 +219,8 @@ export interface AccountStore {
   /** False when the id is taken. */
   create(account: Omit<Account, 'number'>): Promise<boolean>;
   find(id: string): Promise<Account | undefined>;
-  list(page: Page): Promise<Account[]>;
+  /** @param search text in the id or the name */
+  list(page: Page, search?: string): Promise<Account[]>;
   change(id: string, change: Partial<Pick<Account, 'name' | 'metadata'>>): Promise<Account | undefined>;
   /** Deletes the account with its endpoints and waiting deliveries at once; its history is purged soon after. */
   remove(id: string, nowMs: number): Promise<boolean>;

@@ -59,13 +59,22 @@ export function accountRoutes(app: App, { store, contracts, directory, ids, cloc
         operationId: 'listAccounts',
         summary: 'List accounts, newest first',
         tags: ['Accounts'],
-        querystring: closed(PageQuery),
+        querystring: closed({
+          ...PageQuery,
+          q: Type.Optional(Type.String({ maxLength: 200, description: 'Text in the id or the name' })),
+        }),
         response: responses({ 200: pageOf(AccountView) }),
       },
     },
     async (request) => {
       const page = toPage(request.query, (id) => /^[A-Za-z0-9_.:-]{1,128}$/.test(id));
-      return answerPage(page, store.accounts.list, (account) => account.id, present);
+      const { q } = request.query;
+      return answerPage(
+        page,
+        (p) => store.accounts.list(p, q),
+        (account) => account.id,
+        present,
+      );
     },
   );
 

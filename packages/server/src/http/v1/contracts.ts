@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { describeContract } from '../../contract/describe.ts';
+import { diffContracts } from '../../contract/diff.ts';
 import { ContractDocument } from '../../contract/document.ts';
 import { Problem } from '../../domain/errors.ts';
 import type { App, HttpParts } from '../app.ts';
@@ -91,6 +92,34 @@ export function contractRoutes(app: App, { contracts }: HttpParts): void {
       const text = described.get(request.params.contract);
       if (text === undefined) throw new Problem('contract_not_found');
       return sendJson(reply, text);
+    },
+  );
+
+  app.get(
+    '/contracts/:contract/diff',
+    {
+      schema: {
+        operationId: 'diffContracts',
+        summary: 'Name what changes for receivers between two contracts',
+        tags: ['Contracts'],
+        params: Type.Object({ contract: Type.String() }),
+        querystring: closed({ to: Type.String() }),
+        response: responses(
+          {
+            200: Type.Object({
+              data: Type.Array(
+                Type.Object({ kind: Type.Enum(['breaking', 'compatible']), path: Type.String(), what: Type.String() }),
+              ),
+            }),
+          },
+          404,
+        ),
+      },
+    },
+    async (request) => {
+      const [before, after] = [request.params.contract, request.query.to].map((name) => contracts.get(name));
+      if (!before || !after) throw new Problem('contract_not_found');
+      return { data: diffContracts(before.folder, after.folder) };
     },
   );
 }

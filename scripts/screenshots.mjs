@@ -1,0 +1,149 @@
+// Makes the pictures of every screen, light and dark, desktop and phone: into docs/screenshots, or a folder of yours.
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build, install, installBrowser, root } from './prepare.mjs';
+
+install();
+build();
+installBrowser();
+const { openBrowser } = await import('../test/browser/open.mjs');
+
+const target = process.argv[2] ?? join(root, 'docs', 'screenshots');
+const KEY = 'screenshots-operator-key';
+const folder = mkdtempSync(join(tmpdir(), 'posthorn-screens-'));
+mkdirSync(target, { recursive: true });
+
+const server = spawn(process.execPath, [join(root, 'packages/server/dist/main.js')], {
+  env: {
+    PATH: process.env.PATH,
+    POSTHORN_PORT: '0',
+    POSTHORN_DATA_DIR: folder,
+    POSTHORN_OPERATOR_KEY: KEY,
+    POSTHORN_ALLOW_NETWORKS: '127.0.0.0/8',
+    POSTHORN_LOG_LEVEL: 'warn',
+  },
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
+const origin = await new Promise((resolve) => {
+  server.stdout.on('data', (chunk) => {
+    const found = /Page +(http:\/\/\S+)/.exec(String(chunk))?.[1];
+    if (found) resolve(found);
+  });
+});
+
+async function call(method, path, body) {
+  const response = await fetch(origin + path, {
+    method,
+    headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+  return text === '' ? undefined : JSON.parse(text);
+}
+
+/** A receiver that mostly works. */
+let n = 0;
+const receiver = createServer((request, response) => {
+  request.resume();
+  n++;
+  setTimeout(() => {
+    if (request.url.includes('down')) response.writeHead(503, { 'content-type': 'application/json' }).end('{"error":"maintenance"}');
+    else if (n % 9 === 0) response.writeHead(422).end('unknown order');
+    else response.writeHead(200).end('ok');
+  }, (n % 7) * 6);
+});
+await new Promise((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+const hook = (path) => `http://127.0.0.1:${receiver.address().port}/${path}`;
+
+async function seed() {
+  await call('POST', '/v1/accounts', { id: 'north-shop', name: 'North Shop', contract: 'loop-returns', metadata: { shop_id: 50 } });
+  const contract = await call('GET', '/v1/contracts/loop-returns');
+  const create = (topic, trigger, url, status = 'active') =>
+    call('POST', '/v1/accounts/north-shop/endpoints', { url, subscriptions: [{ topic, trigger }], status });
+  const first = await create('return', 'return.created', hook('returns'));
+  await create('return', 'return.updated', hook('returns'));
+  await create('label', 'label.updated', hook('down'));
+  await create('giftcard', 'giftcard.requested', 'https://hooks.example.com/giftcards', 'inactive');
+  for (let i = 0; i < 70; i++) {
+    const pair = contract.pairs[i % 6];
+    await call('POST', '/v1/accounts/north-shop/events', { trigger: pair.trigger, payloads: { [pair.topic]: pair.sample } });
+  }
+  for (const [label, scopes] of [
+    ['Warehouse', ['returns', 'orders']],
+    ['Storefront', ['carts']],
+  ]) {
+    const { key } = await call('POST', '/v1/accounts/north-shop/keys', { label, scopes });
+    await call('POST', '/v1/keys/verify', { key });
+  }
+  await call('POST', '/v1/accounts', { id: 'letters', name: 'Letters Inc', contract: 'loops' });
+  const loops = await call('GET', '/v1/contracts/loops');
+  await call('POST', '/v1/accounts/letters/endpoints', {
+    url: hook('loops'),
+    subscriptions: loops.groups.slice(0, 2).flatMap((group) => group.triggers.map((trigger) => ({ trigger }))),
+  });
+  for (const pair of loops.pairs.slice(0, 8)) {
+    await call('POST', '/v1/accounts/letters/events', { trigger: pair.trigger, payload: pair.sample });
+  }
+  const bin = await call('POST', '/v1/accounts/letters/bins', {});
+  await fetch(bin.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"hello":"bin"}' });
+  await new Promise((resolve) => setTimeout(resolve, 4000));
+  return first.id;
+}
+
+const SIZES = { desktop: { width: 1280, height: 860 }, phone: { width: 390, height: 844 } };
+
+try {
+  const endpoint = await seed();
+  const failed = await call('GET', '/v1/accounts/north-shop/deliveries?status=failed&limit=1');
+  const message = failed.data[0]?.id ?? '';
+  const { url } = await call('POST', '/v1/accounts/north-shop/page-sessions', {});
+  const letters = await call('POST', '/v1/accounts/letters/page-sessions', {});
+  const SCREENS = [
+    ['webhooks', url, '/page/'],
+    ['webhook', url, `/page/?endpoint=${endpoint}`],
+    ['create', url, '/page/?new=1'],
+    ['verify', url, `/page/?endpoint=${endpoint}&tab=verify`],
+    ['messages', url, '/page/messages'],
+    ['message', url, `/page/messages?message=${message}`],
+    ['events', url, '/page/events'],
+    ['event', url, '/page/events?event=return.created'],
+    ['keys', url, '/page/keys'],
+    ['audit', url, '/page/audit'],
+    ['settings', letters.url, '/page/'],
+    ['inspector', letters.url, '/page/inspector'],
+    ['accounts', undefined, '/console/'],
+    ['health', undefined, '/console/health'],
+    ['contracts', undefined, '/console/contracts'],
+  ];
+  const only = process.argv[3]?.split(',');
+  const browser = await openBrowser();
+  for (const mode of ['light', 'dark']) {
+    for (const [size, viewport] of Object.entries(SIZES)) {
+      for (const [name, session, path] of SCREENS) {
+        if (only && !only.includes(name)) continue;
+        const context = await browser.newContext({ viewport, colorScheme: mode });
+        const page = await context.newPage();
+        page.on('pageerror', (error) => console.error(`${name}: ${error.message}`));
+        if (session) await page.goto(session);
+        else await page.request.post(`${origin}/sign-in`, { data: { key: KEY } });
+        await page.goto(origin + path);
+        await page.waitForLoadState('load');
+        await page.waitForTimeout(900);
+        await page.screenshot({ path: join(target, `${name}-${size}-${mode}.png`) });
+        await context.close();
+      }
+    }
+  }
+  await browser.close();
+  console.log(`The pictures are in ${target}.`);
+} finally {
+  receiver.close();
+  server.kill('SIGTERM');
+  await new Promise((resolve) => server.once('exit', resolve));
+  rmSync(folder, { recursive: true, force: true });
+}
+process.exit(0);
