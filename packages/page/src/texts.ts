@@ -1,10 +1,10 @@
 /** The page's longer texts in one place, so that they can be translated. */
 
 export const REASON: Record<string, string> = {
-  new: 'Not activated yet',
-  user: 'Deactivated by hand',
-  consecutive_failures: 'Deactivated after too many failures in a row',
-  gone: 'Deactivated: the receiver answered 410 Gone',
+  new: 'not activated yet',
+  user: 'deactivated by hand',
+  consecutive_failures: 'too many failures',
+  gone: 'answered 410 Gone',
 };
 
 export const SKIPPED: Record<string, string> = {

@@ -151,7 +151,7 @@ function Row(props: {
         </button>
       </td>
       {hasTopicChoice(contract) && <td>{topicLabel(contract, first?.topic)}</td>}
-      <td className="mono" title={endpoint.url}>
+      <td className="mono url" title={endpoint.url}>
         {endpoint.url}
       </td>
       <td>
