@@ -1,4 +1,7 @@
-/** The Developers page and the console, in a real browser on a real server. */
+/**
+ * The Developers page and the console, in a real browser on a real server.
+ */
+/// <reference lib="dom" />
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser } from 'playwright-core';
@@ -83,12 +86,11 @@ describe('webhooks', () => {
     await page.getByRole('button', { name: 'Close' }).first().click();
 
     await page.getByRole('link', { name: 'Messages' }).click();
-    await page.getByText('Delivered').first().waitFor();
+    await page.locator('.rows').getByText('Delivered').waitFor();
     receiver.respond = (_, response) =>
       void response.writeHead(503, { 'content-type': 'text/plain' }).end('under repair');
     await publishReturn(account);
-    await page.getByText('Retrying').first().waitFor();
-    await page.getByText('Retrying').first().click();
+    await page.locator('.rows').getByText('Retrying').click();
     await page
       .getByTestId('countdown')
       .getByText(/Next try in \d+ s/)
@@ -276,7 +278,7 @@ describe('messages', () => {
     const list = await node.call('GET', `/v1/accounts/${account}/deliveries?trigger=big.one`);
     await page.goto(`${node.url}/page/messages?message=${list.body.data[0].id}`);
     await page.getByRole('tab', { name: 'Request' }).click();
-    await page.getByText(/Show all 1\.0 MiB|Show all 1023/).waitFor();
+    await page.getByText(/Show all/).waitFor();
   });
 });
 

@@ -6,7 +6,7 @@ import { topicLabel, triggerLabel, useAccount, useUrlState } from './account.tsx
 import { call, get, post } from './api.ts';
 import { AttemptView } from './attempt-view.tsx';
 import { EndpointForm } from './endpoint-form.tsx';
-import type { Attempt, Endpoint, Verdict } from './types.ts';
+import type { Attempt, Endpoint, Page, Verdict } from './types.ts';
 import { Confirm, Copyable, Dialog, duration, EndpointStatusView, ErrorNote, toast } from './ui.tsx';
 import { VerifyHelp } from './verify.tsx';
 
@@ -121,6 +121,7 @@ export function useEndpointActions(endpoint: Endpoint) {
       toast(said);
     } catch (thrown) {
       setError(thrown);
+      await queries.invalidateQueries({ queryKey: [path, 'endpoints'] });
     }
   };
   return {
@@ -131,7 +132,15 @@ export function useEndpointActions(endpoint: Endpoint) {
         () => post(`${here}/testing-mode`, { enabled }),
         enabled ? 'Testing Mode is on.' : 'Testing Mode is off.',
       ),
-    change: (body: object, said: string) => void run(() => call('PATCH', here, body), said),
+    /** Shown at once; put right by the answer if the server sees it differently. */
+    change: (body: Partial<Endpoint>, said: string) => {
+      queries.setQueryData<Page<Endpoint>>([path, 'endpoints'], (before) =>
+        before === undefined
+          ? before
+          : { ...before, data: before.data.map((one) => (one.id === endpoint.id ? { ...one, ...body } : one)) },
+      );
+      void run(() => call('PATCH', here, body), said);
+    },
   };
 }
 
