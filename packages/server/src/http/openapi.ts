@@ -22,6 +22,9 @@ export async function openApi(app: App): Promise<void> {
         { name: 'Endpoints', description: 'Where their webhooks go' },
         { name: 'Events', description: 'What happened, published once' },
         { name: 'Deliveries', description: 'One event for one endpoint, with every attempt' },
+        { name: 'API keys', description: 'Of accounts, for the API of your product' },
+        { name: 'Developers page', description: 'Sessions, numbers, the audit log' },
+        { name: 'Inspector', description: 'Request bins' },
         { name: 'Operation', description: 'Health and metrics' },
       ],
       components: {
