@@ -11,6 +11,8 @@ export interface LoadOptions {
   /** Events per request; 1 uses the single route. */
   batch: number;
   connections: number;
+  /** What is sent instead of an event, and the status that is right for it. */
+  other?: { request: () => Buffer; status: number };
 }
 
 function eventJson(): string {
@@ -21,7 +23,8 @@ function eventJson(): string {
 
 let turn = 0;
 
-function request({ accounts, batch }: LoadOptions): Buffer {
+function request({ accounts, batch, other }: LoadOptions): Buffer {
+  if (other) return other.request();
   const account = accounts[turn++ % accounts.length];
   if (batch === 1) return postBytes(`/v1/accounts/${account}/events`, OPERATOR_KEY, eventJson());
   const events = Array.from({ length: batch }, eventJson).join(',');
@@ -48,8 +51,13 @@ export async function closedLoop(options: LoadOptions, until: { ms: number } | {
   return acknowledged;
 }
 
-/** Events at a fixed rate, each sent when its time has come whether earlier ones are answered or not. */
-export async function openLoop(options: LoadOptions, ratePerS: number, ms: number): Promise<number> {
+/** Requests at a fixed rate, each sent when its time has come whether earlier ones are answered or not. `answeredMs` collects how long each took. */
+export async function openLoop(
+  options: LoadOptions,
+  ratePerS: number,
+  ms: number,
+  answeredMs?: number[],
+): Promise<number> {
   const idle: RawConnection[] = [];
   const open: RawConnection[] = [];
   const pending = new Set<Promise<void>>();
@@ -59,8 +67,11 @@ export async function openLoop(options: LoadOptions, ratePerS: number, ms: numbe
   const sendOne = () => {
     const connection = idle.pop() ?? new RawConnection('127.0.0.1', options.port);
     if (!open.includes(connection)) open.push(connection);
+    const startedMs = performance.now();
     const done = connection.send(request(options)).then((status) => {
-      if (status !== 202) throw new Error(`the server answered ${status}: ${connection.body}`);
+      answeredMs?.push(performance.now() - startedMs);
+      if (status !== (options.other?.status ?? 202))
+        throw new Error(`the server answered ${status}: ${connection.body}`);
       acknowledged++;
       idle.push(connection);
       pending.delete(done);

@@ -5,8 +5,9 @@
  */
 import { cpus, totalmem } from 'node:os';
 import { call, createAccount } from './api.js';
+import { postBytes } from './http-client.js';
 import { closedLoop, openLoop } from './load.js';
-import { memoryMb, Receiver, startPosthorn, startRelay, type Target } from './processes.js';
+import { memoryMb, OPERATOR_KEY, Receiver, startPosthorn, startRelay, type Target } from './processes.js';
 
 const isShort = process.argv.includes('--short');
 const only = process.argv.find((arg) => arg.startsWith('--only='))?.slice('--only='.length);
@@ -162,6 +163,28 @@ async function isolation({ port, pid }: Target): Promise<void> {
   note('drain_deliveries_per_s', Math.round((WAITING * 0.95) / ((performance.now() - startedAt) / 1000)));
 }
 
+/** What it takes to say whether an API key is valid: a hundred keys in turn. */
+async function keyVerification({ port }: Target): Promise<void> {
+  await createAccount(port, 'keys', receiver.url('ok'), 1);
+  const made = await Promise.all(
+    Array.from({ length: 100 }, (_, i) =>
+      call<{ key: string }>(port, 'POST', '/v1/accounts/keys/keys', { label: `${i}`, scopes: ['read'] }),
+    ),
+  );
+  let turn = 0;
+  const request = () =>
+    postBytes(
+      '/v1/keys/verify',
+      OPERATOR_KEY,
+      JSON.stringify({ key: made[turn++ % made.length]?.key, scopes: ['read'] }),
+    );
+  const options = { port, accounts: [], batch: 1, connections: 0, other: { request, status: 200 } };
+  await openLoop(options, 1000, Math.min(SECONDS, 2) * 1000);
+  const answeredMs: number[] = [];
+  await openLoop(options, 1000, SECONDS * 1000, answeredMs);
+  note('verify_ms_at_1000_per_s', percentiles(answeredMs.sort((a, b) => a - b)));
+}
+
 async function describeMachine({ port }: Target): Promise<void> {
   const [cpu] = cpus();
   note('machine', `${cpus().length} x ${cpu?.model ?? 'unknown'}, ${Math.round(totalmem() / 1e9)} GB`);
@@ -178,6 +201,7 @@ try {
   else for (const account of MANY) await createAccount(server.port, account, receiver.url('ok'), 1);
   if (only === undefined) await otherShapes(server);
   if (only === undefined || only === 'latency') await latencies(server);
+  if (only === undefined || only === 'keys') await keyVerification(server);
   if (only === undefined || only === 'isolation') await isolation(server);
   console.log(JSON.stringify(results));
 } finally {

@@ -1,6 +1,6 @@
 /** What the vendors' tests share: accounts, webhooks, and receivers as the vendors' docs tell customers to write them. */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,6 +39,14 @@ export async function createAccount(node: TestNode, contract: string, metadata: 
   const answer = await node.call('POST', '/v1/accounts', { id, name: 'A shop', contract, metadata });
   if (answer.status !== 201) throw new Error(answer.text);
   return id;
+}
+
+/** Writes a contract of the test's own; answers its folder. */
+export function writeContract(root: string, name: string, document: object): string {
+  const folder = join(root, name);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'contract.json'), JSON.stringify({ name, ...document }));
+  return folder;
 }
 
 export interface Webhook {

@@ -1,3 +1,4 @@
+import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { Problem } from '../../domain/errors.ts';
 import type { App, HttpParts } from '../app.ts';
@@ -12,7 +13,10 @@ const STREAMS_MAX = 500;
 
 /** Tells a page that shows an account's messages what has changed, as server-sent events. */
 export function liveRoutes(app: App, { store, directory, clock, isUp }: HttpParts): void {
-  let streams = 0;
+  const streams = new Set<FastifyReply['raw']>();
+  app.addHook('preClose', async () => {
+    for (const stream of streams) stream.end();
+  });
 
   app.get(
     '/accounts/:account/deliveries/live',
@@ -37,10 +41,10 @@ export function liveRoutes(app: App, { store, directory, clock, isUp }: HttpPart
     async (request, reply) => {
       const { account } = request.params;
       if (!(await directory.get(account))) throw new Problem('account_not_found');
-      if (streams >= STREAMS_MAX) throw new Problem('overloaded');
-      streams++;
+      if (streams.size >= STREAMS_MAX) throw new Problem('overloaded');
       reply.hijack();
       const { raw } = reply;
+      streams.add(raw);
       raw.writeHead(200, {
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-store',
@@ -64,10 +68,9 @@ export function liveRoutes(app: App, { store, directory, clock, isUp }: HttpPart
         if (!raw.destroyed && !raw.writableEnded) cancel = clock.after(EVERY_MS, () => void look());
       };
       raw.on('close', () => {
-        streams--;
+        streams.delete(raw);
         cancel();
       });
-      app.server.once('close', () => raw.end());
       void look();
     },
   );
