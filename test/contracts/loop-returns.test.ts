@@ -364,6 +364,13 @@ describe('the Programmatic Webhooks API', () => {
     expect(after).toEqual({ ...created.body, trigger: 'return.closed', status: 'active' });
     expect((await api(key, 'DELETE', `/webhooks/${created.body.id}`)).status).toBe(204);
     expect((await api(key, 'GET', '/webhooks')).body.webhooks).toHaveLength(1);
+    const log = (await node.call('GET', `/v1/accounts/${account}/audit`)).body.data;
+    const byKey = log.filter((entry: { actor: string }) => /^key key_/.test(entry.actor));
+    expect(byKey.map((entry: { action: string }) => entry.action)).toEqual([
+      'deleteEndpoint',
+      'changeEndpoint',
+      'createEndpoint',
+    ]);
   });
 
   test('LR-22 answers errors in the documented forms', async () => {

@@ -22,7 +22,7 @@ export function noteChanges(app: App, { store, ids }: HttpParts): void {
       await store.audit.add({
         id: ids.next('aud'),
         accountId: account ?? createdAccount(request, operationId),
-        actor: callerOf(request).kind === 'operator' ? 'operator' : 'page',
+        actor: actorOf(request),
         action: operationId,
         target,
         detail: detailOf(request.body),
@@ -34,7 +34,15 @@ export function noteChanges(app: App, { store, ids }: HttpParts): void {
   });
 }
 
+function actorOf(request: FastifyRequest): string {
+  const caller = callerOf(request);
+  if (caller.kind === 'key') return `key ${caller.keyId}`;
+  return caller.kind === 'account' ? 'page' : 'operator';
+}
+
 function createdAccount(request: FastifyRequest, operationId: string): string | null {
+  const caller = callerOf(request);
+  if (caller.kind === 'key') return caller.accountId;
   return operationId === 'createAccount' ? ((request.body as { id?: string }).id ?? null) : null;
 }
 

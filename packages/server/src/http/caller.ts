@@ -8,12 +8,18 @@ export const SESSION_COOKIE = 'posthorn_session';
 /** Browsers send it across sites only after asking (CORS), which this server never allows. */
 const PAGE_HEADER = 'x-posthorn-page';
 
-/** Who calls the API: the operator (by key, or by the console's session), or a session of one account's page. */
+/** Who calls: the operator (by key, or by the console's session), a session of an account's page, or an API key. */
 export type Caller =
   | { kind: 'operator'; session?: PageSession }
-  | { kind: 'account'; session: PageSession; accountId: string };
+  | { kind: 'account'; session: PageSession; accountId: string }
+  | { kind: 'key'; session?: undefined; accountId: string; keyId: string };
 
 const callers = new WeakMap<object, Caller>();
+
+/** A vendor's facade found out by itself. */
+export function setCaller(request: { raw: object }, caller: Caller): void {
+  callers.set(request.raw, caller);
+}
 
 export function callerOf(request: { raw: object }): Caller {
   return callers.get(request.raw) ?? { kind: 'operator' };

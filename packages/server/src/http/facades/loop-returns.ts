@@ -2,8 +2,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Account, Endpoint, EndpointStatus } from '../../domain/model.ts';
 import type { KnownKey } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
+import { noteChanges } from '../audit.ts';
+import { setCaller } from '../caller.ts';
 import { toProblem } from '../problem.ts';
-import { callerOf } from './caller.ts';
+import { callerOf } from './key-caller.ts';
 
 const CONTRACT = 'loop-returns';
 const SCOPE = 'developer_tools';
@@ -36,13 +38,16 @@ const invalid = (errors: Record<string, string[]>) =>
  * The Programmatic Webhooks API of Loop Returns, as the vendor's own clients call it. The secret is in none of its
  * answers: it is read on the Developers page.
  */
-export function loopReturnsFacade(app: App, { store, endpoints, contracts, keyVerifier, clock }: HttpParts): void {
+export function loopReturnsFacade(app: App, parts: HttpParts): void {
+  const { store, endpoints, contracts, keyVerifier, clock } = parts;
+  noteChanges(app, parts);
   app.setErrorHandler((error, _, reply) => sendRefusal(reply, toRefusal(error)));
   app.setNotFoundHandler((_, reply) => sendRefusal(reply, notFound()));
 
   const authenticate = async (request: FastifyRequest): Promise<KnownKey> => {
     const key = await callerOf(request, 'x-authorization', CONTRACT, [SCOPE], keyVerifier);
     if (!key) throw unauthorized();
+    setCaller(request, { kind: 'key', accountId: key.accountId, keyId: key.id });
     const nowMs = clock.now();
     const minuteMs = Math.floor(nowMs / MINUTE_MS) * MINUTE_MS;
     if ((await store.keys.countCall(key.id, minuteMs)) > CALLS_PER_MINUTE) {
@@ -90,7 +95,7 @@ export function loopReturnsFacade(app: App, { store, endpoints, contracts, keyVe
     return { webhooks: list.reverse().map((endpoint) => present(endpoint, account)) };
   });
 
-  app.post('/webhooks', { schema: { hide: true } }, async (request, reply) => {
+  app.post('/webhooks', { schema: { hide: true, operationId: 'createEndpoint' } }, async (request, reply) => {
     const { accountId } = await authenticate(request);
     const { endpoint } = await endpoints.create(accountId, readWish(request.body));
     const account = await store.accounts.find(accountId);
@@ -98,21 +103,29 @@ export function loopReturnsFacade(app: App, { store, endpoints, contracts, keyVe
     return reply.code(201).send(present(endpoint, account));
   });
 
-  app.put<{ Params: { id: string } }>('/webhooks/:id', { schema: { hide: true } }, async (request, reply) => {
-    const { accountId } = await authenticate(request);
-    const { id } = await find(accountId, request.params.id);
-    const { status, ...change } = readWish(request.body);
-    await endpoints.change(accountId, id, change);
-    if (status) await endpoints.setStatus(accountId, id, status);
-    return reply.code(204).send();
-  });
+  app.put<{ Params: { id: string } }>(
+    '/webhooks/:id',
+    { schema: { hide: true, operationId: 'changeEndpoint' } },
+    async (request, reply) => {
+      const { accountId } = await authenticate(request);
+      const { id } = await find(accountId, request.params.id);
+      const { status, ...change } = readWish(request.body);
+      await endpoints.change(accountId, id, change);
+      if (status) await endpoints.setStatus(accountId, id, status);
+      return reply.code(204).send();
+    },
+  );
 
-  app.delete<{ Params: { id: string } }>('/webhooks/:id', { schema: { hide: true } }, async (request, reply) => {
-    const { accountId } = await authenticate(request);
-    const { id } = await find(accountId, request.params.id);
-    await endpoints.remove(accountId, id);
-    return reply.code(204).send();
-  });
+  app.delete<{ Params: { id: string } }>(
+    '/webhooks/:id',
+    { schema: { hide: true, operationId: 'deleteEndpoint' } },
+    async (request, reply) => {
+      const { accountId } = await authenticate(request);
+      const { id } = await find(accountId, request.params.id);
+      await endpoints.remove(accountId, id);
+      return reply.code(204).send();
+    },
+  );
 }
 
 function present(endpoint: Endpoint, account: Account) {

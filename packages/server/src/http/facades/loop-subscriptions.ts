@@ -2,8 +2,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { decodeId, encodeId } from '../../domain/ids.ts';
 import type { Account, Endpoint } from '../../domain/model.ts';
 import type { App, HttpParts } from '../app.ts';
+import { noteChanges } from '../audit.ts';
+import { setCaller } from '../caller.ts';
 import { toProblem } from '../problem.ts';
-import { callerOf } from './caller.ts';
+import { callerOf } from './key-caller.ts';
 
 const CONTRACT = 'loop-subscriptions';
 const READ = ['webhooks:read', 'webhooks:write'];
@@ -27,7 +29,9 @@ interface VersionParams {
  * The webhook part of the Loop Subscriptions admin API. The vendor documents the calls and their answers, not the
  * paths: those are ours. Every answer stands in the vendor's envelope, errors included.
  */
-export function loopSubscriptionsFacade(app: App, { store, endpoints, contracts, keyVerifier }: HttpParts): void {
+export function loopSubscriptionsFacade(app: App, parts: HttpParts): void {
+  const { store, endpoints, contracts, keyVerifier } = parts;
+  noteChanges(app, parts);
   const contract = contracts.get(CONTRACT);
 
   app.setErrorHandler((error, _, reply) => refuse(reply, toRefusal(error)));
@@ -37,6 +41,7 @@ export function loopSubscriptionsFacade(app: App, { store, endpoints, contracts,
     const key = await callerOf(request, 'x-loop-token', CONTRACT, scopes, keyVerifier);
     const account = key && (await store.accounts.find(key.accountId));
     if (!account) throw new Refusal(401, 'invalid token');
+    setCaller(request, { kind: 'key', accountId: account.id, keyId: key.id });
     const { version } = request.params;
     if (!contract?.versions?.values.includes(version)) {
       throw new Refusal(404, `version | Must be one of ${contract?.versions?.values.join(', ')}`);
@@ -63,21 +68,25 @@ export function loopSubscriptionsFacade(app: App, { store, endpoints, contracts,
     return envelope('Fetched webhooks', data);
   });
 
-  app.post<{ Params: VersionParams }>('/:version/webhook', { schema: { hide: true } }, async (request) => {
-    const { account, version } = await authenticate(request, WRITE);
-    const { address, topic } = readWish(request.body);
-    if (!contract?.catalog.hasTrigger(topic)) throw new Refusal(422, `topic | Must be one of the available topics`);
-    const { endpoint } = await endpoints.create(account.id, {
-      url: address,
-      subscriptions: [{ topic, trigger: topic }],
-      version,
-    });
-    return envelope('Successfully subscribed to the topic', present(endpoint, account));
-  });
+  app.post<{ Params: VersionParams }>(
+    '/:version/webhook',
+    { schema: { hide: true, operationId: 'createEndpoint' } },
+    async (request) => {
+      const { account, version } = await authenticate(request, WRITE);
+      const { address, topic } = readWish(request.body);
+      if (!contract?.catalog.hasTrigger(topic)) throw new Refusal(422, `topic | Must be one of the available topics`);
+      const { endpoint } = await endpoints.create(account.id, {
+        url: address,
+        subscriptions: [{ topic, trigger: topic }],
+        version,
+      });
+      return envelope('Successfully subscribed to the topic', present(endpoint, account));
+    },
+  );
 
   app.delete<{ Params: VersionParams & { id: string } }>(
     '/:version/webhook/:id',
-    { schema: { hide: true } },
+    { schema: { hide: true, operationId: 'deleteEndpoint' } },
     async (request) => {
       const { account } = await authenticate(request, WRITE);
       const endpoint = await find(account.id, request.params.id);

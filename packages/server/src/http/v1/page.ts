@@ -95,7 +95,7 @@ export function pageRoutes(app: App, { store, sessions, directory, clock, pageOr
       const caller = callerOf(request);
       const expiresAtMs = caller.session?.expiresAtMs;
       const expires_at = expiresAtMs === undefined ? null : new Date(expiresAtMs).toISOString();
-      if (caller.kind === 'operator') {
+      if (caller.kind !== 'account') {
         return { role: 'operator' as const, account: null, permissions: [...PERMISSIONS], theme: {}, expires_at };
       }
       const account = await store.accounts.find(caller.accountId);

@@ -1,0 +1,82 @@
+/** Replays: a plan that sends nothing, progress at a rate, a stop; over several nodes each delivery once. */
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createDatabase } from '../support/database.ts';
+import { eventually, startTestNode, type TestNode } from '../support/node.ts';
+import { Receiver } from '../support/receiver.ts';
+
+const nodes: TestNode[] = [];
+let receiver: Receiver;
+let account: string;
+let endpoint: string;
+const COUNT = 250;
+
+beforeEach(async () => {
+  receiver = await Receiver.start();
+  const databaseUrl = await createDatabase();
+  nodes.push(...(await Promise.all([1, 2].map(() => startTestNode({ databaseUrl })))));
+  ({ account, endpoint } = await first().createEndpoint(receiver.url()));
+  const events = Array.from({ length: COUNT }, (_, i) => ({ id: `e${i}`, trigger: 'a.b', payload: i }));
+  await first().call('POST', `/v1/accounts/${account}/events/batch`, { events });
+  await receiver.received(COUNT);
+  await eventually(
+    async () => (await first().call('GET', `/v1/accounts/${account}/endpoints/${endpoint}/stats`)).body.succeeded,
+    (succeeded) => succeeded === COUNT,
+  );
+});
+afterEach(async () => {
+  await Promise.all(nodes.splice(0).map((node) => node.stop()));
+  await receiver.stop();
+});
+
+function first(): TestNode {
+  const [node] = nodes;
+  if (!node) throw new Error('no node');
+  return node;
+}
+const range = (more: object = {}) => ({
+  from: new Date(Date.now() - 3_600_000).toISOString(),
+  to: new Date(Date.now() + 1_000).toISOString(),
+  ...more,
+});
+const replay = (body: object) => first().call('POST', `/v1/accounts/${account}/replay`, body);
+const shown = (id: string) => first().call('GET', `/v1/accounts/${account}/replays/${id}`);
+
+test('a plan says how many, how fast and for how long, and sends nothing', async () => {
+  const plan = await replay(range({ dry_run: true }));
+  expect(plan).toMatchObject({
+    status: 200,
+    body: { id: null, count: COUNT, rate_per_s: 100, seconds: 3, status: 'planned' },
+  });
+  expect((await replay(range({ dry_run: true, status: 'discarded' }))).body.count).toBe(0);
+  expect((await replay(range({ dry_run: true, trigger: 'b.c' }))).body.count).toBe(0);
+  expect((await replay(range({ dry_run: true, endpoint }))).body.count).toBe(COUNT);
+  const backwards = await replay({ from: range().to, to: range().from });
+  expect(backwards).toMatchObject({ status: 400, body: { errors: [{ pointer: '#/to' }] } });
+  expect(receiver.requests).toHaveLength(COUNT);
+});
+
+test('each delivery is sent once more, with the same id, although two nodes work on it', async () => {
+  const started = await replay(range());
+  expect(started).toMatchObject({ status: 202, body: { status: 'running', count: COUNT } });
+  await receiver.received(2 * COUNT);
+  const done = await eventually(
+    () => shown(started.body.id),
+    (answer) => answer.body.status === 'finished',
+  );
+  expect(done.body.done).toBe(COUNT);
+  const again = receiver.requests.slice(COUNT).map((request) => request.headers['webhook-id']);
+  expect(again).toHaveLength(COUNT);
+  expect(new Set(again).size).toBe(COUNT);
+});
+
+test('it can be stopped; what is in the queue already is sent', async () => {
+  const started = await replay(range());
+  await receiver.received(COUNT + 1);
+  const stopped = await first().call('POST', `/v1/accounts/${account}/replays/${started.body.id}/cancel`);
+  expect(stopped.body.status).toBe('cancelled');
+  const { done } = (await shown(started.body.id)).body;
+  expect(done).toBeLessThan(COUNT);
+  await receiver.received(COUNT + done);
+  const list = await first().call('GET', `/v1/accounts/${account}/replays`);
+  expect(list.body.data.map((r: { id: string }) => r.id)).toEqual([started.body.id]);
+});
