@@ -56,6 +56,8 @@ export interface Contract {
   readonly signature: SignatureScheme;
   /** As the contract states them, for the page's help with verifying. */
   readonly signatureRules: SignatureRules;
+  /** What every request carries, unless the contract says otherwise. */
+  readonly defaultHeaders: readonly [string, string][];
   /** Names in lower case that the contract's requests carry, and that an endpoint may not set. */
   readonly headerNames: ReadonlySet<string>;
   /** Writes the bytes that are signed and sent. */

@@ -204,6 +204,7 @@ function compileContract(document: ContractDocument, folder: string): Contract {
   const catalog = new Catalog(catalogRules(document, schemas, file));
   const body: BodyRules = document.body;
   const signature = compileSignature(document.signature as SignatureRules);
+  const names = headerNames(document);
   try {
     const payloads = new Payloads(catalog, schemas, readSamples(folder, catalog), compileAdded(body));
     const contract: Contract = {
@@ -230,7 +231,8 @@ function compileContract(document: ContractDocument, folder: string): Contract {
       keyPrefix: document.key_prefix ?? 'phk',
       signature,
       signatureRules: document.signature as SignatureRules,
-      headerNames: headerNames(document),
+      headerNames: names,
+      defaultHeaders: DEFAULT_HEADERS.filter(([name]) => !names.has(name)),
       encodeBody: compileBody(body, (trigger) => catalog.unsent(trigger)),
       writeHeaders: compileHeaders(document.headers ?? {}, signature),
     };
@@ -242,6 +244,11 @@ function compileContract(document: ContractDocument, folder: string): Contract {
     throw error;
   }
 }
+
+const DEFAULT_HEADERS: readonly [string, string][] = [
+  ['content-type', 'application/json'],
+  ['user-agent', 'Posthorn/1.0 (webhooks)'],
+];
 
 const WORDS: Words = {
   endpoint: 'Endpoint',

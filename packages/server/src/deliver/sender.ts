@@ -9,11 +9,6 @@ import type { EgressGuard } from '../egress/guard.ts';
 import type { Directory, KnownEndpoint } from '../fanout/directory.ts';
 import { DatabaseUnavailable } from '../storage/database.ts';
 
-/** A contract may say otherwise. */
-const DEFAULT_HEADERS: readonly [string, string][] = [
-  ['content-type', 'application/json'],
-  ['user-agent', 'Posthorn/1.0 (webhooks)'],
-];
 /** URLs of endpoints, parsed and checked. */
 const URLS_MAX = 10_000;
 
@@ -109,8 +104,7 @@ export class Sender {
       keys: endpoint.keysAt(nowMs),
       nowMs,
     });
-    const defaults = DEFAULT_HEADERS.filter(([name]) => !contract.headerNames.has(name));
-    return [...defaults, ...own, ...endpoint.headers];
+    return [...contract.defaultHeaders, ...own, ...endpoint.headers];
   }
 
   private send(endpoint: KnownEndpoint, headers: [string, string][], body: Buffer): Promise<AttemptOutcome> {

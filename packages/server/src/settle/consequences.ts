@@ -44,13 +44,21 @@ export class Consequences {
 
   async draw(attempts: readonly SettledAttempt[]): Promise<void> {
     const observed = new Map<string, Observed>();
-    for (const attempt of attempts) await this.observe(attempt, observed).catch(this.parts.onError);
+    for (const attempt of attempts) {
+      if (!this.isOrdinary(attempt)) await this.observe(attempt, observed).catch(this.parts.onError);
+    }
     if (observed.size > 0) await this.count(observed).catch(this.parts.onError);
+  }
+
+  /** Nothing follows from most outcomes: they are passed over without waiting for anything. */
+  private isOrdinary({ delivery, decision }: SettledAttempt): boolean {
+    if (delivery.test) return true;
+    const endpoint = this.parts.directory.peek(delivery.accountId)?.endpoints.get(delivery.endpointId);
+    return decision.kind !== 'discarded' && endpoint !== undefined && !endpoint.contract.policy.autoDisable;
   }
 
   private async observe(attempt: SettledAttempt, observed: Map<string, Observed>): Promise<void> {
     const { delivery, decision, outcome } = attempt;
-    if (delivery.test) return;
     const endpoint = await this.endpointOf(delivery.accountId, delivery.endpointId);
     if (!endpoint) return;
     const isTesting = endpoint.testingUntilMs > this.parts.clock.now();
