@@ -63,7 +63,7 @@ export interface Target {
 }
 
 /** The flag of `npm start`. */
-const NODE_FLAGS = ['--max-semi-space-size=32'];
+const NODE_FLAGS = ['--max-semi-space-size=16'];
 
 export async function startRelay(file: './relay.js' | './bare-relay.js', receiverUrl: string): Promise<Target> {
   const child = fork(here(file), [receiverUrl, OPERATOR_KEY], { execArgv: NODE_FLAGS });

@@ -277,7 +277,6 @@ describe('messages', () => {
     expect(await page.locator('.rows .line').count()).toBeLessThan(80);
     const list = await node.call('GET', `/v1/accounts/${account}/deliveries?trigger=big.one`);
     await page.goto(`${node.url}/page/messages?message=${list.body.data[0].id}`);
-    await page.getByRole('tab', { name: 'Request' }).click();
     await page.getByText(/Show all/).waitFor();
   });
 });

@@ -1,4 +1,3 @@
-import { Tabs } from 'radix-ui';
 import type { Attempt } from './types.ts';
 import { Body, Copyable, duration, Headers } from './ui.tsx';
 
@@ -27,30 +26,30 @@ export function AttemptView({ attempt }: { attempt: Attempt }) {
           .map(([step, name]) => `${name} ${duration(timings[step] ?? 0)}`)
           .join(' · ')}
       </p>
-      <Tabs.Root defaultValue={response ? 'response' : 'request'}>
-        <Tabs.List className="tabs" aria-label="Request and response">
-          <Tabs.Trigger value="request">Request</Tabs.Trigger>
-          <Tabs.Trigger value="response">Response{response ? ` ${response.status}` : ''}</Tabs.Trigger>
-        </Tabs.List>
-        <Tabs.Content value="request" className="stack tight">
-          <div className="row">
-            <Copyable text={asCurl(attempt)} label="Copy as curl" /> <span className="quiet">Copy as curl</span>
+      <div className="two">
+        <section className="stack tight" aria-label="Request">
+          <div className="row spread">
+            <h3>Request</h3>
+            <Copyable text={asCurl(attempt)} label="Copy as curl" />
           </div>
           <Headers headers={request.headers} label="Request headers" />
-          <Body text={request.body} encoding={request.body_encoding} />
-        </Tabs.Content>
-        <Tabs.Content value="response" className="stack tight">
+          <Body label="Request body" text={request.body} encoding={request.body_encoding} />
+        </section>
+        <section className="stack tight" aria-label="Response">
+          <div className="row spread" style={{ minHeight: 26 }}>
+            <h3>Response{response ? ` ${response.status}` : ''}</h3>
+          </div>
           {response ? (
             <>
               <Headers headers={response.headers} label="Response headers" />
-              <Body text={response.body} encoding={response.body_encoding} />
+              <Body label="Response body" text={response.body} encoding={response.body_encoding} />
               {response.truncated && <p className="quiet">Only the first 64 KiB are kept.</p>}
             </>
           ) : (
             <p className="quiet">No response came. {attempt.error_detail}</p>
           )}
-        </Tabs.Content>
-      </Tabs.Root>
+        </section>
+      </div>
     </div>
   );
 }

@@ -39,7 +39,6 @@ export function EndpointDrawer({ endpoint, onClose }: { endpoint: Endpoint; onCl
 
 function Settings({ endpoint }: { endpoint: Endpoint }) {
   const { path, contract, may } = useAccount();
-  const { set } = useUrlState();
   const [isEditing, setEditing] = useState(false);
   const actions = useEndpointActions(endpoint);
   const here = `${path}/endpoints/${endpoint.id}`;
@@ -95,11 +94,6 @@ function Settings({ endpoint }: { endpoint: Endpoint }) {
       <SecretView endpoint={endpoint} />
       {may('webhooks') && <TestingMode endpoint={endpoint} onChange={actions.setTesting} />}
       {may('webhooks') && <SendTest endpoint={endpoint} here={here} />}
-      <div>
-        <button type="button" className="button" onClick={() => set({ endpoint: null, tab: null })}>
-          Close
-        </button>
-      </div>
       <ErrorNote error={actions.error} />
       {isEditing && (
         <EndpointForm endpoint={endpoint} onClose={() => setEditing(false)} onDone={() => setEditing(false)} />
@@ -220,6 +214,7 @@ export function SecretView({ endpoint }: { endpoint: Endpoint }) {
   const { path, contract, may } = useAccount();
   const [secret, setSecret] = useState<string>();
   const [isRotating, setRotating] = useState(false);
+  const [overlap, setOverlap] = useState(86_400);
   const [error, setError] = useState<unknown>();
   const here = `${path}/endpoints/${endpoint.id}`;
   if (!may('webhooks')) return null;
@@ -264,13 +259,28 @@ export function SecretView({ endpoint }: { endpoint: Endpoint }) {
           title="Rotate the secret?"
           text={
             contract.signature_overlap
-              ? 'You get a new secret. For 24 hours requests carry a signature of each, so you can change over without a gap.'
+              ? 'You get a new secret. For a while requests carry a signature of each, so you can change over without a gap.'
               : 'You get a new secret, and from now on requests are signed with it alone: change your server at the same time.'
           }
           verb="Rotate"
           onClose={() => setRotating(false)}
-          onConfirm={async () => setSecret((await post<{ secret: string }>(`${here}/rotate-secret`)).secret)}
-        />
+          onConfirm={async () => {
+            const body = { overlap_seconds: overlap };
+            setSecret((await post<{ secret: string }>(`${here}/rotate-secret`, body)).secret);
+          }}
+        >
+          {contract.signature_overlap && (
+            <label className="field">
+              <span>The secret before signs too</span>
+              <select value={overlap} onChange={(e) => setOverlap(Number(e.target.value))}>
+                <option value={0}>Not any more</option>
+                <option value={3_600}>For an hour</option>
+                <option value={86_400}>For a day</option>
+                <option value={604_800}>For a week</option>
+              </select>
+            </label>
+          )}
+        </Confirm>
       )}
     </section>
   );

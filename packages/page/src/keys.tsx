@@ -45,7 +45,7 @@ export function Keys() {
       )}
       {keys.data && keys.data.data.length > 0 && (
         <section className="scroll" aria-label="API keys" tabIndex={0}>
-          <table>
+          <table className="acting">
             <thead>
               <tr>
                 <th>Scopes</th>

@@ -188,10 +188,11 @@ export function Confirm(props: {
   title: string;
   text: ReactNode;
   verb: string;
+  children?: ReactNode;
   onConfirm: () => Promise<unknown>;
   onClose: () => void;
 }) {
-  const { title, text, verb, onConfirm, onClose } = props;
+  const { title, text, verb, children, onConfirm, onClose } = props;
   const [error, setError] = useState<unknown>();
   const [busy, setBusy] = useState(false);
   const confirm = async () => {
@@ -222,6 +223,7 @@ export function Confirm(props: {
     >
       <div className="stack tight">
         <p>{text}</p>
+        {children}
         <ErrorNote error={error} />
       </div>
     </Dialog>
@@ -333,7 +335,7 @@ export function useKeys(keys: Record<string, () => void>): void {
 }
 
 /** JSON in lines, or the text as it is. Large texts are cut: the browser would stand still. */
-export function Body({ text, encoding = 'utf8' }: { text: string; encoding?: string }) {
+export function Body({ text, label = 'Body', encoding = 'utf8' }: { text: string; label?: string; encoding?: string }) {
   const [raw, setRaw] = useState(false);
   const isLarge = text.length > 100_000;
   const [whole, setWhole] = useState(false);
@@ -354,10 +356,10 @@ export function Body({ text, encoding = 'utf8' }: { text: string; encoding?: str
             Pretty
           </button>
         )}
-        <Copyable text={text} label="Copy body" />
+        <Copyable text={text} label={`Copy: ${label}`} />
         <span className="quiet">{bytes(text.length)}</span>
       </div>
-      <section className="code" aria-label="Body" tabIndex={0}>
+      <section className="code" aria-label={label} tabIndex={0}>
         <pre>{shown}</pre>
         {isLarge && !whole && (
           <button type="button" className="button small" onClick={() => setWhole(true)}>

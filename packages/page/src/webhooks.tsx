@@ -81,7 +81,7 @@ function WebhookList() {
       {endpoints.data && list.length === 0 && <FirstWebhook onCreate={() => set({ new: '1' })} />}
       {list.length > 0 && (
         <section className="scroll" aria-label={`${word}s`} tabIndex={0}>
-          <table>
+          <table className="acting">
             <thead>
               <tr>
                 <th>{contract.words.trigger}</th>
