@@ -385,7 +385,6 @@ function Filters() {
           aria-label={contract.words.endpoint}
           value={value('endpoint')}
           onChange={(e) => set({ endpoint: e.target.value })}
-          style={{ maxWidth: 240 }}
         >
           <option value="">Every {contract.words.endpoint.toLowerCase()}</option>
           {endpoints.data?.data.map((endpoint) => (

@@ -1,7 +1,7 @@
-import { firstUuidOf } from '../domain/ids.ts';
+import { firstUuidOf, timeOfId } from '../domain/ids.ts';
 import { type Database, statement } from './database.ts';
 import type { ChartStore, VolumeBucket } from './page-store.ts';
-import { fromUuidText, toUuidText } from './rows.ts';
+import { bytesOfUuid, fromUuidText, toUuidText } from './rows.ts';
 
 const VOLUME = statement('chart_volume').text;
 const LATENCY = statement('chart_latency').text;
@@ -73,13 +73,14 @@ export function chartStore(database: Database): ChartStore {
     },
 
     async oldestWaiting(accountId) {
-      const [row] = await database.run<{ due_at: Date | null }>(
-        `SELECT min(q.due_at) AS due_at FROM (
-           SELECT due_at FROM queue q JOIN endpoints e ON e.id = q.endpoint_id AND e.status = 'active'
-           WHERE ($1::text IS NULL OR q.account_id = $1) AND lease_node IS NULL LIMIT 100000) q`,
+      const [row] = await database.run<{ id: string | null }>(
+        `SELECT min(q.id::text) AS id FROM (
+           SELECT q.id FROM queue q JOIN endpoints e ON e.id = q.endpoint_id AND e.status = 'active'
+           WHERE ($1::text IS NULL OR q.account_id = $1) LIMIT 100000) q`,
         [accountId],
       );
-      return row?.due_at ?? null;
+      // Since when: the id begins with the time at which it was accepted.
+      return row?.id ? new Date(timeOfId(bytesOfUuid(row.id))) : null;
     },
 
     async endpoints(accountId, fromMs) {
