@@ -123,6 +123,7 @@ describe('webhooks', () => {
     await page.getByText('deactivated by hand').first().waitFor();
     await page.keyboard.press('Escape');
     await page.getByRole('button', { name: /^Delete the webhook/ }).click();
+    await page.getByRole('button', { name: 'Delete', exact: true }).click();
     await page.getByRole('heading', { name: 'No webhooks yet' }).waitFor();
     await page.getByRole('button', { name: 'Undo' }).click();
     await page.getByRole('cell', { name: 'Label created' }).waitFor();

@@ -6,7 +6,7 @@ import { call, get, post } from './api.ts';
 import { EndpointDrawer } from './endpoint-drawer.tsx';
 import { EndpointForm } from './endpoint-form.tsx';
 import type { Bin, Endpoint, EndpointStats } from './types.ts';
-import { Empty, EndpointStatusView, ErrorNote, Skeleton, Sparkline, Time, toast, useKeys } from './ui.tsx';
+import { Confirm, Empty, EndpointStatusView, ErrorNote, Skeleton, Sparkline, Time, toast, useKeys } from './ui.tsx';
 
 const LoopsSettings = lazy(() => import('./settings-form.tsx').then((m) => ({ default: m.LoopsSettings })));
 
@@ -30,6 +30,7 @@ function WebhookList() {
     refetchInterval: 15_000,
   });
   const [removed, setRemoved] = useState<ReadonlySet<string>>(new Set());
+  const [removing, setRemoving] = useState<Endpoint>();
   const [at, setAt] = useState(-1);
   const word = contract.words.endpoint;
   const list = (endpoints.data?.data ?? []).filter((endpoint) => !removed.has(endpoint.id));
@@ -104,7 +105,7 @@ function WebhookList() {
                   stats={stats.data?.data.find((s) => s.endpoint_id === endpoint.id)}
                   isOn={i === at}
                   onOpen={() => set({ endpoint: endpoint.id })}
-                  onRemove={may('webhooks') ? () => remove(endpoint) : undefined}
+                  onRemove={may('webhooks') ? () => setRemoving(endpoint) : undefined}
                 />
               ))}
             </tbody>
@@ -116,6 +117,15 @@ function WebhookList() {
           onClose={() => set({ new: null, url: null })}
           {...(params.get('url') === null ? {} : { url: params.get('url') ?? '' })}
           onDone={(id) => set({ new: null, url: null, endpoint: id })}
+        />
+      )}
+      {removing && (
+        <Confirm
+          title={`Delete the ${word.toLowerCase()} to ${new URL(removing.url).host}?`}
+          text="What still waits for it is not sent. Its messages stay in the history."
+          verb="Delete"
+          onClose={() => setRemoving(undefined)}
+          onConfirm={async () => remove(removing)}
         />
       )}
       {open && <EndpointDrawer endpoint={open} onClose={() => set({ endpoint: null, tab: null })} />}
