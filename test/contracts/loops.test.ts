@@ -316,12 +316,19 @@ describe('history', () => {
       clock.jump(DAY);
       await new Promise((resolve) => setTimeout(resolve, 30));
     }
-    await eventually(show, (answer) => answer.status === 404);
+    // Retention looks every ten minutes, from the end of its last look.
+    await eventually(
+      () => {
+        clock.jump(DAY / 144);
+        return show();
+      },
+      (answer) => answer.status === 404,
+    );
     const partitions = await query<{ relname: string }>(
       slow.databaseUrl,
       "SELECT relname FROM pg_class WHERE relname ~ '^deliveries_[0-9]{8}$' ORDER BY 1",
     );
-    const oldest = new Date(clock.now() - 31 * DAY).toISOString().slice(0, 10).replaceAll('-', '');
+    const oldest = new Date(clock.now() - 32 * DAY).toISOString().slice(0, 10).replaceAll('-', '');
     expect(String(partitions[0]?.relname) > `deliveries_${oldest}`).toBe(true);
     await slow.stop();
     clock.stop();
