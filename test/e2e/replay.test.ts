@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createDatabase } from '../support/database.ts';
 import { eventually, startTestNode, type TestNode } from '../support/node.ts';
 import { Receiver } from '../support/receiver.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 
 const nodes: TestNode[] = [];
 let receiver: Receiver;
@@ -67,6 +68,26 @@ test('each delivery is sent once more, with the same id, although two nodes work
   const again = receiver.requests.slice(COUNT).map((request) => request.headers['webhook-id']);
   expect(again).toHaveLength(COUNT);
   expect(new Set(again).size).toBe(COUNT);
+});
+
+test('the audit log is kept for a year, and is not endless', async () => {
+  const clock = new VirtualClock();
+  const node = await startTestNode({ clock });
+  nodes.push(node);
+  await node.call('POST', '/v1/accounts', { id: 'old', name: 'Old', contract: 'standard' });
+  const actions = async () => (await node.call('GET', '/v1/audit')).body.data.map((e: { action: string }) => e.action);
+  expect(await actions()).toEqual(['createAccount']);
+  clock.jump(360 * 86_400_000);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(await actions()).toEqual(['createAccount']);
+  await eventually(
+    () => {
+      clock.jump(86_400_000);
+      return actions();
+    },
+    (list) => list.length === 0,
+  );
+  clock.stop();
 });
 
 test('it can be stopped; what is in the queue already is sent', async () => {

@@ -45,7 +45,7 @@ export function Inspector() {
       {bins.data && list.length === 0 && (
         <Empty
           title="No request bins yet"
-          text="A bin is an address of ours that keeps what it is sent and shows it at once. Point a webhook at it to see your requests, or let it answer 500 to try out retries."
+          text="A bin is an address of ours that keeps the newest requests and shows it at once. Point a webhook at it to see your requests, or let it answer 500 to try out retries."
         />
       )}
       {list.length > 1 && (

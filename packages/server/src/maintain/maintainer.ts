@@ -17,6 +17,8 @@ const TESTING_MAX = 200;
 const ALIVE_MS = 10_000;
 const CALLS_KEPT_MS = 3_600_000;
 const DAY_MS = 86_400_000;
+const REPLAYS_KEPT_MS = 30 * DAY_MS;
+const AUDIT_KEPT_MS = 366 * DAY_MS;
 /** Idempotency keys outlive the promised 24 hours by a margin. */
 const KEYS_KEPT_MS = 2 * DAY_MS;
 
@@ -134,6 +136,8 @@ export class Maintainer {
     await store.keys.dropCallsBefore(clock.now() - CALLS_KEPT_MS);
     await store.sessions.dropBefore(clock.now());
     await store.bins.dropExpired(clock.now());
+    await store.replays.dropBefore(clock.now() - REPLAYS_KEPT_MS);
+    await store.audit.dropBefore(clock.now() - AUDIT_KEPT_MS);
     while (!this.isStopped && (await store.retention.dropKeysBefore(clock.now() - KEYS_KEPT_MS)));
   }
 

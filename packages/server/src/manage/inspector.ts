@@ -6,8 +6,8 @@ import type { Bin, BinRequest, BinStore } from '../storage/page-store.ts';
 
 const BINS_MAX = 20;
 const LIFETIME_MS = 7 * 86_400_000;
-const REQUESTS_KEPT = 200;
-const BODY_KEPT_BYTES = 256 * 1024;
+const REQUESTS_KEPT = 100;
+const BODY_KEPT_BYTES = 64 * 1024;
 const TOKEN_BYTES = 18;
 /** Where bins take requests. */
 export const BIN_PATH = '/bin/';

@@ -41,6 +41,7 @@ export interface AuditStore {
   add(entry: AuditEntry): Promise<void>;
   /** Of one account, or of all. */
   list(accountId: string | null, page: Page): Promise<(AuditEntry & { atMs: number })[]>;
+  dropBefore(ms: number): Promise<void>;
 }
 
 /** A request bin: takes any request, shows it, and answers as it is told. */
@@ -103,6 +104,8 @@ export interface ReplayStore {
   cancel(accountId: string, id: string): Promise<Replay | undefined>;
   /** Puts the next second's worth of every running replay back into the queue. Answers the endpoints with new work. */
   advance(nowMs: number): Promise<{ endpointId: string; accountId: string }[]>;
+  /** Forgets replays that began before this moment. */
+  dropBefore(ms: number): Promise<void>;
 }
 
 export interface VolumeBucket {

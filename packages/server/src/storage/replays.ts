@@ -115,6 +115,10 @@ export function replayStore(database: Database): ReplayStore {
         )
       )[0],
 
+    async dropBefore(ms) {
+      await database.run('DELETE FROM replays WHERE id < $1', [boundOf(ms)]);
+    },
+
     async advance(nowMs) {
       const rows = await database.run<{ endpoint_id: string; account_id: string }>(ADVANCE, [new Date(nowMs)]);
       return rows.map((row) => ({ endpointId: fromUuidText('ep', row.endpoint_id), accountId: row.account_id }));

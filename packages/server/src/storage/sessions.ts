@@ -1,4 +1,4 @@
-import { encodeId, timeOfId } from '../domain/ids.ts';
+import { encodeId, firstUuidOf, timeOfId } from '../domain/ids.ts';
 import type { Database } from './database.ts';
 import type { AuditStore, PageTheme, Permission, SessionStore } from './page-store.ts';
 import { bytesOfUuid, toUuidText } from './rows.ts';
@@ -46,6 +46,10 @@ export function auditStore(database: Database): AuditStore {
         'INSERT INTO audit_log (id, account_id, actor, action, target, detail) VALUES ($1, $2, $3, $4, $5, $6)',
         [toUuidText('aud', id), accountId, actor, action, target, JSON.stringify(detail)],
       );
+    },
+
+    async dropBefore(ms) {
+      await database.run('DELETE FROM audit_log WHERE id < $1', [firstUuidOf(ms).toString('hex')]);
     },
 
     async list(accountId, { limit, before }) {
