@@ -245,7 +245,7 @@ describe('messages', () => {
     for (let i = 0; i < 3; i++) await node.publish(account, 'order.created', { i });
     await receiver.received(3);
     const page = await show(account, '/messages');
-    await page.getByText('Delivered').first().waitFor();
+    await page.locator('.rows').getByText('Delivered').first().waitFor();
     await page.keyboard.press('j');
     await page.keyboard.press('Enter');
     await page.getByRole('dialog').getByText('Delivered:').waitFor();
@@ -268,7 +268,7 @@ describe('messages', () => {
     await node.call('POST', `/v1/accounts/${account}/events/batch`, { events });
     await receiver.received(1001);
     const page = await show(account, '/messages');
-    await page.getByText('Delivered').first().waitFor();
+    await page.locator('.rows').getByText('Delivered').first().waitFor();
     const rows = page.locator('.rows');
     for (let i = 0; i < 12; i++) {
       await rows.evaluate((box) => box.scrollTo(0, box.scrollHeight));
