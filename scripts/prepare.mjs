@@ -37,8 +37,16 @@ export function install() {
 
 export function build() {
   if (!existsSync(join(root, 'packages', 'server', 'dist', 'main.js'))) console.log('Building …');
-  run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b']);
+  if (['packages/server', 'packages/cli', 'bench'].some(isStale)) {
+    run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b']);
+  }
   buildPage();
+}
+
+/** Whether a source is newer than what was built of it: to ask the compiler takes most of a second. */
+function isStale(project) {
+  const built = join(root, project, 'dist', '.tsbuildinfo');
+  return !existsSync(built) || statSync(built).mtimeMs < newest(join(root, project, 'src'));
 }
 
 const page = join(root, 'packages', 'page');
