@@ -89,20 +89,10 @@ export class Acceptor {
     options: SendOptions,
     isPatient = false,
   ): Promise<string> {
-    const { ids, clock, queue, dispatcher, node } = this.parts;
+    const { ids, queue, dispatcher, node } = this.parts;
     if (this.isStopping) throw new Problem('shutting_down');
-    const uuid = ids.nextUuid();
-    const event: StoredEvent = {
-      id: encodeId('evt', uuid),
-      uuid,
-      externalId: null,
-      accountId: endpoint.accountId,
-      trigger,
-      byTopic: false,
-      test: true,
-      payload,
-      createdAtMs: clock.now(),
-    };
+    const own = { accountId: endpoint.accountId, externalId: null, byTopic: false };
+    const event = this.newEvent({ trigger, payload }, own, true);
     const delivery = newDelivery(ids.nextUuid(), endpoint, topic, event);
     const queued = [{ delivery, endpointUuid: endpoint.uuid, dueAtMs: event.createdAtMs, leased: true }];
     await queue.accept({ versions: new Map(), events: [event], keys: [], queued, skipped: [] }, node.id);
@@ -204,6 +194,7 @@ export class Acceptor {
   private newEvent(
     { trigger, payload }: Pick<Publication, 'trigger' | 'payload'>,
     { accountId, externalId, byTopic }: Pick<Publication, 'accountId' | 'externalId' | 'byTopic'>,
+    test = false,
   ): StoredEvent {
     const uuid = this.parts.ids.nextUuid();
     const createdAtMs = this.parts.clock.now();
@@ -214,7 +205,7 @@ export class Acceptor {
       accountId,
       trigger,
       byTopic,
-      test: false,
+      test,
       payload,
       createdAtMs,
     };

@@ -165,7 +165,8 @@ export class Catalog {
   }
 }
 
-function keyOf({ topic, trigger }: Pair): string {
+/** A pair as the key of a map. */
+export function keyOf({ topic, trigger }: Pair): string {
   return `${topic ?? ''} ${trigger}`;
 }
 

@@ -1,6 +1,6 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import { Problem } from '../domain/errors.ts';
-import type { Catalog, Pair } from './catalog.ts';
+import { type Catalog, keyOf, type Pair } from './catalog.ts';
 import type { BodyFacts } from './fields.ts';
 
 /** `reject`: 422, nothing is stored. `warn`: accepted, and the answer says what is wrong. */
@@ -111,10 +111,6 @@ function toMisfit({ instancePath, keyword, params, message }: ErrorObject): Misf
   const exactly = keyword === 'const' ? `: ${JSON.stringify(params.allowedValue)}` : '';
   if (missing !== undefined) return { pointer: `${instancePath}/${missing}`, detail: 'is missing' };
   return { pointer: instancePath, detail: `${message ?? 'is wrong'}${allowed}${exactly}` };
-}
-
-function keyOf({ topic, trigger }: Pair): string {
-  return `${topic ?? ''} ${trigger}`;
 }
 
 function messageOf(error: unknown): string {

@@ -190,16 +190,13 @@ export class Dispatcher {
 
   /** Reads the accounts of lanes that nothing is known of yet, and what has changed of the others' rate limits. */
   private async prepare(lanes: Iterable<Lane>): Promise<void> {
-    const { directory } = this.parts;
-    for (const lane of lanes) {
-      try {
-        const account = directory.peek(lane.accountId) ?? (await directory.get(lane.accountId));
-        learn(lane, account?.endpoints.get(lane.endpointId));
-      } catch (error) {
-        // One account that cannot be read, its contract gone for instance, holds up nobody else's.
-        this.parts.onError(error);
-      }
-    }
+    const { directory, onError } = this.parts;
+    const read = async (lane: Lane) => {
+      const account = directory.peek(lane.accountId) ?? (await directory.get(lane.accountId));
+      learn(lane, account?.endpoints.get(lane.endpointId));
+    };
+    // All at once; and one account that cannot be read, its contract gone for instance, holds up nobody else's.
+    await Promise.all([...lanes].map((lane) => read(lane).catch(onError)));
   }
 
   private limitOf(lane: Lane): number {
@@ -329,8 +326,8 @@ export class Dispatcher {
     let budget = Math.min(CLAIM_BUDGET, Math.max(HELD_MAX - this.held, 0));
     for (const lane of this.behind) {
       if (wanted.size >= CLAIM_ENDPOINTS_MAX) break;
-      // A lane that is new here may hold large payloads or hang: it shows what it does with a few first.
       if (lane.isWanted) continue;
+      // A lane that is new here may hold large payloads or hang: it shows what it does with a few first.
       const most = lane.hasAnswered ? CLAIM_MAX : CLAIM_FIRST;
       const room = Math.min(this.roomOf(lane), most, budget);
       // Small claims cost as much as large ones: wait until half of what the lane may hold is free.
