@@ -3,7 +3,7 @@ import { eachMember, memberOf } from '../domain/raw-json.ts';
 import { type BodyFacts, compileBodyField, UnknownField } from './fields.ts';
 import { phpJson } from './php-json.ts';
 
-/** Answers the body of a delivery's requests. Pure: the same delivery gives the same bytes on every try. */
+/** Answers the body of a delivery's requests. Pure: the same event and account give the same bytes on every try. */
 export type BodyEncoder = (facts: BodyFacts) => Buffer;
 
 export interface BodyRules {

@@ -78,8 +78,9 @@ export function compileBodyField(name: string): (facts: BodyFacts) => string {
   return (facts) => JSON.stringify(read(facts));
 }
 
-/** Visible ASCII and spaces: nothing of an account's metadata can end a header or begin another. */
+/** Half a surrogate pair cannot be encoded. */
 const HALF_PAIR = /\p{Surrogate}/gu;
+/** Only visible ASCII and spaces stay: nothing of an account's metadata can end a header or begin another. */
 const NOT_FOR_HEADERS = /[^\x20-\x7e]/gu;
 
 /** A header's value: text with fields in braces. @throws UnknownField */
