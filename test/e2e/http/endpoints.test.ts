@@ -16,6 +16,25 @@ afterAll(async () => {
 });
 
 describe('accounts and endpoints', () => {
+  test('a secret can be made before the endpoint; nothing is stored until then', async () => {
+    const { body: account } = await node.call('POST', '/v1/accounts', { name: 'One', contract: 'loop-returns' });
+    const path = `/v1/accounts/${account.id}`;
+    const { status, body } = await node.call('POST', `${path}/generate-secret`, {});
+    expect(status).toBe(200);
+    expect(body.secret).toMatch(/^[0-9a-f]{32}$/);
+    expect((await node.call('GET', `${path}/endpoints`)).body.data).toEqual([]);
+    const made = await node.call('POST', `${path}/endpoints`, {
+      url: 'https://example.com/',
+      subscriptions: [{ topic: 'return', trigger: 'return.created' }],
+      secret: body.secret,
+    });
+    const kept = await node.call('GET', `${path}/endpoints/${made.body.id}/secret`);
+    expect(kept.body.secret).toBe(body.secret);
+    const { body: log } = await node.call('GET', `${path}/audit`);
+    expect(JSON.stringify(log)).not.toContain(body.secret);
+    expect((await node.call('POST', '/v1/accounts/nobody/generate-secret', {})).status).toBe(404);
+  });
+
   test('live through create, read, change and delete', async () => {
     const made = await node.call('POST', '/v1/accounts', {
       name: 'One',

@@ -62,6 +62,37 @@ describe('lists', () => {
     expect(await count(`to=${encodeURIComponent(new Date(Date.now() + 60_000).toISOString())}`)).toBe(2);
   });
 
+  test('filter by what the receiver answered; charts count failures and show latency by time', async () => {
+    const strict = await Receiver.start();
+    const answers = [200, 422, 422, 410];
+    strict.respond = (_, response, index) => void response.writeHead(answers[index] ?? 200).end();
+    const { account: own } = await node.createEndpoint(strict.url());
+    for (const [i] of answers.entries()) {
+      await node.publish(own, 'a', i);
+      await strict.received(i + 1);
+    }
+    const path = `/v1/accounts/${own}/deliveries`;
+    const count = async (filter: string) => (await node.call('GET', `${path}?${filter}`)).body.data.length;
+    await eventually(
+      () => count('last_error=http_status'),
+      (found) => found === 3,
+    );
+    expect(await count('last_status=422')).toBe(2);
+    expect(await count('last_status=200')).toBe(1);
+    expect(await count('last_error=timeout')).toBe(0);
+    expect((await node.call('GET', `${path}?last_status=7`)).status).toBe(400);
+    const { body: stats } = await node.call('GET', `/v1/accounts/${own}/stats`);
+    expect(stats.failures).toContainEqual({ status: 410, error: 'http_status', count: 1 });
+    // All of it happened in this quarter of an hour, or in this one and the one before.
+    expect(stats.latency.length).toBeGreaterThanOrEqual(1);
+    expect(stats.latency.length).toBeLessThanOrEqual(2);
+    for (const { at, p50, p95, p99 } of stats.latency) {
+      expect(stats.volume.map((bucket: { at: string }) => bucket.at)).toContain(at);
+      expect(0 < p50 && p50 <= p95 && p95 <= p99).toBe(true);
+    }
+    await strict.stop();
+  });
+
   test('attack: nothing of another account is shown', async () => {
     const other = await node.createEndpoint(receiver.url());
     const { body: event } = await node.publish(other.account, 'a', 1);

@@ -48,6 +48,7 @@ describe('the OpenAPI document', () => {
         'getAccount',
         'changeAccount',
         'deleteAccount',
+        'generateSecret',
         'createEndpoint',
         'listEndpoints',
         'getEndpoint',

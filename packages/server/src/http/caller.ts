@@ -50,6 +50,7 @@ export const PERMISSION_OF: Readonly<Record<string, Permission>> = {
   listAudit: 'read',
   listBins: 'read',
   getBin: 'read',
+  generateSecret: 'webhooks',
   createEndpoint: 'webhooks',
   changeEndpoint: 'webhooks',
   deleteEndpoint: 'webhooks',

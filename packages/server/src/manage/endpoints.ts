@@ -57,6 +57,12 @@ export class Endpoints {
     return endpoint;
   }
 
+  /** One of the kind that the contract signs with first; it is kept nowhere. */
+  async generateSecret(accountId: string): Promise<string> {
+    const { signature: scheme } = (await this.accountOf(accountId)).contract;
+    return scheme.generateSecret(scheme.kinds[0] ?? 'v1');
+  }
+
   async create(accountId: string, wish: EndpointWish): Promise<{ endpoint: Endpoint; secret: string }> {
     const { contract } = await this.accountOf(accountId);
     const { store, ids, clock } = this.parts;

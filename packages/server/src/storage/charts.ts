@@ -1,10 +1,12 @@
 import { firstUuidOf, timeOfId } from '../domain/ids.ts';
+import { int8s, uuids } from './arrays.ts';
 import { type Database, statement } from './database.ts';
 import type { ChartStore, VolumeBucket } from './page-store.ts';
 import { bytesOfUuid, fromUuidText, toUuidText } from './rows.ts';
 
 const VOLUME = statement('chart_volume').text;
 const LATENCY = statement('chart_latency').text;
+const LATENCY_BY_TIME = statement('chart_latency_by_time').text;
 const ENDPOINTS = statement('chart_endpoints').text;
 const HOUR_MS = 3_600_000;
 
@@ -59,6 +61,20 @@ export function chartStore(database: Database): ChartStore {
       ]);
       const [p50 = null, p95 = null, p99 = null] = row?.p ?? [];
       return { p50, p95, p99, count: row?.n ?? 0 };
+    },
+
+    async latencyByTime(accountId, endpointId, fromMs, toMs, bucketMs, sample) {
+      const starts: number[] = [];
+      for (let atMs = Math.floor(fromMs / bucketMs) * bucketMs; atMs < toMs; atMs += bucketMs) starts.push(atMs);
+      const rows = await database.run<{ at: string; p: [number, number, number] }>(LATENCY_BY_TIME, [
+        accountId,
+        endpointBound(endpointId),
+        int8s(starts.map(String)),
+        uuids(starts.map((atMs) => firstUuidOf(Math.max(atMs, fromMs)))),
+        uuids(starts.map((atMs) => firstUuidOf(Math.min(atMs + bucketMs, toMs)))),
+        sample,
+      ]);
+      return rows.map(({ at, p: [p50, p95, p99] }) => ({ atMs: Number(at), p50, p95, p99 }));
     },
 
     async failures(accountId, endpointId, fromMs, toMs) {

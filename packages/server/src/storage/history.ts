@@ -143,6 +143,8 @@ export function deliveryStore(database: Database): DeliveryStore {
       filter.topic ?? null,
       filter.text === undefined ? null : Buffer.from(filter.text),
       filter.id === undefined ? null : toUuidText('dlv', filter.id),
+      filter.lastStatus ?? null,
+      filter.lastError ?? null,
     ]);
     return rows.map(toDelivery);
   };

@@ -9,6 +9,8 @@ export interface PageTheme {
   accent?: string;
   mode?: 'light' | 'dark' | 'auto';
   logo?: string;
+  /** A BCP 47 tag, as `de` or `pt-BR`. */
+  language?: string;
 }
 
 export interface PageSession {
@@ -115,6 +117,13 @@ export interface VolumeBucket {
   skipped: number;
 }
 
+export interface LatencyBucket {
+  atMs: number;
+  p50: number;
+  p95: number;
+  p99: number;
+}
+
 export interface ChartStore {
   /** Finished deliveries by time. */
   volume(
@@ -132,6 +141,15 @@ export interface ChartStore {
     toMs: number,
     sample: number,
   ): Promise<{ p50: number | null; p95: number | null; p99: number | null; count: number }>;
+  /** The same by time, each bucket over its newest `sample` deliveries; buckets without attempts are left out. */
+  latencyByTime(
+    accountId: string,
+    endpointId: string | null,
+    fromMs: number,
+    toMs: number,
+    bucketMs: number,
+    sample: number,
+  ): Promise<LatencyBucket[]>;
   /** What failed deliveries ended with. */
   failures(
     accountId: string,

@@ -93,6 +93,8 @@ export interface DeliveryFilter {
   endpointId?: string;
   eventId?: string;
   status?: DeliveryStatus;
+  lastStatus?: number;
+  lastError?: AttemptError;
   trigger?: string;
   fromMs?: number;
   toMs?: number;

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { Problem } from '../../domain/errors.ts';
 import { decodeId, encodeId, isId } from '../../domain/ids.ts';
 import { type Attempt, DELIVERY_STATUSES, type SettledAttempt, type StoredEvent } from '../../domain/model.ts';
-import { ERROR_CODES } from '../../domain/outcome.ts';
+import { type AttemptError, ERROR_CODES } from '../../domain/outcome.ts';
 import type { DeliveryFilter, DeliveryRow } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { answerPage, toPage } from '../cursor.ts';
@@ -91,6 +91,10 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
           endpoint: Type.Optional(Type.String({ maxLength: 64 })),
           event: Type.Optional(Type.String({ maxLength: 64 })),
           status: Type.Optional(Type.Enum([...DELIVERY_STATUSES])),
+          last_status: Type.Optional(
+            Type.Integer({ minimum: 100, maximum: 599, description: "The last response's HTTP status" }),
+          ),
+          last_error: Type.Optional(Type.Enum([...ERROR_CODES])),
           trigger: Type.Optional(Type.String({ maxLength: 256 })),
           topic: Type.Optional(Type.String({ maxLength: 128 })),
           q: Type.Optional(
@@ -124,6 +128,8 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
       endpoint?: string;
       event?: string;
       status?: DeliveryRow['status'];
+      last_status?: number;
+      last_error?: AttemptError;
       trigger?: string;
       topic?: string;
       q?: string;
@@ -142,6 +148,8 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
       filter.eventId = event.id;
     }
     if (query.status !== undefined) filter.status = query.status;
+    if (query.last_status !== undefined) filter.lastStatus = query.last_status;
+    if (query.last_error !== undefined) filter.lastError = query.last_error;
     if (query.trigger !== undefined) filter.trigger = query.trigger;
     if (query.topic !== undefined) filter.topic = query.topic;
     if (query.q !== undefined && query.q.trim() !== '') {

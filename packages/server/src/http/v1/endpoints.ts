@@ -62,6 +62,22 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
     },
   );
 
+  app.post(
+    '/accounts/:account/generate-secret',
+    {
+      schema: {
+        operationId: 'generateSecret',
+        summary: 'Make a secret for an endpoint that is yet to be created',
+        description: 'Nothing is stored: send it as `secret` of the new endpoint. A form can show it before that.',
+        tags: ['Endpoints'],
+        params: AccountParams,
+        body: Type.Optional(Nullable(closed({}))),
+        response: responses({ 200: Type.Object({ secret: Type.String() }) }, 404),
+      },
+    },
+    async (request) => ({ secret: await endpoints.generateSecret(request.params.account) }),
+  );
+
   app.get(
     '/accounts/:account/endpoints',
     {

@@ -14,6 +14,13 @@ const Theme = closed({
   accent: Type.Optional(Type.String({ pattern: '^#[0-9a-fA-F]{6}$', description: 'As `#3451d1`' })),
   mode: Type.Optional(Type.Enum(['light', 'dark', 'auto'])),
   logo: Type.Optional(Type.String({ pattern: '^https://', maxLength: 2048, description: 'An image, over HTTPS' })),
+  language: Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$',
+      maxLength: 35,
+      description: "As `de` or `pt-BR`; the browser's by default, and English where the page has no such texts",
+    }),
+  ),
 });
 
 const AuditView = Type.Object({

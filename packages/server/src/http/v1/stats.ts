@@ -8,6 +8,7 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const BUCKETS_MAX = 400;
 const LATENCY_SAMPLE = 2_000;
+const LATENCY_BUCKET_SAMPLE = 100;
 const FAILING_MAX = 100;
 /** The widths that charts have: the smallest that needs no more than 60 bars. */
 const WIDTHS_MS = [60_000, 300_000, 900_000, HOUR_MS, 6 * HOUR_MS, DAY_MS];
@@ -64,6 +65,10 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
                 p99: Nullable(Type.Number()),
                 attempts: Type.Integer({ description: 'How many it is made of: the newest' }),
               }),
+              latency: Type.Array(
+                Type.Object({ at: Time, p50: Type.Number(), p95: Type.Number(), p99: Type.Number() }),
+                { description: 'In milliseconds by time, of the newest deliveries of each bucket; empty ones left out' },
+              ),
               failures: Type.Array(
                 Type.Object({
                   status: Nullable(Type.Integer()),
@@ -87,9 +92,10 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
       const bucketMs = WIDTHS_MS.find((width) => span / width <= 60) ?? Math.ceil(span / BUCKETS_MAX / DAY_MS) * DAY_MS;
       const { endpoint } = request.query;
       const endpointId = endpoint !== undefined && isId('ep', endpoint) ? endpoint : null;
-      const [volume, latency, failures, oldest] = await Promise.all([
+      const [volume, latency, latencyByTime, failures, oldest] = await Promise.all([
         store.charts.volume(account, endpointId, fromMs, toMs, bucketMs),
         store.charts.latency(account, endpointId, fromMs, toMs, LATENCY_SAMPLE),
+        store.charts.latencyByTime(account, endpointId, fromMs, toMs, bucketMs, LATENCY_BUCKET_SAMPLE),
         store.charts.failures(account, endpointId, fromMs, toMs),
         store.charts.oldestWaiting(account),
       ]);
@@ -100,6 +106,7 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
         bucket_ms: bucketMs,
         volume: volume.map(presentBucket),
         latency_ms: { ...percentiles, attempts },
+        latency: latencyByTime.map(({ atMs, ...rest }) => ({ at: new Date(atMs).toISOString(), ...rest })),
         failures,
         oldest_waiting_at: oldest?.toISOString() ?? null,
       };
