@@ -1,32 +1,38 @@
+/// <reference lib="dom" />
 /** A real browser on a real server: what the tests of the page share. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { expect } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 // @ts-expect-error a script without types
 import { openBrowser } from '../browser/open.mjs';
-import type { TestNode } from './node.ts';
+import { OPERATOR_KEY, startTestNode, type TestNode } from './node.ts';
+import { Receiver } from './receiver.ts';
 
-export async function launch(): Promise<Browser> {
+async function launch(): Promise<Browser> {
   return (await openBrowser()) as Browser;
 }
 
-export interface Opened {
+interface Opened {
   page: Page;
   context: BrowserContext;
   /** What the browser complained about: errors of scripts and of the console. */
   complaints: string[];
 }
 
-export interface OpenOptions {
+interface OpenOptions {
   viewport?: { width: number; height: number };
   dark?: boolean;
+  locale?: string;
 }
 
 /** A page of its own context, that notes every complaint. */
-export async function open(browser: Browser, { viewport, dark = false }: OpenOptions = {}): Promise<Opened> {
+async function open(browser: Browser, { viewport, dark = false, locale = 'en-US' }: OpenOptions = {}): Promise<Opened> {
   const context = await browser.newContext({
     viewport: viewport ?? { width: 1280, height: 860 },
     colorScheme: dark ? 'dark' : 'light',
     reducedMotion: 'reduce',
+    locale,
   });
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
@@ -40,7 +46,7 @@ export async function open(browser: Browser, { viewport, dark = false }: OpenOpt
 }
 
 /** Opens the Developers page of an account with a session of its own. */
-export async function openAccount(
+async function openAccount(
   browser: Browser,
   node: TestNode,
   account: string,
@@ -56,15 +62,89 @@ export async function openAccount(
   return opened;
 }
 
-/** Violations that axe finds on what is shown now. */
-export async function axe(page: Page): Promise<string[]> {
+interface Axe {
+  run(of: Document, options: object): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }>;
+}
+
+/** Violations that axe finds on what is shown now; of all its rules, or of some. */
+export async function axe(page: Page, rules?: string[]): Promise<string[]> {
   const { source } = (await import('axe-core')).default as unknown as { source: string };
   // By the debugger, not by a script tag: the page's policy would refuse that, as it should.
   await page.evaluate(source);
-  const result = await page.evaluate(() =>
-    (
-      globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } }
-    ).axe.run(),
+  const { violations } = await page.evaluate(
+    (options) => (globalThis as unknown as { axe: Axe }).axe.run(document, options),
+    rules === undefined ? {} : { runOnly: rules },
   );
-  return result.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 160)).join(' | ')}`);
+  return violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 160)).join(' | ')}`);
+}
+
+/** The origin of a page that embeds ours. */
+export interface OtherOrigin {
+  origin: string;
+  stop(): void;
+}
+
+export async function startOtherOrigin(): Promise<OtherOrigin> {
+  const server = createServer((_, response) =>
+    response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Shop</title><body></body>'),
+  );
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    stop: () => void server.close(),
+  };
+}
+
+/**
+ * A server, a browser and a receiver for the tests of one file. Afterwards no page may have complained.
+ * Call it at the top of the file.
+ */
+export function pageSuite(options: Parameters<typeof startTestNode>[0] = {}) {
+  const opened: Opened[] = [];
+  const suite = {
+    node: undefined as unknown as TestNode,
+    browser: undefined as unknown as Browser,
+    receiver: undefined as unknown as Receiver,
+    /** A page of its own, empty. */
+    async blank(more: OpenOptions = {}) {
+      const one = await open(suite.browser, more);
+      opened.push(one);
+      return one.page;
+    },
+    /** The Developers page of an account. */
+    async show(account: string, path = '', more: { session?: object } & OpenOptions = {}) {
+      const one = await openAccount(suite.browser, suite.node, account, path, more);
+      opened.push(one);
+      return one.page;
+    },
+    /** The operator's console, signed in. */
+    async signedIn(more: OpenOptions = {}) {
+      const page = await suite.blank(more);
+      await page.goto(`${suite.node.url}/console/`);
+      await page.getByLabel('Operator key').fill(OPERATOR_KEY);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('heading', { name: 'Accounts' }).waitFor();
+      return page;
+    },
+    publishReturn: (account: string, id = '7') =>
+      suite.node.publish(account, 'return.created', { id, state: 'open', created_at: '2026-01-01T00:00:00Z' }),
+  };
+  beforeAll(async () => {
+    [suite.node, suite.browser] = await Promise.all([startTestNode(options), launch()]);
+  });
+  afterAll(async () => {
+    await suite.browser?.close();
+    await suite.node?.stop();
+  });
+  beforeEach(async () => {
+    suite.receiver = await Receiver.start();
+  });
+  afterEach(async () => {
+    for (const { context, complaints } of opened.splice(0)) {
+      await context.close();
+      expect(complaints).toEqual([]);
+    }
+    await suite.receiver.stop();
+  });
+  return suite;
 }

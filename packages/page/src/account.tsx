@@ -1,7 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
-import { createContext, useContext } from 'react';
+import { createContext, useContext, useMemo } from 'react';
 import { useSearchParams } from 'wouter';
 import { get } from './api.ts';
+import { useLanguage } from './texts/language.tsx';
 import type { Contract, Endpoint, Page, Permission } from './types.ts';
 
 /** The account whose page this is, and what may be done. */
@@ -18,11 +19,22 @@ export const AccountProvider = Context.Provider;
 export function useAccount() {
   const account = useContext(Context);
   if (!account) throw new Error('no account around');
-  return {
-    ...account,
-    path: `/v1/accounts/${encodeURIComponent(account.id)}`,
-    may: (permission: Permission) => account.permissions.includes(permission),
-  };
+  const { t } = useLanguage();
+  return useMemo(() => {
+    const { id, contract, permissions } = account;
+    return {
+      ...account,
+      path: `/v1/accounts/${encodeURIComponent(id)}`,
+      may: (permission: Permission) => permissions.includes(permission),
+      /** `Return created`, where the contract has words for it. */
+      triggerLabel: (trigger: string) =>
+        contract.triggers.find((one) => one.value === trigger)?.label ?? (trigger === '*' ? t.events.all : trigger),
+      topicLabel: (topic: string | null | undefined) =>
+        contract.topics.find((one) => one.value === topic)?.label ?? topic ?? '',
+      /** Topic and trigger are two choices; where every topic is its own trigger, or there are none, one. */
+      hasTopicChoice: contract.topics.length > 0 && !contract.pairs.every((pair) => pair.topic === pair.trigger),
+    };
+  }, [account, t]);
 }
 
 export function useEndpoints() {
@@ -32,6 +44,15 @@ export function useEndpoints() {
     queryFn: () => get<Page<Endpoint>>(`${path}/endpoints?limit=200`),
     refetchInterval: 15_000,
   });
+}
+
+/** The URL of an endpoint by its id, or the id when it has been deleted. */
+export function useUrlOf(): (endpointId: string) => string {
+  const list = useEndpoints().data?.data;
+  return useMemo(() => {
+    const urls = new Map(list?.map(({ id, url }) => [id, url]));
+    return (id) => urls.get(id) ?? id;
+  }, [list]);
 }
 
 /** What is open or chosen stands in the URL: every view can be linked to and reloaded. */
@@ -50,20 +71,4 @@ export function useUrlState() {
       });
     },
   };
-}
-
-/** `Return created`, where the contract has words for it. */
-export function triggerLabel(contract: Contract, trigger: string): string {
-  const found = contract.triggers.find((t) => t.value === trigger)?.label;
-  if (found !== undefined) return found;
-  return trigger === '*' ? 'All events' : trigger;
-}
-
-export function topicLabel(contract: Contract, topic: string | null | undefined): string {
-  return contract.topics.find((t) => t.value === topic)?.label ?? topic ?? '';
-}
-
-/** Topic and trigger are two choices; where every topic is its own trigger, or there are none, one. */
-export function hasTopicChoice(contract: Contract): boolean {
-  return contract.topics.length > 0 && !contract.pairs.every((pair) => pair.topic === pair.trigger);
 }

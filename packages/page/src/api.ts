@@ -61,7 +61,7 @@ export async function call<T>(method: string, path: string, body?: unknown): Pro
       status: 0,
       code: 'unreachable',
       title: 'The server cannot be reached',
-      detail: 'The server cannot be reached. Check your connection; this page tries again by itself.',
+      detail: 'Check your connection; this page tries again by itself.',
     });
   }
   const text = await response.text();

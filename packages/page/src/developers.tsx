@@ -1,68 +1,69 @@
 import { useQuery } from '@tanstack/react-query';
-import { BookOpen, History, KeyRound, Mailbox, MessageSquare, Webhook } from 'lucide-react';
-import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
-import { Link, Route, Switch, useLocation } from 'wouter';
+import { BookOpen, History, Keyboard, KeyRound, Mailbox, MessageSquare, Webhook } from 'lucide-react';
+import { type ComponentType, lazy, type ReactNode, Suspense, useState } from 'react';
+import { Route, Switch, useLocation } from 'wouter';
 import { AccountProvider } from './account.tsx';
 import { get } from './api.ts';
-import { applyTheme, isEmbedded } from './embedding.ts';
+import { applyTheme } from './embedding.ts';
+import { LoadingShell, Shell } from './shell.tsx';
+import { useLanguage } from './texts/language.tsx';
 import type { Contract, PageInfo, Permission } from './types.ts';
-import { Dialog, Empty, ErrorNote, Skeleton, useKeys } from './ui.tsx';
-import { Webhooks } from './webhooks.tsx';
+import { Button } from './ui/button.tsx';
+import { Dialog } from './ui/dialog.tsx';
+import { useKeys } from './ui/keyboard.ts';
+import { Empty, ErrorNote, Skeleton } from './ui/notes.tsx';
+import { Webhooks } from './webhooks/webhooks.tsx';
 
-const Messages = lazy(() => import('./messages.tsx').then((m) => ({ default: m.Messages })));
-const Events = lazy(() => import('./events.tsx').then((m) => ({ default: m.Events })));
-const Keys = lazy(() => import('./keys.tsx').then((m) => ({ default: m.Keys })));
-const Inspector = lazy(() => import('./inspector.tsx').then((m) => ({ default: m.Inspector })));
-const Audit = lazy(() => import('./audit.tsx').then((m) => ({ default: m.Audit })));
+/** A section that is read when it is needed, or when the pointer says that it soon will be. */
+function section(load: () => Promise<ComponentType>) {
+  return { load, view: lazy(async () => ({ default: await load() })) };
+}
 
-const SECTIONS = [
-  { path: '/', title: 'Webhooks', icon: Webhook },
-  { path: '/messages', title: 'Messages', icon: MessageSquare },
-  { path: '/events', title: 'Events', icon: BookOpen },
-  { path: '/keys', title: 'API keys', icon: KeyRound },
-  { path: '/inspector', title: 'Inspector', icon: Mailbox },
-  { path: '/audit', title: 'Audit log', icon: History },
-] as const;
+const SECTIONS = {
+  '/messages': section(async () => (await import('./messages/messages.tsx')).Messages),
+  '/events': section(async () => (await import('./events/events.tsx')).Events),
+  '/keys': section(async () => (await import('./keys/keys.tsx')).Keys),
+  '/inspector': section(async () => (await import('./inspector/inspector.tsx')).Inspector),
+  '/audit': section(async () => (await import('./audit/audit.tsx')).Audit),
+};
+
+function useSections() {
+  const { t } = useLanguage();
+  return [
+    { path: '/', title: t.nav.webhooks, icon: Webhook },
+    { path: '/messages', title: t.nav.messages, icon: MessageSquare },
+    { path: '/events', title: t.nav.events, icon: BookOpen },
+    { path: '/keys', title: t.nav.keys, icon: KeyRound },
+    { path: '/inspector', title: t.nav.inspector, icon: Mailbox },
+    { path: '/audit', title: t.nav.audit, icon: History },
+  ];
+}
 
 /** The page of one account, opened by a page session. */
 export function Developers() {
-  const page = useQuery({ queryKey: ['page'], queryFn: () => get<PageInfo>('/v1/page'), staleTime: 60_000 });
-  useEffect(() => {
-    if (page.data) applyTheme(page.data.theme);
-  }, [page.data]);
+  const { t } = useLanguage();
+  const page = useQuery({
+    queryKey: ['page'],
+    queryFn: async () => {
+      const info = await get<PageInfo>('/v1/page');
+      await applyTheme(info.theme);
+      return info;
+    },
+    staleTime: 60_000,
+  });
   if (page.error) {
     return (
       <main className="main">
-        <Empty title="This page is not open any more" text="Go back to where you came from, and open it again.">
+        <Empty title={t.page.closed} text={t.page.closedText}>
           <ErrorNote error={page.error} />
         </Empty>
       </main>
     );
   }
-  if (!page.data) return <Loading />;
+  if (!page.data) return <LoadingShell />;
   const { account, permissions, theme } = page.data;
-  if (!account) return <Empty title="No account" text="Open an account's page from the console." />;
-  return (
-    <AccountPage
-      id={account.id}
-      name={account.name}
-      contract={account.contract}
-      permissions={permissions}
-      logo={theme.logo}
-    />
-  );
-}
-
-function Loading() {
-  return (
-    <div className={`shell${isEmbedded ? ' embedded' : ''}`}>
-      <nav className="nav" aria-label="Sections" />
-      <main className="main">
-        <div className="head" />
-        <Skeleton />
-      </main>
-    </div>
-  );
+  if (!account) return <Empty title={t.page.noAccount} text={t.page.noAccountText} />;
+  return <AccountPage {...account} permissions={permissions} logo={theme.logo} />;
 }
 
 /** Sections of an account, for its own page and for the operator who looks at it. */
@@ -72,15 +73,17 @@ export function AccountPage(props: {
   contract: string;
   permissions: Permission[];
   logo?: string | undefined;
-  before?: ReactNode;
+  foot?: ReactNode;
 }) {
-  const { id, name, contract: contractName, permissions, logo, before } = props;
+  const { id, name, contract: contractName, permissions, logo, foot } = props;
+  const { t } = useLanguage();
+  const sections = useSections();
   const contract = useQuery({
     queryKey: ['contract', contractName],
     queryFn: () => get<Contract>(`/v1/contracts/${contractName}`),
     staleTime: Number.POSITIVE_INFINITY,
   });
-  const [location, navigate] = useLocation();
+  const [, navigate] = useLocation();
   const [help, setHelp] = useState(false);
   useKeys({
     '?': () => setHelp(true),
@@ -89,67 +92,52 @@ export function AccountPage(props: {
     m: () => navigate('/messages'),
   });
   if (contract.error) return <ErrorNote error={contract.error} />;
-  if (!contract.data) return <Loading />;
+  if (!contract.data) return <LoadingShell />;
   return (
     <AccountProvider value={{ id, name, contract: contract.data, permissions }}>
-      <div className={`shell${isEmbedded ? ' embedded' : ''}`}>
-        <nav className="nav" aria-label="Sections">
-          <div className="brand">{logo === undefined ? name : <img src={logo} alt={name} />}</div>
-          {SECTIONS.map(({ path, title, icon: Icon }) => (
-            <Link key={path} href={path} aria-current={location === path ? 'page' : undefined}>
-              <Icon size={16} aria-hidden /> {title}
-            </Link>
-          ))}
-          <div className="foot">
-            {before}
-            <button type="button" className="button plain small" onClick={() => setHelp(true)}>
-              Keyboard
-            </button>
-          </div>
-        </nav>
-        <main className="main">
-          <Suspense fallback={<Skeleton />}>
-            <Switch>
-              <Route path="/messages" component={Messages} />
-              <Route path="/events" component={Events} />
-              <Route path="/keys" component={Keys} />
-              <Route path="/inspector" component={Inspector} />
-              <Route path="/audit" component={Audit} />
-              <Route component={Webhooks} />
-            </Switch>
-          </Suspense>
-        </main>
-      </div>
+      <Shell
+        brand={logo === undefined ? name : <img src={logo} alt={name} />}
+        sections={sections}
+        onHover={(path) => void (SECTIONS as Partial<typeof SECTIONS>)[path as keyof typeof SECTIONS]?.load()}
+        foot={
+          <>
+            {foot}
+            <Button kind="plain" size="small" onClick={() => setHelp(true)}>
+              <Keyboard size={14} aria-hidden /> {t.keyboard.title}
+            </Button>
+          </>
+        }
+      >
+        <Suspense fallback={<Skeleton />}>
+          <Switch>
+            {Object.entries(SECTIONS).map(([path, { view }]) => (
+              <Route key={path} path={path} component={view} />
+            ))}
+            <Route component={Webhooks} />
+          </Switch>
+        </Suspense>
+      </Shell>
       {help && <KeyboardHelp onClose={() => setHelp(false)} />}
     </AccountProvider>
   );
 }
 
-const KEYS: [string, string][] = [
-  ['/', 'Search'],
-  ['j  k', 'Next, previous row'],
-  ['Enter', 'Open'],
-  ['Esc', 'Close'],
-  ['r', 'Resend the open message'],
-  ['g  m', 'Webhooks, messages'],
-  ['?', 'This list'],
-];
-
 function KeyboardHelp({ onClose }: { onClose: () => void }) {
+  const { t } = useLanguage();
   return (
-    <Dialog title="Keyboard" onClose={onClose}>
-      <table>
-        <tbody>
-          {KEYS.map(([key, what]) => (
-            <tr key={key}>
-              <th scope="row" className="mono" style={{ position: 'static' }}>
-                {key}
-              </th>
-              <td>{what}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+    <Dialog title={t.keyboard.title} onClose={onClose}>
+      <dl className="pairs">
+        {t.keyboard.keys.map(([key, what]) => (
+          <div key={key}>
+            <dt>
+              {key?.split(' ').map((one) => (
+                <kbd key={one}>{one}</kbd>
+              ))}
+            </dt>
+            <dd>{what}</dd>
+          </div>
+        ))}
+      </dl>
     </Dialog>
   );
 }

@@ -1,3 +1,4 @@
+import { speak } from './texts/language.tsx';
 import type { PageInfo } from './types.ts';
 
 export const isEmbedded = window.parent !== window;
@@ -19,14 +20,15 @@ export function reportHeight(): void {
   new MutationObserver(report).observe(document.body, { childList: true, subtree: true });
 }
 
-/** The accent, light or dark, of the product around it. */
-export function applyTheme(theme: PageInfo['theme']): void {
+/** The accent, light or dark, and the language of the product around it. */
+export async function applyTheme(theme: PageInfo['theme']): Promise<void> {
   const { style, dataset } = document.documentElement;
   if (theme.accent !== undefined) {
     style.setProperty('--accent', theme.accent);
     style.setProperty('--on-accent', isLight(theme.accent) ? '#14171c' : '#ffffff');
   }
   if (theme.mode !== undefined && theme.mode !== 'auto') dataset.mode = theme.mode;
+  if (theme.language !== undefined) await speak([theme.language]);
 }
 
 /** Whether black text is easier to read on this colour (WCAG relative luminance). */

@@ -1,4 +1,10 @@
-import './style.css';
+import '@fontsource-variable/inter/wght.css';
+import './styles/tokens.css';
+import './styles/base.css';
+import './styles/layout.css';
+import './styles/controls.css';
+import './styles/table.css';
+import './styles/overlay.css';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { setNonce } from 'get-nonce';
 import { lazy, StrictMode, Suspense } from 'react';
@@ -7,12 +13,13 @@ import { Route, Router, Switch } from 'wouter';
 import { ApiError } from './api.ts';
 import { Developers } from './developers.tsx';
 import { reportHeight } from './embedding.ts';
-import { Toasts } from './ui.tsx';
+import { LanguageProvider, speak } from './texts/language.tsx';
+import { Toasts } from './ui/toasts.tsx';
 
 // Styles that libraries add at run time carry the document's nonce.
 setNonce(document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? '');
 
-const Console = lazy(() => import('./console.tsx').then((module) => ({ default: module.Console })));
+const Console = lazy(() => import('./console/console.tsx').then((module) => ({ default: module.Console })));
 
 const queries = new QueryClient({
   defaultOptions: {
@@ -25,27 +32,30 @@ const queries = new QueryClient({
 });
 
 reportHeight();
+await speak(navigator.languages);
 const root = document.getElementById('root');
 if (root) {
   createRoot(root).render(
     <StrictMode>
-      <QueryClientProvider client={queries}>
-        <Suspense fallback={null}>
-          <Switch>
-            <Route path="/page/*?">
-              <Router base="/page">
-                <Developers />
-              </Router>
-            </Route>
-            <Route path="/console/*?">
-              <Router base="/console">
-                <Console />
-              </Router>
-            </Route>
-          </Switch>
-        </Suspense>
-        <Toasts />
-      </QueryClientProvider>
+      <LanguageProvider>
+        <QueryClientProvider client={queries}>
+          <Suspense fallback={null}>
+            <Switch>
+              <Route path="/page/*?">
+                <Router base="/page">
+                  <Developers />
+                </Router>
+              </Route>
+              <Route path="/console/*?">
+                <Router base="/console">
+                  <Console />
+                </Router>
+              </Route>
+            </Switch>
+          </Suspense>
+          <Toasts />
+        </QueryClientProvider>
+      </LanguageProvider>
     </StrictMode>,
   );
 }

@@ -5,7 +5,7 @@ export interface PageInfo {
   role: 'operator' | 'account';
   account: { id: string; name: string; contract: string } | null;
   permissions: Permission[];
-  theme: { accent?: string; mode?: 'light' | 'dark' | 'auto'; logo?: string };
+  theme: { accent?: string; mode?: 'light' | 'dark' | 'auto'; logo?: string; language?: string };
 }
 
 export interface Account {
@@ -78,12 +78,14 @@ export interface Schema {
   $defs?: Record<string, Schema>;
 }
 
+export type InactiveReason = 'new' | 'user' | 'consecutive_failures' | 'gone';
+
 export interface Endpoint {
   id: string;
   url: string;
   description: string;
   status: 'active' | 'inactive';
-  inactive_reason: 'new' | 'user' | 'consecutive_failures' | 'gone' | null;
+  inactive_reason: InactiveReason | null;
   subscriptions: { topic?: string; trigger: string }[];
   headers: Record<string, string>;
   signature: string;
@@ -176,6 +178,7 @@ export interface Stats {
   bucket_ms: number;
   volume: Bucket[];
   latency_ms: { p50: number | null; p95: number | null; p99: number | null; attempts: number };
+  latency: { at: string; p50: number; p95: number; p99: number }[];
   failures: { status: number | null; error: string | null; count: number }[];
   oldest_waiting_at: string | null;
 }
@@ -225,4 +228,40 @@ export interface AuditEntry {
   target: string | null;
   detail: Record<string, unknown>;
   at: string;
+}
+
+export interface ContractSummary {
+  name: string;
+  title: string;
+  description: string;
+}
+
+export interface NodeInfo {
+  id: number;
+  host: string;
+  started_at: string;
+  heartbeat_at: string;
+  is_this: boolean;
+}
+
+export interface FailingEndpoint {
+  account_id: string;
+  endpoint_id: string;
+  url: string;
+  status: 'active' | 'inactive';
+  reason: InactiveReason | null;
+  failures_in_a_row: number;
+}
+
+/** How the installation is doing. */
+export interface Overview {
+  accounts: number;
+  waiting: number;
+  finished_per_s: number;
+  in_flight: number;
+  oldest_waiting_at: string | null;
+  nodes: NodeInfo[];
+  database: { version: string; size_bytes: number; oldest_day: string | null };
+  volume: Bucket[];
+  failing: FailingEndpoint[];
 }

@@ -1,0 +1,41 @@
+import { useMutation } from '@tanstack/react-query';
+import { type FormEvent, useState } from 'react';
+import { useSearch } from 'wouter';
+import { post } from '../api.ts';
+import { useLanguage } from '../texts/language.tsx';
+import { Button } from '../ui/button.tsx';
+import { Field } from '../ui/field.tsx';
+import { ErrorNote } from '../ui/notes.tsx';
+
+/** With the operator key, when there is no session yet; the answer sets a cookie that no script sees. */
+export function SignIn({ onDone }: { onDone: () => void }) {
+  const { t } = useLanguage();
+  const search = useSearch();
+  const [key, setKey] = useState('');
+  const signIn = useMutation({ mutationFn: () => post('/sign-in', { key }), onSuccess: onDone });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    signIn.mutate();
+  };
+  return (
+    <main className="signin">
+      <h1>{'Posthorn'}</h1>
+      {search.includes('link=used') && <div className="note wait">{t.console.linkUsed}</div>}
+      <form className="stack" onSubmit={submit}>
+        <Field label={t.console.operatorKey} hint={t.console.operatorKeyHint}>
+          <input
+            type="password"
+            autoComplete="current-password"
+            required
+            value={key}
+            onChange={(event) => setKey(event.target.value)}
+          />
+        </Field>
+        <Button type="submit" kind="primary" disabled={signIn.isPending}>
+          {t.console.signIn}
+        </Button>
+        <ErrorNote error={signIn.error} />
+      </form>
+    </main>
+  );
+}

@@ -1,0 +1,165 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useAccount, useEndpoints, useUrlOf } from '../account.tsx';
+import { get, post } from '../api.ts';
+import { useLanguage } from '../texts/language.tsx';
+import type { Page, Pair } from '../types.ts';
+import { Button } from '../ui/button.tsx';
+import { Code } from '../ui/code.tsx';
+import { Copyable } from '../ui/copyable.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { ErrorNote } from '../ui/notes.tsx';
+import { prettyJson } from '../ui/pretty-json.ts';
+import { gettersOf } from './getters.ts';
+import { fieldsOf } from './schema-fields.ts';
+
+/** One event: what it says, who gets it, its fields and a sample. */
+export function EventDrawer({ trigger, onClose }: { trigger: string; onClose: () => void }) {
+  const { contract, triggerLabel } = useAccount();
+  const { t } = useLanguage();
+  const word = contract.triggers.find((one) => one.value === trigger);
+  return (
+    <Dialog title={triggerLabel(trigger)} kind="drawer" onClose={onClose}>
+      <div className="stack">
+        {word && <p>{word.description}</p>}
+        <div className="row">
+          <code>{trigger}</code> <Copyable text={trigger} label={t.events.copyName} />
+        </div>
+        {word && word.implies.length > 0 && (
+          <p className="quiet">{t.events.implies(word.implies.map((one) => one.trigger))}</p>
+        )}
+        <Getters trigger={trigger} />
+        {contract.free_triggers ? (
+          <LastPayload trigger={trigger} />
+        ) : (
+          contract.pairs
+            .filter((pair) => pair.trigger === trigger)
+            .map((pair) => <PairView key={`${pair.topic} ${pair.trigger}`} pair={pair} />)
+        )}
+      </div>
+    </Dialog>
+  );
+}
+
+interface Sent {
+  endpoint_id: string;
+  succeeded: boolean;
+  status: number | null;
+  error: string | null;
+}
+
+/** Which of my webhooks get it; a sample can be sent to all of them. */
+function Getters({ trigger }: { trigger: string }) {
+  const { path, may } = useAccount();
+  const { t } = useLanguage();
+  const queries = useQueryClient();
+  const urlOf = useUrlOf();
+  const getters = gettersOf(useEndpoints().data?.data ?? [], trigger);
+  const send = useMutation({
+    mutationFn: () => post<{ data: Sent[] }>(`${path}/examples`, { trigger }),
+    onSuccess: () => queries.invalidateQueries({ queryKey: [path, 'deliveries'] }),
+  });
+  return (
+    <section className="stack tight" aria-label={t.events.whoGetsIt}>
+      <h3>{t.events.whoGetsIt}</h3>
+      {getters.length === 0 ? (
+        <p className="quiet">{t.events.noGetters}</p>
+      ) : (
+        <ul className="plain">
+          {getters.map((endpoint) => (
+            <li key={endpoint.id}>
+              <code>{endpoint.url}</code>
+            </li>
+          ))}
+        </ul>
+      )}
+      {may('webhooks') && getters.length > 0 && (
+        <div>
+          <Button disabled={send.isPending} onClick={() => send.mutate()}>
+            {t.events.sendExample}
+          </Button>
+        </div>
+      )}
+      <ErrorNote error={send.error} />
+      {send.data && (
+        <div className="stack tight" role="status">
+          {send.data.data.length === 0 && <p className="quiet">{t.events.nothingSent}</p>}
+          {send.data.data.map((one) => (
+            <div key={one.endpoint_id} className={`note ${one.succeeded ? 'good' : 'bad'}`}>
+              <code>{urlOf(one.endpoint_id)}</code>{' '}
+              {one.status === null
+                ? (t.attemptErrors[one.error ?? '']?.what ?? one.error)
+                : t.events.answered(one.status)}
+            </div>
+          ))}
+        </div>
+      )}
+    </section>
+  );
+}
+
+function PairView({ pair }: { pair: Pair }) {
+  const { contract, topicLabel } = useAccount();
+  const { t } = useLanguage();
+  const schema = pair.schema === null ? undefined : contract.schemas[pair.schema];
+  const fields = schema ? fieldsOf(schema, contract.schemas, pair.schema ?? '') : [];
+  const isSole = pair.topic === null || pair.topic === pair.trigger;
+  return (
+    <section className="stack tight" aria-label={pair.topic ?? t.events.payload}>
+      <h3>{isSole ? t.events.payload : `${contract.words.topic}: ${topicLabel(pair.topic)}`}</h3>
+      {fields.length > 0 && (
+        <section className="code" aria-label={t.events.fields} tabIndex={0}>
+          <table className="fields">
+            <tbody>
+              {fields.map((field) => (
+                <tr key={field.path}>
+                  <th scope="row">
+                    <code>{field.path}</code>
+                  </th>
+                  <td>
+                    <span className="mono quiet">{field.type}</span>
+                    {field.isRequired && <span className="tag">{t.events.required}</span>}
+                    {field.description !== '' && <p>{field.description}</p>}
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </section>
+      )}
+      <Sample payload={pair.sample} />
+    </section>
+  );
+}
+
+/** The newest payload of an event that no contract describes. */
+function LastPayload({ trigger }: { trigger: string }) {
+  const { path } = useAccount();
+  const { t } = useLanguage();
+  const newest = useQuery({
+    queryKey: [path, 'events', trigger],
+    queryFn: () => get<Page<{ payload?: unknown }>>(`${path}/events?limit=1&trigger=${encodeURIComponent(trigger)}`),
+  });
+  const payload = newest.data?.data[0]?.payload;
+  if (payload === undefined) return <ErrorNote error={newest.error} />;
+  return (
+    <section className="stack tight" aria-label={t.events.payload}>
+      <h3>{t.events.newest}</h3>
+      <Sample payload={payload} />
+    </section>
+  );
+}
+
+function Sample({ payload }: { payload: unknown }) {
+  const { t } = useLanguage();
+  const text = prettyJson(JSON.stringify(payload));
+  return (
+    <>
+      <div className="row">
+        <span className="quiet">{t.events.sample}</span>
+        <span className="grow" />
+        <Copyable text={text} label={t.events.copySample} />
+      </div>
+      <Code label={t.events.sample} text={text} />
+    </>
+  );
+}

@@ -1,0 +1,180 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { CheckCircle2, CircleDashed, Trash2 } from 'lucide-react';
+import { type FormEvent, useMemo, useState } from 'react';
+import { Link } from 'wouter';
+import { useAccount, useUrlState } from '../account.tsx';
+import { call, get } from '../api.ts';
+import { useLanguage } from '../texts/language.tsx';
+import type { Bin, BinRequest } from '../types.ts';
+import { Button } from '../ui/button.tsx';
+import { Body, Headers } from '../ui/code.tsx';
+import { Copyable } from '../ui/copyable.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { Field } from '../ui/field.tsx';
+import { Empty, ErrorNote } from '../ui/notes.tsx';
+import { Status } from '../ui/status.tsx';
+import { columnsOf, DataTable } from '../ui/table.tsx';
+import { Time } from '../ui/time.tsx';
+import { toast } from '../ui/toasts.tsx';
+
+const PREVIEW_LENGTH = 200;
+
+/** A bin: its address, what it answers, and what has come. */
+export function BinView({ bin }: { bin: Bin }) {
+  const { path, contract, may } = useAccount();
+  const { t } = useLanguage();
+  const { params, set } = useUrlState();
+  const queries = useQueryClient();
+  const detail = useQuery({
+    queryKey: [path, 'bin', bin.id],
+    queryFn: () => get<Bin & { requests: BinRequest[] }>(`${path}/bins/${bin.id}`),
+    refetchInterval: 1_500,
+  });
+  const remove = useMutation({
+    mutationFn: () => call('DELETE', `${path}/bins/${bin.id}`),
+    onSuccess: () => toast(t.inspector.deleted),
+    onSettled: () => queries.invalidateQueries({ queryKey: [path, 'bins'] }),
+  });
+  const requests = detail.data?.requests ?? [];
+  const openId = params.get('request');
+  const open = requests.find((request) => request.id === openId);
+  return (
+    <div className="stack">
+      <section className="card" aria-label={t.inspector.bin}>
+        <div className="body stack">
+          <div className="row">
+            <code data-testid="bin-url">{bin.url}</code>
+            <Copyable text={bin.url} label={t.inspector.copyUrl} />
+            <span className="grow" />
+            <span className="quiet">
+              {t.inspector.expires} <Time at={bin.expires_at} />
+            </span>
+            {may('webhooks') && (
+              <>
+                <Link className="button" href={`/?new=1&url=${encodeURIComponent(bin.url)}`}>
+                  {t.inspector.createHere(contract.words.endpoint)}
+                </Link>
+                <Button
+                  size="icon"
+                  aria-label={t.inspector.delete}
+                  title={t.inspector.delete}
+                  onClick={() => remove.mutate()}
+                >
+                  <Trash2 size={15} aria-hidden />
+                </Button>
+              </>
+            )}
+          </div>
+          {may('webhooks') && <AnswerForm bin={bin} />}
+        </div>
+      </section>
+      <ErrorNote error={detail.error ?? remove.error} />
+      {detail.data && requests.length === 0 && <Empty title={t.inspector.waiting} text={t.inspector.waitingText} />}
+      {requests.length > 0 && <Requests requests={requests} openId={openId} onOpen={(id) => set({ request: id })} />}
+      {open && <RequestDrawer request={open} onClose={() => set({ request: null })} />}
+    </div>
+  );
+}
+
+const column = columnsOf<BinRequest>();
+
+function Requests(props: { requests: BinRequest[]; openId: string | null; onOpen: (id: string) => void }) {
+  const { requests, openId, onOpen } = props;
+  const { t } = useLanguage();
+  const columns = useMemo(
+    () =>
+      column.columns([
+        column.accessor('at', {
+          header: t.messages.when,
+          meta: { width: '110px' },
+          cell: ({ getValue }) => <Time at={getValue()} />,
+        }),
+        column.accessor('method', { header: t.inspector.method, meta: { width: '84px', kind: 'code' } }),
+        column.accessor((request) => request.verified_by ?? '', {
+          id: 'signature',
+          header: t.inspector.signature,
+          meta: { width: '200px' },
+          cell: ({ getValue }) =>
+            getValue() === '' ? (
+              <Status tone="off" icon={CircleDashed}>
+                {t.inspector.unverified}
+              </Status>
+            ) : (
+              <Status tone="good" icon={CheckCircle2}>
+                {t.inspector.verified}
+              </Status>
+            ),
+        }),
+        column.accessor((request) => request.body.slice(0, PREVIEW_LENGTH), {
+          id: 'body',
+          header: t.inspector.body,
+          meta: { kind: 'code', wideOnly: true },
+        }),
+      ]),
+    [t],
+  );
+  return (
+    <DataTable
+      label={t.inspector.requests}
+      rows={requests}
+      columns={columns}
+      rowId={(request) => request.id}
+      openId={openId}
+      onOpen={(request) => onOpen(request.id)}
+    />
+  );
+}
+
+function RequestDrawer({ request, onClose }: { request: BinRequest; onClose: () => void }) {
+  const { t, f } = useLanguage();
+  return (
+    <Dialog title={`${request.method} ${f.exact(Date.parse(request.at))}`} kind="drawer" onClose={onClose}>
+      <div className="stack">
+        {request.verified_by !== null && <div className="note good">{t.inspector.verifies}</div>}
+        <code>{request.path}</code>
+        <Headers headers={request.headers} label={t.inspector.headers} />
+        <Body text={request.body} label={t.inspector.body} />
+        {request.truncated && <p className="quiet">{t.inspector.truncated}</p>}
+      </div>
+    </Dialog>
+  );
+}
+
+/** What the bin answers: to try out how retries go. */
+function AnswerForm({ bin }: { bin: Bin }) {
+  const { path } = useAccount();
+  const { t } = useLanguage();
+  const queries = useQueryClient();
+  const [status, setStatus] = useState(String(bin.status));
+  const [delay, setDelay] = useState(String(bin.delay_ms));
+  const [body, setBody] = useState(bin.body);
+  const save = useMutation({
+    mutationFn: () =>
+      call('PATCH', `${path}/bins/${bin.id}`, { status: Number(status), delay_ms: Number(delay), body }),
+    onSuccess: async () => {
+      await queries.invalidateQueries({ queryKey: [path, 'bins'] });
+      toast(t.inspector.saved);
+    },
+  });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    save.mutate();
+  };
+  return (
+    <form className="row end" onSubmit={submit}>
+      <Field label={t.inspector.answers}>
+        <input type="number" min={200} max={599} value={status} onChange={(event) => setStatus(event.target.value)} />
+      </Field>
+      <Field label={t.inspector.after}>
+        <input type="number" min={0} max={30_000} value={delay} onChange={(event) => setDelay(event.target.value)} />
+      </Field>
+      <Field label={t.inspector.withBody} className="grow">
+        <input type="text" value={body} onChange={(event) => setBody(event.target.value)} />
+      </Field>
+      <Button type="submit" disabled={save.isPending}>
+        {t.common.save}
+      </Button>
+      <ErrorNote error={save.error} />
+    </form>
+  );
+}

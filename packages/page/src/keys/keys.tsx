@@ -1,0 +1,163 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { Plus, RotateCcw, Trash2 } from 'lucide-react';
+import { useMemo, useState } from 'react';
+import { useAccount } from '../account.tsx';
+import { call, get } from '../api.ts';
+import { Head } from '../shell.tsx';
+import { useLanguage } from '../texts/language.tsx';
+import type { ApiKey, Page } from '../types.ts';
+import { Button } from '../ui/button.tsx';
+import { FormDialog } from '../ui/dialog.tsx';
+import { Empty, ErrorNote, Skeleton } from '../ui/notes.tsx';
+import { columnsOf, DataTable } from '../ui/table.tsx';
+import { Time } from '../ui/time.tsx';
+import { useTitle } from '../ui/title.ts';
+import { toast } from '../ui/toasts.tsx';
+import { KeyDialog, RotateDialog, ShownOnce } from './key-dialogs.tsx';
+
+type Open =
+  | { kind: 'new' }
+  | { kind: 'edit' | 'delete' | 'rotate'; key: ApiKey }
+  | { kind: 'shown'; text: string }
+  | undefined;
+
+export function Keys() {
+  const { path, may } = useAccount();
+  const { t } = useLanguage();
+  const queries = useQueryClient();
+  const [open, setOpen] = useState<Open>();
+  const keys = useQuery({
+    queryKey: [path, 'keys'],
+    queryFn: () => get<Page<ApiKey>>(`${path}/keys?limit=200`),
+    refetchInterval: 10_000,
+  });
+  useTitle(t.nav.keys);
+  const columns = useColumns(setOpen);
+  const refresh = () => queries.invalidateQueries({ queryKey: [path, 'keys'] });
+  const close = () => setOpen(undefined);
+  const generate = may('keys') && (
+    <Button kind="primary" onClick={() => setOpen({ kind: 'new' })}>
+      <Plus size={16} aria-hidden /> {t.keys.generateKey}
+    </Button>
+  );
+  const list = keys.data?.data;
+  const done = (text?: string) => {
+    void refresh();
+    setOpen(text === undefined ? undefined : { kind: 'shown', text });
+  };
+  return (
+    <>
+      <Head title={t.nav.keys}>{generate}</Head>
+      <ErrorNote error={keys.error} />
+      {!list && !keys.error && <Skeleton />}
+      {list?.length === 0 && <Empty title={t.keys.none} text={t.keys.noneText} />}
+      {list && list.length > 0 && (
+        <DataTable
+          label={t.nav.keys}
+          rows={list}
+          columns={columns}
+          rowId={(key) => key.id}
+          onOpen={may('keys') ? (key) => setOpen({ kind: 'edit', key }) : undefined}
+        />
+      )}
+      {open?.kind === 'new' && <KeyDialog onClose={close} onDone={done} />}
+      {open?.kind === 'edit' && <KeyDialog existing={open.key} onClose={close} onDone={done} />}
+      {open?.kind === 'rotate' && <RotateDialog apiKey={open.key} onClose={close} onDone={done} />}
+      {open?.kind === 'shown' && <ShownOnce text={open.text} onClose={close} />}
+      {open?.kind === 'delete' && (
+        <FormDialog
+          title={t.keys.deleteTitle(open.key.label)}
+          verb={t.keys.delete}
+          danger
+          onClose={close}
+          submit={async () => {
+            await call('DELETE', `${path}/keys/${open.key.id}`);
+            toast(t.keys.deleted(open.key.label));
+            done();
+          }}
+        >
+          <p>{t.keys.deleteText}</p>
+        </FormDialog>
+      )}
+    </>
+  );
+}
+
+const column = columnsOf<ApiKey>();
+
+function useColumns(setOpen: (open: Open) => void) {
+  const { contract, may } = useAccount();
+  const { t } = useLanguage();
+  return useMemo(() => {
+    const labelOf = (scope: string) => contract.scopes.find((one) => one.value === scope)?.label ?? scope;
+    return column.columns([
+      column.accessor((key) => key.scopes.map(labelOf).join(', '), {
+        id: 'scopes',
+        header: t.keys.scopes,
+        cell: ({ getValue }) => getValue() || t.keys.noScopes,
+      }),
+      column.accessor('label', { header: t.keys.label, meta: { width: '18%' } }),
+      column.accessor('prefix', {
+        header: t.keys.key,
+        meta: { width: '170px', kind: 'code', wideOnly: true },
+        cell: ({ getValue }) => `${getValue()}…`,
+      }),
+      column.accessor('created_at', {
+        header: t.common.created,
+        meta: { width: '104px', wideOnly: true },
+        cell: ({ getValue }) => <Time at={getValue()} />,
+      }),
+      column.accessor((key) => key.last_used_at ?? undefined, {
+        id: 'last_used_at',
+        header: t.keys.lastUsed,
+        sortUndefined: 'last',
+        meta: { width: '104px', phoneWidth: '88px' },
+        cell: ({ getValue }) => <Time at={getValue() ?? null} />,
+      }),
+      column.accessor((key) => key.expires_at ?? undefined, {
+        id: 'expires_at',
+        header: t.keys.expires,
+        sortUndefined: 'last',
+        meta: { width: '104px', wideOnly: true },
+        cell: ({ getValue }) => <Time at={getValue() ?? null} />,
+      }),
+      ...(may('keys')
+        ? [
+            column.display({
+              id: 'actions',
+              header: t.common.actions,
+              meta: { kind: 'actions', width: '84px', phoneWidth: '80px' },
+              cell: ({ row: { original: key } }) => (
+                <>
+                  <Button
+                    kind="plain"
+                    size="icon"
+                    aria-label={t.keys.rotateOne(key.label)}
+                    title={t.common.rotate}
+                    onClick={(event) => {
+                      event.stopPropagation();
+                      setOpen({ kind: 'rotate', key });
+                    }}
+                  >
+                    <RotateCcw size={15} aria-hidden />
+                  </Button>
+                  <Button
+                    kind="plain"
+                    size="icon"
+                    aria-label={t.keys.deleteOne(key.label)}
+                    title={t.common.delete}
+                    onClick={(event) => {
+                      event.stopPropagation();
+                      setOpen({ kind: 'delete', key });
+                    }}
+                  >
+                    <Trash2 size={15} aria-hidden />
+                  </Button>
+                </>
+              ),
+            }),
+          ]
+        : []),
+    ]);
+  }, [contract, may, t, setOpen]);
+}

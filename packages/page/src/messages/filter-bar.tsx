@@ -1,0 +1,95 @@
+import { useState } from 'react';
+import { useAccount, useEndpoints, useUrlState } from '../account.tsx';
+import { useLanguage } from '../texts/language.tsx';
+import { Button } from '../ui/button.tsx';
+import { type Choice, Select } from '../ui/field.tsx';
+import { DELIVERY_STATUSES } from '../ui/status.tsx';
+import { TimeRange } from '../ui/time-range.tsx';
+import { CLEARED, isFiltered, rangeOf } from './filters.ts';
+
+/** What of the history is shown; it stands in the URL. */
+export function FilterBar() {
+  const { contract, hasTopicChoice } = useAccount();
+  const { t } = useLanguage();
+  const { params, set } = useUrlState();
+  const endpoints = useEndpoints().data?.data ?? [];
+  const { words } = contract;
+  const answer = params.get('last_status') ?? params.get('last_error');
+  const select = (name: string, label: string, any: string, choices: readonly Choice<string>[]) => (
+    <Select
+      label={label}
+      value={params.get(name) ?? ''}
+      choices={[{ value: '', label: any }, ...choices]}
+      onChange={(value) => set({ [name]: value })}
+    />
+  );
+  return (
+    <search className="toolbar">
+      <Search />
+      {select(
+        'status',
+        t.messages.status,
+        t.messages.everyStatus,
+        DELIVERY_STATUSES.map((value) => ({ value, label: t.deliveryStatus[value] })),
+      )}
+      {!contract.free_triggers && select('trigger', words.trigger, t.messages.every(words.trigger), contract.triggers)}
+      {hasTopicChoice && select('topic', words.topic, t.messages.every(words.topic), contract.topics)}
+      {endpoints.length > 1 &&
+        select(
+          'endpoint',
+          words.endpoint,
+          t.messages.every(words.endpoint),
+          endpoints.map(({ id, url }) => ({ value: id, label: url })),
+        )}
+      <TimeRange
+        withAny
+        value={rangeOf(params)}
+        onChange={({ span, from, to }) =>
+          set(span === 'own' ? { span, from, to } : { span: span === 'any' ? null : span, from: null, to: null })
+        }
+      />
+      {answer !== null && (
+        <Button size="small" onClick={() => set({ last_status: null, last_error: null })}>
+          {t.messages.answered(answer)} ×
+        </Button>
+      )}
+      {isFiltered(params) && (
+        <Button kind="plain" onClick={() => set(CLEARED)}>
+          {t.messages.clear}
+        </Button>
+      )}
+    </search>
+  );
+}
+
+function Search() {
+  const { t } = useLanguage();
+  const { params, set } = useUrlState();
+  const q = params.get('q') ?? '';
+  const [text, setText] = useState(q);
+  const [last, setLast] = useState(q);
+  // Cleared from elsewhere.
+  if (q !== last) {
+    setLast(q);
+    setText(q);
+  }
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        set({ q: text });
+      }}
+    >
+      <input
+        type="search"
+        aria-label={t.messages.search}
+        placeholder={t.messages.searchHint}
+        value={text}
+        onChange={(event) => {
+          setText(event.target.value);
+          if (event.target.value === '') set({ q: null });
+        }}
+      />
+    </form>
+  );
+}

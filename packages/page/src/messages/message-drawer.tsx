@@ -1,0 +1,166 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { AlertCircle, CheckCircle2, Clock, RotateCw } from 'lucide-react';
+import { useState } from 'react';
+import { useAccount, useUrlOf } from '../account.tsx';
+import { get, post } from '../api.ts';
+import { useLanguage } from '../texts/language.tsx';
+import type { Attempt, DeliveryDetail, Verdict } from '../types.ts';
+import { Button } from '../ui/button.tsx';
+import { Copyable } from '../ui/copyable.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { useKeys } from '../ui/keyboard.ts';
+import { ErrorNote, Skeleton } from '../ui/notes.tsx';
+import { Status } from '../ui/status.tsx';
+import { Time } from '../ui/time.tsx';
+import { toast } from '../ui/toasts.tsx';
+import { AttemptView } from './attempt-view.tsx';
+import { Sentence } from './sentence.tsx';
+
+const UNFINISHED = new Set(['pending', 'delivering', 'failed', 'held']);
+/** Larger bodies are not sent to the server again only to compute their signature. */
+const VERIFIED_LENGTH_MAX = 200_000;
+
+/** One message: first the sentence that answers, then the attempts, then request and response. */
+export function MessageDrawer({ id, onClose }: { id: string; onClose: () => void }) {
+  const { path, may, triggerLabel } = useAccount();
+  const { t } = useLanguage();
+  const queries = useQueryClient();
+  const message = useQuery({
+    queryKey: [path, 'delivery', id],
+    queryFn: () => get<DeliveryDetail>(`${path}/deliveries/${id}`),
+    refetchInterval: (query) => (query.state.data && UNFINISHED.has(query.state.data.status) ? 1_500 : false),
+  });
+  const resend = useMutation({
+    mutationFn: () => post(`${path}/deliveries/${id}/retry`),
+    onSuccess: () => toast(t.messages.resent),
+    onSettled: async () => {
+      await queries.invalidateQueries({ queryKey: [path, 'delivery', id] });
+      await queries.invalidateQueries({ queryKey: [path, 'deliveries'] });
+    },
+  });
+  useKeys({ r: () => may('webhooks') && resend.mutate() });
+  const data = message.data;
+  return (
+    <Dialog title={data ? triggerLabel(data.trigger) : t.messages.one} kind="drawer" onClose={onClose}>
+      <ErrorNote error={message.error ?? resend.error} />
+      {!data && !message.error && <Skeleton />}
+      {data && (
+        <div className="stack">
+          <Sentence message={data}>
+            {may('webhooks') && (
+              <Button disabled={data.status === 'delivering' || resend.isPending} onClick={() => resend.mutate()}>
+                <RotateCw size={14} aria-hidden /> {t.messages.resend}
+              </Button>
+            )}
+          </Sentence>
+          <Detail key={data.id} message={data} />
+        </div>
+      )}
+    </Dialog>
+  );
+}
+
+function Detail({ message }: { message: DeliveryDetail }) {
+  const { topicLabel, contract, hasTopicChoice } = useAccount();
+  const { t } = useLanguage();
+  const [chosen, setChosen] = useState<number>();
+  const urlOf = useUrlOf();
+  const attempt = message.attempts.find((one) => one.number === chosen) ?? message.attempts.at(-1);
+  return (
+    <>
+      <dl className="pairs columns">
+        <div>
+          <dt>{t.messages.eventId}</dt>
+          <dd className="row nowrap">
+            <code>{message.event_id}</code> <Copyable text={message.event_id} label={t.messages.copyEventId} />
+          </dd>
+        </div>
+        <div>
+          <dt>{contract.words.url}</dt>
+          <dd>
+            <code>{urlOf(message.endpoint_id)}</code>
+          </dd>
+        </div>
+        {hasTopicChoice && (
+          <div>
+            <dt>{contract.words.topic}</dt>
+            <dd>{topicLabel(message.topic)}</dd>
+          </div>
+        )}
+        <div>
+          <dt>{t.messages.happened}</dt>
+          <dd>
+            <Time at={message.created_at} /> {message.test && <span className="tag">{t.messages.test}</span>}
+          </dd>
+        </div>
+      </dl>
+      {message.attempts.length > 0 && <Timeline message={message} attempt={attempt} onChoose={setChosen} />}
+      {attempt && <SignatureFact message={message} attempt={attempt} />}
+      {attempt && <AttemptView key={attempt.number} attempt={attempt} />}
+    </>
+  );
+}
+
+/** The attempts so far, and the one to come. */
+function Timeline(props: {
+  message: DeliveryDetail;
+  attempt: Attempt | undefined;
+  onChoose: (number: number) => void;
+}) {
+  const { message, attempt, onChoose } = props;
+  const { t, f } = useLanguage();
+  return (
+    <section aria-label={t.messages.attempts}>
+      <h3>{t.messages.attempts}</h3>
+      <ol className="timeline">
+        {message.attempts.map((one) => (
+          <li key={one.number}>
+            <button type="button" aria-pressed={one === attempt} onClick={() => onChoose(one.number)}>
+              <Status tone={one.error === null ? 'good' : 'bad'} icon={one.error === null ? CheckCircle2 : AlertCircle}>
+                {one.response?.status ?? t.attemptErrors[one.error ?? '']?.short ?? one.error}
+              </Status>
+              <span>{t.attempt.number(one.number)}</span>
+              <span className="quiet">
+                <Time at={one.started_at} />
+              </span>
+              <span className="grow" />
+              <span className="quiet num">{f.measured(one.duration_ms)}</span>
+            </button>
+          </li>
+        ))}
+        {message.next_attempt_at !== null && (
+          <li className="to-come">
+            <Status tone="off" icon={Clock}>
+              {t.attempt.next}
+            </Status>
+            <span className="quiet">
+              <Time at={message.next_attempt_at} />
+            </span>
+          </li>
+        )}
+      </ol>
+    </section>
+  );
+}
+
+/** Whether this very request verifies with the secret of the webhook: computed, not assumed. */
+function SignatureFact({ message, attempt }: { message: DeliveryDetail; attempt: Attempt }) {
+  const { path, may } = useAccount();
+  const { t } = useLanguage();
+  const { headers, body, body_encoding: encoding } = attempt.request;
+  const verdict = useQuery({
+    queryKey: [path, 'verdict', message.id, attempt.number],
+    enabled: may('webhooks') && body.length < VERIFIED_LENGTH_MAX && encoding === 'utf8',
+    queryFn: () => post<Verdict>(`${path}/endpoints/${message.endpoint_id}/verify`, { headers, body }),
+    staleTime: Number.POSITIVE_INFINITY,
+    retry: false,
+  });
+  if (!verdict.data || verdict.data.diagnosis === 'unsigned_contract') return null;
+  const { valid, diagnosis } = verdict.data;
+  const isRight = valid || diagnosis === 'valid_but_old';
+  return (
+    <Status tone={isRight ? 'good' : 'off'} icon={isRight ? CheckCircle2 : AlertCircle}>
+      {isRight ? t.messages.verifies : t.messages.earlierSecret}
+    </Status>
+  );
+}

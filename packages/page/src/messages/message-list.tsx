@@ -1,0 +1,162 @@
+import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
+import { useCallback, useMemo } from 'react';
+import { useAccount, useUrlOf, useUrlState } from '../account.tsx';
+import { get } from '../api.ts';
+import { useLanguage } from '../texts/language.tsx';
+import type { Delivery, DeliveryDetail, Page } from '../types.ts';
+import { Button } from '../ui/button.tsx';
+import { Empty, ErrorNote, Skeleton } from '../ui/notes.tsx';
+import { DeliveryStatusView } from '../ui/status.tsx';
+import { columnsOf, DataTable } from '../ui/table.tsx';
+import { Time } from '../ui/time.tsx';
+import { FilterBar } from './filter-bar.tsx';
+import { CLEARED, isFiltered, queryOf } from './filters.ts';
+import { useLive } from './live.ts';
+import { MessageDrawer } from './message-drawer.tsx';
+
+const PAGE_ROWS = '100';
+
+/** The history with its filters, live, and the message that is open. */
+export function MessageList() {
+  const { path, contract } = useAccount();
+  const { t, f } = useLanguage();
+  const { params, set } = useUrlState();
+  const queries = useQueryClient();
+  const list = useDeliveries();
+  const rows = useMemo(() => list.data?.pages.flatMap((page) => page.data) ?? [], [list.data]);
+  const filtered = isFiltered(params);
+  const fresh = useLive(path, !filtered, rows);
+  const openId = params.get('message');
+  const columns = useColumns();
+  const { hasNextPage: hasMore, isFetchingNextPage: isLoading, fetchNextPage } = list;
+  const load = useCallback(() => void fetchNextPage(), [fetchNextPage]);
+  return (
+    <div>
+      <FilterBar />
+      <ErrorNote error={list.error} />
+      {fresh.count > 0 && (
+        <div className="fresh">
+          <Button
+            size="small"
+            onClick={() => {
+              fresh.clear();
+              document.querySelector('.rows')?.scrollTo(0, 0);
+              void queries.invalidateQueries({ queryKey: [path, 'deliveries'] });
+            }}
+          >
+            {t.messages.fresh(f.number(fresh.count))}
+          </Button>
+        </div>
+      )}
+      {!list.data && !list.error && <Skeleton rows={8} />}
+      {list.data && rows.length === 0 && (
+        <Empty
+          title={filtered ? t.messages.nothing : t.messages.none}
+          text={filtered ? t.messages.nothingText : t.messages.noneText(contract.words.endpoint)}
+        >
+          {filtered && <Button onClick={() => set(CLEARED)}>{t.messages.clearAll}</Button>}
+        </Empty>
+      )}
+      {rows.length > 0 && (
+        <DataTable
+          label={t.messages.title}
+          rows={rows}
+          columns={columns}
+          rowId={(row) => row.id}
+          openId={openId}
+          onOpen={(row) => set({ message: row.id })}
+          onHover={({ id }) =>
+            void queries.prefetchQuery({
+              queryKey: [path, 'delivery', id],
+              queryFn: () => get<DeliveryDetail>(`${path}/deliveries/${id}`),
+            })
+          }
+          more={{ hasMore, isLoading, load }}
+        />
+      )}
+      {openId !== null && <MessageDrawer id={openId} onClose={() => set({ message: null })} />}
+    </div>
+  );
+}
+
+/** Page by page, by the server's cursor. */
+function useDeliveries() {
+  const { path } = useAccount();
+  const { params } = useUrlState();
+  // Spans are counted back from now when a page is read; the key holds the span itself.
+  const key = queryOf(params, 0).toString();
+  return useInfiniteQuery({
+    queryKey: [path, 'deliveries', key],
+    queryFn: ({ pageParam }) => {
+      const query = queryOf(params, Date.now());
+      query.set('limit', PAGE_ROWS);
+      if (pageParam) query.set('cursor', pageParam);
+      return get<Page<Delivery>>(`${path}/deliveries?${query}`);
+    },
+    initialPageParam: '',
+    getNextPageParam: (last) => last.next_cursor,
+  });
+}
+
+const column = columnsOf<Delivery>();
+
+function useColumns() {
+  const { contract, hasTopicChoice, triggerLabel, topicLabel } = useAccount();
+  const { t, f } = useLanguage();
+  const urlOf = useUrlOf();
+  return useMemo(
+    () =>
+      column.columns([
+        column.accessor('trigger', {
+          header: contract.words.trigger,
+          meta: { width: '22%' },
+          cell: ({ row }) => (
+            <>
+              {triggerLabel(row.original.trigger)}
+              {row.original.test && <span className="tag">{t.messages.test}</span>}
+            </>
+          ),
+        }),
+        column.accessor('status', {
+          header: t.messages.status,
+          meta: { width: '120px', phoneWidth: '112px' },
+          cell: ({ getValue }) => <DeliveryStatusView status={getValue()} />,
+        }),
+        column.accessor((row) => row.last_status ?? t.attemptErrors[row.last_error ?? '']?.short ?? row.last_error, {
+          id: 'answer',
+          header: t.messages.answer,
+          meta: { width: '96px', phoneWidth: '64px', kind: 'code' },
+        }),
+        hasTopicChoice
+          ? column.accessor((row) => topicLabel(row.topic), {
+              id: 'topic',
+              header: contract.words.topic,
+              meta: { width: '13%', wideOnly: true },
+            })
+          : column.accessor('event_id', {
+              header: t.messages.eventId,
+              meta: { width: '20%', kind: 'code', wideOnly: true },
+            }),
+        column.display({
+          id: 'url',
+          header: contract.words.url,
+          meta: { kind: 'code', wideOnly: true },
+          cell: ({ row }) => {
+            const url = urlOf(row.original.endpoint_id);
+            return <span title={url}>{url}</span>;
+          },
+        }),
+        column.accessor('attempt_count', {
+          header: t.messages.attempts,
+          meta: { width: '92px', kind: 'number', wideOnly: true },
+          cell: ({ getValue }) => f.number(getValue()),
+        }),
+        column.accessor('created_at', {
+          header: t.messages.when,
+          meta: { width: '100px', phoneWidth: '84px' },
+          cell: ({ getValue }) => <Time at={getValue()} />,
+        }),
+      ]),
+    [contract, hasTopicChoice, triggerLabel, topicLabel, urlOf, t, f],
+  );
+}

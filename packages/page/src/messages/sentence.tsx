@@ -1,0 +1,100 @@
+import type { ReactNode } from 'react';
+import { useAccount } from '../account.tsx';
+import type { Texts } from '../texts/en.ts';
+import type { Format } from '../texts/format.ts';
+import { useLanguage } from '../texts/language.tsx';
+import type { DeliveryDetail } from '../types.ts';
+import { useNow } from '../ui/time.tsx';
+
+/** What happened, why, what comes next and what to do, with the button to do it beside it. */
+export function Sentence({ message, children }: { message: DeliveryDetail; children: ReactNode }) {
+  const { t, f } = useLanguage();
+  const { contract } = useAccount();
+  const last = message.attempts.at(-1);
+  const todo = last?.error ? t.attemptErrors[last.error]?.todo : undefined;
+  switch (message.status) {
+    case 'succeeded':
+      return (
+        <Note tone="good" head={t.sentence.delivered} text={answerOf(message, t, f)}>
+          {children}
+        </Note>
+      );
+    case 'failed':
+      return (
+        <Note
+          tone="wait"
+          head={t.sentence.failed}
+          text={
+            <>
+              {answerOf(message, t, f)} <Countdown at={message.next_attempt_at} />
+            </>
+          }
+          more={`${t.sentence.tries(message.attempt_count, contract.policy.retry_delays_ms.length + 1)} ${todo ?? ''}`}
+        >
+          {children}
+        </Note>
+      );
+    case 'discarded':
+      return (
+        <Note
+          tone="bad"
+          head={t.sentence.failed}
+          text={`${answerOf(message, t, f)} ${t.discarded[message.reason ?? ''] ?? ''}`}
+          more={todo}
+        >
+          {children}
+        </Note>
+      );
+    case 'skipped':
+      return (
+        <Note
+          text={t.skipped[message.reason ?? ''] ?? t.deliveryStatus.skipped}
+          more={message.reason === 'no_payload' ? undefined : t.sentence.canSend}
+        >
+          {children}
+        </Note>
+      );
+    case 'held':
+      return (
+        <Note head={t.deliveryStatus.held} text={t.sentence.held}>
+          {children}
+        </Note>
+      );
+    case 'pending':
+    case 'delivering':
+      return <Note text={message.status === 'delivering' ? t.sentence.sending : t.sentence.waiting}>{children}</Note>;
+  }
+}
+
+/** `your server answered 503 after 2.1 s.` */
+function answerOf({ attempts }: DeliveryDetail, t: Texts, f: Format): string {
+  const last = attempts.at(-1);
+  if (last?.response) return t.sentence.answered(last.response.status, f.measured(last.duration_ms));
+  return `${t.attemptErrors[last?.error ?? '']?.what ?? t.sentence.unknown}.`;
+}
+
+function Countdown({ at }: { at: string | null }) {
+  const now = useNow();
+  const { t, f } = useLanguage();
+  if (at === null) return null;
+  return <span data-testid="countdown">{t.sentence.nextTry(f.duration(Date.parse(at) - now))}</span>;
+}
+
+function Note(props: {
+  tone?: 'good' | 'wait' | 'bad';
+  head?: string;
+  text: ReactNode;
+  more?: string | undefined;
+  children: ReactNode;
+}) {
+  const { tone = '', head, text, more, children } = props;
+  return (
+    <div className={`note with-action ${tone}`}>
+      <div role="status">
+        {head !== undefined && <strong>{head}:</strong>} {text}
+        {more !== undefined && <p className="quiet">{more}</p>}
+      </div>
+      {children}
+    </div>
+  );
+}

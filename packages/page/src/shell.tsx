@@ -1,0 +1,65 @@
+import type { LucideIcon } from 'lucide-react';
+import type { ReactNode } from 'react';
+import { Link, useLocation } from 'wouter';
+import { isEmbedded } from './embedding.ts';
+import { useLanguage } from './texts/language.tsx';
+import { Skeleton } from './ui/notes.tsx';
+
+export interface Section {
+  path: string;
+  title: string;
+  icon: LucideIcon;
+}
+
+/** One column of navigation, and the content. Embedded or on a phone the navigation becomes tabs. */
+export function Shell(props: {
+  brand?: ReactNode;
+  sections: readonly Section[];
+  foot?: ReactNode;
+  onHover?: (path: string) => void;
+  children: ReactNode;
+}) {
+  const { brand, sections, foot, onHover, children } = props;
+  const { t } = useLanguage();
+  const [location] = useLocation();
+  return (
+    <div className={`shell${isEmbedded ? ' embedded' : ''}`}>
+      <nav className="nav" aria-label={t.nav.sections}>
+        <div className="brand">{brand}</div>
+        {sections.map(({ path, title, icon: Icon }) => (
+          <Link
+            key={path}
+            href={path}
+            aria-current={location === path ? 'page' : undefined}
+            onPointerEnter={() => onHover?.(path)}
+          >
+            <Icon size={16} aria-hidden /> {title}
+          </Link>
+        ))}
+        <div className="foot">{foot}</div>
+      </nav>
+      <main className="main">{children}</main>
+    </div>
+  );
+}
+
+export function LoadingShell() {
+  return (
+    <Shell sections={[]}>
+      <div className="head" />
+      <Skeleton />
+    </Shell>
+  );
+}
+
+/** The title of a screen with what can be done there. */
+export function Head({ title, about, children }: { title: string; about?: ReactNode; children?: ReactNode }) {
+  return (
+    <div className="head">
+      <h1>{title}</h1>
+      {about}
+      <span className="grow" />
+      {children}
+    </div>
+  );
+}

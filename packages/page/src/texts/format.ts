@@ -1,0 +1,67 @@
+/** Numbers, sizes and times as people of a language read them. Units are the international symbols (s, min, h, d). */
+export interface Format {
+  number(value: number): string;
+  /** Of a share between 0 and 1. */
+  percent(share: number): string;
+  bytes(count: number): string;
+  /** What is left, in whole units: `4 min 12 s`. */
+  duration(ms: number): string;
+  /** What was measured: `28 ms`, `2.1 s`. */
+  measured(ms: number): string;
+  /** `5m ago`, `in 2h` */
+  relative(ms: number, nowMs: number): string;
+  /** Day and time, to the second. */
+  exact(ms: number): string;
+  /** Hour and minute. */
+  clock(ms: number): string;
+  day(ms: number): string;
+}
+
+const UNITS = [
+  { symbol: 'd', name: 'day', ms: 86_400_000 },
+  { symbol: 'h', name: 'hour', ms: 3_600_000 },
+  { symbol: 'min', name: 'minute', ms: 60_000 },
+  { symbol: 's', name: 'second', ms: 1_000 },
+] as const;
+const SECOND = UNITS[3];
+
+export function formatOf(language: string): Format {
+  const plain = new Intl.NumberFormat(language);
+  const short = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
+  const share = new Intl.NumberFormat(language, { style: 'percent' });
+  const relative = new Intl.RelativeTimeFormat(language, { style: 'narrow' });
+  const exact = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' });
+  const clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit' });
+  const day = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'short' });
+  return {
+    number: (value) => plain.format(value),
+    percent: (value) => share.format(value),
+    bytes: (count) =>
+      count < 1_024
+        ? `${plain.format(count)} B`
+        : count < 1_048_576
+          ? `${short.format(count / 1_024)} KiB`
+          : `${short.format(count / 1_048_576)} MiB`,
+    duration(ms) {
+      const at = UNITS.findIndex((unit) => ms >= unit.ms);
+      const unit = UNITS[at];
+      if (!unit) return '0 s';
+      const smaller = UNITS[at + 1];
+      const rest = smaller ? Math.floor((ms % unit.ms) / smaller.ms) : 0;
+      const whole = `${Math.floor(ms / unit.ms)} ${unit.symbol}`;
+      return smaller && rest > 0 ? `${whole} ${rest} ${smaller.symbol}` : whole;
+    },
+    measured(ms) {
+      if (ms < 10) return `${short.format(ms)} ms`;
+      return ms < 1_000 ? `${plain.format(Math.round(ms))} ms` : `${short.format(ms / 1_000)} s`;
+    },
+    relative(ms, nowMs) {
+      const away = ms - nowMs;
+      const unit = UNITS.find((one) => Math.abs(away) >= one.ms) ?? SECOND;
+      return relative.format(Math.trunc(away / unit.ms), unit.name);
+    },
+    exact: (ms) => exact.format(ms),
+    clock: (ms) => clock.format(ms),
+    day: (ms) => day.format(ms),
+  };
+}

@@ -1,0 +1,53 @@
+import { createContext, type ReactNode, useContext, useSyncExternalStore } from 'react';
+import { en, type Texts } from './en.ts';
+import { type Format, formatOf } from './format.ts';
+
+/** Every language of the page. English is at hand at once; the others are read when they are asked for. */
+const LANGUAGES: Record<string, () => Promise<Texts>> = {
+  en: async () => en,
+  de: () => import('./de.ts').then((module) => module.de),
+};
+
+export interface Language {
+  /** As the page's `lang`: `en` */
+  tag: string;
+  t: Texts;
+  f: Format;
+}
+
+let current: Language = { tag: 'en', t: en, f: formatOf('en') };
+const listeners = new Set<() => void>();
+
+/**
+ * Speaks the first of these languages that the page knows, else English. Dates and numbers follow the whole tag, as
+ * `en-GB` does.
+ */
+export async function speak(wished: readonly string[]): Promise<void> {
+  const tag = wished.find((one) => Object.hasOwn(LANGUAGES, baseOf(one))) ?? 'en';
+  if (tag !== current.tag) {
+    const t = (await LANGUAGES[baseOf(tag)]?.()) ?? en;
+    current = { tag, t, f: formatOf(tag) };
+  }
+  document.documentElement.lang = current.tag;
+  for (const listener of listeners) listener();
+}
+
+function baseOf(tag: string): string {
+  return tag.toLowerCase().split('-')[0] ?? '';
+}
+
+const Context = createContext<Language>(current);
+
+export function LanguageProvider({ children }: { children: ReactNode }) {
+  const language = useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    () => current,
+  );
+  return <Context.Provider value={language}>{children}</Context.Provider>;
+}
+
+/** The texts `t` and the formats `f` of the language that is spoken. */
+export const useLanguage = (): Language => useContext(Context);

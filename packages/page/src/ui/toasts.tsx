@@ -1,0 +1,57 @@
+import { useSyncExternalStore } from 'react';
+import { useLanguage } from '../texts/language.tsx';
+
+interface Toast {
+  id: number;
+  text: string;
+  undo?: (() => void) | undefined;
+}
+
+/** For how long what was done can be taken back, and the offer is seen. */
+export const UNDO_MS = 6_000;
+const SHOWN_MS = 4_000;
+
+const toasts = { list: [] as Toast[], next: 1, listeners: new Set<() => void>() };
+
+function setToasts(list: Toast[]): void {
+  toasts.list = list;
+  for (const heard of toasts.listeners) heard();
+}
+
+/** Says that something happened, and offers to undo it where that is possible. */
+export function toast(text: string, undo?: () => void): void {
+  const id = toasts.next++;
+  setToasts([...toasts.list, { id, text, undo }]);
+  setTimeout(() => setToasts(toasts.list.filter((one) => one.id !== id)), undo ? UNDO_MS : SHOWN_MS);
+}
+
+export function Toasts() {
+  const { t } = useLanguage();
+  const list = useSyncExternalStore(
+    (listener) => {
+      toasts.listeners.add(listener);
+      return () => toasts.listeners.delete(listener);
+    },
+    () => toasts.list,
+  );
+  return (
+    <div className="toasts" aria-live="polite">
+      {list.map(({ id, text, undo }) => (
+        <div className="toast" key={id}>
+          {text}
+          {undo && (
+            <button
+              type="button"
+              onClick={() => {
+                undo();
+                setToasts(toasts.list.filter((one) => one.id !== id));
+              }}
+            >
+              {t.common.undo}
+            </button>
+          )}
+        </div>
+      ))}
+    </div>
+  );
+}

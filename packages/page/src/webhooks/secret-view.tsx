@@ -1,0 +1,78 @@
+import { useMutation } from '@tanstack/react-query';
+import { useState } from 'react';
+import { useAccount } from '../account.tsx';
+import { get, post } from '../api.ts';
+import { useLanguage } from '../texts/language.tsx';
+import type { Endpoint } from '../types.ts';
+import { Button } from '../ui/button.tsx';
+import { Copyable } from '../ui/copyable.tsx';
+import { FormDialog } from '../ui/dialog.tsx';
+import { Field, Select } from '../ui/field.tsx';
+import { ErrorNote } from '../ui/notes.tsx';
+import { SecretRow } from '../ui/secret.tsx';
+
+/** The secret of a webhook: fetched when it is revealed, and forgotten when it is hidden. */
+export function SecretView({ endpoint }: { endpoint: Endpoint }) {
+  const { path, contract, may } = useAccount();
+  const { t } = useLanguage();
+  const [secret, setSecret] = useState<string>();
+  const [isRotating, setRotating] = useState(false);
+  const here = `${path}/endpoints/${endpoint.id}`;
+  const read = useMutation({
+    mutationFn: () => get<{ secret: string }>(`${here}/secret`),
+    onSuccess: (answer) => setSecret(answer.secret),
+  });
+  if (!may('webhooks')) return null;
+  return (
+    <section className="stack tight" aria-label={contract.words.secret}>
+      <h3>{contract.words.secret}</h3>
+      <SecretRow shown={secret} onToggle={() => (secret === undefined ? read.mutate() : setSecret(undefined))}>
+        {secret !== undefined && <Copyable text={secret} label={t.secret.copy} secret />}
+        <Button size="small" onClick={() => setRotating(true)}>
+          {t.common.rotate}
+        </Button>
+      </SecretRow>
+      {endpoint.public_key !== null && (
+        <p className="quiet">
+          {t.secret.publicKey} <code>{endpoint.public_key}</code>
+        </p>
+      )}
+      <p className="hint">{t.secret.hint}</p>
+      <ErrorNote error={read.error} />
+      {isRotating && (
+        <RotateDialog
+          here={here}
+          onClose={() => setRotating(false)}
+          onDone={(fresh) => {
+            setSecret(fresh);
+            setRotating(false);
+          }}
+        />
+      )}
+    </section>
+  );
+}
+
+function RotateDialog(props: { here: string; onClose: () => void; onDone: (secret: string) => void }) {
+  const { here, onClose, onDone } = props;
+  const { contract } = useAccount();
+  const { t } = useLanguage();
+  const [overlapS, setOverlapS] = useState(86_400);
+  return (
+    <FormDialog
+      title={t.secret.rotateTitle}
+      verb={t.common.rotate}
+      onClose={onClose}
+      submit={async () => {
+        onDone((await post<{ secret: string }>(`${here}/rotate-secret`, { overlap_seconds: overlapS })).secret);
+      }}
+    >
+      <p>{contract.signature_overlap ? t.secret.rotateOverlap : t.secret.rotateAtOnce}</p>
+      {contract.signature_overlap && (
+        <Field label={t.secret.overlap}>
+          <Select value={overlapS} choices={t.secret.overlaps} onChange={setOverlapS} />
+        </Field>
+      )}
+    </FormDialog>
+  );
+}

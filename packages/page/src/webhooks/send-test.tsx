@@ -1,0 +1,43 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useAccount } from '../account.tsx';
+import { post } from '../api.ts';
+import { AttemptView } from '../messages/attempt-view.tsx';
+import { useLanguage } from '../texts/language.tsx';
+import type { Attempt, Endpoint, Verdict } from '../types.ts';
+
+interface TestResult {
+  succeeded: boolean;
+  attempt: Attempt;
+  verdict: Verdict;
+}
+
+/** Sends one sample now, and checks its signature as the receiver would. */
+export function useTest(endpoint: Endpoint) {
+  const { path } = useAccount();
+  const queries = useQueryClient();
+  const here = `${path}/endpoints/${endpoint.id}`;
+  return useMutation({
+    mutationFn: async (): Promise<TestResult> => {
+      const sent = await post<Omit<TestResult, 'verdict'>>(`${here}/test`);
+      const { headers, body } = sent.attempt.request;
+      return { ...sent, verdict: await post<Verdict>(`${here}/verify`, { headers, body }) };
+    },
+    onSuccess: () => queries.invalidateQueries({ queryKey: [path, 'deliveries'] }),
+  });
+}
+
+export function TestResultView({ result }: { result: TestResult }) {
+  const { t, f } = useLanguage();
+  const { succeeded, attempt, verdict } = result;
+  const took = f.measured(attempt.duration_ms);
+  const status = attempt.response?.status;
+  return (
+    <section className="stack tight" aria-label={t.test.result}>
+      <div className={`note ${succeeded ? 'good' : 'bad'}`} role="status">
+        {succeeded && status !== undefined ? t.test.answered(status, took) : t.test.failed(status, took)}{' '}
+        {verdict.valid && t.test.verified}
+      </div>
+      <AttemptView attempt={attempt} />
+    </section>
+  );
+}

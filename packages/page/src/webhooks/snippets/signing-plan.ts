@@ -1,0 +1,37 @@
+import type { SignatureRules } from '../../types.ts';
+
+/** How the key comes out of the secret: its text as it stands, or bytes that it encodes after a prefix. */
+export interface KeyPlan {
+  prefix: string;
+  encoding: 'text' | 'hex' | 'base64';
+}
+
+/** What a verifier has to do, whatever its language. */
+export type SigningPlan =
+  /** Standard Webhooks, HMAC-SHA256 over `id.timestamp.body`. */
+  | { kind: 'v1' }
+  /** Standard Webhooks, ed25519 over the same. */
+  | { kind: 'v1a' }
+  /** One header: a prefix, and the HMAC of the body. */
+  | { kind: 'hmac'; header: string; hash: string; encoding: 'hex' | 'base64'; prefix: string; key: KeyPlan }
+  /** One header `t=…,v1=…`: the HMAC of `timestamp.body`. */
+  | { kind: 'timestamped'; header: string; hash: string; encoding: 'hex' | 'base64'; key: KeyPlan };
+
+/** Undefined where nothing is signed. */
+export function signingPlanOf(rules: SignatureRules, kind: string): SigningPlan | undefined {
+  const { header = 'X-Signature', hash = 'sha256', encoding = 'hex', prefix = '', secret } = rules;
+  const key: KeyPlan = {
+    prefix: secret?.prefix ?? '',
+    encoding: secret?.key === 'bytes' ? secret.encoding : 'text',
+  };
+  switch (rules.scheme) {
+    case 'standard-webhooks':
+      return { kind: kind === 'v1a' ? 'v1a' : 'v1' };
+    case 'hmac':
+      return { kind: 'hmac', header: header.toLowerCase(), hash, encoding, prefix, key };
+    case 'timestamped-hmac':
+      return { kind: 'timestamped', header: header.toLowerCase(), hash, encoding, key };
+    case 'none':
+      return undefined;
+  }
+}

@@ -1,0 +1,240 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { Plus, Trash2 } from 'lucide-react';
+import { useMemo, useState } from 'react';
+import { useAccount, useEndpoints, useUrlState } from '../account.tsx';
+import { call, get } from '../api.ts';
+import { Head } from '../shell.tsx';
+import { useLanguage } from '../texts/language.tsx';
+import type { Endpoint, EndpointStats } from '../types.ts';
+import { Button } from '../ui/button.tsx';
+import { FormDialog } from '../ui/dialog.tsx';
+import { useKeys } from '../ui/keyboard.ts';
+import { ErrorNote, Skeleton } from '../ui/notes.tsx';
+import { Sparkline } from '../ui/sparkline.tsx';
+import { EndpointStatusView } from '../ui/status.tsx';
+import { columnsOf, DataTable } from '../ui/table.tsx';
+import { Time } from '../ui/time.tsx';
+import { useTitle } from '../ui/title.ts';
+import { toast, UNDO_MS } from '../ui/toasts.tsx';
+import { EndpointDrawer } from './endpoint-drawer.tsx';
+import { EndpointForm } from './endpoint-form.tsx';
+import { FirstWebhook } from './first-webhook.tsx';
+
+export function WebhookList() {
+  const { contract, may } = useAccount();
+  const { t } = useLanguage();
+  const { params, set } = useUrlState();
+  const endpoints = useEndpoints();
+  const { removed, remove } = useRemoval();
+  const [removing, setRemoving] = useState<Endpoint>();
+  const days = useDays();
+  const list = useMemo(
+    () =>
+      (endpoints.data?.data ?? [])
+        .filter((endpoint) => !removed.has(endpoint.id))
+        .map((endpoint): Row => ({ ...endpoint, day: days.get(endpoint.id) })),
+    [endpoints.data, removed, days],
+  );
+  const columns = useColumns(setRemoving);
+  const openId = params.get('endpoint');
+  const open = list.find((endpoint) => endpoint.id === openId);
+  const word = contract.words.endpoint;
+  useTitle(t.webhooks.title(word));
+  const create = () => set({ new: '1' });
+  useKeys({ c: () => may('webhooks') && create() });
+  return (
+    <>
+      <Head title={t.webhooks.title(word)}>
+        {may('webhooks') && (
+          <Button kind="primary" onClick={create}>
+            <Plus size={16} aria-hidden /> {t.webhooks.create(word)}
+          </Button>
+        )}
+      </Head>
+      <ErrorNote error={endpoints.error} />
+      {!endpoints.data && !endpoints.error && <Skeleton />}
+      {endpoints.data && list.length === 0 && <FirstWebhook onCreate={create} />}
+      {list.length > 0 && (
+        <DataTable
+          label={t.webhooks.title(word)}
+          rows={list}
+          columns={columns}
+          rowId={(endpoint) => endpoint.id}
+          openId={openId}
+          onOpen={(endpoint) => set({ endpoint: endpoint.id })}
+        />
+      )}
+      {params.get('new') !== null && (
+        <EndpointForm
+          url={params.get('url') ?? ''}
+          onClose={() => set({ new: null, url: null })}
+          onDone={(id) => set({ new: null, url: null, endpoint: id })}
+        />
+      )}
+      {removing && (
+        <FormDialog
+          title={t.webhooks.deleteTitle(word, hostOf(removing))}
+          verb={t.common.delete}
+          danger
+          onClose={() => setRemoving(undefined)}
+          submit={async () => {
+            remove(removing);
+            setRemoving(undefined);
+          }}
+        >
+          <p>{t.webhooks.deleteText}</p>
+        </FormDialog>
+      )}
+      {open && <EndpointDrawer endpoint={open} onClose={() => set({ endpoint: null, tab: null })} />}
+    </>
+  );
+}
+
+/** Deleted when the time to undo is over. */
+function useRemoval() {
+  const { path, contract } = useAccount();
+  const { t } = useLanguage();
+  const queries = useQueryClient();
+  const [removed, setRemoved] = useState<ReadonlySet<string>>(new Set());
+  const putBack = (id: string) => setRemoved((before) => new Set([...before].filter((one) => one !== id)));
+  const remove = (endpoint: Endpoint) => {
+    setRemoved((before) => new Set(before).add(endpoint.id));
+    const timer = setTimeout(() => {
+      call('DELETE', `${path}/endpoints/${endpoint.id}`)
+        .then(() => queries.invalidateQueries({ queryKey: [path, 'endpoints'] }))
+        .catch(() => putBack(endpoint.id));
+    }, UNDO_MS);
+    toast(t.webhooks.deleted(contract.words.endpoint, hostOf(endpoint)), () => {
+      clearTimeout(timer);
+      putBack(endpoint.id);
+    });
+  };
+  return { removed, remove };
+}
+
+const hostOf = (endpoint: Endpoint) => new URL(endpoint.url).host;
+
+/** An endpoint with what its last 24 hours came to. */
+interface Row extends Endpoint {
+  day: Day | undefined;
+}
+
+interface Day extends EndpointStats {
+  /** How many of its messages were delivered; null when there were none. */
+  share: number | null;
+}
+
+function useDays(): ReadonlyMap<string, Day> {
+  const { path } = useAccount();
+  const stats = useQuery({
+    queryKey: [path, 'endpoint-stats'],
+    queryFn: () => get<{ data: EndpointStats[] }>(`${path}/endpoint-stats`),
+    refetchInterval: 15_000,
+  });
+  return useMemo(
+    () =>
+      new Map(
+        stats.data?.data.map((one) => {
+          const sum = (kind: 'succeeded' | 'discarded') => one.hours.reduce((total, hour) => total + hour[kind], 0);
+          const total = sum('succeeded') + sum('discarded');
+          return [one.endpoint_id, { ...one, share: total === 0 ? null : sum('succeeded') / total }];
+        }),
+      ),
+    [stats.data],
+  );
+}
+
+const column = columnsOf<Row>();
+
+function useColumns(onRemove: (endpoint: Endpoint) => void) {
+  const { contract, may, hasTopicChoice, triggerLabel, topicLabel } = useAccount();
+  const { t, f } = useLanguage();
+  return useMemo(() => {
+    const first = (endpoint: Endpoint) => endpoint.subscriptions[0];
+    return column.columns([
+      column.accessor((endpoint) => triggerLabel(first(endpoint)?.trigger ?? ''), {
+        id: 'trigger',
+        header: contract.words.trigger,
+        meta: { width: '20%' },
+        cell: ({ row, getValue }) => (
+          <>
+            {getValue()}
+            {row.original.subscriptions.length > 1 && (
+              <span className="tag">{t.webhooks.more(row.original.subscriptions.length - 1)}</span>
+            )}
+            <code className="phone-only quiet">{row.original.url}</code>
+          </>
+        ),
+      }),
+      ...(hasTopicChoice
+        ? [
+            column.accessor((endpoint) => topicLabel(first(endpoint)?.topic), {
+              id: 'topic',
+              header: contract.words.topic,
+              meta: { width: '11%', wideOnly: true },
+            }),
+          ]
+        : []),
+      column.accessor('url', {
+        header: contract.words.url,
+        meta: { kind: 'code', wideOnly: true },
+        cell: ({ getValue }) => <span title={getValue()}>{getValue()}</span>,
+      }),
+      column.accessor('status', {
+        header: t.webhooks.status,
+        meta: { width: '220px', phoneWidth: '104px' },
+        cell: ({ row }) => <EndpointStatusView endpoint={row.original} />,
+      }),
+      column.accessor((endpoint) => endpoint.day?.share ?? undefined, {
+        id: 'day',
+        header: t.webhooks.day,
+        sortUndefined: 'last',
+        meta: { width: '164px', wideOnly: true },
+        cell: ({ row, getValue }) => {
+          const { day } = row.original;
+          const share = getValue();
+          return (
+            day && (
+              <span className="row nowrap">
+                <Sparkline buckets={day.hours} />
+                <span className={share === undefined ? 'quiet' : ''} title={t.webhooks.successRate}>
+                  {share === undefined ? '–' : f.percent(share)}
+                </span>
+              </span>
+            )
+          );
+        },
+      }),
+      column.accessor((endpoint) => endpoint.day?.last_delivery_at ?? undefined, {
+        id: 'last',
+        header: t.webhooks.lastMessage,
+        sortUndefined: 'last',
+        meta: { width: '120px', wideOnly: true },
+        cell: ({ getValue }) => <Time at={getValue() ?? null} />,
+      }),
+      ...(may('webhooks')
+        ? [
+            column.display({
+              id: 'actions',
+              header: t.common.actions,
+              meta: { kind: 'actions', width: '52px', phoneWidth: '48px' },
+              cell: ({ row }) => (
+                <Button
+                  kind="plain"
+                  size="icon"
+                  aria-label={t.webhooks.deleteOne(contract.words.endpoint, row.original.url)}
+                  title={t.common.delete}
+                  onClick={(event) => {
+                    event.stopPropagation();
+                    onRemove(row.original);
+                  }}
+                >
+                  <Trash2 size={15} aria-hidden />
+                </Button>
+              ),
+            }),
+          ]
+        : []),
+    ]);
+  }, [contract, may, hasTopicChoice, triggerLabel, topicLabel, t, f, onRemove]);
+}

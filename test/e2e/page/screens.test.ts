@@ -1,0 +1,137 @@
+/** Every screen: accessible, in both modes and sizes, small, and in more than one language. */
+/// <reference lib="dom" />
+import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../../support/node.ts';
+import { axe, pageSuite } from '../../support/page.ts';
+import { createAccount, createWebhook } from '../../support/vendors.ts';
+
+const suite = pageSuite();
+const SIZES = { desktop: { width: 1280, height: 860 }, phone: { width: 390, height: 844 } };
+
+let returns: string;
+let letters: string;
+let screens: { account: string | undefined; paths: string[] }[];
+
+beforeAll(async () => {
+  returns = await createAccount(suite.node, 'loop-returns');
+  const { id } = await createWebhook(suite.node, returns, {
+    url: 'http://127.0.0.1:9/',
+    subscriptions: [{ topic: 'return', trigger: 'return.created' }],
+    status: 'active',
+  });
+  await suite.node.call('POST', `/v1/accounts/${returns}/keys`, { label: 'A', scopes: ['returns'] });
+  await suite.node.call('POST', `/v1/accounts/${returns}/bins`, {});
+  await suite.publishReturn(returns);
+  const list = await eventually(
+    () => suite.node.call('GET', `/v1/accounts/${returns}/deliveries?status=failed`),
+    (answer) => answer.body.data.length === 1,
+  );
+  letters = await createAccount(suite.node, 'loops');
+  await createWebhook(suite.node, letters, {
+    url: 'http://127.0.0.1:9/',
+    subscriptions: [{ trigger: 'email.opened' }],
+  });
+  screens = [
+    {
+      account: returns,
+      paths: [
+        '/page/',
+        '/page/?new=1',
+        `/page/?endpoint=${id}`,
+        `/page/?endpoint=${id}&tab=verify`,
+        '/page/messages',
+        `/page/messages?message=${list.body.data[0].id}`,
+        '/page/messages?q=nothing',
+        '/page/events',
+        '/page/events?event=return.created',
+        '/page/keys',
+        '/page/inspector',
+        '/page/audit',
+      ],
+    },
+    { account: letters, paths: ['/page/', '/page/messages', '/page/inspector'] },
+    {
+      account: undefined,
+      paths: [
+        '/console/',
+        '/console/health',
+        '/console/contracts?contract=loops',
+        '/console/contracts?after=loops',
+        '/console/audit',
+      ],
+    },
+  ];
+});
+
+/** When everything that was asked for is on the screen. */
+async function settled(page: Page): Promise<void> {
+  await page.getByRole('heading').first().waitFor();
+  await eventually(
+    () => page.locator('.skeleton, .charts-loading, .chart-loading').count(),
+    (count) => count === 0,
+  );
+}
+
+describe('every screen', () => {
+  test.each(
+    Object.entries(SIZES).flatMap(([size, viewport]) => [false, true].map((dark) => ({ size, viewport, dark }))),
+  )('has no accessibility violation and does not scroll sideways: $size, dark: $dark', async ({ viewport, dark }) => {
+    // In the dark only colours differ.
+    const mistakes: string[] = [];
+    for (const { account, paths } of screens) {
+      const options = { viewport, dark };
+      const page = account ? await suite.show(account, '', options) : await suite.signedIn(options);
+      for (const path of paths) {
+        await page.goto(suite.node.url + path);
+        await settled(page);
+        mistakes.push(
+          ...(await axe(page, dark ? ['color-contrast'] : undefined)).map((mistake) => `${path} ${mistake}`),
+        );
+        const overflow = await page.evaluate(
+          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        );
+        if (overflow > 0) mistakes.push(`${path} scrolls sideways by ${overflow} px`);
+      }
+    }
+    expect(mistakes).toEqual([]);
+  });
+
+  test('the first screen needs less than 250 KB of compressed script', async () => {
+    const page = await suite.blank();
+    let scriptBytes = 0;
+    page.on('response', async (response) => {
+      if (response.url().endsWith('.js')) scriptBytes += Number((await response.allHeaders())['content-length'] ?? 0);
+    });
+    const account = await createAccount(suite.node, 'standard');
+    const { body } = await suite.node.call('POST', `/v1/accounts/${account}/page-sessions`, {});
+    await page.goto(body.url);
+    await page.getByRole('heading', { name: 'No endpoints yet' }).waitFor();
+    expect(scriptBytes).toBeGreaterThan(10_000);
+    expect(scriptBytes).toBeLessThan(250_000);
+  });
+});
+
+describe('the language', () => {
+  test('is the one that the session asks for, whatever the browser speaks', async () => {
+    const page = await suite.show(returns, '/messages', { session: { theme: { language: 'de' } } });
+    await page.getByRole('heading', { name: 'Nachrichten', exact: true }).waitFor();
+    await page.getByRole('row', { name: /Wiederholt/ }).waitFor();
+    expect(await page.locator('html').getAttribute('lang')).toBe('de');
+    await page.getByRole('link', { name: 'API-Schlüssel' }).click();
+    await page.getByRole('button', { name: 'API-Schlüssel erzeugen' }).waitFor();
+  });
+
+  test('is the browser’s without a wish, and English where the page has no such texts', async () => {
+    const german = await suite.show(returns, '', { locale: 'de-AT' });
+    await german.getByRole('button', { name: 'Webhook anlegen' }).waitFor();
+    const finnish = await suite.show(returns, '', { locale: 'fi-FI' });
+    await finnish.getByRole('button', { name: 'Create webhook' }).waitFor();
+    const unknown = await suite.show(returns, '', { session: { theme: { language: 'fi' } }, locale: 'de-DE' });
+    await unknown.getByRole('button', { name: 'Create webhook' }).waitFor();
+    const bad = await suite.node.call('POST', `/v1/accounts/${returns}/page-sessions`, {
+      theme: { language: '<script>' },
+    });
+    expect(bad.status).toBe(400);
+  });
+});

@@ -1,0 +1,105 @@
+/** Who sees what: sessions, permissions, embedding, languages. */
+/// <reference lib="dom" />
+import { afterAll, describe, expect, test } from 'vitest';
+import { pageSuite, startOtherOrigin } from '../../support/page.ts';
+import { createAccount, createWebhook } from '../../support/vendors.ts';
+
+const shop = await startOtherOrigin();
+afterAll(() => shop.stop());
+const suite = pageSuite({ environment: { POSTHORN_EMBED_ORIGINS: shop.origin } });
+
+describe('sessions', () => {
+  test('attack: the session of one account cannot see or change another', async () => {
+    const [mine, theirs] = [await createAccount(suite.node, 'standard'), await createAccount(suite.node, 'standard')];
+    const { id, path } = await createWebhook(suite.node, theirs, {
+      url: suite.receiver.url(),
+      subscriptions: [{ trigger: '*' }],
+    });
+    const { body } = await suite.node.call('POST', `/v1/accounts/${mine}/page-sessions`, {});
+    const as = (method: string, where: string, sent?: unknown) =>
+      suite.node.call(method, where, sent, { authorization: `Bearer ${body.token}` });
+    for (const where of [
+      '/endpoints',
+      '/deliveries',
+      '/events',
+      '/keys',
+      '/audit',
+      '/bins',
+      '/replays',
+      '/stats',
+      '/endpoint-stats',
+    ]) {
+      expect((await as('GET', `/v1/accounts/${theirs}${where}`)).status).toBe(404);
+      expect((await as('GET', `/v1/accounts/${mine}${where}`)).status).toBe(200);
+    }
+    expect((await as('GET', `${path}/secret`)).status).toBe(404);
+    expect((await as('GET', `/v1/accounts/${mine}/endpoints/${id}/secret`)).status).toBe(404);
+    expect((await as('DELETE', path)).status).toBe(404);
+    for (const [method, where] of [
+      ['GET', '/v1/accounts'],
+      ['GET', '/v1/audit'],
+      ['GET', '/v1/overview'],
+      ['POST', '/v1/accounts'],
+      ['POST', `/v1/accounts/${mine}/events`],
+      ['POST', `/v1/accounts/${mine}/page-sessions`],
+      ['DELETE', `/v1/accounts/${mine}`],
+      ['POST', '/v1/keys/verify'],
+    ] as const) {
+      expect((await as(method, where, method === 'GET' ? undefined : {})).status).toBe(403);
+    }
+    expect((await as('GET', `/v1/accounts/${mine}/endpoints`)).status).toBe(200);
+    const wrong = await suite.node.call('GET', '/v1/page', undefined, { authorization: 'Bearer pst_wrong' });
+    expect(wrong.status).toBe(401);
+  });
+
+  test('read only shows everything and offers no change', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
+    const page = await suite.show(account, '', { session: { permissions: ['read'] } });
+    await page.getByRole('cell', { name: 'All events' }).waitFor();
+    expect(await page.getByRole('button', { name: 'Create endpoint' }).count()).toBe(0);
+    const { body } = await suite.node.call('POST', `/v1/accounts/${account}/page-sessions`, { permissions: ['read'] });
+    const answer = await suite.node.call(
+      'POST',
+      `/v1/accounts/${account}/bins`,
+      {},
+      { authorization: `Bearer ${body.token}` },
+    );
+    expect(answer).toMatchObject({ status: 403, body: { code: 'forbidden' } });
+  });
+
+  test('embedded in another origin: tabs, theme, height; other origins are refused', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    const theme = { accent: '#0a7d4b', mode: 'dark' };
+    const { body } = await suite.node.call('POST', `/v1/accounts/${account}/page-sessions`, { theme });
+    const page = await suite.blank();
+    await page.goto(shop.origin);
+    const height = page.evaluate(
+      (src) =>
+        new Promise<number>((resolve) => {
+          addEventListener('message', (event) => {
+            const data = event.data as { type?: string; height?: number };
+            if (data.type === 'posthorn:height' && (data.height ?? 0) > 100) resolve(data.height ?? 0);
+          });
+          const frame = document.createElement('iframe');
+          frame.src = src;
+          frame.style.width = '900px';
+          document.body.append(frame);
+        }),
+      body.url as string,
+    );
+    expect(await height).toBeGreaterThan(100);
+    const frame = page.frameLocator('iframe');
+    await frame.getByRole('heading', { name: 'No endpoints yet' }).waitFor();
+    const style = await frame.locator('html').evaluate((html) => ({
+      mode: html.dataset.mode,
+      accent: html.style.getPropertyValue('--accent'),
+    }));
+    expect(style).toEqual({ mode: 'dark', accent: '#0a7d4b' });
+    const csp = (await fetch(`${suite.node.url}/page/`)).headers.get('content-security-policy');
+    expect(csp).toContain(`frame-ancestors ${shop.origin}`);
+    expect((await fetch(`${suite.node.url}/console/`)).headers.get('content-security-policy')).toContain(
+      "frame-ancestors 'none'",
+    );
+  });
+});

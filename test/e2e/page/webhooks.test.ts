@@ -1,0 +1,155 @@
+/** Webhooks on the page: created, tested, verified, switched and deleted. */
+/// <reference lib="dom" />
+import { describe, expect, test } from 'vitest';
+import { eventually } from '../../support/node.ts';
+import { pageSuite } from '../../support/page.ts';
+import { createAccount, createWebhook } from '../../support/vendors.ts';
+
+const suite = pageSuite();
+
+describe('webhooks', () => {
+  test('create one, send a test, see it in Messages live, let it fail, see the countdown, resend', async () => {
+    const account = await createAccount(suite.node, 'loop-returns');
+    const page = await suite.show(account);
+    await page.getByRole('heading', { name: 'No webhooks yet' }).waitFor();
+    await page.getByRole('button', { name: 'Create webhook' }).first().click();
+    await page.getByLabel('Event').selectOption('return.created');
+    await page.getByLabel('Response').selectOption('label');
+    await page.getByText('nothing will ever be sent').waitFor();
+    await page.getByLabel('Response').selectOption('return');
+    await page.getByLabel('URL').fill('nonsense');
+    await page.getByText('Write the whole address').waitFor();
+    await page.getByLabel('URL').fill(suite.receiver.url());
+    await page.getByText('"trigger": "return.created"').waitFor();
+    // At the bottom of the dialog stands the secret that it will have.
+    await page.getByRole('button', { name: 'Reveal the secret' }).click();
+    const secret = await page.getByTestId('secret').innerText();
+    expect(secret).toMatch(/^[0-9a-f]{32}$/);
+    await page.getByRole('button', { name: 'Add' }).click();
+    // Its window opens: inactive until it is activated.
+    await page.getByText('not activated yet').first().waitFor();
+    await page.getByRole('button', { name: 'Reveal the secret' }).click();
+    await eventually(
+      () => page.getByTestId('secret').innerText(),
+      (text) => text === secret,
+    );
+    await page.getByRole('button', { name: 'Send test' }).click();
+    await page.getByText('The signature verifies with the secret of this webhook.').waitFor();
+    await page.getByRole('button', { name: 'Activate', exact: true }).click();
+    await page.getByRole('dialog').getByText('Active', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Close' }).first().click();
+
+    await page.getByRole('link', { name: 'Messages' }).click();
+    await page.locator('.rows').getByText('Delivered').waitFor();
+    suite.receiver.respond = (_, response) =>
+      void response.writeHead(503, { 'content-type': 'text/plain' }).end('under repair');
+    await suite.publishReturn(account);
+    await page.locator('.rows').getByText('Retrying').click();
+    await page
+      .getByTestId('countdown')
+      .getByText(/Next try in \d+ s/)
+      .waitFor();
+    await page.getByText('your server answered 503').waitFor();
+    await page.getByText('under repair').waitFor();
+    expect(page.url()).toContain('message=dlv_');
+    suite.receiver.respond = (_, response) => void response.writeHead(200).end('ok');
+    await page.getByRole('button', { name: 'Resend' }).click();
+    await page.getByRole('status').getByText('Delivered:').waitFor();
+  });
+
+  test('Testing Mode, deactivate, delete with undo', async () => {
+    const account = await createAccount(suite.node, 'loop-returns');
+    const { id } = await createWebhook(suite.node, account, {
+      url: suite.receiver.url(),
+      subscriptions: [{ topic: 'label', trigger: 'label.created' }],
+      status: 'active',
+    });
+    const page = await suite.show(account, `/?endpoint=${id}`);
+    await page.getByRole('switch', { name: 'Testing Mode' }).click();
+    await page
+      .getByText(/Testing Mode, 2 d 23 h left/)
+      .first()
+      .waitFor();
+    await suite.receiver.received(1);
+    await page.getByRole('switch', { name: 'Testing Mode' }).click();
+    await page.getByRole('dialog').getByText('Active', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Deactivate' }).click();
+    await page.getByText('deactivated by hand').first().waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: /^Delete the webhook/ }).click();
+    await page.getByRole('button', { name: 'Delete', exact: true }).click();
+    await page.getByRole('heading', { name: 'No webhooks yet' }).waitFor();
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.getByRole('cell', { name: 'Label created' }).waitFor();
+    expect((await suite.node.call('GET', `/v1/accounts/${account}/endpoints/${id}`)).status).toBe(200);
+  });
+
+  test('help with verifying: code for this contract, and why a pasted signature fails', async () => {
+    const account = await createAccount(suite.node, 'loop-returns');
+    const { id } = await createWebhook(suite.node, account, {
+      url: suite.receiver.url(),
+      subscriptions: [{ topic: 'return', trigger: 'return.created' }],
+      status: 'active',
+    });
+    await suite.publishReturn(account, 'a/b');
+    const [request] = await suite.receiver.received(1);
+    if (!request) throw new Error('nothing came');
+    const page = await suite.show(account, `/?endpoint=${id}&tab=verify`);
+    for (const language of ['Python', 'Go', 'PHP', 'Ruby', 'TypeScript']) {
+      await page.getByRole('tab', { name: language }).click();
+      await page
+        .getByRole('region', { name: `${language} code` })
+        .getByText(/x-loop-signature/i)
+        .first()
+        .waitFor();
+    }
+    await page.getByLabel('Headers, as they arrived').fill(`X-Loop-Signature: ${request.headers['x-loop-signature']}`);
+    const body = page.getByLabel('Body, as your code sees it');
+    await body.fill(request.body.toString());
+    await page.getByRole('button', { name: 'Check' }).click();
+    await page.getByText('The signature is right.').waitFor();
+    await body.fill(JSON.stringify(JSON.parse(request.body.toString())));
+    await page.getByRole('button', { name: 'Check' }).click();
+    await page.getByText('The body was parsed and written again.').waitFor();
+    await body.fill('{"something":"else"}');
+    await page.getByRole('button', { name: 'Check' }).click();
+    await page.getByText('another secret, or for another body').waitFor();
+  });
+
+  test('Loops: URL, on and off, toggles by group and event, messages below', async () => {
+    const account = await createAccount(suite.node, 'loops');
+    const { path } = await createWebhook(suite.node, account, {
+      url: suite.receiver.url(),
+      subscriptions: [{ trigger: 'contact.created' }],
+    });
+    const page = await suite.show(account);
+    await page.getByRole('switch', { name: 'All of Email events' }).click();
+    await eventually(
+      async () => (await suite.node.call('GET', path)).body.subscriptions.length,
+      (count) => count === 9,
+    );
+    await page.getByText('Email events', { exact: false }).first().click();
+    await page.getByRole('checkbox', { name: /email\.opened/ }).uncheck();
+    await eventually(
+      async () => (await suite.node.call('GET', path)).body.subscriptions.map((s: { trigger: string }) => s.trigger),
+      (triggers) => triggers.length === 8 && !triggers.includes('email.opened'),
+    );
+    await page.getByRole('switch', { name: 'Turn the endpoint off' }).click();
+    await page.getByRole('switch', { name: 'Turn the endpoint on' }).waitFor();
+    await page.getByRole('button', { name: 'Send test' }).click();
+    await page.getByText('The signature verifies').waitFor();
+    await page.getByRole('button', { name: 'Test event' }).waitFor();
+  });
+
+  test('Loop Subscriptions: address, topic and version', async () => {
+    const account = await createAccount(suite.node, 'loop-subscriptions');
+    const page = await suite.show(account, '/?new=1');
+    await page.getByLabel('Topic').selectOption('order/processed');
+    await page.getByLabel('Address').fill('http://example.com/');
+    await page.getByText('Only https is allowed here.').waitFor();
+    await page.getByLabel('Address').fill('https://example.com/hook');
+    await page.getByLabel('API version').selectOption('2026-04');
+    await page.getByRole('button', { name: 'Add' }).click();
+    await page.getByRole('dialog').getByText('2026-04').waitFor();
+  });
+});
