@@ -1,6 +1,7 @@
 /** The history on the page: live, filtered, searched, replayed, large. */
 /// <reference lib="dom" />
 import { describe, expect, test } from 'vitest';
+import { query } from '../../support/database.ts';
 import { eventually } from '../../support/node.ts';
 import { pageSuite } from '../../support/page.ts';
 import { createAccount, createWebhook } from '../../support/vendors.ts';
@@ -48,6 +49,61 @@ describe('messages', () => {
     );
   });
 
+  test('a bar of the charts filters the list, and so does a failure; the same bar again lets go', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
+    const answers = [200, 200, 410, 422];
+    suite.receiver.respond = (_, response, index) => void response.writeHead(answers[index] ?? 200).end();
+    await publishEach(account, answers);
+    const page = await suite.show(account, '/messages');
+    const rows = page.locator('.rows tr[data-row]');
+    const charts = page.getByRole('region', { name: 'Charts' });
+    await charts.getByText('2 delivered, 1 failed').waitFor();
+    await charts.getByRole('button', { name: /410/ }).click();
+    await eventually(
+      () => rows.count(),
+      (count) => count === 1,
+    );
+    await rows.getByText('410').waitFor();
+    expect(page.url()).toContain('last_status=410');
+    // By keyboard: the chart is one stop, the arrows go through its bars.
+    const bars = charts.getByRole('group', { name: 'Messages by outcome' });
+    await bars.locator('[tabindex="0"]').focus();
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('ArrowRight');
+    await charts.getByText(/: 2 delivered, 1 failed/).waitFor();
+    await page.keyboard.press('Enter');
+    await eventually(
+      () => rows.count(),
+      (count) => count === 4,
+    );
+    expect(page.url()).toContain('from=');
+    await page.keyboard.press('Enter');
+    await eventually(
+      async () => page.url(),
+      (url) => !url.includes('from='),
+    );
+  });
+
+  test('replays exactly what happened between two moments', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
+    await publishEach(account, [1, 2, 3]);
+    const page = await suite.show(account, '/messages');
+    await page.getByRole('button', { name: 'Replay …' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Which').selectOption('All');
+    await dialog.getByLabel('Time').selectOption('From … to …');
+    await dialog.getByLabel('From').fill('2020-01-01T00:00');
+    await dialog.getByLabel('To', { exact: true }).fill('2020-01-02T00:00');
+    await dialog.getByRole('button', { name: 'Preview' }).click();
+    await dialog.getByText('There is nothing to replay.').waitFor();
+    await dialog.getByLabel('To', { exact: true }).fill('');
+    await dialog.getByRole('button', { name: 'Preview' }).click();
+    await dialog.getByRole('button', { name: 'Replay 3' }).click();
+    await suite.receiver.received(6);
+  });
+
   test('keyboard alone: search, rows, open, close, help', async () => {
     const account = await createAccount(suite.node, 'standard');
     await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
@@ -68,25 +124,77 @@ describe('messages', () => {
     expect(await page.getByRole('searchbox').inputValue()).toBe('order');
   });
 
-  test('a payload of 1 MiB and a long list do not freeze the page', async () => {
+  test('a payload of 1 MiB is cut where it is shown, and whole on demand', async () => {
     const account = await createAccount(suite.node, 'standard');
     await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
     const big = 'x'.repeat(1024 * 1024 - 100);
     expect((await suite.node.publish(account, 'big.one', big)).status).toBe(202);
-    const events = Array.from({ length: 1000 }, (_, i) => ({ trigger: 'small.one', payload: { i } }));
-    await suite.node.call('POST', `/v1/accounts/${account}/events/batch`, { events });
-    await suite.receiver.received(1001);
+    await suite.receiver.received(1);
+    const list = await suite.node.call('GET', `/v1/accounts/${account}/deliveries`);
+    const page = await suite.show(account, `/messages?message=${list.body.data[0].id}`);
+    const body = page.getByRole('region', { name: 'Request body' });
+    await page.getByRole('button', { name: /Show all/ }).waitFor();
+    expect((await body.innerText()).length).toBeLessThan(30_000);
+    await page.getByRole('button', { name: /Show all/ }).click();
+    expect((await body.innerText()).length).toBeGreaterThan(1_000_000);
+  });
+
+  test('100,000 messages: read a page at a time, drawn a screen at a time, without gaps', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
+    await publishEach(account, [1]);
+    await multiply(account, 100_000);
     const page = await suite.show(account, '/messages');
-    await page.locator('.rows').getByText('Delivered').first().waitFor();
-    const rows = page.locator('.rows');
-    for (let i = 0; i < 12; i++) {
-      await rows.evaluate((box) => box.scrollTo(0, box.scrollHeight));
-      await page.waitForTimeout(100);
+    let largest = 0;
+    page.on('response', async (response) => {
+      if (!/deliveries\?/.test(response.url())) return;
+      const { data } = (await response.json()) as { data: unknown[] };
+      largest = Math.max(largest, data.length);
+    });
+    await page.getByText('100,001 delivered').waitFor();
+    const box = page.locator('.rows');
+    const shown = () => box.locator('tr[data-row]').evaluateAll((rows) => rows.map((row) => Number(row.dataset.row)));
+    for (let wanted = 100; wanted <= 2_000; wanted += 100) {
+      // The next page comes before the end of this one is seen.
+      await eventually(
+        async () => {
+          await box.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+          return shown();
+        },
+        (rows) => (rows.at(-1) ?? 0) >= wanted,
+      );
+      const rows = await shown();
+      expect(rows.length).toBeLessThan(60);
+      expect(rows).toEqual(rows.map((_, i) => (rows[0] ?? 0) + i));
     }
-    // Virtual rows: however many have been read, few are in the document.
-    expect(await page.locator('.rows tr[data-row]').count()).toBeLessThan(80);
-    const list = await suite.node.call('GET', `/v1/accounts/${account}/deliveries?trigger=big.one`);
-    await page.goto(`${suite.node.url}/page/messages?message=${list.body.data[0].id}`);
-    await page.getByText(/Show all/).waitFor();
+    expect(largest).toBe(100);
+    // The newest again: rows that have been read are not asked for twice.
+    await box.evaluate((element) => element.scrollTo(0, 0));
+    await eventually(shown, (rows) => rows[0] === 0);
   });
 });
+
+async function publishEach(account: string, payloads: readonly unknown[]): Promise<void> {
+  for (const [i, payload] of payloads.entries()) {
+    await suite.node.publish(account, 'order.created', payload);
+    await suite.receiver.received(i + 1);
+  }
+  await eventually(
+    async () => (await suite.node.call('GET', `/v1/accounts/${account}/deliveries`)).body.data,
+    (list) =>
+      list.length === payloads.length && list.every((one: { attempt_count: number }) => one.attempt_count === 1),
+  );
+}
+
+/** So many more finished deliveries as the account has one, a millisecond apart into the past. */
+async function multiply(account: string, count: number): Promise<void> {
+  await query(
+    suite.node.databaseUrl,
+    `INSERT INTO deliveries
+     SELECT account_id, (lpad(to_hex(ms - i), 12, '0') || '70008000' || lpad(to_hex(i), 12, '0'))::uuid,
+            endpoint_id, event_id, topic, trigger, test, status, reason, attempts, finished_at, last_status, last_error
+     FROM (SELECT *, ('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint AS ms FROM deliveries) one,
+          generate_series(1, ${count}) AS i
+     WHERE account_id = '${account}'`,
+  );
+}

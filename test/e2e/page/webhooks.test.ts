@@ -57,6 +57,33 @@ describe('webhooks', () => {
     await page.getByRole('status').getByText('Delivered:').waitFor();
   });
 
+  test('the list sorts by its columns, and shows how the last 24 hours went', async () => {
+    const account = await createAccount(suite.node, 'loop-returns');
+    const create = (topic: string, trigger: string, path: string) =>
+      createWebhook(suite.node, account, {
+        url: suite.receiver.url(path),
+        subscriptions: [{ topic, trigger }],
+        status: 'active',
+      });
+    await create('return', 'return.created', '/b');
+    await create('label', 'label.created', '/c');
+    await create('restock', 'restock.requested', '/a');
+    suite.receiver.respond = (_, response, index) => void response.writeHead(index === 0 ? 422 : 200).end();
+    for (let i = 1; i <= 4; i++) {
+      await suite.publishReturn(account, String(i));
+      await suite.receiver.received(i);
+    }
+    const page = await suite.show(account);
+    await page.getByRole('row', { name: /Return created.*75%.*(now|ago)/ }).waitFor();
+    await page.getByRole('img', { name: 'The last 24 hours: 3 delivered, 1 failed' }).waitFor();
+    const urls = () => page.locator('tbody td.is-code').allInnerTexts();
+    await page.getByRole('button', { name: 'URL' }).click();
+    expect((await urls()).map((url) => url.at(-1))).toEqual(['a', 'b', 'c']);
+    await page.getByRole('button', { name: 'URL' }).click();
+    expect((await urls()).map((url) => url.at(-1))).toEqual(['c', 'b', 'a']);
+    await page.getByRole('columnheader', { name: 'URL' }).and(page.locator('[aria-sort="descending"]')).waitFor();
+  });
+
   test('Testing Mode, deactivate, delete with undo', async () => {
     const account = await createAccount(suite.node, 'loop-returns');
     const { id } = await createWebhook(suite.node, account, {
