@@ -1,3 +1,4 @@
+import { X } from 'lucide-react';
 import { useState } from 'react';
 import { useAccount, useEndpoints, useUrlState } from '../account.tsx';
 import { useLanguage } from '../texts/language.tsx';
@@ -50,7 +51,7 @@ export function FilterBar() {
       />
       {answer !== null && (
         <Button size="small" onClick={() => set({ last_status: null, last_error: null })}>
-          {t.messages.answered(answer)} ×
+          {t.messages.answered(answer)} <X size={12} aria-hidden />
         </Button>
       )}
       {isFiltered(params) && (

@@ -91,7 +91,7 @@ function Note(props: {
   return (
     <div className={`note with-action ${tone}`}>
       <div role="status">
-        {head !== undefined && <strong>{head}:</strong>} {text}
+        {head !== undefined && <strong>{`${head}:`}</strong>} {text}
         {more !== undefined && <p className="quiet">{more}</p>}
       </div>
       {children}

@@ -12,7 +12,7 @@ export function ErrorNote({ error }: { error: unknown }) {
   const detail = known?.detail ?? (error instanceof Error ? error.message : String(error));
   return (
     <div className="note bad" role="alert">
-      <strong>{title}.</strong> {detail}
+      <strong>{`${title}.`}</strong> {detail}
     </div>
   );
 }

@@ -65,7 +65,7 @@ export function EndpointStatusView({ endpoint }: { endpoint: Endpoint }) {
   return (
     <Status tone={isBad ? 'bad' : 'off'} icon={isBad ? AlertCircle : CirclePause}>
       {t.endpoint.inactive}
-      {reason !== null && <span className="quiet wide-only"> · {t.endpoint.reasons[reason]}</span>}
+      {reason !== null && <span className="quiet wide-only">{` · ${t.endpoint.reasons[reason]}`}</span>}
     </Status>
   );
 }

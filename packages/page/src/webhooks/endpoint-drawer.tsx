@@ -124,9 +124,7 @@ function Settings({ endpoint }: { endpoint: Endpoint }) {
             <dt>{t.webhooks.headers}</dt>
             <dd className="stack tight">
               {headers.map(([name, value]) => (
-                <code key={name}>
-                  {name}: {value}
-                </code>
+                <code key={name}>{`${name}: ${value}`}</code>
               ))}
             </dd>
           </div>

@@ -3,7 +3,14 @@ import type { App, HttpParts } from './app.ts';
 import { callerOf } from './caller.ts';
 
 /** Changes that say nothing about the account's settings, or that come by the million. */
-const NOT_NOTED = new Set(['publishEvent', 'publishEvents', 'verifyKey', 'generateSecret', 'verifySignature', 'sendExample']);
+const NOT_NOTED = new Set([
+  'publishEvent',
+  'publishEvents',
+  'verifyKey',
+  'generateSecret',
+  'verifySignature',
+  'sendExample',
+]);
 /** Reading a secret is worth a line, too. */
 const NOTED_READS = new Set(['getSecret']);
 const SECRET_FIELDS = new Set(['secret', 'key', 'payload', 'headers', 'body']);

@@ -59,7 +59,7 @@ ${FRESH}
 	mac.Write([]byte(id + "." + timestamp + "."))
 	mac.Write(rawBody)
 	expected := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
-	for _, entry := range strings.Split(h.Get("webhook-signature"), " ") {
+	for _, entry := range strings.Split(h.Get("${plan.header}"), " ") {
 		if hmac.Equal([]byte(entry), []byte(expected)) {
 			return true
 		}
@@ -79,7 +79,7 @@ ${FRESH}
 		return false
 	}
 	signed := append([]byte(id+"."+timestamp+"."), rawBody...)
-	for _, entry := range strings.Split(h.Get("webhook-signature"), " ") {
+	for _, entry := range strings.Split(h.Get("${plan.header}"), " ") {
 		version, signature, _ := strings.Cut(entry, ",")
 		given, err := base64.StdEncoding.DecodeString(signature)
 		if version == "v1a" && err == nil && ed25519.Verify(key, signed, given) {

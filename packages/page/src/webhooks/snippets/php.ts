@@ -25,7 +25,7 @@ function verify(string $rawBody, array $headers, string $secret): bool {
 ${FRESH}
     $key = base64_decode(substr($secret, strlen('whsec_')));
     $expected = 'v1,' . base64_encode(hash_hmac('sha256', "$id.$timestamp.$rawBody", $key, true));
-    foreach (explode(' ', $headers['webhook-signature'] ?? '') as $entry) {
+    foreach (explode(' ', $headers['${plan.header}'] ?? '') as $entry) {
         if (hash_equals($expected, $entry)) return true;
     }
     return false;
@@ -36,7 +36,7 @@ function verify(string $rawBody, array $headers, string $publicKey): bool {
     [$id, $timestamp] = [$headers['webhook-id'] ?? '', $headers['webhook-timestamp'] ?? ''];
 ${FRESH}
     $key = base64_decode(substr($publicKey, strlen('whpk_')));
-    foreach (explode(' ', $headers['webhook-signature'] ?? '') as $entry) {
+    foreach (explode(' ', $headers['${plan.header}'] ?? '') as $entry) {
         [$version, $signature] = explode(',', $entry, 2) + ['', ''];
         $given = base64_decode($signature);
         if ($version !== 'v1a' || strlen($given) !== SODIUM_CRYPTO_SIGN_BYTES) continue;

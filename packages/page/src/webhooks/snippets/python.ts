@@ -27,7 +27,7 @@ ${FRESH}
     key = base64.b64decode(secret.removeprefix("whsec_"))
     digest = hmac.new(key, f"{id}.{timestamp}.".encode() + raw_body, hashlib.sha256)
     expected = "v1," + base64.b64encode(digest.digest()).decode()
-    given = headers.get("webhook-signature", "").split(" ")
+    given = headers.get("${plan.header}", "").split(" ")
     return any(hmac.compare_digest(expected, signature) for signature in given)`;
     case 'v1a':
       return `import base64, time
@@ -39,7 +39,7 @@ def verify(raw_body: bytes, headers: dict, public_key: str) -> bool:
     id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
 ${FRESH}
     key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key.removeprefix("whpk_")))
-    for entry in headers.get("webhook-signature", "").split(" "):
+    for entry in headers.get("${plan.header}", "").split(" "):
         version, _, signature = entry.partition(",")
         if version == "v1a":
             try:

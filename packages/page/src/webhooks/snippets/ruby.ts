@@ -28,7 +28,7 @@ def verify(raw_body, headers, secret)
 ${FRESH}
   key = Base64.decode64(secret.delete_prefix('whsec_'))
   expected = 'v1,' + Base64.strict_encode64(OpenSSL::HMAC.digest('sha256', key, "#{id}.#{timestamp}.".b + raw_body.b))
-  headers.fetch('webhook-signature', '').split(' ').any? { |entry| OpenSSL.secure_compare(entry, expected) }
+  headers.fetch('${plan.header}', '').split(' ').any? { |entry| OpenSSL.secure_compare(entry, expected) }
 end`;
     case 'v1a':
       return `${INTRO}; public_key: the whpk_… of this webhook
@@ -37,7 +37,7 @@ def verify(raw_body, headers, public_key)
 ${FRESH}
   raw = Base64.decode64(public_key.delete_prefix('whpk_'))
   key = OpenSSL::PKey.read(['302a300506032b6570032100'].pack('H*') + raw)
-  headers.fetch('webhook-signature', '').split(' ').any? do |entry|
+  headers.fetch('${plan.header}', '').split(' ').any? do |entry|
     version, signature = entry.split(',', 2)
     version == 'v1a' && key.verify(nil, Base64.decode64(signature), "#{id}.#{timestamp}.".b + raw_body.b)
   end

@@ -9,9 +9,9 @@ export interface KeyPlan {
 /** What a verifier has to do, whatever its language. */
 export type SigningPlan =
   /** Standard Webhooks, HMAC-SHA256 over `id.timestamp.body`. */
-  | { kind: 'v1' }
+  | { kind: 'v1'; header: string }
   /** Standard Webhooks, ed25519 over the same. */
-  | { kind: 'v1a' }
+  | { kind: 'v1a'; header: string }
   /** One header: a prefix, and the HMAC of the body. */
   | { kind: 'hmac'; header: string; hash: string; encoding: 'hex' | 'base64'; prefix: string; key: KeyPlan }
   /** One header `t=…,v1=…`: the HMAC of `timestamp.body`. */
@@ -26,7 +26,7 @@ export function signingPlanOf(rules: SignatureRules, kind: string): SigningPlan 
   };
   switch (rules.scheme) {
     case 'standard-webhooks':
-      return { kind: kind === 'v1a' ? 'v1a' : 'v1' };
+      return { kind: kind === 'v1a' ? 'v1a' : 'v1', header: (rules.header ?? 'webhook-signature').toLowerCase() };
     case 'hmac':
       return { kind: 'hmac', header: header.toLowerCase(), hash, encoding, prefix, key };
     case 'timestamped-hmac':

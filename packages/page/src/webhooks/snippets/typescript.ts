@@ -15,7 +15,7 @@ export function typescript(plan: SigningPlan): string {
 
 ${INTRO}
 export function verify(rawBody: Buffer, headers: Record<string, string>, secret: string): boolean {
-  const { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signatures } = headers;
+  const { 'webhook-id': id, 'webhook-timestamp': timestamp, '${plan.header}': signatures } = headers;
   if (!id || !timestamp || !signatures) return false;
 ${FRESH}
   const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
@@ -30,7 +30,7 @@ ${FRESH}
 
 ${INTRO}; publicKey: the whpk_… of this webhook
 export function verify(rawBody: Buffer, headers: Record<string, string>, publicKey: string): boolean {
-  const { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signatures } = headers;
+  const { 'webhook-id': id, 'webhook-timestamp': timestamp, '${plan.header}': signatures } = headers;
   if (!id || !timestamp || !signatures) return false;
 ${FRESH}
   const raw = Buffer.from(publicKey.slice('whpk_'.length), 'base64');

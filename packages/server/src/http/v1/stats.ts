@@ -81,7 +81,9 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
               }),
               latency: Type.Array(
                 Type.Object({ at: Time, p50: Type.Number(), p95: Type.Number(), p99: Type.Number() }),
-                { description: 'In milliseconds by time, of the newest deliveries of each bucket; empty ones left out' },
+                {
+                  description: 'In milliseconds by time, of the newest deliveries of each bucket; empty ones left out',
+                },
               ),
               failures: Type.Array(
                 Type.Object({
