@@ -1,6 +1,6 @@
 // Makes the pictures of every screen, light and dark, desktop and phone: into docs/screenshots, or a folder of yours.
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ install();
 build();
 installBrowser();
 const { openBrowser } = await import('../test/browser/open.mjs');
+const { default: pg } = await import('pg');
 
 const target = process.argv[2] ?? join(root, 'docs', 'screenshots');
 const KEY = 'screenshots-operator-key';
@@ -104,7 +105,37 @@ async function seed() {
   const bin = await call('POST', '/v1/accounts/letters/bins', {});
   await fetch(bin.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"hello":"bin"}' });
   await new Promise((resolve) => setTimeout(resolve, 4000));
+  await addYesterday();
   return first.id;
+}
+
+/** Copies what has been delivered into the hours before, more by day than by night, so that charts have a shape. */
+async function addYesterday() {
+  const client = new pg.Client({
+    host: join(folder, 'postgres-socket'),
+    user: 'posthorn',
+    database: 'postgres',
+    password: readFileSync(join(folder, 'postgres-password'), 'utf8'),
+  });
+  await client.connect();
+  await client.query(`
+    CREATE TEMP TABLE copies AS
+    SELECT d.*, (lpad(to_hex((ms - hour * 3600000 - random() * 3000000)::bigint), 12, '0') || '7000' ||
+                 substr(md5(random()::text), 1, 16))::uuid AS copy, hour
+    FROM (SELECT *, ('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint AS ms FROM deliveries) d,
+         generate_series(1, 22) AS hour
+    WHERE random() < 0.45 + 0.4 * sin(hour / 3.5)`);
+  await client.query(`
+    INSERT INTO deliveries
+    SELECT account_id, copy, endpoint_id, event_id, topic, trigger, test, status, reason, attempts,
+           finished_at - hour * interval '1 hour', last_status, last_error FROM copies`);
+  const columns = `number, url, request_headers, error, error_detail, response_status, response_headers, response_body,
+    response_truncated, dns_us, connect_us, tls_us, first_byte_us`;
+  await client.query(`
+    INSERT INTO attempts (delivery_id, started_at, total_us, ${columns})
+    SELECT c.copy, a.started_at - c.hour * interval '1 hour', a.total_us * (0.6 + random()), ${columns}
+    FROM copies c JOIN attempts a ON a.delivery_id = c.id`);
+  await client.end();
 }
 
 const SIZES = { desktop: { width: 1280, height: 860 }, phone: { width: 390, height: 844 } };
@@ -125,18 +156,19 @@ try {
     ['events', url, '/page/events'],
     ['event', url, '/page/events?event=return.created'],
     ['keys', url, '/page/keys'],
+    ['replay', url, '/page/messages', (page) => page.getByRole('button', { name: 'Replay …' }).click()],
     ['audit', url, '/page/audit'],
     ['settings', letters.url, '/page/'],
     ['inspector', letters.url, '/page/inspector'],
     ['accounts', undefined, '/console/'],
     ['health', undefined, '/console/health'],
-    ['contracts', undefined, '/console/contracts'],
+    ['contracts', undefined, '/console/contracts?after=loops'],
   ];
   const only = process.argv[3]?.split(',');
   const browser = await openBrowser();
   for (const mode of ['light', 'dark']) {
     for (const [size, viewport] of Object.entries(SIZES)) {
-      for (const [name, session, path] of SCREENS) {
+      for (const [name, session, path, act] of SCREENS) {
         if (only && !only.includes(name)) continue;
         const context = await browser.newContext({ viewport, colorScheme: mode });
         const page = await context.newPage();
@@ -146,6 +178,7 @@ try {
         await page.goto(origin + path);
         await page.waitForLoadState('load');
         await page.waitForTimeout(900);
+        await act?.(page);
         await page.screenshot({ path: join(target, `${name}-${size}-${mode}.png`) });
         await context.close();
       }

@@ -30,7 +30,7 @@ export function AuditTable({ path, withAccount = false }: { path: string; withAc
         column.accessor((entry) => t.audit.actors[entry.actor] ?? entry.actor, {
           id: 'actor',
           header: t.audit.who,
-          meta: { width: '15%' },
+          meta: { width: '15%', phoneWidth: '88px' },
         }),
         ...(withAccount
           ? [column.accessor('account_id', { header: t.console.account, meta: { width: '16%', kind: 'code' } })]

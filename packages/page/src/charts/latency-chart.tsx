@@ -5,7 +5,7 @@ import { ChartFrame } from './chart-frame.tsx';
 
 const LINES = ['p50', 'p95', 'p99'] as const;
 
-/** How long attempts took, by time; quarters of an hour without any are left out of the lines. */
+/** How long attempts took, by time. Where there were none, the lines break off. */
 export function LatencyChart(props: {
   stats: Stats;
   picked?: string | undefined;
@@ -16,11 +16,12 @@ export function LatencyChart(props: {
   const { p50, p95, p99 } = stats.latency_ms;
   const words = (of: { p50: number; p95: number; p99: number }) =>
     t.charts.latencyOf(f.measured(of.p50), f.measured(of.p95), f.measured(of.p99));
+  const starts = stats.volume.map((bucket) => bucket.at);
   const byStart = new Map(stats.latency.map((point) => [point.at, point]));
   return (
     <ChartFrame
       label={t.charts.latency}
-      starts={stats.volume.map((bucket) => bucket.at)}
+      starts={starts}
       bucketMs={stats.bucket_ms}
       max={Math.max(0, ...stats.latency.map((point) => point.p99))}
       tick={f.measured}
@@ -32,19 +33,20 @@ export function LatencyChart(props: {
       picked={picked}
       {...(onPick ? { onPick } : {})}
     >
-      {({ x, y }) =>
-        LINES.map((line) => {
-          const at = (point: { at: string }) => (x(point.at) ?? 0) + x.bandwidth() / 2;
+      {({ x, y }) => {
+        const at = (start: string) => (x(start) ?? 0) + x.bandwidth() / 2;
+        return LINES.map((line) => {
+          const height = (start: string) => y(byStart.get(start)?.[line] ?? 0);
           return (
             <g key={line} className={`line ${line}`}>
-              <LinePath data={stats.latency} x={at} y={(point) => y(point[line])} />
+              <LinePath data={starts} defined={(start) => byStart.has(start)} x={at} y={height} />
               {stats.latency.map((point) => (
-                <circle key={point.at} cx={at(point)} cy={y(point[line])} r={2} />
+                <circle key={point.at} cx={at(point.at)} cy={height(point.at)} r={2} />
               ))}
             </g>
           );
-        })
-      }
+        });
+      }}
     </ChartFrame>
   );
 }

@@ -5,7 +5,10 @@ import type { Bucket } from '../types.ts';
 import { ChartFrame } from './chart-frame.tsx';
 
 const KINDS = ['succeeded', 'discarded', 'skipped'] as const;
-const color = scaleOrdinal({ domain: [...KINDS], range: ['var(--good)', 'var(--bad)', 'var(--line-strong)'] });
+const color = scaleOrdinal({
+  domain: [...KINDS],
+  range: ['var(--chart-good)', 'var(--chart-bad)', 'var(--chart-off)'],
+});
 
 /** Deliveries by outcome over time. */
 export function VolumeChart(props: {

@@ -37,9 +37,12 @@ export function Charts() {
     <section className="card" aria-label={t.charts.title}>
       <header>
         <SpanSelect label={t.charts.title} value={span} onChange={(chart) => set({ chart })} />
-        <span className="quiet">
-          {t.charts.oldestWaiting} {data && <Time at={data.oldest_waiting_at} none={t.charts.nothingWaits} />}
-        </span>
+        {data && (
+          <span className="quiet">
+            {data.oldest_waiting_at === null ? t.charts.nothingWaits : t.charts.oldestWaiting}{' '}
+            {data.oldest_waiting_at !== null && <Time at={data.oldest_waiting_at} />}
+          </span>
+        )}
       </header>
       <ErrorNote error={stats.error} />
       <div className="panels">

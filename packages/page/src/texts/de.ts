@@ -371,7 +371,7 @@ export const de: Texts = {
     noFailures: 'Keine',
     nothing: 'Nichts gesendet',
     oldestWaiting: 'Älteste wartende',
-    nothingWaits: 'nichts wartet',
+    nothingWaits: 'Nichts wartet',
     sparkline: (delivered, failed) => `Die letzten 24 Stunden: ${delivered} zugestellt, ${failed} gescheitert`,
   },
   replay: {

@@ -365,7 +365,7 @@ export const en = {
     noFailures: 'None',
     nothing: 'Nothing was sent',
     oldestWaiting: 'Oldest waiting',
-    nothingWaits: 'nothing waits',
+    nothingWaits: 'Nothing waits',
     sparkline: (delivered: string, failed: string) => `The last 24 hours: ${delivered} delivered, ${failed} failed`,
   },
   replay: {

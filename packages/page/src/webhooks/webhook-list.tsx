@@ -155,7 +155,7 @@ function useColumns(onRemove: (endpoint: Endpoint) => void) {
       column.accessor((endpoint) => triggerLabel(first(endpoint)?.trigger ?? ''), {
         id: 'trigger',
         header: contract.words.trigger,
-        meta: { width: '20%' },
+        meta: { width: '18%' },
         cell: ({ row, getValue }) => (
           <>
             {getValue()}
@@ -171,7 +171,7 @@ function useColumns(onRemove: (endpoint: Endpoint) => void) {
             column.accessor((endpoint) => topicLabel(first(endpoint)?.topic), {
               id: 'topic',
               header: contract.words.topic,
-              meta: { width: '11%', wideOnly: true },
+              meta: { width: '10%', wideOnly: true },
             }),
           ]
         : []),
@@ -182,14 +182,14 @@ function useColumns(onRemove: (endpoint: Endpoint) => void) {
       }),
       column.accessor('status', {
         header: t.webhooks.status,
-        meta: { width: '220px', phoneWidth: '104px' },
+        meta: { width: '204px', phoneWidth: '104px' },
         cell: ({ row }) => <EndpointStatusView endpoint={row.original} />,
       }),
       column.accessor((endpoint) => endpoint.day?.share ?? undefined, {
         id: 'day',
         header: t.webhooks.day,
         sortUndefined: 'last',
-        meta: { width: '164px', wideOnly: true },
+        meta: { width: '158px', wideOnly: true },
         cell: ({ row, getValue }) => {
           const { day } = row.original;
           const share = getValue();
@@ -209,7 +209,7 @@ function useColumns(onRemove: (endpoint: Endpoint) => void) {
         id: 'last',
         header: t.webhooks.lastMessage,
         sortUndefined: 'last',
-        meta: { width: '120px', wideOnly: true },
+        meta: { width: '112px', wideOnly: true },
         cell: ({ getValue }) => <Time at={getValue() ?? null} />,
       }),
       ...(may('webhooks')
