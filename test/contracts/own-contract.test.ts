@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { BrokenContract, loadContract } from '../../packages/server/src/contract/load.ts';
+import { loadContract } from '../../packages/server/src/contract/load.ts';
+import { BrokenContract } from '../../packages/server/src/contract/read-document.ts';
 import { startTestNode, type TestNode } from '../support/node.ts';
 import { Receiver } from '../support/receiver.ts';
 import { createAccount, createWebhook } from '../support/vendors.ts';
@@ -191,6 +192,8 @@ describe('a mistake stops the start, with file, place and reason', () => {
     expect(() => loadContract(folder)).toThrow(/schemas\/invoice\.json: .*type/);
     writeFileSync(join(folder, 'schemas/invoice.json'), '{');
     expect(() => loadContract(folder)).toThrow('schemas/invoice.json:');
+    writeFileSync(join(folder, 'schemas/invoice.json'), '{\n  "type": "object",\n  oops\n}');
+    expect(() => loadContract(folder)).toThrow('schemas/invoice.json: line 3, column 3: ');
   });
 });
 

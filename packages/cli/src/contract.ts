@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import type { Contract } from '@posthorn/server/dist/contract/contract.js';
 import { diffContracts } from '@posthorn/server/dist/contract/diff.js';
-import { BrokenContract, contractFolders, loadContract } from '@posthorn/server/dist/contract/load.js';
+import { contractFolders, loadContract } from '@posthorn/server/dist/contract/load.js';
+import { BrokenContract } from '@posthorn/server/dist/contract/read-document.js';
 
 type Print = (line: string) => void;
 

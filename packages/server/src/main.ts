@@ -1,7 +1,7 @@
 /** Starts and stops the server. The only reader of the clock, of random and of the environment. */
 import { randomBytes } from 'node:crypto';
 import { ConfigError, readConfig } from './config.ts';
-import { BrokenContract } from './contract/load.ts';
+import { BrokenContract } from './contract/read-document.ts';
 import { KeyRefused } from './keyring.ts';
 import { type RunningNode, startNode } from './node.ts';
 import { DatabaseUnavailable } from './storage/database.ts';

@@ -87,7 +87,6 @@ export class Acceptor {
     topic: string | null,
     payload: Buffer,
     options: SendOptions,
-    isPatient = false,
   ): Promise<string> {
     const { ids, queue, dispatcher, node } = this.parts;
     if (this.isStopping) throw new Problem('shutting_down');
@@ -96,7 +95,7 @@ export class Acceptor {
     const delivery = newDelivery(ids.nextUuid(), endpoint, topic, event);
     const queued = [{ delivery, endpointUuid: endpoint.uuid, dueAtMs: event.createdAtMs, leased: true }];
     await queue.accept({ versions: new Map(), events: [event], keys: [], queued, skipped: [] }, node.id);
-    dispatcher.sendNow(delivery, options, isPatient);
+    dispatcher.sendNow(delivery, options);
     return encodeId('dlv', delivery.uuid);
   }
 

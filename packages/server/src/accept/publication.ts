@@ -123,7 +123,7 @@ function topicsOf(contract: Contract, input: EventInput, pointer: string): reado
 
 /** Answers what is to be warned of. @throws Problem `invalid_payload` in contracts that reject */
 function check(
-  { id, contract, facts }: KnownAccount,
+  { contract, facts }: KnownAccount,
   input: EventInput,
   payload: Buffer,
   topics: readonly string[] | null,
@@ -132,12 +132,9 @@ function check(
 ): Misfit[] {
   const event = {
     id: 'evt_new',
-    uuid: new Uint8Array(16),
     externalId: input.id ?? null,
-    accountId: id,
     trigger: input.trigger,
     byTopic: input.payloads !== undefined,
-    test: false,
     payload,
     createdAtMs: nowMs,
   };

@@ -1,6 +1,5 @@
-import type { StoredEvent } from '../domain/model.ts';
 import { eachMember, memberOf } from '../domain/raw-json.ts';
-import { type BodyFacts, compileBodyField, UnknownField } from './fields.ts';
+import { type BodyFacts, compileBodyField, type EventFacts, type FieldValue, UnknownField } from './fields.ts';
 import { phpJson } from './php-json.ts';
 
 /** Answers the body of a delivery's requests. Pure: the same event and account give the same bytes on every try. */
@@ -17,7 +16,7 @@ export interface BodyRules {
 }
 
 /** The payload of one topic: the whole of it where the event has only one. */
-export function payloadFor(event: StoredEvent, topic: string | null): Buffer {
+export function payloadFor(event: EventFacts, topic: string | null): Buffer {
   if (!event.byTopic || topic === null) return event.payload;
   return Buffer.from(memberOf(event.payload.toString('utf8'), topic) ?? 'null');
 }
@@ -43,7 +42,8 @@ function compileTemplate(value: unknown): { parts: Part[]; payloadAt: number } {
       if (payloadAt >= 0) throw new UnknownField(`${path} {payload} can stand in one place only`);
       payloadAt = parts.length;
     } else if (field !== undefined) {
-      parts.push(compileAt(path, field));
+      const read = compileAt(path, field);
+      parts.push((facts) => JSON.stringify(read(facts)));
     } else if (Array.isArray(node)) {
       node.forEach((item, i) => {
         parts.push(i === 0 ? '[' : ',');
@@ -90,7 +90,7 @@ function compileEnvelope(envelope: unknown): BodyEncoder {
   };
 }
 
-function compileAt(path: string, field: string): (facts: BodyFacts) => string {
+function compileAt(path: string, field: string): (facts: BodyFacts) => FieldValue {
   try {
     return compileBodyField(field);
   } catch (error) {
@@ -109,20 +109,28 @@ function join(parts: readonly Part[]): Part[] {
   return joined;
 }
 
-type Members = [name: string, write: (facts: BodyFacts) => string][];
+/** A member of a body: a value of the contract, or a field. */
+type Member = { name: string; value: unknown } | { name: string; read: (facts: BodyFacts) => FieldValue };
 
-function compileMembers(values: Readonly<Record<string, unknown>> = {}): Members {
+function compileMembers(values: Readonly<Record<string, unknown>> = {}): Member[] {
   return Object.entries(values).map(([name, value]) => {
     const field = typeof value === 'string' ? FIELD.exec(value)?.[1] : undefined;
-    const text = JSON.stringify(value);
-    return [name, field === undefined ? () => text : compileAt(`/body/${name}`, field)];
+    return field === undefined ? { name, value } : { name, read: compileAt(`/body/${name}`, field) };
   });
+}
+
+/** Answers a member's JSON text; what is always the same is written once. */
+function writerOf(member: Member): (facts: BodyFacts) => string {
+  if ('read' in member) return (facts) => JSON.stringify(member.read(facts));
+  const text = JSON.stringify(member.value);
+  return () => text;
 }
 
 /** The payload itself, with some members set. Those that it has keep their place. */
 function compileMerge({ set, defaults }: BodyRules, unsent: (trigger: string) => ReadonlySet<string>): BodyEncoder {
-  const setMembers = compileMembers(set);
-  const added = [...setMembers, ...compileMembers(defaults)];
+  const written = (members: Member[]) => members.map((member) => [member.name, writerOf(member)] as const);
+  const setMembers = written(compileMembers(set));
+  const added = [...setMembers, ...written(compileMembers(defaults))];
   const replaced = new Map(setMembers);
   return (facts) => {
     const payload = payloadFor(facts.event, facts.topic);
@@ -149,8 +157,8 @@ export function compileAdded(rules: BodyRules): (facts: BodyFacts, payload: unkn
   const defaults = compileMembers(rules.defaults);
   const set = compileMembers(rules.set);
   if (defaults.length + set.length === 0) return (_, payload) => payload;
-  const values = (members: Members, facts: BodyFacts) =>
-    Object.fromEntries(members.map(([name, write]) => [name, JSON.parse(write(facts)) as unknown]));
+  const values = (members: Member[], facts: BodyFacts) =>
+    Object.fromEntries(members.map((member) => [member.name, 'read' in member ? member.read(facts) : member.value]));
   return (facts, payload) =>
     typeof payload === 'object' && payload !== null && !Array.isArray(payload)
       ? { ...values(defaults, facts), ...payload, ...values(set, facts) }

@@ -36,8 +36,12 @@ function compare(
   depth: number,
 ): void {
   if (depth > DEPTH_MAX) return;
-  const was = resolve(wasGiven, before);
-  const is = resolve(isGiven, after);
+  const was = flatten(resolve(wasGiven, before), before);
+  const is = flatten(resolve(isGiven, after), after);
+  if (alternativesOf(was) || alternativesOf(is)) {
+    compareAlternatives(was, is, before, after, path, report, depth);
+    return;
+  }
   compareTypes(was, is, path, report);
   compareValues(was, is, path, report);
   const [wasFields, isFields] = [fieldsOf(was), fieldsOf(is)];
@@ -56,6 +60,67 @@ function compare(
   if (isSchema(was.items) && isSchema(is.items)) {
     compare(was.items, is.items, before, after, `${path}/items`, report, depth + 1);
   }
+}
+
+/** Everything that may come now must be something that could come before. */
+function compareAlternatives(
+  was: Schema,
+  is: Schema,
+  before: Place,
+  after: Place,
+  path: string,
+  report: Report,
+  depth: number,
+): void {
+  const [wasAll, isAll] = [spread(was, before), spread(is, after)];
+  const used = new Set<Schema>();
+  isAll.forEach((alternative, i) => {
+    const fitting = wasAll.filter((one) => fits(one, alternative, before, after, depth));
+    for (const one of fitting) used.add(one);
+    const { word } = alternativesOf(is) ?? {};
+    const at = word === undefined ? path : `${path}/${word}/${i}`;
+    if (fitting.length === 0) report('breaking', at, 'allows what was not allowed before');
+  });
+  if (used.size < wasAll.length) report('compatible', path, 'one of the alternatives is gone');
+}
+
+function fits(was: Schema, is: Schema, before: Place, after: Place, depth: number): boolean {
+  let isBroken = false;
+  const note: Report = (kind) => {
+    isBroken ||= kind === 'breaking';
+  };
+  compare(was, is, before, after, '', note, depth + 1);
+  return !isBroken;
+}
+
+/** The alternatives of a schema, each with what holds for all of them; itself where it has none. */
+function spread(schema: Schema, place: Place): Schema[] {
+  const found = alternativesOf(schema);
+  if (!found) return [schema];
+  const { anyOf: _, oneOf: __, ...common } = schema;
+  return found.list.map((alternative) => merge(common, flatten(resolve(alternative, place), place)));
+}
+
+function alternativesOf({ anyOf, oneOf }: Schema): { word: 'anyOf' | 'oneOf'; list: Schema[] } | undefined {
+  if (Array.isArray(anyOf)) return { word: 'anyOf', list: anyOf.filter(isSchema) };
+  return Array.isArray(oneOf) ? { word: 'oneOf', list: oneOf.filter(isSchema) } : undefined;
+}
+
+/** The parts of `allOf` as one schema. */
+function flatten(schema: Schema, place: Place): Schema {
+  if (!Array.isArray(schema.allOf)) return schema;
+  const { allOf, ...rest } = schema;
+  return allOf.filter(isSchema).reduce<Schema>((all, part) => merge(all, flatten(resolve(part, place), place)), rest);
+}
+
+function merge(one: Schema, other: Schema): Schema {
+  const required = [one.required, other.required].flatMap((names) => (Array.isArray(names) ? names : []));
+  return {
+    ...one,
+    ...other,
+    properties: { ...fieldsOf(one), ...fieldsOf(other) },
+    required: [...new Set(required)],
+  };
 }
 
 function compareTypes(was: Schema, is: Schema, path: string, report: Report): void {

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { diffSchemas } from './diff-schemas.ts';
 import type { ContractDocument } from './document.ts';
-import { loadContract, readDocument, readSchemas } from './load.ts';
+import { loadContract, readSchemas } from './load.ts';
 import { compilePolicy } from './policy.ts';
+import { readDocument } from './read-document.ts';
 
 /** `breaking`: code that receivers run today may fail by it. `compatible`: it does not. */
 export interface Change {

@@ -7,9 +7,12 @@ export interface AccountFacts {
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
+/** What of an event may stand in bodies and headers. */
+export type EventFacts = Pick<StoredEvent, 'id' | 'externalId' | 'trigger' | 'byTopic' | 'payload' | 'createdAtMs'>;
+
 /** What is the same on every try of a delivery: all that a body may be made of. */
 export interface BodyFacts {
-  readonly event: StoredEvent;
+  readonly event: EventFacts;
   readonly topic: string | null;
   readonly account: AccountFacts;
 }
@@ -25,7 +28,8 @@ export interface AttemptFacts extends BodyFacts {
   readonly nowMs: number;
 }
 
-type FieldValue = string | number | boolean | null | object;
+/** What a field may be: JSON. */
+export type FieldValue = string | number | boolean | null | object;
 
 const iso = (ms: number) => new Date(ms).toISOString();
 const unix = (ms: number) => Math.floor(ms / 1000);
@@ -72,10 +76,9 @@ function readerOf<F extends BodyFacts>(
   return read;
 }
 
-/** A field of a body as JSON text: numbers stay numbers. @throws UnknownField */
-export function compileBodyField(name: string): (facts: BodyFacts) => string {
-  const read = readerOf(BODY_FIELDS, name);
-  return (facts) => JSON.stringify(read(facts));
+/** A field of a body: numbers stay numbers. @throws UnknownField */
+export function compileBodyField(name: string): (facts: BodyFacts) => FieldValue {
+  return readerOf(BODY_FIELDS, name);
 }
 
 /** Half a surrogate pair cannot be encoded. */

@@ -1,29 +1,16 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { compact } from '../domain/raw-json.ts';
 import { type BodyRules, compileAdded, compileBody } from './body.ts';
 import { Catalog, type CatalogRules, type Pair, type Topic, type Trigger } from './catalog.ts';
 import type { Contract, Words } from './contract.ts';
-import { ContractDocument } from './document.ts';
+import type { ContractDocument } from './document.ts';
 import { UnknownField } from './fields.ts';
 import { compileHeaders } from './headers.ts';
 import { BrokenSchema, Payloads } from './payloads.ts';
 import { compilePolicy } from './policy.ts';
+import { BrokenContract, readDocument, readJson } from './read-document.ts';
 import { compileSignature, type SignatureRules } from './signatures.ts';
-
-const isDocument = new Ajv2020({ strict: false, allErrors: true, discriminator: true }).compile<ContractDocument>(
-  ContractDocument,
-);
-const SCHEMES = ['standard-webhooks', 'hmac', 'timestamped-hmac', 'none'];
-
-/** A contract that cannot be used. The message names the file, the place in it and the reason. */
-export class BrokenContract extends Error {
-  constructor(file: string, reason: string) {
-    super(`${file}: ${reason}`);
-    this.name = 'BrokenContract';
-  }
-}
 
 /**
  * Reads every folder in `root` that holds a `contract.json`, and `folders`: each is a contract, or holds contracts.
@@ -69,133 +56,6 @@ export function loadContract(folder: string, isNamedAlike = true): Contract {
     throw new BrokenContract(file, `/name must be the folder's name, ${basename(folder)}`);
   }
   return compileContract(document, folder);
-}
-
-function readJson(file: string): { text: string; value: unknown } {
-  try {
-    const text = readFileSync(file, 'utf8');
-    return { text, value: JSON.parse(text) };
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const reason = code === 'ENOENT' ? 'the file is missing' : error instanceof Error ? error.message : String(error);
-    throw new BrokenContract(file, reason);
-  }
-}
-
-/** @throws BrokenContract */
-export function readDocument(file: string): ContractDocument {
-  const { value } = readJson(file);
-  if (!isDocument(value)) throw new BrokenContract(file, explain(isDocument.errors ?? []));
-  checkTogether(value, (path, reason) => {
-    throw new BrokenContract(file, `${path} ${reason}`);
-  });
-  return value;
-}
-
-const MISTAKES_SHOWN = 10;
-
-/** Every mistake, the deepest at each place: the others only say that no variant fits. */
-function explain(errors: readonly ErrorObject[]): string {
-  const byPlace = new Map<string, string>();
-  for (const error of errors) {
-    if (error.keyword === 'anyOf' || error.keyword === 'oneOf') continue;
-    const isInside = errors.some((other) => other.instancePath.startsWith(`${error.instancePath}/`));
-    if (isInside && ['const', 'type'].includes(error.keyword)) continue;
-    const key = `${error.instancePath} ${'missingProperty' in error.params ? error.params.missingProperty : ''}${'additionalProperty' in error.params ? error.params.additionalProperty : ''}`;
-    if (!byPlace.has(key)) byPlace.set(key, explainOne(error, errors));
-  }
-  const all = [...byPlace.values()];
-  const more = all.length > MISTAKES_SHOWN ? [`and ${all.length - MISTAKES_SHOWN} more`] : [];
-  return [...all.slice(0, MISTAKES_SHOWN), ...more].join('; ') || '/ has the wrong form';
-}
-
-function explainOne({ keyword, params, message, instancePath }: ErrorObject, all: readonly ErrorObject[]): string {
-  const path = instancePath || '/';
-  if (/_statuses\/\d+$/.test(path)) return `${path} must be a status as 404, or "3xx", "4xx" or "5xx"`;
-  switch (keyword) {
-    case 'required':
-      return `${path} lacks ${params.missingProperty}`;
-    case 'additionalProperties':
-      return `${path} has ${params.additionalProperty}, which is not known here`;
-    case 'enum':
-      return `${path} must be one of ${(params.allowedValues as unknown[]).join(', ')}`;
-    case 'const': {
-      const values = all.filter((e) => e.instancePath === instancePath && 'allowedValue' in e.params);
-      return `${path} must be ${values.map((e) => JSON.stringify(e.params.allowedValue)).join(', ')} or a list`;
-    }
-    case 'discriminator':
-      return `${path}/${params.tag} must be one of ${SCHEMES.join(', ')}`;
-    default:
-      return path === '/name'
-        ? '/name has small letters, digits and single - between them'
-        : `${path} ${message ?? 'has the wrong form'}`;
-  }
-}
-
-/** What the form alone does not say. */
-function checkTogether(document: ContractDocument, fail: (path: string, reason: string) => never): void {
-  const { triggers, topics = [], policy, versions, body } = document;
-  if (triggers === 'topics' && topics.length === 0) fail('/topics', 'is empty, and "triggers" is "topics"');
-  if ((policy.retry_delays_s === undefined) === (policy.backoff === undefined)) {
-    fail('/policy', 'has either retry_delays_s or backoff');
-  }
-  if (policy.backoff && policy.backoff.attempts === undefined && policy.backoff.window_s === undefined) {
-    fail('/policy/backoff', 'needs attempts, window_s or both');
-  }
-  if (versions && !versions.values.includes(versions.default)) fail('/versions/default', 'is not one of the values');
-  const hasUnsent = Array.isArray(triggers) && triggers.some((t) => t.unsent !== undefined && t.unsent.length > 0);
-  if (body.envelope !== undefined && hasUnsent)
-    fail('/body/envelope', 'cannot stand with "unsent" members of a trigger');
-  if (body.envelope !== undefined && (body.set || body.defaults)) {
-    fail('/body', 'has either an envelope, or set and defaults');
-  }
-  const known = new Set(Array.isArray(triggers) ? triggers.map((t) => t.value) : topics.map((t) => t.value));
-  const knownTopics = new Set(topics.map((t) => t.value));
-  const checkTrigger = (trigger: string, path: string) => {
-    if (!known.has(trigger)) fail(path, `names "${trigger}", which is not a trigger of this contract`);
-  };
-  noRepeats(topics, '/topics', fail);
-  if (Array.isArray(triggers)) {
-    noRepeats(triggers, '/triggers', fail);
-    triggers.forEach(({ implies = [] }, i) => {
-      implies.forEach(({ trigger }, k) => {
-        checkTrigger(trigger, `/triggers/${i}/implies/${k}/trigger`);
-      });
-    });
-  }
-  document.groups?.forEach((group, i) => {
-    group.triggers.forEach((trigger, k) => {
-      checkTrigger(trigger, `/groups/${i}/triggers/${k}`);
-    });
-  });
-  for (const list of ['pairs', 'empty_pairs'] as const) {
-    document[list]?.forEach(({ topic, trigger }, i) => {
-      if (!knownTopics.has(topic))
-        fail(`/${list}/${i}/topic`, `names "${topic}", which is not a topic of this contract`);
-      checkTrigger(trigger, `/${list}/${i}/trigger`);
-    });
-  }
-  if (document.test_trigger !== undefined && triggers !== 'free') checkTrigger(document.test_trigger, '/test_trigger');
-  if (!Array.isArray(triggers) || topics.length === 0) return;
-  if (!document.pairs) {
-    fail('/pairs', 'is missing: a contract with topics and triggers says which pairs yield a payload');
-  }
-  triggers.forEach(({ value }, i) => {
-    const isUsed = document.pairs?.some((pair) => pair.trigger === value);
-    if (!isUsed) fail(`/triggers/${i}`, `"${value}" stands in no pair: nothing would ever be sent`);
-  });
-}
-
-function noRepeats(
-  list: readonly { value: string }[],
-  path: string,
-  fail: (path: string, reason: string) => never,
-): void {
-  const seen = new Set<string>();
-  list.forEach(({ value }, i) => {
-    if (seen.has(value)) fail(`${path}/${i}/value`, `"${value}" stands there twice`);
-    seen.add(value);
-  });
 }
 
 function compileContract(document: ContractDocument, folder: string): Contract {
@@ -349,12 +209,9 @@ function checkSamples({ catalog, payloads }: Contract, folder: string): void {
     const text = payloads.sampleOf(pair)?.toString('utf8') ?? 'null';
     const event = {
       id: 'evt_sample',
-      uuid: new Uint8Array(16),
       externalId: null,
-      accountId: 'sample',
       trigger: pair.trigger,
       byTopic: false,
-      test: true,
       payload: Buffer.from(text),
       createdAtMs: 0,
     };

@@ -91,11 +91,11 @@ export class Dispatcher {
     this.enqueue(lane, { delivery, options: { forced: false } });
   }
 
-  /** Takes a leased delivery that somebody waits for, before the others of its endpoint; `isPatient`: behind them. */
-  sendNow(delivery: LeasedDelivery, options: SendOptions, isPatient = false): void {
+  /** Takes a leased delivery that somebody waits for. */
+  sendNow(delivery: LeasedDelivery, options: SendOptions): void {
     const lane = this.laneOf(delivery.endpointId, delivery.accountId);
     this.hold(delivery);
-    if (isPatient) lane.push({ delivery, options });
+    if (options.isPatient) lane.push({ delivery, options });
     else lane.pushFirst({ delivery, options });
     this.prepare([lane]).then(() => this.pump(lane), this.parts.onError);
   }

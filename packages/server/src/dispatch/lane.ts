@@ -4,6 +4,8 @@ import type { Pace } from './pace.ts';
 export interface SendOptions {
   /** Send although the endpoint is inactive: somebody asked for just this delivery. */
   forced: boolean;
+  /** Behind what waits for the same endpoint already, not before it. */
+  isPatient?: boolean;
   /** Called when the outcome is stored, or with undefined when the attempt came to nothing. */
   onSettled?: (attempt: SettledAttempt | undefined) => void;
 }
