@@ -1,7 +1,9 @@
 import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
 import type { KnownEndpoint } from '../fanout/directory.ts';
+import { type Claim, planClaims } from './claim-plan.ts';
 import { nextConcurrency } from './concurrency.ts';
 import type { DispatcherParts } from './dispatcher-parts.ts';
+import { Holdings } from './holdings.ts';
 import { type Job, Lane, type SendOptions } from './lane.ts';
 import { Pace } from './pace.ts';
 import { PaceKeeper } from './pace-keeper.ts';
@@ -9,18 +11,8 @@ import { Slots } from './slots.ts';
 
 export type { SendOptions } from './lane.ts';
 
-/** Deliveries that one endpoint may have in this node's memory, while it answers well. */
-const RUN_AHEAD_MAX = 512;
-/** Bounds over all endpoints. Above half of them, only endpoints' concurrency is filled. */
-const HELD_MAX = 20_000;
-const HELD_BYTES_MAX = 64 * 1024 * 1024;
 /** What one account may have of the node's requests in flight, however many endpoints it has. */
 const ACCOUNT_SHARE = 0.25;
-const CLAIM_MAX = 500;
-const CLAIM_FIRST = 20;
-/** Rows of one claim over all endpoints. */
-const CLAIM_BUDGET = 2_000;
-const CLAIM_ENDPOINTS_MAX = 200;
 const DISCOVER_MAX = 1_000;
 /** Until the account has been read. */
 const CONCURRENCY_UNKNOWN = 4;
@@ -37,11 +29,9 @@ const LANES_MAX = 10_000;
 export class Dispatcher {
   private readonly lanes = new Map<string, Lane>();
   private readonly slots: Slots;
+  /** Lanes whose deliveries wait in the database, the one that has waited longest first. */
   private readonly behind = new Set<Lane>();
-  /** All deliveries whose lease this node holds and knows of, until they are settled or handed back. */
-  private readonly leases = new Set<LeasedDelivery>();
-  private held = 0;
-  private heldBytes = 0;
+  private readonly holdings = new Holdings();
   private state: 'running' | 'draining' | 'stopped' = 'running';
   private claiming: Promise<void> | undefined;
   private discovering: Promise<void> | undefined;
@@ -60,11 +50,16 @@ export class Dispatcher {
   }
 
   get leased(): Iterable<LeasedDelivery> {
-    return this.leases;
+    return this.holdings.leased;
   }
 
   get counts() {
-    return { inFlight: this.slots.inFlight, held: this.held, lanes: this.lanes.size, behind: this.behind.size };
+    return {
+      inFlight: this.slots.inFlight,
+      held: this.holdings.count,
+      lanes: this.lanes.size,
+      behind: this.behind.size,
+    };
   }
 
   /** Promises room for a delivery that is about to be stored with this node's lease. */
@@ -72,7 +67,7 @@ export class Dispatcher {
     // With a rate limit everything goes through the database: it holds the order over all nodes.
     if (this.state !== 'running' || endpoint.ratePerS !== undefined || !this.parts.mayGoOn()) return false;
     const lane = this.laneOf(endpoint.id, endpoint.accountId, endpoint);
-    if (lane.backlog > 0 || this.roomOf(lane) <= 0) return false;
+    if (lane.backlog > 0 || this.holdings.roomOf(lane) <= 0) return false;
     lane.reserved++;
     return true;
   }
@@ -94,7 +89,7 @@ export class Dispatcher {
   /** Takes a leased delivery that somebody waits for. */
   sendNow(delivery: LeasedDelivery, options: SendOptions): void {
     const lane = this.laneOf(delivery.endpointId, delivery.accountId);
-    this.hold(delivery);
+    this.holdings.take(delivery);
     if (options.isPatient) lane.push({ delivery, options });
     else lane.pushFirst({ delivery, options });
     this.prepare([lane]).then(() => this.pump(lane), this.parts.onError);
@@ -204,39 +199,16 @@ export class Dispatcher {
     return account?.endpoints.get(lane.endpointId)?.contract.policy.concurrency ?? CONCURRENCY_UNKNOWN;
   }
 
-  /** How much of an endpoint this node takes into memory, ahead of sending it. */
-  private aheadOf(lane: Lane): number {
-    const isHalfFull = this.held > HELD_MAX / 2 || this.heldBytes > HELD_BYTES_MAX / 2;
-    if (lane.isFailing || isHalfFull) return lane.concurrency;
-    // A second's worth: what another node is to take over soon stays in the database.
-    return lane.pace ? Math.min(lane.pace.perS, RUN_AHEAD_MAX) : RUN_AHEAD_MAX;
-  }
-
-  private roomOf(lane: Lane): number {
-    return Math.min(this.aheadOf(lane) - lane.load, HELD_MAX - this.held);
-  }
-
   private enqueue(lane: Lane, job: Job): void {
-    this.hold(job.delivery);
+    this.holdings.take(job.delivery);
     lane.push(job);
     this.pump(lane);
   }
 
-  private hold(delivery: LeasedDelivery): void {
-    this.leases.add(delivery);
-    this.held++;
-    this.heldBytes += delivery.event.payload.length;
-  }
-
-  private unhold(delivery: LeasedDelivery): void {
-    this.held--;
-    this.heldBytes -= delivery.event.payload.length;
-  }
-
   /** Gives a job up that is not sent by this node. */
   private letGo({ delivery, options }: Job): void {
-    this.unhold(delivery);
-    this.leases.delete(delivery);
+    this.holdings.putDown(delivery);
+    this.holdings.forget(delivery);
     options.onSettled?.(undefined);
   }
 
@@ -269,13 +241,13 @@ export class Dispatcher {
       this.letGo(job);
       return;
     }
-    this.unhold(job.delivery);
+    this.holdings.putDown(job.delivery);
     lane.concurrency = nextConcurrency(lane.concurrency, this.limitOf(lane), attempt.outcome);
     lane.isFailing = attempt.outcome.error !== undefined;
     lane.hasAnswered = true;
     if (lane.isFailing && lane.waiting > lane.concurrency * 2) this.handBackRest(lane);
     this.parts.settle(attempt, () => {
-      this.leases.delete(job.delivery);
+      this.holdings.forget(job.delivery);
       job.options.onSettled?.(attempt);
       this.wakeForRetry(lane, attempt);
     });
@@ -305,7 +277,7 @@ export class Dispatcher {
 
   private claim(): void {
     if (this.claiming || this.behind.size === 0 || this.state !== 'running' || !this.parts.mayGoOn()) return;
-    const wanted = this.lanesWithRoom();
+    const wanted = planClaims(this.behind, this.holdings);
     if (wanted.size === 0) return;
     this.claiming = this.claimOnce(wanted).then(
       () => {
@@ -320,25 +292,7 @@ export class Dispatcher {
     );
   }
 
-  /** Lanes that have room, those that have waited longest first. */
-  private lanesWithRoom(): Map<Lane, { room: number; seen: number }> {
-    const wanted = new Map<Lane, { room: number; seen: number }>();
-    let budget = Math.min(CLAIM_BUDGET, Math.max(HELD_MAX - this.held, 0));
-    for (const lane of this.behind) {
-      if (wanted.size >= CLAIM_ENDPOINTS_MAX) break;
-      if (lane.isWanted) continue;
-      // A lane that is new here may hold large payloads or hang: it shows what it does with a few first.
-      const most = lane.hasAnswered ? CLAIM_MAX : CLAIM_FIRST;
-      const room = Math.min(this.roomOf(lane), most, budget);
-      // Small claims cost as much as large ones: wait until half of what the lane may hold is free.
-      if (room < 1 || (room < most && room * 2 < this.aheadOf(lane))) continue;
-      budget -= room;
-      wanted.set(lane, { room, seen: lane.backlog });
-    }
-    return wanted;
-  }
-
-  private async claimOnce(wanted: ReadonlyMap<Lane, { room: number; seen: number }>): Promise<void> {
+  private async claimOnce(wanted: ReadonlyMap<Lane, Claim>): Promise<void> {
     const { queue, node, clock } = this.parts;
     for (const lane of wanted.keys()) lane.isClaiming = true;
     try {
