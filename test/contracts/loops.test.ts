@@ -9,7 +9,7 @@ import { eventually, MASTER_KEY, OPERATOR_KEY, startTestNode, type TestNode } fr
 import { startServer } from '../support/process.ts';
 import { Receiver } from '../support/receiver.ts';
 import { CONTRACTS, createAccount, createWebhook, samplesOf, verifiesAsLoops } from '../support/vendors.ts';
-import { VirtualClock } from '../support/virtual-clock.ts';
+import { leapWithRetention, VirtualClock } from '../support/virtual-clock.ts';
 
 const DAY = 86_400_000;
 const SAMPLES = samplesOf('loops');
@@ -306,24 +306,11 @@ describe('history', () => {
     });
     const { delivery_id } = (await slow.call('POST', `${path}/test`)).body;
     const show = () => slow.call('GET', `/v1/accounts/${shop}/deliveries/${delivery_id}`);
-    for (let day = 0; day < 29; day++) {
-      clock.jump(DAY);
-      await new Promise((resolve) => setTimeout(resolve, 30));
-    }
+    await leapWithRetention(slow, clock, 29 * DAY);
     const kept = await show();
     expect(kept.body.attempts[0].response).toMatchObject({ status: 418, body: 'short and stout' });
-    for (let day = 0; day < 3; day++) {
-      clock.jump(DAY);
-      await new Promise((resolve) => setTimeout(resolve, 30));
-    }
-    // Retention looks every ten minutes, from the end of its last look.
-    await eventually(
-      () => {
-        clock.jump(DAY / 144);
-        return show();
-      },
-      (answer) => answer.status === 404,
-    );
+    await leapWithRetention(slow, clock, 3 * DAY);
+    expect((await show()).status).toBe(404);
     const partitions = await query<{ relname: string }>(
       slow.databaseUrl,
       "SELECT relname FROM pg_class WHERE relname ~ '^deliveries_[0-9]{8}$' ORDER BY 1",

@@ -1,4 +1,6 @@
 import type { Clock } from '../../packages/server/src/domain/clock.ts';
+import { query } from './database.ts';
+import { eventually, type TestNode } from './node.ts';
 
 interface Timer {
   atMs: number;
@@ -41,4 +43,19 @@ export class VirtualClock implements Clock {
   stop(): void {
     clearInterval(this.ticking);
   }
+}
+
+/**
+ * Leaps over at least three days, and waits until retention has had a whole look at the time after: the last thing that
+ * it does is to forget old idempotency keys, and there is one.
+ */
+export async function leapWithRetention(node: TestNode, clock: VirtualClock, ms: number): Promise<void> {
+  const key = `leap-${clock.now()}`;
+  const account = await node.call('POST', '/v1/accounts', { name: 'Leap', contract: 'standard' });
+  const kept = () => query(node.databaseUrl, `SELECT FROM idempotency WHERE key = 'id ${key}'`);
+  const event = { id: key, trigger: 'leap', payload: {} };
+  const answer = await node.call('POST', `/v1/accounts/${account.body.id}/events`, event);
+  if ((await kept()).length === 0) throw new Error(answer.text);
+  clock.jump(ms);
+  await eventually(kept, (rows) => rows.length === 0);
 }

@@ -4,12 +4,9 @@ import { type AttemptFacts, compileHeaderValue, UnknownField } from './fields.ts
 const facts = (name: string, metadata: Record<string, unknown> = {}): AttemptFacts => ({
   event: {
     id: 'evt_1',
-    uuid: new Uint8Array(16),
     externalId: null,
-    accountId: 'a',
     trigger: 'a.b',
     byTopic: false,
-    test: false,
     payload: Buffer.from('1'),
     createdAtMs: 1_700_000_000_123,
   },
