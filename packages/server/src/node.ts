@@ -134,6 +134,7 @@ export async function startNode(
       leased: () => dispatcher.leased,
       retentionDays: new Map([...contracts].map(([name, contract]) => [name, contract.policy.retentionDays])),
       sendSamples: (accountId, endpointId) => samples.sendRound(accountId, endpointId),
+      finished: () => settler.finished,
       upForMs: () => database.upForMs,
       log: say,
       onError,

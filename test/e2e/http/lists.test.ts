@@ -93,6 +93,33 @@ describe('lists', () => {
     await strict.stop();
   });
 
+  test('what is being retried is counted before it is given up', async () => {
+    const broken = await Receiver.start();
+    broken.respond = (_, response) => void response.writeHead(503).end();
+    const { account: own, endpoint: ep } = await node.createEndpoint(broken.url());
+    for (let i = 1; i <= 3; i++) {
+      await node.publish(own, 'a', i);
+      await broken.received(i);
+    }
+    const days = await eventually(
+      () => node.call('GET', `/v1/accounts/${own}/endpoint-stats`),
+      ({ body }) => body.data[0].retrying.count === 3,
+    );
+    expect(days.body.data[0]).toMatchObject({
+      endpoint_id: ep,
+      retrying: { last_status: 503, last_error: 'http_status' },
+      last_delivery_at: expect.any(String),
+    });
+    const { body: stats } = await node.call('GET', `/v1/accounts/${own}/stats`);
+    const sum = (buckets: { retrying: number }[]) => buckets.reduce((total, bucket) => total + bucket.retrying, 0);
+    expect(sum(stats.volume)).toBe(3);
+    expect(sum(days.body.data[0].hours)).toBe(3);
+    expect(stats.failures).toEqual([]);
+    const { body: overview } = await node.call('GET', '/v1/overview');
+    expect(overview.failing).toContainEqual(expect.objectContaining({ endpoint_id: ep, retrying: 3 }));
+    await broken.stop();
+  });
+
   test('attack: nothing of another account is shown', async () => {
     const other = await node.createEndpoint(receiver.url());
     const { body: event } = await node.publish(other.account, 'a', 1);
@@ -114,4 +141,16 @@ describe('lists', () => {
     }
     expect((await node.call('DELETE', `/v1/accounts/${account}/endpoints/${other.endpoint}`)).status).toBe(404);
   });
+});
+
+test('the overview tells how many deliveries are finished a second, as of the last heartbeat', async () => {
+  const { account: own } = await node.createEndpoint(receiver.url());
+  const { body } = await eventually(
+    async () => {
+      await node.publish(own, 'a', 1);
+      return node.call('GET', '/v1/overview');
+    },
+    (answer) => answer.body.finished_per_s > 0,
+  );
+  expect(body.nodes[0]).toMatchObject({ is_this: true, finished_per_s: body.finished_per_s });
 });

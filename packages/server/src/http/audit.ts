@@ -18,17 +18,18 @@ const DETAIL_LENGTH_MAX = 4_096;
 
 /** Notes every change that succeeded: who, what, when. The answer waits for it. */
 export function noteChanges(app: App, { store, ids }: HttpParts): void {
-  app.addHook('onSend', async (request, reply) => {
+  app.addHook('onSend', async (request, reply, payload) => {
     const { operationId } = (request.routeOptions.schema ?? {}) as { operationId?: string };
     if (operationId === undefined || reply.statusCode >= 300 || NOT_NOTED.has(operationId)) return;
     if (request.method === 'GET' && !NOTED_READS.has(operationId)) return;
-    const params = request.params as Record<string, string | undefined>;
-    const { account, ...targets } = params;
-    const target = Object.values(targets)[0] ?? null;
+    // A preview changes nothing.
+    if (isPreview(request.body)) return;
+    const { account, ...targets } = request.params as Record<string, string | undefined>;
+    const target = Object.values(targets)[0] ?? (reply.statusCode === 201 ? idIn(payload) : null);
     try {
       await store.audit.add({
         id: ids.next('aud'),
-        accountId: account ?? createdAccount(request, operationId),
+        accountId: account ?? (operationId === 'createAccount' ? target : keyAccount(request)),
         actor: actorOf(request),
         action: operationId,
         target,
@@ -47,10 +48,20 @@ function actorOf(request: FastifyRequest): string {
   return caller.kind === 'account' ? 'page' : 'operator';
 }
 
-function createdAccount(request: FastifyRequest, operationId: string): string | null {
+function keyAccount(request: FastifyRequest): string | null {
   const caller = callerOf(request);
-  if (caller.kind === 'key') return caller.accountId;
-  return operationId === 'createAccount' ? ((request.body as { id?: string }).id ?? null) : null;
+  return caller.kind === 'key' ? caller.accountId : null;
+}
+
+function isPreview(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && 'dry_run' in body && body.dry_run === true;
+}
+
+/** The id of what was made, from the answer that says so. */
+function idIn(payload: unknown): string | null {
+  if (typeof payload !== 'string') return null;
+  const { id } = JSON.parse(payload) as { id?: unknown };
+  return typeof id === 'string' ? id : typeof id === 'number' ? String(id) : null;
 }
 
 /** The request's own fields, without what is secret or long. */

@@ -36,6 +36,8 @@ export interface MaintainerParts {
   retentionDays: ReadonlyMap<string, number>;
   /** Sends the samples of an endpoint in testing mode. */
   sendSamples: (accountId: string, endpointId: string) => Promise<void>;
+  /** How many deliveries this node has finished since its start. */
+  finished: () => number;
   /** Milliseconds for which the database has been up without a break. */
   upForMs: () => number;
   log: (message: string) => void;
@@ -49,6 +51,7 @@ export class Maintainer {
   private readonly running = new Set<Promise<void>>();
   private lostBefore: ReadonlySet<string> = new Set();
   private purgedDay = 0;
+  private lastBeat = { atMs: 0, finished: 0 };
 
   constructor(private readonly parts: MaintainerParts) {}
 
@@ -90,7 +93,7 @@ export class Maintainer {
   private async beat(): Promise<void> {
     const { store, node, clock, register, onDeclaredDead, upForMs, log } = this.parts;
     const aliveUntilMs = clock.now() + ALIVE_MS;
-    if (!(await store.nodes.beat(node.id))) {
+    if (!(await store.nodes.beat(node.id, this.finishedPerS()))) {
       node.id = await register();
       onDeclaredDead();
       // What it had accepted under the old id in the meantime is nobody's.
@@ -102,6 +105,16 @@ export class Maintainer {
     if (upForMs() < DEAD_AFTER_S * 1000) return;
     const taken = await store.nodes.takeOver(node.id, DEAD_AFTER_S, false);
     if (taken.nodes > 0) log(`Took over ${taken.deliveries} deliveries of ${taken.nodes} dead node(s).`);
+  }
+
+  /** Since the heartbeat before, to a tenth. */
+  private finishedPerS(): number {
+    const { clock, finished } = this.parts;
+    const before = this.lastBeat;
+    this.lastBeat = { atMs: clock.now(), finished: finished() };
+    const tookS = (this.lastBeat.atMs - before.atMs) / 1000;
+    if (before.atMs === 0 || tookS <= 0) return 0;
+    return Math.round(((this.lastBeat.finished - before.finished) / tookS) * 10) / 10;
   }
 
   private async test(): Promise<void> {

@@ -45,6 +45,7 @@ export interface SettlerParts {
 /** Writes outcomes in batches. They stay in memory until they are stored, over a lost database connection too. */
 export class Settler {
   private readonly commit: GroupCommit<Waiting>;
+  private finishedCount = 0;
 
   constructor(private readonly parts: SettlerParts) {
     this.commit = new GroupCommit({
@@ -55,6 +56,11 @@ export class Settler {
       gather: { below: GATHER_BELOW, wait: () => new Promise((resolve) => void parts.clock.after(GATHER_MS, resolve)) },
       onWritten: parts.onWritten,
     });
+  }
+
+  /** Deliveries that ended here, one way or the other. */
+  get finished(): number {
+    return this.finishedCount;
   }
 
   get isFull(): boolean {
@@ -91,6 +97,7 @@ export class Settler {
         done();
       }
       const counted = lost.size === 0 ? attempts : attempts.filter((attempt) => !lost.has(idOf(attempt)));
+      for (const { decision } of counted) if (decision.kind !== 'retry') this.finishedCount++;
       await this.parts.onStored(counted);
     } else if (batch.length > 1) {
       const half = Math.ceil(batch.length / 2);

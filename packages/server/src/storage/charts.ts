@@ -1,4 +1,5 @@
 import { firstUuidOf, timeOfId } from '../domain/ids.ts';
+import type { AttemptError } from '../domain/outcome.ts';
 import { int8s, uuids } from './arrays.ts';
 import { type Database, statement } from './database.ts';
 import type { ChartStore, VolumeBucket } from './page-store.ts';
@@ -7,6 +8,7 @@ import { bytesOfUuid, fromUuidText, toUuidText } from './rows.ts';
 const VOLUME = statement('chart_volume').text;
 const LATENCY = statement('chart_latency').text;
 const LATENCY_BY_TIME = statement('chart_latency_by_time').text;
+const FAILING = statement('chart_failing').text;
 const ENDPOINTS = statement('chart_endpoints').text;
 const HOUR_MS = 3_600_000;
 
@@ -14,7 +16,7 @@ const bound = (ms: number) => firstUuidOf(ms).toString('hex');
 
 interface VolumeRow {
   at: number;
-  status: 'succeeded' | 'discarded' | 'skipped';
+  status: Exclude<keyof VolumeBucket, 'atMs'>;
   n: number;
 }
 
@@ -23,7 +25,7 @@ function toBuckets(rows: readonly VolumeRow[], fromMs: number, toMs: number, buc
   const buckets = new Map<number, VolumeBucket>();
   const firstMs = Math.floor(fromMs / bucketMs) * bucketMs;
   for (let atMs = firstMs; atMs < toMs; atMs += bucketMs) {
-    buckets.set(atMs, { atMs, succeeded: 0, discarded: 0, skipped: 0 });
+    buckets.set(atMs, { atMs, succeeded: 0, discarded: 0, skipped: 0, retrying: 0 });
   }
   for (const { at, status, n } of rows) {
     const bucket = buckets.get(at);
@@ -81,7 +83,7 @@ export function chartStore(database: Database): ChartStore {
       const rows = await database.run<{ last_status: number | null; last_error: string | null; n: number }>(
         `SELECT last_status, last_error, count(*)::int AS n FROM deliveries
          WHERE account_id = $1 AND ($2::uuid IS NULL OR endpoint_id = $2) AND id >= $3 AND id < $4
-           AND status = 'discarded'
+           AND status = 'discarded' AND NOT test
          GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 12`,
         [accountId, endpointBound(endpointId), bound(fromMs), bound(toMs)],
       );
@@ -105,6 +107,9 @@ export function chartStore(database: Database): ChartStore {
         hours: { at: number; status: VolumeRow['status']; n: number }[];
         last_at: Date | null;
         failures: number;
+        retrying: number;
+        last_status: number | null;
+        last_error: AttemptError | null;
       }>(ENDPOINTS, [accountId, bound(fromMs)]);
       const toMs = fromMs + 24 * HOUR_MS;
       return rows.map((row) => ({
@@ -112,6 +117,7 @@ export function chartStore(database: Database): ChartStore {
         hours: toBuckets(row.hours, fromMs, toMs, HOUR_MS),
         lastAtMs: row.last_at?.getTime() ?? null,
         failures: row.failures,
+        retrying: { count: row.retrying, lastStatus: row.last_status, lastError: row.last_error },
       }));
     },
 
@@ -123,13 +129,8 @@ export function chartStore(database: Database): ChartStore {
         status: string;
         inactive_reason: string | null;
         failures: number;
-      }>(
-        `SELECT e.account_id, e.id, e.url, e.status, e.inactive_reason, coalesce(h.failures, 0) AS failures
-         FROM endpoints e LEFT JOIN endpoint_health h ON h.endpoint_id = e.id
-         WHERE h.failures > 0 OR e.inactive_reason IN ('consecutive_failures', 'gone')
-         ORDER BY coalesce(h.failures, 0) DESC, e.id DESC LIMIT $1`,
-        [limit],
-      );
+        retrying: number;
+      }>(FAILING, [limit]);
       return rows.map((row) => ({
         accountId: row.account_id,
         endpointId: fromUuidText('ep', row.id),
@@ -137,6 +138,7 @@ export function chartStore(database: Database): ChartStore {
         status: row.status,
         reason: row.inactive_reason,
         failures: row.failures,
+        retrying: row.retrying,
       }));
     },
   };

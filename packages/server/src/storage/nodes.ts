@@ -20,8 +20,11 @@ export function nodeStore(database: Database): NodeStore {
       if (!row) throw new Error('INSERT answered no row');
       return row.id;
     },
-    async beat(node) {
-      const rows = await database.house('UPDATE nodes SET heartbeat_at = now() WHERE id = $1 RETURNING id', [node]);
+    async beat(node, finishedPerS) {
+      const rows = await database.house(
+        'UPDATE nodes SET heartbeat_at = now(), finished_per_s = $2 WHERE id = $1 RETURNING id',
+        [node, finishedPerS],
+      );
       return rows.length > 0;
     },
     async takeOver(node, deadAfterS, everybodyElse) {
@@ -46,13 +49,19 @@ export function nodeStore(database: Database): NodeStore {
       return (await database.house<{ ended: number }>(END_ZOMBIES))[0]?.ended ?? 0;
     },
     async list() {
-      const rows = await database.run<{ id: number; host: string; started_at: Date; heartbeat_at: Date }>(
-        'SELECT id, host, started_at, heartbeat_at FROM nodes ORDER BY id',
-      );
-      return rows.map(({ started_at: startedAt, heartbeat_at: heartbeatAt, ...row }) => ({
-        ...row,
-        startedAt,
-        heartbeatAt,
+      const rows = await database.run<{
+        id: number;
+        host: string;
+        started_at: Date;
+        heartbeat_at: Date;
+        finished_per_s: number;
+      }>('SELECT id, host, started_at, heartbeat_at, finished_per_s FROM nodes ORDER BY id');
+      return rows.map((row) => ({
+        id: row.id,
+        host: row.host,
+        startedAt: row.started_at,
+        heartbeatAt: row.heartbeat_at,
+        finishedPerS: row.finished_per_s,
       }));
     },
     async leave(node) {

@@ -1,3 +1,4 @@
+import type { AttemptError } from '../domain/outcome.ts';
 import type { DeliveryFilter, Page } from './store.ts';
 
 /** What a session of the account's page may do. `read` is always among them. */
@@ -115,6 +116,19 @@ export interface VolumeBucket {
   succeeded: number;
   discarded: number;
   skipped: number;
+  /** Failed, and tried again until it ends as one of the others. */
+  retrying: number;
+}
+
+/** What became of an endpoint's deliveries, and how it is doing now. */
+export interface EndpointDay {
+  endpointId: string;
+  hours: VolumeBucket[];
+  lastAtMs: number | null;
+  /** In a row. */
+  failures: number;
+  /** At most 1,000 are counted; the rest is of the newest. */
+  retrying: { count: number; lastStatus: number | null; lastError: AttemptError | null };
 }
 
 export interface LatencyBucket {
@@ -125,7 +139,7 @@ export interface LatencyBucket {
 }
 
 export interface ChartStore {
-  /** Finished deliveries by time. */
+  /** Deliveries by time: finished ones, and those that are being retried. */
   volume(
     accountId: string | null,
     endpointId: string | null,
@@ -159,14 +173,17 @@ export interface ChartStore {
   ): Promise<{ status: number | null; error: string | null; count: number }[]>;
   oldestWaiting(accountId: string | null): Promise<Date | null>;
   /** Every endpoint of an account: deliveries since then by hour, and the last one. */
-  endpoints(
-    accountId: string,
-    fromMs: number,
-  ): Promise<{ endpointId: string; hours: VolumeBucket[]; lastAtMs: number | null; failures: number }[]>;
+  endpoints(accountId: string, fromMs: number): Promise<EndpointDay[]>;
   /** Endpoints that are failing or were switched off, over all accounts. */
-  failing(
-    limit: number,
-  ): Promise<
-    { accountId: string; endpointId: string; url: string; status: string; reason: string | null; failures: number }[]
+  failing(limit: number): Promise<
+    {
+      accountId: string;
+      endpointId: string;
+      url: string;
+      status: string;
+      reason: string | null;
+      failures: number;
+      retrying: number;
+    }[]
   >;
 }

@@ -301,7 +301,7 @@ export interface QueueStore {
 export interface NodeStore {
   register(host: string, pid: number): Promise<number>;
   /** False when others have declared this node dead. */
-  beat(node: number): Promise<boolean>;
+  beat(node: number, finishedPerS: number): Promise<boolean>;
   takeOver(node: number, deadAfterS: number, everybodyElse: boolean): Promise<{ nodes: number; deliveries: number }>;
   freeOrphans(): Promise<number>;
   /** What the database thinks this node holds and the node does not know of: answers that were lost on the way. */
@@ -309,7 +309,7 @@ export interface NodeStore {
   freeLeases(node: number, ids: readonly string[]): Promise<void>;
   /** Ends waiting deliveries whose endpoint is gone: accepted at the very moment of its deletion. */
   endZombies(): Promise<number>;
-  list(): Promise<{ id: number; host: string; startedAt: Date; heartbeatAt: Date }[]>;
+  list(): Promise<{ id: number; host: string; startedAt: Date; heartbeatAt: Date; finishedPerS: number }[]>;
   leave(node: number): Promise<void>;
 }
 

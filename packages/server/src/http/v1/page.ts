@@ -23,6 +23,16 @@ const Theme = closed({
   ),
 });
 
+/** @throws Problem `invalid_request` */
+function checkLanguage(tag: string | undefined): void {
+  try {
+    Intl.getCanonicalLocales(tag);
+  } catch {
+    const detail = `"${tag}" is not a language tag`;
+    throw new Problem('invalid_request', `#/theme/language: ${detail}`, [{ pointer: '#/theme/language', detail }]);
+  }
+}
+
 const AuditView = Type.Object({
   id: Type.String(),
   account_id: Nullable(Type.String()),
@@ -71,6 +81,7 @@ export function pageRoutes(app: App, { store, sessions, directory, clock, pageOr
     async (request, reply) => {
       const { account } = request.params;
       if (!(await directory.get(account))) throw new Problem('account_not_found');
+      checkLanguage(request.body?.theme?.language);
       const { expires_in = EXPIRES_DEFAULT_S, permissions = [...PERMISSIONS], theme = {} } = request.body ?? {};
       const expiresAtMs = clock.now() + expires_in * 1000;
       const all = [...new Set(['read' as const, ...permissions])];

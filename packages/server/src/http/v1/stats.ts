@@ -20,6 +20,7 @@ const Bucket = Type.Object({
   succeeded: Type.Integer(),
   discarded: Type.Integer(),
   skipped: Type.Integer(),
+  retrying: Type.Integer({ description: 'Failed, and waiting for their next try' }),
 });
 
 const presentBucket = ({
@@ -30,6 +31,7 @@ const presentBucket = ({
   succeeded: number;
   discarded: number;
   skipped: number;
+  retrying: number;
 }) => ({
   at: new Date(atMs).toISOString(),
   ...counts,
@@ -146,6 +148,14 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
                   hours: Type.Array(Bucket),
                   last_delivery_at: Nullable(Time),
                   failures_in_a_row: Type.Integer(),
+                  retrying: Type.Object(
+                    {
+                      count: Type.Integer({ description: 'At most 1,000' }),
+                      last_status: Nullable(Type.Integer()),
+                      last_error: Nullable(Type.String()),
+                    },
+                    { description: 'Deliveries that failed and wait for their next try; what the newest was answered' },
+                  ),
                 }),
               ),
             }),
@@ -164,6 +174,11 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
           hours: entry.hours.map(presentBucket),
           last_delivery_at: entry.lastAtMs === null ? null : new Date(entry.lastAtMs).toISOString(),
           failures_in_a_row: entry.failures,
+          retrying: {
+            count: entry.retrying.count,
+            last_status: entry.retrying.lastStatus,
+            last_error: entry.retrying.lastError,
+          },
         })),
       };
     },
@@ -180,13 +195,14 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
           200: Type.Object({
             accounts: Type.Integer(),
             waiting: Type.Integer({ description: 'Deliveries that are not finished; an estimate above 100,000' }),
-            finished_per_s: Type.Number({ description: 'Of what was published in the last minute' }),
+            finished_per_s: Type.Number({ description: 'Deliveries, of all nodes, as of their last heartbeats' }),
             nodes: Type.Array(
               Type.Object({
                 id: Type.Integer(),
                 host: Type.String(),
                 started_at: Time,
                 heartbeat_at: Time,
+                finished_per_s: Type.Number(),
                 is_this: Type.Boolean(),
               }),
             ),
@@ -207,6 +223,7 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
                 status: Type.String(),
                 reason: Nullable(Type.String()),
                 failures_in_a_row: Type.Integer(),
+                retrying: Type.Integer(),
               }),
             ),
           }),
@@ -215,12 +232,11 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
     },
     async () => {
       const toMs = clock.now();
-      const [{ accounts, waiting }, nodes, database, oldest, minute, volume, failing, oldestDay] = await Promise.all([
+      const [{ accounts, waiting }, nodes, database, oldest, volume, failing, oldestDay] = await Promise.all([
         store.overview.read(),
         store.nodes.list(),
         store.overview.database(),
         store.charts.oldestWaiting(null),
-        store.charts.volume(null, null, toMs - MINUTE_MS, toMs, MINUTE_MS),
         dayVolume(toMs),
         store.charts.failing(FAILING_MAX),
         store.retention.oldestDay(),
@@ -228,9 +244,10 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
       return {
         accounts,
         waiting,
-        finished_per_s: Math.round((minute.reduce((sum, b) => sum + b.succeeded + b.discarded, 0) / 60) * 10) / 10,
-        nodes: nodes.map(({ startedAt, heartbeatAt, ...row }) => ({
+        finished_per_s: nodes.reduce((sum, row) => sum + row.finishedPerS, 0),
+        nodes: nodes.map(({ startedAt, heartbeatAt, finishedPerS, ...row }) => ({
           ...row,
+          finished_per_s: finishedPerS,
           started_at: startedAt.toISOString(),
           heartbeat_at: heartbeatAt.toISOString(),
           is_this: row.id === node.id,
