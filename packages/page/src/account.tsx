@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { createContext, useContext, useMemo } from 'react';
 import { useSearchParams } from 'wouter';
-import { get } from './api.ts';
+import { get, part } from './api.ts';
 import { useLanguage } from './texts/language.tsx';
 import type { Contract, Endpoint, Page, Permission } from './types.ts';
 
@@ -24,7 +24,7 @@ export function useAccount() {
     const { id, contract, permissions } = account;
     return {
       ...account,
-      path: `/v1/accounts/${encodeURIComponent(id)}`,
+      path: `/v1/accounts/${part(id)}`,
       may: (permission: Permission) => permissions.includes(permission),
       /** `Return created`, where the contract has words for it. */
       triggerLabel: (trigger: string) =>
@@ -60,15 +60,19 @@ export function useUrlState() {
   const [params, setParams] = useSearchParams();
   return {
     params,
-    set(changes: Record<string, string | null>) {
-      setParams((before) => {
-        const next = new URLSearchParams(before);
-        for (const [name, value] of Object.entries(changes)) {
-          if (value === null || value === '') next.delete(name);
-          else next.set(name, value);
-        }
-        return next;
-      });
+    /** `replace`: no entry of its own in the browser's history, as for each of many small changes. */
+    set(changes: Record<string, string | null>, replace = false) {
+      setParams(
+        (before) => {
+          const next = new URLSearchParams(before);
+          for (const [name, value] of Object.entries(changes)) {
+            if (value === null || value === '') next.delete(name);
+            else next.set(name, value);
+          }
+          return next;
+        },
+        { replace },
+      );
     },
   };
 }

@@ -47,11 +47,15 @@ function headers(hasBody: boolean): Record<string, string> {
   };
 }
 
+/** One part of a path, whatever it holds: an id out of the page's address cannot lead anywhere else. */
+export const part = (text: string) => encodeURIComponent(text).replace(/^\.+$/, 'none');
+
 /** @throws ApiError */
-export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+export async function call<T>(method: string, path: string, body?: unknown, options: RequestInit = {}): Promise<T> {
   let response: Response;
   try {
     response = await fetch(path, {
+      ...options,
       method,
       headers: headers(body !== undefined),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

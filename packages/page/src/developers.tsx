@@ -1,36 +1,65 @@
 import { useQuery } from '@tanstack/react-query';
 import { BookOpen, History, Keyboard, KeyRound, Mailbox, MessageSquare, Webhook } from 'lucide-react';
-import { type ComponentType, lazy, type ReactNode, Suspense, useState } from 'react';
+import { type ComponentType, lazy, type ReactNode, Suspense, useMemo, useState } from 'react';
 import { Route, Switch, useLocation } from 'wouter';
 import { AccountProvider } from './account.tsx';
 import { get } from './api.ts';
 import { applyTheme } from './embedding.ts';
 import { LoadingShell, Shell } from './shell.tsx';
+import type { Texts } from './texts/en.ts';
 import { useLanguage } from './texts/language.tsx';
 import type { Contract, PageInfo, Permission } from './types.ts';
+import { Boundary } from './ui/boundary.tsx';
 import { Button } from './ui/button.tsx';
 import { Dialog } from './ui/dialog.tsx';
-import { useKeys } from './ui/keyboard.ts';
+import { useKeys, walkRows } from './ui/keyboard.ts';
 import { Empty, ErrorNote, Skeleton } from './ui/notes.tsx';
 import { Webhooks } from './webhooks/webhooks.tsx';
 
-/** A section that is read when it is needed, or when the pointer says that it soon will be. */
-function section(load: () => Promise<ComponentType>) {
-  return { load, view: lazy(async () => ({ default: await load() })) };
+/**
+ * A section that is read when it is needed, or when the pointer says that it soon will be. One that has been read is
+ * drawn at once: React shows what stands in for a lazy part for a third of a second, however soon the part is there.
+ */
+function section(path: string, read: () => Promise<ComponentType>) {
+  let loaded: ComponentType | undefined;
+  const load = async () => {
+    loaded ??= await read();
+    return loaded;
+  };
+  const Lazy = lazy(async () => ({ default: await load() }));
+  const View = () => {
+    const Section = loaded ?? Lazy;
+    return <Section />;
+  };
+  return { path, load, View };
 }
 
-const SECTIONS = {
-  '/messages': section(async () => (await import('./messages/messages.tsx')).Messages),
-  '/events': section(async () => (await import('./events/events.tsx')).Events),
-  '/keys': section(async () => (await import('./keys/keys.tsx')).Keys),
-  '/inspector': section(async () => (await import('./inspector/inspector.tsx')).Inspector),
-  '/audit': section(async () => (await import('./audit/audit.tsx')).Audit),
-};
+const SECTIONS = [
+  section('/messages', async () => (await import('./messages/messages.tsx')).Messages),
+  section('/events', async () => (await import('./events/events.tsx')).Events),
+  section('/keys', async () => (await import('./keys/keys.tsx')).Keys),
+  section('/inspector', async () => (await import('./inspector/inspector.tsx')).Inspector),
+  section('/audit', async () => (await import('./audit/audit.tsx')).Audit),
+];
 
-function useSections() {
-  const { t } = useLanguage();
+/** Reads a section ahead; when that fails, the section says so itself. */
+function readAhead(path: string): void {
+  SECTIONS.find((one) => one.path === path)
+    ?.load()
+    .catch(() => {});
+}
+
+// While the account and its contract are asked for.
+readAhead(location.pathname.replace(/^\/page/, ''));
+
+function sectionsOf(t: Texts, contract: Contract) {
+  const { words, limits } = contract;
   return [
-    { path: '/', title: t.nav.webhooks, icon: Webhook },
+    {
+      path: '/',
+      title: limits.endpoints_per_account === 1 ? t.nav.webhooks : t.webhooks.title(words.endpoint),
+      icon: Webhook,
+    },
     { path: '/messages', title: t.nav.messages, icon: MessageSquare },
     { path: '/events', title: t.nav.events, icon: BookOpen },
     { path: '/keys', title: t.nav.keys, icon: KeyRound },
@@ -51,7 +80,7 @@ export function Developers() {
     },
     staleTime: 60_000,
   });
-  if (page.error) {
+  if (page.error && !page.data) {
     return (
       <main className="main">
         <Empty title={t.page.closed} text={t.page.closedText}>
@@ -77,28 +106,33 @@ export function AccountPage(props: {
 }) {
   const { id, name, contract: contractName, permissions, logo, foot } = props;
   const { t } = useLanguage();
-  const sections = useSections();
   const contract = useQuery({
     queryKey: ['contract', contractName],
     queryFn: () => get<Contract>(`/v1/contracts/${contractName}`),
     staleTime: Number.POSITIVE_INFINITY,
   });
-  const [, navigate] = useLocation();
+  const [location, navigate] = useLocation();
   const [help, setHelp] = useState(false);
   useKeys({
     '?': () => setHelp(true),
     '/': () => document.querySelector<HTMLInputElement>('input[type="search"]')?.focus(),
     g: () => navigate('/'),
     m: () => navigate('/messages'),
+    j: () => walkRows(1),
+    k: () => walkRows(-1),
   });
-  if (contract.error) return <ErrorNote error={contract.error} />;
-  if (!contract.data) return <LoadingShell />;
+  const account = useMemo(
+    () => contract.data && { id, name, contract: contract.data, permissions },
+    [id, name, contract.data, permissions],
+  );
+  if (contract.error && !contract.data) return <ErrorNote error={contract.error} />;
+  if (!account) return <LoadingShell />;
   return (
-    <AccountProvider value={{ id, name, contract: contract.data, permissions }}>
+    <AccountProvider value={account}>
       <Shell
         brand={logo === undefined ? name : <img src={logo} alt={name} />}
-        sections={sections}
-        onHover={(path) => void (SECTIONS as Partial<typeof SECTIONS>)[path as keyof typeof SECTIONS]?.load()}
+        sections={sectionsOf(t, account.contract)}
+        onHover={readAhead}
         foot={
           <>
             {foot}
@@ -108,14 +142,19 @@ export function AccountPage(props: {
           </>
         }
       >
-        <Suspense fallback={<Skeleton />}>
-          <Switch>
-            {Object.entries(SECTIONS).map(([path, { view }]) => (
-              <Route key={path} path={path} component={view} />
-            ))}
-            <Route component={Webhooks} />
-          </Switch>
-        </Suspense>
+        <Boundary key={location}>
+          <Suspense fallback={<Skeleton />}>
+            <Switch>
+              {SECTIONS.map(({ path, View }) => (
+                <Route key={path} path={path} component={View} />
+              ))}
+              <Route path="/" component={Webhooks} />
+              <Route>
+                <Empty title={t.page.notFound} text={t.page.notFoundText} />
+              </Route>
+            </Switch>
+          </Suspense>
+        </Boundary>
       </Shell>
       {help && <KeyboardHelp onClose={() => setHelp(false)} />}
     </AccountProvider>

@@ -14,6 +14,7 @@ import { ApiError } from './api.ts';
 import { Developers } from './developers.tsx';
 import { reportHeight } from './embedding.ts';
 import { LanguageProvider, speak } from './texts/language.tsx';
+import { Boundary } from './ui/boundary.tsx';
 import { Toasts } from './ui/toasts.tsx';
 
 // Styles that libraries add at run time carry the document's nonce.
@@ -39,20 +40,22 @@ if (root) {
     <StrictMode>
       <LanguageProvider>
         <QueryClientProvider client={queries}>
-          <Suspense fallback={null}>
-            <Switch>
-              <Route path="/page/*?">
-                <Router base="/page">
-                  <Developers />
-                </Router>
-              </Route>
-              <Route path="/console/*?">
-                <Router base="/console">
-                  <Console />
-                </Router>
-              </Route>
-            </Switch>
-          </Suspense>
+          <Boundary>
+            <Suspense fallback={null}>
+              <Switch>
+                <Route path="/page/*?">
+                  <Router base="/page">
+                    <Developers />
+                  </Router>
+                </Route>
+                <Route path="/console/*?">
+                  <Router base="/console">
+                    <Console />
+                  </Router>
+                </Route>
+              </Switch>
+            </Suspense>
+          </Boundary>
           <Toasts />
         </QueryClientProvider>
       </LanguageProvider>

@@ -29,6 +29,7 @@ export function Shell(props: {
         {sections.map(({ path, title, icon: Icon }) => (
           <Link
             key={path}
+            ref={location === path ? intoView : undefined}
             href={path}
             aria-current={location === path ? 'page' : undefined}
             onPointerEnter={() => onHover?.(path)}
@@ -41,6 +42,11 @@ export function Shell(props: {
       <main className="main">{children}</main>
     </div>
   );
+}
+
+/** On phones the tabs may be wider than the screen. */
+function intoView(link: HTMLAnchorElement | null): void {
+  link?.scrollIntoView({ block: 'nearest', inline: 'center' });
 }
 
 export function LoadingShell() {

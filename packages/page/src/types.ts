@@ -54,7 +54,12 @@ export interface Contract {
     testing_mode: { duration_ms: number; interval_ms: number };
     retention_days: number;
   };
-  limits: { https_only: boolean; endpoints_per_account: number; own_rate_limit: boolean };
+  limits: {
+    https_only: boolean;
+    endpoints_per_account: number;
+    own_rate_limit: boolean;
+    subscriptions_per_endpoint: number;
+  };
 }
 
 export interface SignatureRules {
@@ -101,6 +106,8 @@ export interface Bucket {
   succeeded: number;
   discarded: number;
   skipped: number;
+  /** Failed, and waiting for the next try. */
+  retrying: number;
 }
 
 export interface EndpointStats {
@@ -108,6 +115,14 @@ export interface EndpointStats {
   hours: Bucket[];
   last_delivery_at: string | null;
   failures_in_a_row: number;
+  retrying: Retrying;
+}
+
+/** What failed and waits for its next try; what the newest of them was answered. */
+export interface Retrying {
+  count: number;
+  last_status: number | null;
+  last_error: string | null;
 }
 
 export type DeliveryStatus = 'pending' | 'delivering' | 'held' | 'failed' | 'succeeded' | 'discarded' | 'skipped';
@@ -208,6 +223,7 @@ export interface BinRequest {
   path: string;
   headers: Record<string, string>;
   body: string;
+  body_encoding: string;
   truncated: boolean;
   verified_by: string | null;
 }
@@ -241,6 +257,7 @@ export interface NodeInfo {
   host: string;
   started_at: string;
   heartbeat_at: string;
+  finished_per_s: number;
   is_this: boolean;
 }
 
@@ -251,6 +268,7 @@ export interface FailingEndpoint {
   status: 'active' | 'inactive';
   reason: InactiveReason | null;
   failures_in_a_row: number;
+  retrying: number;
 }
 
 /** How the installation is doing. */

@@ -58,7 +58,7 @@ describe('messages', () => {
     const page = await suite.show(account, '/messages');
     const rows = page.locator('.rows tr[data-row]');
     const charts = page.getByRole('region', { name: 'Charts' });
-    await charts.getByText('2 delivered, 1 failed').waitFor();
+    await charts.getByText('2 delivered, 1 retrying, 1 failed').waitFor();
     await charts.getByRole('button', { name: /410/ }).click();
     await eventually(
       () => rows.count(),
@@ -71,7 +71,7 @@ describe('messages', () => {
     await bars.locator('[tabindex="0"]').focus();
     await page.keyboard.press('ArrowLeft');
     await page.keyboard.press('ArrowRight');
-    await charts.getByText(/: 2 delivered, 1 failed/).waitFor();
+    await charts.getByText(/: 2 delivered, 1 retrying, 1 failed/).waitFor();
     await page.keyboard.press('Enter');
     await eventually(
       () => rows.count(),
@@ -119,9 +119,25 @@ describe('messages', () => {
     await page.keyboard.press('?');
     await page.getByRole('dialog', { name: 'Keyboard' }).waitFor();
     await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
     await page.keyboard.press('/');
     await page.keyboard.type('order');
     expect(await page.getByRole('searchbox').inputValue()).toBe('order');
+  });
+
+  test('attack: an id in the address leads nowhere else', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    const { id, path } = await createWebhook(suite.node, account, {
+      url: suite.receiver.url(),
+      subscriptions: [{ trigger: '*' }],
+    });
+    const trick = encodeURIComponent(`../endpoints/${id}/deactivate?`);
+    const page = await suite.show(account, `/messages?message=${trick}`);
+    await page.getByRole('dialog').getByRole('alert').waitFor();
+    await page.keyboard.press('r');
+    await page.goto(`${suite.node.url}/page/messages?message=..`);
+    await page.getByRole('dialog').getByRole('alert').waitFor();
+    expect((await suite.node.call('GET', path)).body.status).toBe('active');
   });
 
   test('a payload of 1 MiB is cut where it is shown, and whole on demand', async () => {
@@ -152,6 +168,7 @@ describe('messages', () => {
       largest = Math.max(largest, data.length);
     });
     await page.getByText('100,001 delivered').waitFor();
+    await page.reload();
     const box = page.locator('.rows');
     const shown = () => box.locator('tr[data-row]').evaluateAll((rows) => rows.map((row) => Number(row.dataset.row)));
     for (let wanted = 100; wanted <= 2_000; wanted += 100) {

@@ -32,6 +32,9 @@ describe('events, keys, inspector, audit log', () => {
     await page.getByRole('button', { name: 'Generate', exact: true }).click();
     const key = await page.getByTestId('api-key').innerText();
     expect(key).toMatch(/^loop_/);
+    // It cannot be seen again: neither a slip beside it nor Esc closes it.
+    await page.mouse.click(5, 5);
+    await page.keyboard.press('Escape');
     await page.getByRole('button', { name: 'I have kept it' }).click();
     await page
       .getByRole('row', { name: /Warehouse/ })
@@ -73,12 +76,6 @@ describe('events, keys, inspector, audit log', () => {
     const wish = { url, subscriptions: [{ trigger: '*' }] };
     const refused = await suite.node.call('POST', `/v1/accounts/${stranger}/endpoints`, wish);
     expect(refused).toMatchObject({ status: 422, body: { code: 'blocked_address' } });
-    const elsewhere = await suite.node.call('POST', `/v1/accounts/${account}/endpoints`, {
-      ...wish,
-      url: url.replace(/bin\/.*/, 'healthz'),
-    });
-    // Allowed here only because these tests open the loopback network: the bin's exception is not what lets it pass.
-    expect([201, 422]).toContain(elsewhere.status);
     expect((await fetch(`${suite.node.url}/bin/nothing`, { method: 'POST' })).status).toBe(404);
   });
 });

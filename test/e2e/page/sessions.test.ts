@@ -1,6 +1,7 @@
 /** Who sees what: sessions, permissions, embedding, languages. */
 /// <reference lib="dom" />
 import { afterAll, describe, expect, test } from 'vitest';
+import { eventually } from '../../support/node.ts';
 import { pageSuite, startOtherOrigin } from '../../support/page.ts';
 import { createAccount, createWebhook } from '../../support/vendors.ts';
 
@@ -96,6 +97,37 @@ describe('sessions', () => {
       accent: html.style.getPropertyValue('--accent'),
     }));
     expect(style).toEqual({ mode: 'dark', accent: '#0a7d4b' });
+    // What lies above the page is put where it is seen; and the frame shrinks again.
+    const element = page.locator('iframe');
+    await page.evaluate(() => {
+      addEventListener('message', (event) => {
+        const data = event.data as { type?: string; height?: number };
+        const [frame] = document.getElementsByTagName('iframe');
+        if (frame && data.type === 'posthorn:height') frame.style.height = `${data.height}px`;
+      });
+      document.body.style.paddingTop = '300px';
+    });
+    await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
+    await frame.getByRole('link', { name: 'API keys' }).click();
+    const small = (await element.boundingBox())?.height ?? 0;
+    await frame.getByRole('link', { name: 'Messages' }).click();
+    await eventually(
+      () => element.boundingBox(),
+      (box) => (box?.height ?? 0) > small + 100,
+    );
+    await frame.getByRole('link', { name: 'Endpoints' }).click();
+    await eventually(
+      () => element.boundingBox(),
+      (box) => (box?.height ?? 0) < small + 100,
+    );
+    await frame.getByRole('button', { name: 'All events' }).click();
+    await frame.getByRole('button', { name: 'Send test' }).click();
+    await frame.getByRole('button', { name: 'Close' }).waitFor();
+    const { height: seen = 0 } = page.viewportSize() ?? {};
+    await eventually(
+      () => frame.getByRole('button', { name: 'Send test' }).boundingBox(),
+      (box) => box !== null && box.y > 300 && box.y + box.height <= seen,
+    );
     const csp = (await fetch(`${suite.node.url}/page/`)).headers.get('content-security-policy');
     expect(csp).toContain(`frame-ancestors ${shop.origin}`);
     expect((await fetch(`${suite.node.url}/console/`)).headers.get('content-security-policy')).toContain(

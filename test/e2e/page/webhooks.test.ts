@@ -111,6 +111,108 @@ describe('webhooks', () => {
     expect((await suite.node.call('GET', `/v1/accounts/${account}/endpoints/${id}`)).status).toBe(200);
   });
 
+  test('what is open belongs to its own webhook, and closing gives the focus back to its row', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    for (const path of ['/a', '/b']) {
+      await createWebhook(suite.node, account, { url: suite.receiver.url(path), subscriptions: [{ trigger: '*' }] });
+    }
+    const page = await suite.show(account);
+    await page.getByRole('row', { name: /\/b/ }).waitFor();
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Reveal the secret' }).click();
+    await page
+      .getByRole('dialog')
+      .getByText(/^whsec_/)
+      .waitFor();
+    await page.getByRole('button', { name: 'Send test' }).click();
+    await page.getByText('The signature verifies with the secret of this webhook.').waitFor();
+    await page.keyboard.press('j');
+    await page.getByRole('dialog').getByText('/a').waitFor();
+    expect(
+      await page
+        .getByRole('dialog')
+        .getByText(/^whsec_/)
+        .count(),
+    ).toBe(0);
+    expect(await page.getByText('The signature verifies').count()).toBe(0);
+    await page.keyboard.press('Escape');
+    await page.getByRole('row', { name: /\/a/ }).locator('button:focus').waitFor();
+  });
+
+  test('an edit keeps the other events, and can add and remove them', async () => {
+    const account = await createAccount(suite.node, 'loop-returns');
+    const { id, path } = await createWebhook(suite.node, account, {
+      url: suite.receiver.url(),
+      subscriptions: ['return.created', 'return.closed'].map((trigger) => ({ topic: 'return', trigger })),
+    });
+    const triggers = async () =>
+      (await suite.node.call('GET', path)).body.subscriptions.map((s: { trigger: string }) => s.trigger).sort();
+    const page = await suite.show(account, `/?endpoint=${id}`);
+    const edit = async () => {
+      await page.getByRole('button', { name: 'Edit' }).click();
+      return page.getByRole('dialog', { name: 'Edit webhook' });
+    };
+    let dialog = await edit();
+    await dialog.getByText(/^More:/).click();
+    await dialog.getByLabel('Description').fill('Warehouse');
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('heading', { name: 'Warehouse' }).waitFor();
+    expect(await triggers()).toEqual(['return.closed', 'return.created']);
+    dialog = await edit();
+    await dialog.getByRole('button', { name: 'Another event' }).click();
+    await dialog.getByLabel('Event').nth(2).selectOption('label.created');
+    await dialog.getByRole('button', { name: 'Remove this event' }).first().click();
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await eventually(triggers, (list) => list.join() === 'label.created,return.closed');
+  });
+
+  test('a deletion happens when the page is left; undo works while something else is open', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    const made = [];
+    for (const path of ['/a', '/b']) {
+      const url = suite.receiver.url(path);
+      made.push(await createWebhook(suite.node, account, { url, subscriptions: [{ trigger: '*' }] }));
+    }
+    const [first, second] = made;
+    const statusOf = async (one: { path: string } | undefined) =>
+      (await suite.node.call('GET', one?.path ?? '')).status;
+    const page = await suite.show(account);
+    const remove = async (path: string) => {
+      await page.getByRole('button', { name: new RegExp(`^Delete the .*${path}$`) }).click();
+      await page.getByRole('button', { name: 'Delete', exact: true }).click();
+    };
+    await remove('/a');
+    await page.getByRole('row', { name: /\/b/ }).getByRole('button', { name: 'All events' }).click();
+    await page.getByRole('dialog').getByText('Active', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.getByRole('row', { name: /\/a/, includeHidden: true }).waitFor();
+    await page.getByRole('dialog').getByText('Active', { exact: true }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('row', { name: /\/a/ }).waitFor();
+    await remove('/b');
+    await page.getByRole('link', { name: 'Messages' }).click();
+    await page.getByRole('link', { name: 'Endpoints' }).click();
+    await page.getByRole('row', { name: /\/a/ }).waitFor();
+    expect(await page.getByRole('row', { name: /\/b/ }).count()).toBe(0);
+    await page.goto('about:blank');
+    await eventually(
+      () => statusOf(second),
+      (status) => status === 404,
+    );
+    expect(await statusOf(first)).toBe(200);
+  });
+
+  test('a webhook whose requests fail says so before they are given up', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
+    suite.receiver.respond = (_, response) => void response.writeHead(503).end();
+    await suite.node.publish(account, 'order.created', 1);
+    await suite.receiver.received(1);
+    const page = await suite.show(account);
+    await page.getByRole('row', { name: /Failing · 503/ }).waitFor({ timeout: 20_000 });
+  });
+
   test('help with verifying: code for this contract, and why a pasted signature fails', async () => {
     const account = await createAccount(suite.node, 'loop-returns');
     const { id } = await createWebhook(suite.node, account, {

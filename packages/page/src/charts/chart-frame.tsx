@@ -2,6 +2,7 @@ import { AxisBottom, AxisLeft } from '@visx/axis';
 import { useParentSize } from '@visx/responsive';
 import { scaleBand, scaleLinear } from '@visx/scale';
 import { type KeyboardEvent, type ReactNode, useState } from 'react';
+import type { Format } from '../texts/format.ts';
 import { useLanguage } from '../texts/language.tsx';
 
 const HEIGHT = 132;
@@ -47,14 +48,12 @@ export function ChartFrame(props: {
   });
   const y = scaleLinear({ domain: [0, Math.max(max, 1)], range: [height, 0], nice: 2 });
   const every = Math.max(1, Math.ceil((starts.length * PX_PER_TICK) / Math.max(width, 1)));
-  const nameOf = (start: string) => (bucketMs < DAY_MS ? f.clock(Date.parse(start)) : f.day(Date.parse(start)));
-  const hoveredName =
-    hovered === undefined
-      ? undefined
-      : `${f.day(Date.parse(hovered))}, ${nameOf(hovered)} – ${nameOf(new Date(Date.parse(hovered) + bucketMs).toISOString())}`;
+  const { tickOf, nameOf } = namesOf(f, bucketMs, starts.length);
+  // A bucket that has moved out of the chart is not hovered any more.
+  const current = hovered !== undefined && starts.includes(hovered) ? hovered : undefined;
   return (
     <div>
-      <p className="readout">{hovered === undefined ? summary : `${hoveredName}: ${describe(hovered)}`}</p>
+      <p className="readout">{current === undefined ? summary : `${nameOf(current)}: ${describe(current)}`}</p>
       <div ref={parentRef} style={{ height: HEIGHT }}>
         {/* biome-ignore lint/a11y/useSemanticElements: a fieldset cannot stand in an SVG */}
         <svg className="chart" width={width} height={HEIGHT} role="group" aria-label={label}>
@@ -69,12 +68,12 @@ export function ChartFrame(props: {
               top={height}
               hideTicks
               tickValues={starts.filter((_, i) => i % every === 0)}
-              tickFormat={nameOf}
+              tickFormat={tickOf}
             />
             <Targets
               starts={starts}
               scales={{ x, y, height }}
-              describe={(start) => `${f.exact(Date.parse(start))}: ${describe(start)}`}
+              describe={(start) => `${nameOf(start)}: ${describe(start)}`}
               picked={picked}
               onHover={setHovered}
               onPick={onPick && ((start) => onPick(start, new Date(Date.parse(start) + bucketMs).toISOString()))}
@@ -84,6 +83,20 @@ export function ChartFrame(props: {
       </div>
     </div>
   );
+}
+
+/** What buckets are called. Those of a day are days of UTC, wherever they are looked at. */
+function namesOf(f: Format, bucketMs: number, count: number) {
+  const name = (start: string) => {
+    const ms = Date.parse(start);
+    return bucketMs < DAY_MS ? `${f.day(ms)}, ${f.clock(ms)} – ${f.clock(ms + bucketMs)}` : f.utcDay(ms);
+  };
+  const tick = (start: string) => {
+    const ms = Date.parse(start);
+    if (bucketMs >= DAY_MS) return f.utcDay(ms);
+    return bucketMs * count > 2 * DAY_MS ? f.day(ms) : f.clock(ms);
+  };
+  return { nameOf: name, tickOf: tick };
 }
 
 function Targets(props: {
@@ -112,13 +125,18 @@ function Targets(props: {
   return (
     <g>
       {starts.map((start, at) => (
-        // biome-ignore lint/a11y/useSemanticElements: a button cannot stand in an SVG
+        // biome-ignore lint/a11y/noStaticElementInteractions: it is a button where it can be picked
         <rect
           key={start}
-          className={start === picked ? 'target picked' : 'target'}
-          role="button"
+          className={`target${start === picked ? ' picked' : ''}${onPick ? ' link' : ''}`}
+          {...(onPick
+            ? {
+                role: 'button',
+                'aria-pressed': start === picked,
+                tabIndex: at === Math.min(current, starts.length - 1) ? 0 : -1,
+              }
+            : { role: 'img' })}
           aria-label={describe(start)}
-          tabIndex={at === Math.min(current, starts.length - 1) ? 0 : -1}
           x={(x(start) ?? 0) - (step - x.bandwidth()) / 2}
           y={0}
           width={step}

@@ -4,11 +4,14 @@ import { useLanguage } from '../texts/language.tsx';
 import type { Bucket } from '../types.ts';
 import { ChartFrame } from './chart-frame.tsx';
 
-const KINDS = ['succeeded', 'discarded', 'skipped'] as const;
+const KINDS = ['succeeded', 'retrying', 'discarded', 'skipped'] as const;
+type Counts = Record<(typeof KINDS)[number], number>;
 const color = scaleOrdinal({
   domain: [...KINDS],
-  range: ['var(--chart-good)', 'var(--chart-bad)', 'var(--chart-off)'],
+  range: ['var(--chart-good)', 'var(--chart-wait)', 'var(--chart-bad)', 'var(--chart-off)'],
 });
+
+const NOTHING: Counts = { succeeded: 0, retrying: 0, discarded: 0, skipped: 0 };
 
 /** Deliveries by outcome over time. */
 export function VolumeChart(props: {
@@ -19,19 +22,23 @@ export function VolumeChart(props: {
 }) {
   const { buckets, bucketMs, picked, onPick } = props;
   const { t, f } = useLanguage();
-  const sum = (kind: (typeof KINDS)[number]) => buckets.reduce((total, bucket) => total + bucket[kind], 0);
-  const words = ({ succeeded, discarded, skipped }: Record<(typeof KINDS)[number], number>) =>
-    t.charts.volumeOf(f.number(succeeded), f.number(discarded), f.number(skipped));
+  const words = (counts: Counts) =>
+    KINDS.filter((kind) => counts[kind] > 0 || kind === 'succeeded')
+      .map((kind) => t.charts.outcomes[kind](f.number(counts[kind])))
+      .join(', ');
+  const total = Object.fromEntries(
+    KINDS.map((kind) => [kind, buckets.reduce((sum, bucket) => sum + bucket[kind], 0)]),
+  ) as Counts;
   const byStart = new Map(buckets.map((bucket) => [bucket.at, bucket]));
   return (
     <ChartFrame
       label={t.charts.volume}
       starts={buckets.map((bucket) => bucket.at)}
       bucketMs={bucketMs}
-      max={Math.max(0, ...buckets.map((bucket) => bucket.succeeded + bucket.discarded + bucket.skipped))}
-      tick={f.number}
-      summary={words({ succeeded: sum('succeeded'), discarded: sum('discarded'), skipped: sum('skipped') })}
-      describe={(start) => words(byStart.get(start) ?? { succeeded: 0, discarded: 0, skipped: 0 })}
+      max={Math.max(0, ...buckets.map((bucket) => KINDS.reduce((sum, kind) => sum + bucket[kind], 0)))}
+      tick={(value) => (Number.isInteger(value) ? f.number(value) : '')}
+      summary={words(total)}
+      describe={(start) => words(byStart.get(start) ?? NOTHING)}
       picked={picked}
       {...(onPick ? { onPick } : {})}
     >

@@ -51,7 +51,12 @@ export function Accounts() {
       ]),
     [t],
   );
-  const { hasNextPage: hasMore, isFetchingNextPage: isLoading, fetchNextPage } = accounts;
+  const {
+    hasNextPage: hasMore,
+    isFetchingNextPage: isLoading,
+    isFetchNextPageError: hasFailed,
+    fetchNextPage,
+  } = accounts;
   const load = useCallback(() => void fetchNextPage(), [fetchNextPage]);
   useKeys({ '/': () => document.querySelector<HTMLInputElement>('input[type="search"]')?.focus() });
   const create = () => setNew(true);
@@ -90,7 +95,7 @@ export function Accounts() {
           columns={columns}
           rowId={(account) => account.id}
           onOpen={(account) => navigate(`/accounts/${account.id}`)}
-          more={{ hasMore, isLoading, load }}
+          more={{ hasMore, isLoading, hasFailed, load }}
         />
       )}
       {isNew && <NewAccount onClose={() => setNew(false)} onDone={(id) => navigate(`/accounts/${id}`)} />}

@@ -1,13 +1,14 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Activity, FileText, History, LogOut, Users } from 'lucide-react';
 import { Link, Route, Router, Switch, useParams } from 'wouter';
-import { ApiError, get, post } from '../api.ts';
+import { ApiError, get, part, post } from '../api.ts';
 import { AuditTable } from '../audit/audit-table.tsx';
 import { AccountPage } from '../developers.tsx';
 import { Head, Shell } from '../shell.tsx';
 import { useLanguage } from '../texts/language.tsx';
 import type { Account, PageInfo, Permission } from '../types.ts';
 import { Button } from '../ui/button.tsx';
+import { useKeys, walkRows } from '../ui/keyboard.ts';
 import { ErrorNote } from '../ui/notes.tsx';
 import { useTitle } from '../ui/title.ts';
 import { Accounts } from './accounts.tsx';
@@ -19,12 +20,12 @@ const ALL: Permission[] = ['read', 'webhooks', 'keys'];
 
 /** The operator's console: sign-in, then accounts, contracts and how everything is doing. */
 export function Console() {
-  const page = useQuery({ queryKey: ['page'], queryFn: () => get<PageInfo>('/v1/page'), retry: false });
+  const page = useQuery({ queryKey: ['page'], queryFn: () => get<PageInfo>('/v1/page'), staleTime: 60_000 });
   const queries = useQueryClient();
   if (page.error instanceof ApiError && page.error.problem.status === 401) {
     return <SignIn onDone={() => void queries.invalidateQueries({ queryKey: ['page'] })} />;
   }
-  if (page.error) return <ErrorNote error={page.error} />;
+  if (page.error && !page.data) return <ErrorNote error={page.error} />;
   if (!page.data) return null;
   return (
     <Switch>
@@ -37,6 +38,7 @@ export function Console() {
 function Sections() {
   const { t } = useLanguage();
   useTitle('Posthorn');
+  useKeys({ j: () => walkRows(1), k: () => walkRows(-1) });
   const sections = [
     { path: '/', title: t.console.accounts, icon: Users },
     { path: '/health', title: t.console.health, icon: Activity },
@@ -44,7 +46,7 @@ function Sections() {
     { path: '/audit', title: t.nav.audit, icon: History },
   ];
   const signOut = async () => {
-    await post('/sign-out');
+    await post('/sign-out').catch(() => {});
     window.location.assign('/console/');
   };
   return (
@@ -81,9 +83,9 @@ function OneAccount() {
   const { t } = useLanguage();
   const account = useQuery({
     queryKey: ['account', id],
-    queryFn: () => get<Account>(`/v1/accounts/${encodeURIComponent(id)}`),
+    queryFn: () => get<Account>(`/v1/accounts/${part(id)}`),
   });
-  if (account.error) {
+  if (account.error && !account.data) {
     return (
       <main className="main">
         <ErrorNote error={account.error} />

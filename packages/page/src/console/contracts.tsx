@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { AlertCircle, CheckCircle2 } from 'lucide-react';
 import { useMemo } from 'react';
 import { useUrlState } from '../account.tsx';
-import { get } from '../api.ts';
+import { get, part } from '../api.ts';
 import { Head } from '../shell.tsx';
 import { useLanguage } from '../texts/language.tsx';
 import type { Contract, ContractSummary } from '../types.ts';
@@ -55,7 +55,7 @@ export function Contracts() {
           <Compare names={list.map((contract) => contract.name)} />
         </div>
       )}
-      {open !== null && <ContractDrawer name={open} onClose={() => set({ contract: null })} />}
+      {open !== null && <ContractDrawer key={open} name={open} onClose={() => set({ contract: null })} />}
     </>
   );
 }
@@ -64,7 +64,7 @@ function ContractDrawer({ name, onClose }: { name: string; onClose: () => void }
   const { t, f } = useLanguage();
   const contract = useQuery({
     queryKey: ['contract', name],
-    queryFn: () => get<Contract>(`/v1/contracts/${name}`),
+    queryFn: () => get<Contract>(`/v1/contracts/${part(name)}`),
     staleTime: Number.POSITIVE_INFINITY,
   });
   const { data } = contract;
@@ -150,7 +150,7 @@ function Differences({ before, after }: { before: string; after: string }) {
   const { t } = useLanguage();
   const changes = useQuery({
     queryKey: ['diff', before, after],
-    queryFn: () => get<{ data: Change[] }>(`/v1/contracts/${before}/diff?to=${after}`),
+    queryFn: () => get<{ data: Change[] }>(`/v1/contracts/${part(before)}/diff?to=${part(after)}`),
   });
   const columns = useMemo(
     () =>

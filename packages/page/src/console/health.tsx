@@ -1,8 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
 import { AlertCircle, RotateCw } from 'lucide-react';
-import { lazy, Suspense, useMemo } from 'react';
+import { useMemo } from 'react';
 import { useLocation } from 'wouter';
 import { get } from '../api.ts';
+import { VolumeChart } from '../charts/volume-chart.tsx';
 import { Head } from '../shell.tsx';
 import { useLanguage } from '../texts/language.tsx';
 import type { FailingEndpoint, NodeInfo, Overview } from '../types.ts';
@@ -11,9 +12,6 @@ import { Status } from '../ui/status.tsx';
 import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
 
-const VolumeChart = lazy(() =>
-  import('../charts/volume-chart.tsx').then((module) => ({ default: module.VolumeChart })),
-);
 const HOUR_MS = 3_600_000;
 
 /** How the whole installation is doing. */
@@ -50,9 +48,7 @@ export function Health() {
               <span className="quiet">{t.time.last['24h']}</span>
             </header>
             <div className="body">
-              <Suspense fallback={<div className="chart-loading" />}>
-                <VolumeChart buckets={data.volume} bucketMs={HOUR_MS} />
-              </Suspense>
+              <VolumeChart buckets={data.volume} bucketMs={HOUR_MS} />
             </div>
           </section>
           <div className="stack tight">
@@ -105,7 +101,7 @@ function Failing({ endpoints }: { endpoints: FailingEndpoint[] }) {
           cell: ({ row: { original: one } }) =>
             one.status === 'active' ? (
               <Status tone="wait" icon={RotateCw}>
-                {t.console.isFailing}
+                {t.console.retrying(f.number(one.retrying))}
               </Status>
             ) : (
               <Status tone="bad" icon={AlertCircle}>
@@ -136,7 +132,7 @@ function Failing({ endpoints }: { endpoints: FailingEndpoint[] }) {
 const node = columnsOf<NodeInfo>();
 
 function Nodes({ nodes }: { nodes: NodeInfo[] }) {
-  const { t } = useLanguage();
+  const { t, f } = useLanguage();
   const columns = useMemo(
     () =>
       node.columns([
@@ -149,6 +145,11 @@ function Nodes({ nodes }: { nodes: NodeInfo[] }) {
           ),
         }),
         node.accessor('id', { header: t.console.node, meta: { width: '90px', kind: 'number' } }),
+        node.accessor('finished_per_s', {
+          header: t.console.throughput,
+          meta: { width: '120px', kind: 'number', wideOnly: true },
+          cell: ({ getValue }) => t.console.perSecond(f.number(getValue())),
+        }),
         node.accessor('started_at', {
           header: t.console.started,
           meta: { width: '140px' },
@@ -160,7 +161,7 @@ function Nodes({ nodes }: { nodes: NodeInfo[] }) {
           cell: ({ getValue }) => <Time at={getValue()} />,
         }),
       ]),
-    [t],
+    [t, f],
   );
   return <DataTable label={t.console.nodes} rows={nodes} columns={columns} rowId={(one) => String(one.id)} />;
 }

@@ -27,6 +27,8 @@ export function SignIn({ onDone }: { onDone: () => void }) {
             type="password"
             autoComplete="current-password"
             required
+            // biome-ignore lint/a11y/noAutofocus: there is nothing else to do here
+            autoFocus
             value={key}
             onChange={(event) => setKey(event.target.value)}
           />

@@ -67,7 +67,8 @@ function Getters({ trigger }: { trigger: string }) {
         <ul className="plain">
           {getters.map((endpoint) => (
             <li key={endpoint.id}>
-              <code>{endpoint.url}</code>
+              <code>{endpoint.url}</code>{' '}
+              {endpoint.status === 'inactive' && <span className="tag">{t.endpoint.inactive}</span>}
             </li>
           ))}
         </ul>

@@ -4,7 +4,7 @@ import { useAccount, useEndpoints, useUrlState } from '../account.tsx';
 import { get } from '../api.ts';
 import { Head } from '../shell.tsx';
 import { useLanguage } from '../texts/language.tsx';
-import type { Page } from '../types.ts';
+import type { Endpoint, Page } from '../types.ts';
 import { Empty, ErrorNote, Skeleton } from '../ui/notes.tsx';
 import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
@@ -23,9 +23,14 @@ export function Events() {
     <>
       <Head title={t.nav.events} />
       {contract.free_triggers ? <SeenEvents /> : <Catalog />}
-      {open !== null && <EventDrawer trigger={open} onClose={() => set({ event: null })} />}
+      {open !== null && <EventDrawer key={open} trigger={open} onClose={() => set({ event: null }, true)} />}
     </>
   );
+}
+
+/** How many get it now. */
+function countOf(endpoints: readonly Endpoint[], trigger: string): number {
+  return gettersOf(endpoints, trigger).filter((endpoint) => endpoint.status === 'active').length;
 }
 
 interface Row {
@@ -52,7 +57,7 @@ function Catalog() {
           trigger,
           label: word?.label ?? trigger,
           description: word?.description ?? '',
-          getters: gettersOf(endpoints ?? [], trigger).length,
+          getters: countOf(endpoints ?? [], trigger),
         };
       }),
     }));
@@ -83,7 +88,7 @@ function SeenEvents() {
     const seen = new Map<string, Row>();
     for (const { trigger, created_at, test } of events.data?.data ?? []) {
       if (test || seen.has(trigger)) continue;
-      const getters = gettersOf(endpoints ?? [], trigger).length;
+      const getters = countOf(endpoints ?? [], trigger);
       seen.set(trigger, { trigger, label: trigger, description: '', seenAt: created_at, getters });
     }
     return [...seen.values()];
@@ -146,7 +151,7 @@ function EventTable({ label, rows }: { label: string; rows: readonly Row[] }) {
       columns={columns}
       rowId={(row) => row.trigger}
       openId={params.get('event')}
-      onOpen={(row) => set({ event: row.trigger })}
+      onOpen={(row) => set({ event: row.trigger }, params.get('event') !== null)}
     />
   );
 }

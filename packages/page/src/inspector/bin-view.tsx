@@ -9,7 +9,7 @@ import type { Bin, BinRequest } from '../types.ts';
 import { Button } from '../ui/button.tsx';
 import { Body, Headers } from '../ui/code.tsx';
 import { Copyable } from '../ui/copyable.tsx';
-import { Dialog } from '../ui/dialog.tsx';
+import { Dialog, FormDialog } from '../ui/dialog.tsx';
 import { Field } from '../ui/field.tsx';
 import { Empty, ErrorNote } from '../ui/notes.tsx';
 import { Status } from '../ui/status.tsx';
@@ -30,11 +30,7 @@ export function BinView({ bin }: { bin: Bin }) {
     queryFn: () => get<Bin & { requests: BinRequest[] }>(`${path}/bins/${bin.id}`),
     refetchInterval: 1_500,
   });
-  const remove = useMutation({
-    mutationFn: () => call('DELETE', `${path}/bins/${bin.id}`),
-    onSuccess: () => toast(t.inspector.deleted),
-    onSettled: () => queries.invalidateQueries({ queryKey: [path, 'bins'] }),
-  });
+  const [isRemoving, setRemoving] = useState(false);
   const requests = detail.data?.requests ?? [];
   const openId = params.get('request');
   const open = requests.find((request) => request.id === openId);
@@ -58,7 +54,7 @@ export function BinView({ bin }: { bin: Bin }) {
                   size="icon"
                   aria-label={t.inspector.delete}
                   title={t.inspector.delete}
-                  onClick={() => remove.mutate()}
+                  onClick={() => setRemoving(true)}
                 >
                   <Trash2 size={15} aria-hidden />
                 </Button>
@@ -68,10 +64,27 @@ export function BinView({ bin }: { bin: Bin }) {
           {may('webhooks') && <AnswerForm bin={bin} />}
         </div>
       </section>
-      <ErrorNote error={detail.error ?? remove.error} />
+      <ErrorNote error={detail.error} />
       {detail.data && requests.length === 0 && <Empty title={t.inspector.waiting} text={t.inspector.waitingText} />}
-      {requests.length > 0 && <Requests requests={requests} openId={openId} onOpen={(id) => set({ request: id })} />}
-      {open && <RequestDrawer request={open} onClose={() => set({ request: null })} />}
+      {requests.length > 0 && (
+        <Requests requests={requests} openId={openId} onOpen={(id) => set({ request: id }, openId !== null)} />
+      )}
+      {open && <RequestDrawer key={open.id} request={open} onClose={() => set({ request: null }, true)} />}
+      {isRemoving && (
+        <FormDialog
+          title={t.inspector.deleteTitle}
+          verb={t.common.delete}
+          danger
+          onClose={() => setRemoving(false)}
+          submit={async () => {
+            await call('DELETE', `${path}/bins/${bin.id}`);
+            toast(t.inspector.deleted);
+            await queries.invalidateQueries({ queryKey: [path, 'bins'] });
+          }}
+        >
+          <p>{t.inspector.deleteText}</p>
+        </FormDialog>
+      )}
     </div>
   );
 }
@@ -133,7 +146,7 @@ function RequestDrawer({ request, onClose }: { request: BinRequest; onClose: () 
         {request.verified_by !== null && <div className="note good">{t.inspector.verifies}</div>}
         <code>{request.path}</code>
         <Headers headers={request.headers} label={t.inspector.headers} />
-        <Body text={request.body} label={t.inspector.body} />
+        <Body text={request.body} label={t.inspector.body} encoding={request.body_encoding} />
         {request.truncated && <p className="quiet">{t.inspector.truncated}</p>}
       </div>
     </Dialog>

@@ -21,11 +21,18 @@ export function Inspector() {
   const bins = useQuery({ queryKey: [path, 'bins'], queryFn: () => get<{ data: Bin[] }>(`${path}/bins`) });
   const create = useMutation({
     mutationFn: () => post<Bin>(`${path}/bins`),
-    onSuccess: async (bin) => {
-      await queries.invalidateQueries({ queryKey: [path, 'bins'] });
-      set({ bin: bin.id });
-    },
+    onSuccess: () => queries.invalidateQueries({ queryKey: [path, 'bins'] }),
   });
+  const button = may('webhooks') && (
+    // Not when the section has been left meanwhile.
+    <Button
+      kind="primary"
+      disabled={create.isPending}
+      onClick={() => create.mutate(undefined, { onSuccess: (bin) => set({ bin: bin.id }) })}
+    >
+      <Plus size={16} aria-hidden /> {t.inspector.create}
+    </Button>
+  );
   const list = bins.data?.data ?? [];
   const open = list.find((bin) => bin.id === params.get('bin')) ?? list[0];
   return (
@@ -39,15 +46,15 @@ export function Inspector() {
             onChange={(id) => set({ bin: id, request: null })}
           />
         )}
-        {may('webhooks') && (
-          <Button kind="primary" disabled={create.isPending} onClick={() => create.mutate()}>
-            <Plus size={16} aria-hidden /> {t.inspector.create}
-          </Button>
-        )}
+        {list.length > 0 && button}
       </Head>
       <ErrorNote error={bins.error ?? create.error} />
       {!bins.data && !bins.error && <Skeleton />}
-      {bins.data && list.length === 0 && <Empty title={t.inspector.none} text={t.inspector.noneText} />}
+      {bins.data && list.length === 0 && (
+        <Empty title={t.inspector.none} text={t.inspector.noneText}>
+          {button}
+        </Empty>
+      )}
       {open && <BinView key={open.id} bin={open} />}
     </>
   );

@@ -113,6 +113,7 @@ export function ShownOnce({ text, onClose }: { text: string; onClose: () => void
   return (
     <Dialog
       title={t.keys.shownTitle}
+      isFinal
       onClose={onClose}
       footer={
         <>

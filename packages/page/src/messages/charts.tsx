@@ -36,7 +36,7 @@ export function Charts() {
   return (
     <section className="card" aria-label={t.charts.title}>
       <header>
-        <SpanSelect label={t.charts.title} value={span} onChange={(chart) => set({ chart })} />
+        <SpanSelect label={t.charts.title} value={span} onChange={(chart) => set({ chart }, true)} />
         {data && (
           <span className="quiet">
             {data.oldest_waiting_at === null ? t.charts.nothingWaits : t.charts.oldestWaiting}{' '}

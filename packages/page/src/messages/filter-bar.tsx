@@ -1,5 +1,5 @@
 import { X } from 'lucide-react';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useAccount, useEndpoints, useUrlState } from '../account.tsx';
 import { useLanguage } from '../texts/language.tsx';
 import { Button } from '../ui/button.tsx';
@@ -8,6 +8,9 @@ import { DELIVERY_STATUSES } from '../ui/status.tsx';
 import { TimeRange } from '../ui/time-range.tsx';
 import { CLEARED, isFiltered, rangeOf } from './filters.ts';
 
+/** How long one pauses before a search begins: it may read many payloads. */
+const PAUSE_MS = 500;
+
 /** What of the history is shown; it stands in the URL. */
 export function FilterBar() {
   const { contract, hasTopicChoice } = useAccount();
@@ -15,13 +18,14 @@ export function FilterBar() {
   const { params, set } = useUrlState();
   const endpoints = useEndpoints().data?.data ?? [];
   const { words } = contract;
-  const answer = params.get('last_status') ?? params.get('last_error');
+  const error = params.get('last_error');
+  const answer = params.get('last_status') ?? (error === null ? null : (t.attemptErrors[error]?.short ?? error));
   const select = (name: string, label: string, any: string, choices: readonly Choice<string>[]) => (
     <Select
       label={label}
       value={params.get(name) ?? ''}
       choices={[{ value: '', label: any }, ...choices]}
-      onChange={(value) => set({ [name]: value })}
+      onChange={(value) => set({ [name]: value }, true)}
     />
   );
   return (
@@ -63,6 +67,7 @@ export function FilterBar() {
   );
 }
 
+/** Searches when one pauses, or at once with Enter. */
 function Search() {
   const { t } = useLanguage();
   const { params, set } = useUrlState();
@@ -74,11 +79,17 @@ function Search() {
     setLast(q);
     setText(q);
   }
+  const timer = useRef(0);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const search = (wanted: string) => {
+    clearTimeout(timer.current);
+    set({ q: wanted }, true);
+  };
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        set({ q: text });
+        search(text);
       }}
     >
       <input
@@ -86,9 +97,10 @@ function Search() {
         aria-label={t.messages.search}
         placeholder={t.messages.searchHint}
         value={text}
-        onChange={(event) => {
-          setText(event.target.value);
-          if (event.target.value === '') set({ q: null });
+        onChange={({ target }) => {
+          setText(target.value);
+          clearTimeout(timer.current);
+          timer.current = window.setTimeout(() => search(target.value), PAUSE_MS);
         }}
       />
     </form>

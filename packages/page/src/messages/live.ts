@@ -1,7 +1,9 @@
-import { useQueryClient } from '@tanstack/react-query';
+import { type InfiniteData, type QueryKey, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { follow } from '../api.ts';
-import type { Delivery } from '../types.ts';
+import type { Delivery, Page } from '../types.ts';
+
+type Pages = InfiniteData<Page<Delivery>>;
 
 const AGAIN_MS = 2_000;
 /** As long as no more than this has been scrolled, one is looking at the newest. */
@@ -11,27 +13,23 @@ const TOP_PX = 40;
  * Follows what happens while a list is on the screen. At the top of the list new rows appear by themselves; further
  * down they are counted, so that nothing jumps while somebody reads.
  */
-export function useLive(path: string, isOn: boolean, rows: readonly Delivery[]) {
+export function useLive(path: string, isOn: boolean, rows: readonly Delivery[], queryKey: QueryKey) {
   const queries = useQueryClient();
   const [count, setCount] = useState(0);
   const known = useRef<ReadonlyMap<string, Delivery>>(new Map());
   known.current = new Map(rows.map((row) => [row.id, row]));
+  const key = useRef(queryKey);
+  key.current = queryKey;
   useEffect(() => {
+    setCount(0);
     if (!isOn) return;
     const ended = new AbortController();
     const heard = (_: string, data: string) => {
       const newest = JSON.parse(data) as Delivery[];
-      const unknown = newest.filter((row) => !known.current.has(row.id)).length;
-      const isChanged = newest.some((row) => {
-        const before = known.current.get(row.id);
-        return before !== undefined && (before.status !== row.status || before.attempt_count !== row.attempt_count);
-      });
-      const scrolled = document.querySelector('.rows')?.scrollTop ?? 0;
-      if (unknown > 0 && scrolled > TOP_PX) setCount(unknown);
-      else if (unknown > 0 || isChanged) {
-        setCount(0);
-        void queries.invalidateQueries({ queryKey: [path, 'deliveries'] });
-      }
+      const fresh = newest.filter((row) => !known.current.has(row.id));
+      const isReading = (document.querySelector('.rows')?.scrollTop ?? 0) > TOP_PX;
+      if (isReading) setCount(fresh.length);
+      queries.setQueryData<Pages>(key.current, (before) => before && merge(before, newest, isReading ? [] : fresh));
     };
     const watch = async () => {
       while (!ended.signal.aborted) {
@@ -43,4 +41,14 @@ export function useLive(path: string, isOn: boolean, rows: readonly Delivery[]) 
     return () => ended.abort();
   }, [path, isOn, queries]);
   return { count, clear: () => setCount(0) };
+}
+
+/** Puts what is new before the first page, and what has changed where it stands: nothing is read again. */
+function merge(before: Pages, newest: readonly Delivery[], fresh: readonly Delivery[]): Pages {
+  const byId = new Map(newest.map((row) => [row.id, row]));
+  const pages = before.pages.map((page, i) => {
+    const data = page.data.map((row) => byId.get(row.id) ?? row);
+    return { ...page, data: i === 0 ? [...fresh, ...data] : data };
+  });
+  return { ...before, pages };
 }

@@ -1,8 +1,9 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { AlertCircle, CheckCircle2, Clock, RotateCw } from 'lucide-react';
 import { useState } from 'react';
+import { Link } from 'wouter';
 import { useAccount, useUrlOf } from '../account.tsx';
-import { get, post } from '../api.ts';
+import { get, part, post } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
 import type { Attempt, DeliveryDetail, Verdict } from '../types.ts';
 import { Button } from '../ui/button.tsx';
@@ -27,19 +28,20 @@ export function MessageDrawer({ id, onClose }: { id: string; onClose: () => void
   const queries = useQueryClient();
   const message = useQuery({
     queryKey: [path, 'delivery', id],
-    queryFn: () => get<DeliveryDetail>(`${path}/deliveries/${id}`),
+    queryFn: () => get<DeliveryDetail>(`${path}/deliveries/${part(id)}`),
     refetchInterval: (query) => (query.state.data && UNFINISHED.has(query.state.data.status) ? 1_500 : false),
   });
   const resend = useMutation({
-    mutationFn: () => post(`${path}/deliveries/${id}/retry`),
+    mutationFn: () => post(`${path}/deliveries/${part(id)}/retry`),
     onSuccess: () => toast(t.messages.resent),
     onSettled: async () => {
       await queries.invalidateQueries({ queryKey: [path, 'delivery', id] });
       await queries.invalidateQueries({ queryKey: [path, 'deliveries'] });
     },
   });
-  useKeys({ r: () => may('webhooks') && resend.mutate() });
   const data = message.data;
+  const canResend = may('webhooks') && data !== undefined && data.status !== 'delivering' && !resend.isPending;
+  useKeys({ r: () => canResend && resend.mutate() });
   return (
     <Dialog title={data ? triggerLabel(data.trigger) : t.messages.one} kind="drawer" onClose={onClose}>
       <ErrorNote error={message.error ?? resend.error} />
@@ -48,7 +50,7 @@ export function MessageDrawer({ id, onClose }: { id: string; onClose: () => void
         <div className="stack">
           <Sentence message={data}>
             {may('webhooks') && (
-              <Button disabled={data.status === 'delivering' || resend.isPending} onClick={() => resend.mutate()}>
+              <Button disabled={!canResend} onClick={() => resend.mutate()}>
                 <RotateCw size={14} aria-hidden /> {t.messages.resend}
               </Button>
             )}
@@ -62,7 +64,7 @@ export function MessageDrawer({ id, onClose }: { id: string; onClose: () => void
 
 function Detail({ message }: { message: DeliveryDetail }) {
   const { topicLabel, contract, hasTopicChoice } = useAccount();
-  const { t } = useLanguage();
+  const { t, f } = useLanguage();
   const [chosen, setChosen] = useState<number>();
   const urlOf = useUrlOf();
   const attempt = message.attempts.find((one) => one.number === chosen) ?? message.attempts.at(-1);
@@ -76,9 +78,17 @@ function Detail({ message }: { message: DeliveryDetail }) {
           </dd>
         </div>
         <div>
+          <dt>{t.messages.id}</dt>
+          <dd className="row nowrap">
+            <code>{message.id}</code> <Copyable text={message.id} label={t.messages.copyId} />
+          </dd>
+        </div>
+        <div>
           <dt>{contract.words.url}</dt>
           <dd>
-            <code>{urlOf(message.endpoint_id)}</code>
+            <Link href={`/?endpoint=${message.endpoint_id}`}>
+              <code>{urlOf(message.endpoint_id)}</code>
+            </Link>
           </dd>
         </div>
         {hasTopicChoice && (
@@ -90,7 +100,7 @@ function Detail({ message }: { message: DeliveryDetail }) {
         <div>
           <dt>{t.messages.happened}</dt>
           <dd>
-            <Time at={message.created_at} /> {message.test && <span className="tag">{t.messages.test}</span>}
+            {f.exact(Date.parse(message.created_at))} {message.test && <span className="tag">{t.messages.test}</span>}
           </dd>
         </div>
       </dl>
@@ -158,6 +168,8 @@ function SignatureFact({ message, attempt }: { message: DeliveryDetail; attempt:
   if (!verdict.data || verdict.data.diagnosis === 'unsigned_contract') return null;
   const { valid, diagnosis } = verdict.data;
   const isRight = valid || diagnosis === 'valid_but_old';
+  // Anything else says something about what is kept of the request, and nothing about its signature.
+  if (!isRight && diagnosis !== 'wrong_secret_or_body') return null;
   return (
     <Status tone={isRight ? 'good' : 'off'} icon={isRight ? CheckCircle2 : AlertCircle}>
       {isRight ? t.messages.verifies : t.messages.earlierSecret}

@@ -9,12 +9,15 @@ import { Empty, ErrorNote, Skeleton } from '../ui/notes.tsx';
 import { DeliveryStatusView } from '../ui/status.tsx';
 import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
+import { UrlText } from '../ui/url-text.tsx';
 import { FilterBar } from './filter-bar.tsx';
 import { CLEARED, isFiltered, queryOf } from './filters.ts';
 import { useLive } from './live.ts';
 import { MessageDrawer } from './message-drawer.tsx';
 
 const PAGE_ROWS = '100';
+/** How often a filtered list is read again, as long as it is one page. */
+const FILTERED_MS = 5_000;
 
 /** The history with its filters, live, and the message that is open. */
 export function MessageList() {
@@ -25,10 +28,10 @@ export function MessageList() {
   const list = useDeliveries();
   const rows = useMemo(() => list.data?.pages.flatMap((page) => page.data) ?? [], [list.data]);
   const filtered = isFiltered(params);
-  const fresh = useLive(path, !filtered, rows);
+  const fresh = useLive(path, !filtered, rows, keyOf(path, params));
   const openId = params.get('message');
   const columns = useColumns();
-  const { hasNextPage: hasMore, isFetchingNextPage: isLoading, fetchNextPage } = list;
+  const { hasNextPage: hasMore, isFetchingNextPage: isLoading, isFetchNextPageError: hasFailed, fetchNextPage } = list;
   const load = useCallback(() => void fetchNextPage(), [fetchNextPage]);
   return (
     <div>
@@ -64,29 +67,35 @@ export function MessageList() {
           columns={columns}
           rowId={(row) => row.id}
           openId={openId}
-          onOpen={(row) => set({ message: row.id })}
+          onOpen={(row) => set({ message: row.id }, openId !== null)}
           onHover={({ id }) =>
             void queries.prefetchQuery({
               queryKey: [path, 'delivery', id],
               queryFn: () => get<DeliveryDetail>(`${path}/deliveries/${id}`),
             })
           }
-          more={{ hasMore, isLoading, load }}
+          more={{ hasMore, isLoading, hasFailed, load }}
         />
       )}
-      {openId !== null && <MessageDrawer id={openId} onClose={() => set({ message: null })} />}
+      {openId !== null && <MessageDrawer key={openId} id={openId} onClose={() => set({ message: null }, true)} />}
     </div>
   );
+}
+
+/** Spans are counted back from now when a page is read: in the key they stand counted back from a fixed moment. */
+function keyOf(path: string, params: URLSearchParams) {
+  return [path, 'deliveries', queryOf(params, 0).toString()];
 }
 
 /** Page by page, by the server's cursor. */
 function useDeliveries() {
   const { path } = useAccount();
   const { params } = useUrlState();
-  // Spans are counted back from now when a page is read; the key holds the span itself.
-  const key = queryOf(params, 0).toString();
   return useInfiniteQuery({
-    queryKey: [path, 'deliveries', key],
+    queryKey: keyOf(path, params),
+    // Without filters it is live.
+    refetchInterval: ({ state }: { state: { data?: { pages: readonly unknown[] } | undefined } }) =>
+      isFiltered(params) && state.data?.pages.length === 1 ? FILTERED_MS : false,
     queryFn: ({ pageParam }) => {
       const query = queryOf(params, Date.now());
       query.set('limit', PAGE_ROWS);
@@ -127,23 +136,22 @@ function useColumns() {
           header: t.messages.answer,
           meta: { width: '96px', phoneWidth: '64px', kind: 'code' },
         }),
-        hasTopicChoice
-          ? column.accessor((row) => topicLabel(row.topic), {
-              id: 'topic',
-              header: contract.words.topic,
-              meta: { width: '13%', wideOnly: true },
-            })
-          : column.accessor('event_id', {
-              header: t.messages.eventId,
-              meta: { width: '20%', kind: 'code', wideOnly: true },
-            }),
+        ...(hasTopicChoice
+          ? [
+              column.accessor((row) => topicLabel(row.topic), {
+                id: 'topic',
+                header: contract.words.topic,
+                meta: { width: '13%', wideOnly: true },
+              }),
+            ]
+          : []),
         column.display({
           id: 'url',
           header: contract.words.url,
           meta: { kind: 'code', wideOnly: true },
           cell: ({ row }) => {
             const url = urlOf(row.original.endpoint_id);
-            return <span title={url}>{url}</span>;
+            return <UrlText url={url} />;
           },
         }),
         column.accessor('attempt_count', {

@@ -25,6 +25,7 @@ export function Replays() {
   const cancel = useMutation({
     mutationFn: (id: string) => post(`${path}/replays/${id}/cancel`),
     onSuccess: () => toast(t.replay.cancelled),
+    onError: (error) => toast(error.message),
     onSettled: refresh,
   });
   const running = replays.data?.data.find((replay) => replay.status === 'running');
@@ -69,11 +70,12 @@ function ReplayDialog({ onClose, onDone }: { onClose: () => void; onDone: () => 
     status: 'discarded',
     endpoint: '',
   });
-  const [plan, setPlan] = useState<{ replay: Replay; body: object }>();
-  const change = (changes: Partial<Wish>) => {
-    setPlan(undefined);
-    setWish({ ...wish, ...changes });
-  };
+  const [counted, setPlan] = useState<{ wish: Wish; replay: Replay; body: object }>();
+  // What was counted is what is sent: another wish is counted anew.
+  const plan = counted?.wish === wish ? counted : undefined;
+  const { span, from, to } = wish.range;
+  const isBackwards = span === 'own' && from !== '' && to !== '' && from >= to;
+  const change = (changes: Partial<Wish>) => setWish({ ...wish, ...changes });
   const preview = async () => {
     const now = Date.now();
     const body = {
@@ -82,7 +84,7 @@ function ReplayDialog({ onClose, onDone }: { onClose: () => void; onDone: () => 
       ...(wish.status === '' ? {} : { status: wish.status }),
       ...(wish.endpoint === '' ? {} : { endpoint: wish.endpoint }),
     };
-    setPlan({ replay: await post<Replay>(`${path}/replay`, { ...body, dry_run: true }), body });
+    setPlan({ wish, replay: await post<Replay>(`${path}/replay`, { ...body, dry_run: true }), body });
   };
   const start = async (body: object) => {
     await post(`${path}/replay`, body);
@@ -94,7 +96,7 @@ function ReplayDialog({ onClose, onDone }: { onClose: () => void; onDone: () => 
     <FormDialog
       title={t.replay.title}
       verb={replay ? t.replay.start(f.number(replay.count)) : t.replay.preview}
-      disabled={replay?.count === 0 || (wish.range.span === 'own' && wish.range.from === '')}
+      disabled={replay?.count === 0 || isBackwards || (span === 'own' && from === '')}
       submit={() => (plan ? start(plan.body) : preview())}
       onClose={onClose}
     >
@@ -103,6 +105,7 @@ function ReplayDialog({ onClose, onDone }: { onClose: () => void; onDone: () => 
         <div className="row">
           <TimeRange value={wish.range} onChange={(range) => change({ range })} />
         </div>
+        {isBackwards && <small className="bad">{t.replay.backwards}</small>}
       </fieldset>
       <Field label={t.replay.which}>
         <Select value={wish.status} choices={t.replay.statuses} onChange={(status) => change({ status })} />

@@ -23,12 +23,9 @@ export function Sentence({ message, children }: { message: DeliveryDetail; child
       return (
         <Note
           tone="wait"
-          head={t.sentence.failed}
-          text={
-            <>
-              {answerOf(message, t, f)} <Countdown at={message.next_attempt_at} />
-            </>
-          }
+          head={t.deliveryStatus.failed}
+          text={answerOf(message, t, f)}
+          next={<Countdown at={message.next_attempt_at} />}
           more={`${t.sentence.tries(message.attempt_count, contract.policy.retry_delays_ms.length + 1)} ${todo ?? ''}`}
         >
           {children}
@@ -83,15 +80,20 @@ function Countdown({ at }: { at: string | null }) {
 function Note(props: {
   tone?: 'good' | 'wait' | 'bad';
   head?: string;
-  text: ReactNode;
+  text: string;
+  /** Moves every second: it is not read out. */
+  next?: ReactNode;
   more?: string | undefined;
   children: ReactNode;
 }) {
-  const { tone = '', head, text, more, children } = props;
+  const { tone = '', head, text, next, more, children } = props;
   return (
     <div className={`note with-action ${tone}`}>
-      <div role="status">
-        {head !== undefined && <strong>{`${head}:`}</strong>} {text}
+      <div>
+        <span role="status">
+          {head !== undefined && <strong>{`${head}:`}</strong>} {text}
+        </span>{' '}
+        {next}
         {more !== undefined && <p className="quiet">{more}</p>}
       </div>
       {children}

@@ -15,6 +15,8 @@ export interface Format {
   /** Hour and minute. */
   clock(ms: number): string;
   day(ms: number): string;
+  /** The day in UTC. */
+  utcDay(ms: number): string;
 }
 
 const UNITS = [
@@ -24,6 +26,7 @@ const UNITS = [
   { symbol: 's', name: 'second', ms: 1_000 },
 ] as const;
 const SECOND = UNITS[3];
+const SIZES = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
 export function formatOf(language: string): Format {
   const plain = new Intl.NumberFormat(language);
@@ -32,16 +35,16 @@ export function formatOf(language: string): Format {
   const relative = new Intl.RelativeTimeFormat(language, { style: 'narrow' });
   const exact = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' });
   const clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit' });
+  const utcDay = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'short', timeZone: 'UTC' });
   const day = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'short' });
   return {
     number: (value) => plain.format(value),
-    percent: (value) => share.format(value),
-    bytes: (count) =>
-      count < 1_024
-        ? `${plain.format(count)} B`
-        : count < 1_048_576
-          ? `${short.format(count / 1_024)} KiB`
-          : `${short.format(count / 1_048_576)} MiB`,
+    // What is not all of it does not read as all of it.
+    percent: (value) => share.format(value < 1 ? Math.min(value, 0.99) : 1),
+    bytes(count) {
+      const power = count < 1 ? 0 : Math.min(Math.floor(Math.log2(count) / 10), SIZES.length - 1);
+      return `${short.format(count / 1_024 ** power)} ${SIZES[power]}`;
+    },
     duration(ms) {
       const at = UNITS.findIndex((unit) => ms >= unit.ms);
       const unit = UNITS[at];
@@ -63,5 +66,6 @@ export function formatOf(language: string): Format {
     exact: (ms) => exact.format(ms),
     clock: (ms) => clock.format(ms),
     day: (ms) => day.format(ms),
+    utcDay: (ms) => utcDay.format(ms),
   };
 }

@@ -23,13 +23,26 @@ const listeners = new Set<() => void>();
  * `en-GB` does.
  */
 export async function speak(wished: readonly string[]): Promise<void> {
-  const tag = wished.find((one) => Object.hasOwn(LANGUAGES, baseOf(one))) ?? 'en';
+  const tag = wished.find((one) => isTag(one) && Object.hasOwn(LANGUAGES, baseOf(one))) ?? 'en';
   if (tag !== current.tag) {
-    const t = (await LANGUAGES[baseOf(tag)]?.()) ?? en;
-    current = { tag, t, f: formatOf(tag) };
+    try {
+      const t = (await LANGUAGES[baseOf(tag)]?.()) ?? en;
+      current = { tag, t, f: formatOf(tag) };
+    } catch {
+      // The texts cannot be read: what is at hand is better than no page.
+    }
   }
   document.documentElement.lang = current.tag;
   for (const listener of listeners) listener();
+}
+
+/** Browsers have been seen to name languages that their own `Intl` refuses. */
+function isTag(text: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(text).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 function baseOf(tag: string): string {

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { useLanguage } from '../texts/language.tsx';
 import { Button } from './button.tsx';
 import { Copyable } from './copyable.tsx';
@@ -16,9 +16,16 @@ export function Code({ text, label, small = false }: { text: string; label: stri
   );
 }
 
+/** How many bytes travelled, not how many characters stand here. */
+function bytesOf(text: string, encoding: string): number {
+  if (encoding !== 'base64') return new TextEncoder().encode(text).length;
+  return Math.floor((text.replace(/=+$/, '').length * 3) / 4);
+}
+
 /** A body: JSON in lines, or the text as it is. */
 export function Body({ text, label, encoding = 'utf8' }: { text: string; label: string; encoding?: string }) {
   const { t, f } = useLanguage();
+  const size = useMemo(() => f.bytes(bytesOf(text, encoding)), [f, text, encoding]);
   const [isRaw, setRaw] = useState(false);
   const [isWhole, setWhole] = useState(false);
   if (text === '') return <p className="quiet">{t.code.empty}</p>;
@@ -28,7 +35,7 @@ export function Body({ text, label, encoding = 'utf8' }: { text: string; label: 
   return (
     <div className="stack tight">
       <div className="row">
-        <span className="quiet">{f.bytes(text.length)}</span>
+        <span className="quiet">{size}</span>
         {encoding === 'base64' && <span className="tag">{t.code.binary}</span>}
         <span className="grow" />
         {pretty !== text && (
@@ -39,7 +46,7 @@ export function Body({ text, label, encoding = 'utf8' }: { text: string; label: 
         <Copyable text={text} label={t.common.copyIt(label)} />
       </div>
       <Code text={shown} label={label} />
-      {isLarge && !isWhole && <Button onClick={() => setWhole(true)}>{t.code.showAll(f.bytes(text.length))}</Button>}
+      {isLarge && !isWhole && <Button onClick={() => setWhole(true)}>{t.code.showAll(size)}</Button>}
     </div>
   );
 }

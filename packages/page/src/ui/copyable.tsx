@@ -19,7 +19,10 @@ export function Copyable(props: { text: string; label: string; secret?: boolean;
       title={name}
       onClick={async (event) => {
         event.stopPropagation();
-        await copyText(text);
+        if (!(await copyText(text, event.currentTarget))) {
+          toast(t.common.notCopied);
+          return;
+        }
         setDone(true);
         setTimeout(() => setDone(false), DONE_MS);
         if (secret) toast(t.common.copiedSecret);
@@ -31,16 +34,23 @@ export function Copyable(props: { text: string; label: string; secret?: boolean;
   );
 }
 
-/** In an iframe the clipboard may be closed: then the old way is tried. */
-async function copyText(text: string): Promise<void> {
+/**
+ * Answers whether it worked. In an iframe, or without HTTPS, the clipboard may be closed: then the old way is tried,
+ * beside the button, since a dialog keeps the focus inside.
+ */
+async function copyText(text: string, beside: HTMLElement): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
+    return true;
   } catch {
     const area = document.createElement('textarea');
     area.value = text;
-    document.body.append(area);
+    area.className = 'sr';
+    beside.after(area);
     area.select();
-    document.execCommand('copy');
+    const worked = document.activeElement === area && document.execCommand('copy');
     area.remove();
+    beside.focus();
+    return worked;
   }
 }

@@ -1,7 +1,8 @@
 import { useMutation } from '@tanstack/react-query';
 import { X } from 'lucide-react';
 import { Dialog as Primitive } from 'radix-ui';
-import type { FormEvent, ReactNode } from 'react';
+import { type FormEvent, type ReactNode, useState } from 'react';
+import { useVisiblePart } from '../embedding.ts';
 import { useLanguage } from '../texts/language.tsx';
 import { Button } from './button.tsx';
 import { ErrorNote } from './notes.tsx';
@@ -10,15 +11,24 @@ export interface DialogProps {
   title: string;
   onClose: () => void;
   children: ReactNode;
+  /** Nothing, or `false` where there is nothing to do. */
   footer?: ReactNode;
   /** A drawer shows one thing beside its list; a dialog asks something. */
   kind?: 'dialog' | 'drawer';
   wide?: boolean;
+  /** Closes by its own buttons alone: what it shows cannot be seen again. */
+  isFinal?: boolean;
 }
 
-/** Keeps the focus while it is open, closes with Esc, and gives the focus back. */
-export function Dialog({ title, onClose, children, footer, kind = 'dialog', wide = false }: DialogProps) {
+/**
+ * Keeps the focus while it is open, closes with Esc, and gives the focus back. A click beside it closes a drawer, and
+ * not a dialog: what was typed is not lost by a slip.
+ */
+export function Dialog(props: DialogProps) {
+  const { title, onClose, children, footer, kind = 'dialog', wide = false, isFinal = false } = props;
   const { t } = useLanguage();
+  const [before] = useState(() => document.activeElement);
+  useVisiblePart();
   return (
     <Primitive.Root open onOpenChange={(open) => !open && onClose()}>
       <Primitive.Portal>
@@ -27,17 +37,29 @@ export function Dialog({ title, onClose, children, footer, kind = 'dialog', wide
           className={`${kind}${wide ? ' wide' : ''}`}
           aria-describedby={undefined}
           onOpenAutoFocus={focusFirstField}
+          onCloseAutoFocus={(event) => {
+            event.preventDefault();
+            if (before instanceof HTMLElement && before.isConnected) before.focus();
+          }}
+          onInteractOutside={(event) => {
+            // The toast may be gone already by the click that is told of here.
+            const isToast = event.target instanceof Element && event.target.closest('.toast') !== null;
+            if (kind === 'dialog' || isToast) event.preventDefault();
+          }}
+          onEscapeKeyDown={(event) => isFinal && event.preventDefault()}
         >
           <header>
             <Primitive.Title asChild>
               <h2>{title}</h2>
             </Primitive.Title>
-            <Primitive.Close className="button plain icon" aria-label={t.common.close}>
-              <X size={16} aria-hidden />
-            </Primitive.Close>
+            {!isFinal && (
+              <Primitive.Close className="button plain icon" aria-label={t.common.close}>
+                <X size={16} aria-hidden />
+              </Primitive.Close>
+            )}
           </header>
           <div className="body">{children}</div>
-          {footer !== undefined && <footer>{footer}</footer>}
+          {footer && <footer>{footer}</footer>}
         </Primitive.Content>
       </Primitive.Portal>
     </Primitive.Root>
@@ -66,7 +88,7 @@ export function FormDialog(props: {
 }) {
   const { title, verb, danger = false, wide = false, disabled = false, submit, onError, onClose, children } = props;
   const { t } = useLanguage();
-  const action = useMutation({ mutationFn: submit, ...(onError ? { onError } : {}) });
+  const action = useMutation({ mutationFn: submit, gcTime: 0, ...(onError ? { onError } : {}) });
   const run = (event: FormEvent) => {
     event.preventDefault();
     action.mutate();

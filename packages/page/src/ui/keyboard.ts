@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'react';
 
 type Keys = Record<string, () => unknown>;
 
-/** Keys of the page, as long as nobody is typing and no dialog asks something. */
+/** Keys of the page, as long as nobody is typing and no dialog asks something. A key that is held down counts once. */
 export function useKeys(keys: Keys): void {
   const current = useRef(keys);
   current.current = keys;
@@ -13,9 +13,19 @@ export function useKeys(keys: Keys): void {
       const run = current.current[event.key];
       if (!run) return;
       event.preventDefault();
-      run();
+      // Walking through rows is what a key is held down for.
+      if (!event.repeat || event.key === 'j' || event.key === 'k') run();
     };
     document.addEventListener('keydown', heard);
     return () => document.removeEventListener('keydown', heard);
   }, []);
+}
+
+/** Moves the focus to the next or previous row that can be opened, over all tables of the page. */
+export function walkRows(step: 1 | -1): void {
+  if (document.querySelector('.drawer')) return;
+  const rows = [...document.querySelectorAll<HTMLElement>('.main .open')];
+  const { activeElement } = document;
+  const at = activeElement instanceof HTMLElement ? rows.indexOf(activeElement) : -1;
+  rows[at < 0 ? 0 : Math.min(Math.max(at + step, 0), rows.length - 1)]?.focus();
 }

@@ -9,7 +9,8 @@ export function ErrorNote({ error }: { error: unknown }) {
   const problem = error instanceof ApiError ? error.problem : undefined;
   const known = t.problems[problem?.code ?? ''];
   const title = known?.title ?? problem?.title ?? t.problems.unknown?.title;
-  const detail = known?.detail ?? (error instanceof Error ? error.message : String(error));
+  // Where in the request it is wrong says nothing to somebody who filled in a form.
+  const detail = (known?.detail ?? (error instanceof Error ? error.message : String(error))).replace(/^#\S*: /, '');
   return (
     <div className="note bad" role="alert">
       <strong>{`${title}.`}</strong> {detail}

@@ -10,7 +10,7 @@ import {
 } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { useLanguage } from '../texts/language.tsx';
-import type { DeliveryStatus, Endpoint } from '../types.ts';
+import type { DeliveryStatus, Endpoint, Retrying } from '../types.ts';
 import { useNow } from './time.tsx';
 
 export type Tone = 'good' | 'bad' | 'wait' | 'off';
@@ -41,8 +41,8 @@ export function DeliveryStatusView({ status }: { status: DeliveryStatus }) {
   return <Status {...DELIVERY[status]}>{t.deliveryStatus[status]}</Status>;
 }
 
-/** Active, in Testing Mode with the time left, or inactive with the reason. */
-export function EndpointStatusView({ endpoint }: { endpoint: Endpoint }) {
+/** Active, failing with what was answered, in Testing Mode with the time left, or inactive with the reason. */
+export function EndpointStatusView({ endpoint, retrying }: { endpoint: Endpoint; retrying?: Retrying | undefined }) {
   const now = useNow();
   const { t, f } = useLanguage();
   const testingLeftMs = endpoint.testing_until === null ? 0 : Date.parse(endpoint.testing_until) - now;
@@ -50,6 +50,15 @@ export function EndpointStatusView({ endpoint }: { endpoint: Endpoint }) {
     return (
       <Status tone="wait" icon={Clock}>
         {t.endpoint.testingLeft(f.duration(testingLeftMs))}
+      </Status>
+    );
+  }
+  if (endpoint.status === 'active' && retrying && retrying.count > 0) {
+    const answer = retrying.last_status ?? t.attemptErrors[retrying.last_error ?? '']?.short ?? '';
+    return (
+      <Status tone="wait" icon={RotateCw}>
+        {t.endpoint.failing}
+        <span className="quiet wide-only">{` · ${answer}`}</span>
       </Status>
     );
   }

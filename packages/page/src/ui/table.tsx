@@ -10,7 +10,9 @@ import {
 } from '@tanstack/react-table';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, ArrowUp } from 'lucide-react';
-import { type CSSProperties, type ReactNode, useEffect, useRef, useState } from 'react';
+import { type CSSProperties, type ReactNode, type RefObject, useEffect, useRef } from 'react';
+import { useLanguage } from '../texts/language.tsx';
+import { Button } from './button.tsx';
 import { useKeys } from './keyboard.ts';
 
 const ROW_PX = 40;
@@ -49,13 +51,23 @@ export interface DataTableProps<Row extends object> {
   onHover?: (row: Row) => void;
   openId?: string | null;
   /** Rows come page by page and are drawn as they come into view, in the order of the server. */
-  more?: { hasMore: boolean; isLoading: boolean; load: () => void };
+  more?: More;
 }
 
-/** A table: sticky head, sorting by its columns, rows that open by click, Enter, or `j` and `k`. */
+export interface More {
+  hasMore: boolean;
+  isLoading: boolean;
+  /** The last page could not be read: it is asked for again by hand. */
+  hasFailed: boolean;
+  load: () => void;
+}
+
+/** A table: sorting by its columns, rows that open by click or Enter; while one is open, `j` and `k` open the next. */
 export function DataTable<Row extends object>(props: DataTableProps<Row>) {
   const { label, rows, columns, rowId, onOpen, onHover, openId = null, more } = props;
+  const { t } = useLanguage();
   const box = useRef<HTMLElement>(null);
+  const hover = useHover();
   const table = useTable({
     features,
     columns,
@@ -76,22 +88,17 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
   const first = items[0]?.index ?? 0;
   const last = items.at(-1)?.index ?? 0;
   useEffect(() => {
-    if (more?.hasMore && !more.isLoading && last >= shown.length - AHEAD) more.load();
+    if (more?.hasMore && !more.isLoading && !more.hasFailed && last >= shown.length - AHEAD) more.load();
   }, [more, last, shown.length]);
 
   const drawn = more === undefined ? shown : shown.slice(first, last + 1);
   const openAt = shown.findIndex((row) => row.id === openId);
-  const walk = useWalk(box, shown.length, (at) => more && virtual.scrollToIndex(at));
-  useKeys(
-    onOpen === undefined
-      ? {}
-      : openAt >= 0
-        ? {
-            j: () => shown[openAt + 1] && onOpen(shown[openAt + 1]?.original as Row),
-            k: () => shown[openAt - 1] && onOpen(shown[openAt - 1]?.original as Row),
-          }
-        : { j: () => walk(1), k: () => walk(-1) },
-  );
+  const open = (at: number) => {
+    const row = shown[at];
+    if (row) onOpen?.(row.original);
+  };
+  useKeys(openAt < 0 ? {} : { j: () => open(openAt + 1), k: () => open(openAt - 1) });
+  useFocusBack(box, openId);
 
   const headers = table.getHeaderGroups()[0]?.headers ?? [];
   const spacer = (height: number): ReactNode =>
@@ -149,9 +156,11 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
               aria-rowindex={(more ? first : 0) + i + 2}
               className={onOpen ? 'link' : ''}
               data-row={(more ? first : 0) + i}
+              data-id={row.id}
               data-on={row.id === openId}
               onClick={() => onOpen?.(row.original)}
-              onPointerEnter={() => onHover?.(row.original)}
+              onPointerEnter={() => hover.enter(() => onHover?.(row.original))}
+              onPointerLeave={hover.leave}
             >
               {row.getAllCells().map((cell, at) => (
                 <td key={cell.id} className={classOf(cell.column.columnDef.meta)}>
@@ -176,6 +185,14 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
           {more && spacer((shown.length - first - drawn.length) * ROW_PX)}
         </tbody>
       </table>
+      {more?.hasFailed && (
+        <div className="row more">
+          <span>{t.common.moreFailed}</span>
+          <Button size="small" onClick={more.load}>
+            {t.common.again}
+          </Button>
+        </div>
+      )}
     </section>
   );
 }
@@ -188,16 +205,30 @@ function widthsOf(look: Look | undefined): CSSProperties {
   return { '--width': look?.width ?? 'auto', '--phone-width': look?.phoneWidth ?? 'auto' } as CSSProperties;
 }
 
-/** Moves the focus from row to row; one that is out of view is drawn first. */
-function useWalk(box: React.RefObject<HTMLElement | null>, count: number, scrollTo: (at: number) => void) {
-  const [at, setAt] = useState(-1);
+/** When what was opened last is closed, its row has the focus, unless something else took it. */
+function useFocusBack(box: RefObject<HTMLElement | null>, openId: string | null): void {
+  const before = useRef(openId);
   useEffect(() => {
-    box.current?.querySelector<HTMLElement>(`[data-row="${at}"] .open`)?.focus();
-  }, [box, at]);
-  return (step: 1 | -1) => {
-    const next = Math.min(Math.max(at + step, 0), count - 1);
-    scrollTo(next);
-    // Once the row has been drawn.
-    requestAnimationFrame(() => setAt(next));
+    const last = before.current;
+    before.current = openId;
+    if (openId !== null || last === null) return;
+    const row = box.current?.querySelector<HTMLElement>(`[data-id="${CSS.escape(last)}"] .open`);
+    // After the drawer has given the focus back to where it was opened from.
+    const timer = setTimeout(() => row?.focus());
+    return () => clearTimeout(timer);
+  }, [box, openId]);
+}
+
+const HOVER_MS = 120;
+
+/** A pointer that rests on a row, not one that passes over it. */
+function useHover() {
+  const timer = useRef(0);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return {
+    enter: (run: () => void) => {
+      timer.current = window.setTimeout(run, HOVER_MS);
+    },
+    leave: () => clearTimeout(timer.current),
   };
 }

@@ -1,3 +1,4 @@
+import { useState } from 'react';
 import { useLanguage } from '../texts/language.tsx';
 import { Select } from './field.tsx';
 
@@ -57,15 +58,33 @@ export function TimeRange(props: { value: Range; onChange: (range: Range) => voi
 
 function MomentInput(props: { label: string; value: string; onChange: (iso: string) => void }) {
   const { label, value, onChange } = props;
+  const [text, setText] = useState(toLocal(value));
+  const [last, setLast] = useState(value);
+  // Set from elsewhere.
+  if (value !== last) {
+    setLast(value);
+    if (value !== fromLocal(text)) setText(toLocal(value));
+  }
   return (
     <input
       type="datetime-local"
       aria-label={label}
       title={label}
-      value={toLocal(value)}
-      onChange={(event) => onChange(event.target.value === '' ? '' : new Date(event.target.value).toISOString())}
+      max="9999-12-31T23:59"
+      value={text}
+      onChange={(event) => {
+        setText(event.target.value);
+        const iso = fromLocal(event.target.value);
+        // A year that is being typed is one of the first centuries.
+        if (event.target.value === '' || iso >= '2000') onChange(iso);
+      }}
     />
   );
+}
+
+function fromLocal(text: string): string {
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) ? '' : new Date(ms).toISOString();
 }
 
 /** `2026-11-22T08:30`, as the clock on the wall says. */

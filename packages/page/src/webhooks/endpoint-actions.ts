@@ -21,8 +21,11 @@ export function useEndpointActions(endpoint: Endpoint) {
   const here = `${path}/endpoints/${endpoint.id}`;
   const key = [path, 'endpoints'];
   const change = useMutation({
+    // One after the other, and no answer from before in between: what is shown ahead stays right.
+    scope: { id: endpoint.id },
     mutationFn: ({ run }: Change) => run(),
-    onMutate: ({ ahead }) => {
+    onMutate: async ({ ahead }) => {
+      await queries.cancelQueries({ queryKey: key });
       if (ahead === undefined) return;
       queries.setQueryData<Page<Endpoint>>(
         key,

@@ -1,9 +1,16 @@
 import type { Contract, Endpoint } from '../types.ts';
 
+/** What a contract with events to choose from is asked for. */
+export interface DraftPair {
+  topic: string;
+  trigger: string;
+}
+
 /** What the form of a webhook holds. */
 export interface Draft {
-  topic: string;
-  triggers: string[];
+  pairs: DraftPair[];
+  /** In contracts whose events are free: their names, separated by commas. */
+  triggers: string;
   url: string;
   description: string;
   /** Lines of `Name: value`. */
@@ -14,10 +21,13 @@ export interface Draft {
 }
 
 export function draftOf(contract: Contract, endpoint: Endpoint | undefined, url: string): Draft {
-  const first = endpoint?.subscriptions[0];
+  const first = contract.pairs[0];
+  const subscriptions = endpoint?.subscriptions ?? [
+    { topic: first?.topic ?? '', trigger: first?.trigger ?? contract.triggers[0]?.value ?? '*' },
+  ];
   return {
-    topic: first?.topic ?? contract.pairs[0]?.topic ?? '',
-    triggers: endpoint?.subscriptions.map((one) => one.trigger) ?? [contract.triggers[0]?.value ?? '*'],
+    pairs: subscriptions.map(({ topic, trigger }) => ({ topic: topic ?? '', trigger })),
+    triggers: subscriptions.map(({ trigger }) => trigger).join(', '),
     url: endpoint?.url ?? url,
     description: endpoint?.description ?? '',
     headers: Object.entries(endpoint?.headers ?? {})
@@ -30,24 +40,40 @@ export function draftOf(contract: Contract, endpoint: Endpoint | undefined, url:
 
 /** The body of the request that creates or changes the endpoint. */
 export function wishOf(draft: Draft, contract: Contract, hasTopics: boolean): object {
-  const { topic, triggers, url, description, version, rate } = draft;
+  const { url, description, version, rate } = draft;
   return {
     url,
     description,
-    subscriptions: hasTopics ? [{ topic, trigger: triggers[0] }] : triggers.map((trigger) => ({ trigger })),
+    subscriptions: subscriptionsOf(draft, contract, hasTopics),
     headers: readHeaders(draft.headers),
     ...(contract.versions ? { version } : {}),
     ...(contract.limits.own_rate_limit ? { rate_limit: rate === '' ? null : Number(rate) } : {}),
   };
 }
 
+function subscriptionsOf({ pairs, triggers }: Draft, contract: Contract, hasTopics: boolean): Partial<DraftPair>[] {
+  if (contract.free_triggers) {
+    const names = triggers.split(',').map((name) => name.trim());
+    return [...new Set(names.filter((name) => name !== ''))].map((trigger) => ({ trigger }));
+  }
+  const chosen = new Map(pairs.map((pair) => [`${hasTopics ? pair.topic : ''} ${pair.trigger}`, pair]));
+  return [...chosen.values()].map((pair) => (hasTopics ? pair : { trigger: pair.trigger }));
+}
+
+const HEADER_LINE = /^([^:]+):(.*)$/;
+
 /** Lines of `Name: value`. */
 export function readHeaders(text: string): Record<string, string> {
   const lines = text.split(/\r?\n/).flatMap((line) => {
-    const at = line.indexOf(':');
-    return at > 0 ? [[line.slice(0, at).trim(), line.slice(at + 1).trim()] as const] : [];
+    const [, name, value] = HEADER_LINE.exec(line) ?? [];
+    return name === undefined || value === undefined ? [] : [[name.trim(), value.trim()] as const];
   });
   return Object.fromEntries(lines);
+}
+
+/** The first line that is no header. */
+export function headerMistake(text: string): string | undefined {
+  return text.split(/\r?\n/).find((line) => line.trim() !== '' && !HEADER_LINE.test(line));
 }
 
 export type UrlMistake = 'incomplete' | 'protocol' | 'https' | 'userinfo';

@@ -10,7 +10,8 @@ import { Field, Select } from '../ui/field.tsx';
 import { prettyJson } from '../ui/pretty-json.ts';
 import { Secret } from '../ui/secret.tsx';
 import { toast } from '../ui/toasts.tsx';
-import { type Draft, draftOf, pairMistake, urlMistake, wishOf } from './endpoint-draft.ts';
+import { type Draft, draftOf, headerMistake, urlMistake, wishOf } from './endpoint-draft.ts';
+import { SubscriptionFields } from './subscription-fields.tsx';
 
 /** "Create webhook", and the same fields when one is edited. */
 export function EndpointForm(props: {
@@ -25,8 +26,11 @@ export function EndpointForm(props: {
   const queries = useQueryClient();
   const [draft, setDraft] = useState(() => draftOf(contract, endpoint, url));
   const [error, setError] = useState<unknown>();
-  const change = (changes: Partial<Draft>) => setDraft((before) => ({ ...before, ...changes }));
-  const secret = useNewSecret(endpoint === undefined);
+  const change = (changes: Partial<Draft>) => {
+    setError(undefined);
+    setDraft((before) => ({ ...before, ...changes }));
+  };
+  const secret = useNewSecret(endpoint === undefined && contract.signature.scheme !== 'none');
   const word = contract.words.endpoint;
   const mistake = urlMistake(draft.url, contract);
   const refused = error instanceof ApiError ? error.at('url') : undefined;
@@ -45,12 +49,12 @@ export function EndpointForm(props: {
       title={endpoint ? t.webhooks.edit(word) : t.webhooks.create(word)}
       verb={endpoint ? t.common.save : t.webhooks.add}
       wide
-      disabled={draft.url === '' || mistake !== undefined}
+      disabled={draft.url === '' || mistake !== undefined || headerMistake(draft.headers) !== undefined}
       submit={save}
       onError={setError}
       onClose={onClose}
     >
-      <Subscription draft={draft} change={change} />
+      <SubscriptionFields draft={draft} change={change} />
       <Field
         label={contract.words.url}
         hint={t.webhooks.urlHint}
@@ -61,7 +65,7 @@ export function EndpointForm(props: {
           required
           value={draft.url}
           placeholder="https://example.com/webhooks"
-          aria-invalid={mistake !== undefined}
+          aria-invalid={(mistake ?? refused) !== undefined}
           onChange={(event) => change({ url: event.target.value.trim() })}
         />
       </Field>
@@ -105,65 +109,10 @@ interface Part {
   change: (changes: Partial<Draft>) => void;
 }
 
-/** What shall be told: an event, and where the contract has both, with which response. */
-function Subscription({ draft, change }: Part) {
-  const { contract, hasTopicChoice } = useAccount();
-  const { t } = useLanguage();
-  const trigger = draft.triggers[0] ?? '';
-  if (contract.free_triggers) {
-    return (
-      <Field label={contract.words.trigger} hint={t.webhooks.freeTriggersHint}>
-        <input
-          type="text"
-          value={draft.triggers.join(', ')}
-          onChange={(event) => change({ triggers: event.target.value.split(/,\s*/) })}
-          onBlur={() => change({ triggers: draft.triggers.map((one) => one.trim()).filter((one) => one !== '') })}
-        />
-      </Field>
-    );
-  }
-  const mistake = hasTopicChoice ? pairMistake(contract, draft.topic, trigger) : undefined;
-  const choose = (value: string) => {
-    const topic = contract.pairs.find((pair) => pair.trigger === value)?.topic;
-    change({ triggers: [value], ...(hasTopicChoice && topic ? { topic } : {}) });
-  };
-  return (
-    <>
-      <div className={hasTopicChoice ? 'two' : 'stack'}>
-        <Field
-          label={contract.words.trigger}
-          hint={contract.triggers.find((one) => one.value === trigger)?.description}
-        >
-          <Select value={trigger} choices={contract.triggers} onChange={choose} />
-        </Field>
-        {hasTopicChoice && (
-          <Field
-            label={contract.words.topic}
-            hint={contract.topics.find((one) => one.value === draft.topic)?.description}
-          >
-            <Select
-              value={draft.topic}
-              choices={contract.topics.map(({ value, label }) => ({
-                value,
-                label: pairMistake(contract, value, trigger) === undefined ? label : t.webhooks.withoutPayload(label),
-              }))}
-              onChange={(topic) => change({ topic })}
-            />
-          </Field>
-        )}
-      </div>
-      {mistake !== undefined && (
-        <div className="note wait" role="status">
-          {t.webhooks.pairMistakes[mistake]}
-        </div>
-      )}
-    </>
-  );
-}
-
 function MoreFields({ draft, change }: Part) {
   const { contract } = useAccount();
   const { t } = useLanguage();
+  const noHeader = headerMistake(draft.headers);
   return (
     <details>
       <summary>{t.webhooks.moreFields(contract.limits.own_rate_limit)}</summary>
@@ -176,7 +125,11 @@ function MoreFields({ draft, change }: Part) {
             onChange={(event) => change({ description: event.target.value })}
           />
         </Field>
-        <Field label={t.webhooks.headers} hint={t.webhooks.headersHint}>
+        <Field
+          label={t.webhooks.headers}
+          hint={t.webhooks.headersHint}
+          error={noHeader === undefined ? undefined : t.webhooks.noHeader(noHeader)}
+        >
           <textarea
             value={draft.headers}
             placeholder="X-My-Header: value"
@@ -202,8 +155,9 @@ function MoreFields({ draft, change }: Part) {
 function Sample({ draft }: { draft: Draft }) {
   const { contract, hasTopicChoice } = useAccount();
   const { t } = useLanguage();
+  const [first] = draft.pairs;
   const sample = contract.pairs.find(
-    (pair) => pair.trigger === draft.triggers[0] && (!hasTopicChoice || pair.topic === draft.topic),
+    (pair) => pair.trigger === first?.trigger && (!hasTopicChoice || pair.topic === first.topic),
   )?.sample;
   return (
     <div className="stack tight">

@@ -19,7 +19,7 @@ import { VerifyHelp } from './verify.tsx';
 
 /** The settings of contracts with one endpoint per account: URL, on or off, secret, toggles, and messages below. */
 export function EndpointSettings() {
-  const { contract } = useAccount();
+  const { contract, may } = useAccount();
   const { t } = useLanguage();
   const endpoints = useEndpoints();
   const { params, set } = useUrlState();
@@ -34,7 +34,7 @@ export function EndpointSettings() {
       {endpoints.data && !endpoint && <FirstWebhook onCreate={() => set({ new: '1' })} />}
       {endpoint && (
         <div className="stack">
-          <AddressCard endpoint={endpoint} />
+          <AddressCard key={endpoint.url} endpoint={endpoint} />
           <Toggles endpoint={endpoint} />
           <details className="card">
             <summary>{t.verify.title}</summary>
@@ -47,7 +47,9 @@ export function EndpointSettings() {
           <MessageList />
         </div>
       )}
-      {params.get('new') !== null && <EndpointForm url={params.get('url') ?? ''} onClose={close} onDone={close} />}
+      {params.get('new') !== null && may('webhooks') && (
+        <EndpointForm url={params.get('url') ?? ''} onClose={close} onDone={close} />
+      )}
     </>
   );
 }

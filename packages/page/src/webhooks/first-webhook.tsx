@@ -13,8 +13,9 @@ export function FirstWebhook({ onCreate }: { onCreate: () => void }) {
   const { set } = useUrlState();
   const tryOut = useMutation({
     mutationFn: () => post<Bin>(`${path}/bins`),
-    onSuccess: (bin) => set({ new: '1', url: bin.url }),
   });
+  // Not when the section has been left meanwhile.
+  const begin = () => tryOut.mutate(undefined, { onSuccess: (bin) => set({ new: '1', url: bin.url }) });
   const word = contract.words.endpoint;
   return (
     <Empty title={t.webhooks.none(word)} text={t.webhooks.noneText}>
@@ -23,7 +24,7 @@ export function FirstWebhook({ onCreate }: { onCreate: () => void }) {
           <Button kind="primary" onClick={onCreate}>
             {t.webhooks.create(word)}
           </Button>
-          <Button disabled={tryOut.isPending} onClick={() => tryOut.mutate()}>
+          <Button disabled={tryOut.isPending} onClick={begin}>
             {t.webhooks.tryBin}
           </Button>
         </div>

@@ -1,4 +1,4 @@
-import { useMutation } from '@tanstack/react-query';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useAccount } from '../account.tsx';
 import { get, post } from '../api.ts';
@@ -21,12 +21,17 @@ export function SecretView({ endpoint }: { endpoint: Endpoint }) {
   const read = useMutation({
     mutationFn: () => get<{ secret: string }>(`${here}/secret`),
     onSuccess: (answer) => setSecret(answer.secret),
+    gcTime: 0,
   });
-  if (!may('webhooks')) return null;
+  const hide = () => {
+    setSecret(undefined);
+    read.reset();
+  };
+  if (!may('webhooks') || contract.signature.scheme === 'none') return null;
   return (
     <section className="stack tight" aria-label={contract.words.secret}>
       <h3>{contract.words.secret}</h3>
-      <SecretRow shown={secret} onToggle={() => (secret === undefined ? read.mutate() : setSecret(undefined))}>
+      <SecretRow shown={secret} onToggle={secret === undefined ? () => read.mutate() : hide}>
         {secret !== undefined && <Copyable text={secret} label={t.secret.copy} secret />}
         <Button size="small" onClick={() => setRotating(true)}>
           {t.common.rotate}
@@ -55,8 +60,9 @@ export function SecretView({ endpoint }: { endpoint: Endpoint }) {
 
 function RotateDialog(props: { here: string; onClose: () => void; onDone: (secret: string) => void }) {
   const { here, onClose, onDone } = props;
-  const { contract } = useAccount();
+  const { path, contract } = useAccount();
   const { t } = useLanguage();
+  const queries = useQueryClient();
   const [overlapS, setOverlapS] = useState(86_400);
   return (
     <FormDialog
@@ -64,7 +70,9 @@ function RotateDialog(props: { here: string; onClose: () => void; onDone: (secre
       verb={t.common.rotate}
       onClose={onClose}
       submit={async () => {
-        onDone((await post<{ secret: string }>(`${here}/rotate-secret`, { overlap_seconds: overlapS })).secret);
+        const { secret } = await post<{ secret: string }>(`${here}/rotate-secret`, { overlap_seconds: overlapS });
+        await queries.invalidateQueries({ queryKey: [path, 'verdict'] });
+        onDone(secret);
       }}
     >
       <p>{contract.signature_overlap ? t.secret.rotateOverlap : t.secret.rotateAtOnce}</p>

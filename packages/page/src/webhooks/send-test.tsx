@@ -31,11 +31,18 @@ export function TestResultView({ result }: { result: TestResult }) {
   const { succeeded, attempt, verdict } = result;
   const took = f.measured(attempt.duration_ms);
   const status = attempt.response?.status;
+  const error = attempt.error === null ? undefined : t.attemptErrors[attempt.error];
   return (
     <section className="stack tight" aria-label={t.test.result}>
       <div className={`note ${succeeded ? 'good' : 'bad'}`} role="status">
         {succeeded && status !== undefined ? t.test.answered(status, took) : t.test.failed(status, took)}{' '}
         {verdict.valid && t.test.verified}
+        {error && (
+          <p>
+            {status === undefined && `${error.what}. `}
+            {error.todo}
+          </p>
+        )}
       </div>
       <AttemptView attempt={attempt} />
     </section>

@@ -15,7 +15,7 @@ import { snippets } from './snippets/snippets.ts';
 
 /** Ready code for this contract, and why a signature that was pasted does not fit. */
 export function VerifyHelp({ endpoint }: { endpoint: Endpoint }) {
-  const { contract } = useAccount();
+  const { contract, may } = useAccount();
   const { t } = useLanguage();
   const code = snippets(contract.signature, endpoint.signature);
   if (code.length === 0) return <p className="quiet">{t.verify.unsigned}</p>;
@@ -40,7 +40,7 @@ export function VerifyHelp({ endpoint }: { endpoint: Endpoint }) {
           </Tabs.Content>
         ))}
       </Tabs.Root>
-      <WhyNot endpoint={endpoint} />
+      {may('webhooks') && <WhyNot endpoint={endpoint} />}
     </div>
   );
 }

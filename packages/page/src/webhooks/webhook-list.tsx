@@ -1,8 +1,8 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { Plus, Trash2 } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { useAccount, useEndpoints, useUrlState } from '../account.tsx';
-import { call, get } from '../api.ts';
+import { get } from '../api.ts';
 import { Head } from '../shell.tsx';
 import { useLanguage } from '../texts/language.tsx';
 import type { Endpoint, EndpointStats } from '../types.ts';
@@ -15,17 +15,18 @@ import { EndpointStatusView } from '../ui/status.tsx';
 import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
 import { useTitle } from '../ui/title.ts';
-import { toast, UNDO_MS } from '../ui/toasts.tsx';
+import { UrlText } from '../ui/url-text.tsx';
 import { EndpointDrawer } from './endpoint-drawer.tsx';
 import { EndpointForm } from './endpoint-form.tsx';
 import { FirstWebhook } from './first-webhook.tsx';
+import { useRemovals } from './removals.ts';
 
 export function WebhookList() {
   const { contract, may } = useAccount();
   const { t } = useLanguage();
   const { params, set } = useUrlState();
   const endpoints = useEndpoints();
-  const { removed, remove } = useRemoval();
+  const { removed, remove } = useRemovals();
   const [removing, setRemoving] = useState<Endpoint>();
   const days = useDays();
   const list = useMemo(
@@ -61,10 +62,11 @@ export function WebhookList() {
           columns={columns}
           rowId={(endpoint) => endpoint.id}
           openId={openId}
-          onOpen={(endpoint) => set({ endpoint: endpoint.id })}
+          onOpen={(endpoint) => set({ endpoint: endpoint.id }, openId !== null)}
         />
       )}
-      {params.get('new') !== null && (
+      {openId !== null && endpoints.data && !open && <div className="note wait">{t.webhooks.gone(word)}</div>}
+      {params.get('new') !== null && may('webhooks') && (
         <EndpointForm
           url={params.get('url') ?? ''}
           onClose={() => set({ new: null, url: null })}
@@ -85,31 +87,11 @@ export function WebhookList() {
           <p>{t.webhooks.deleteText}</p>
         </FormDialog>
       )}
-      {open && <EndpointDrawer endpoint={open} onClose={() => set({ endpoint: null, tab: null })} />}
+      {open && (
+        <EndpointDrawer key={open.id} endpoint={open} onClose={() => set({ endpoint: null, tab: null }, true)} />
+      )}
     </>
   );
-}
-
-/** Deleted when the time to undo is over. */
-function useRemoval() {
-  const { path, contract } = useAccount();
-  const { t } = useLanguage();
-  const queries = useQueryClient();
-  const [removed, setRemoved] = useState<ReadonlySet<string>>(new Set());
-  const putBack = (id: string) => setRemoved((before) => new Set([...before].filter((one) => one !== id)));
-  const remove = (endpoint: Endpoint) => {
-    setRemoved((before) => new Set(before).add(endpoint.id));
-    const timer = setTimeout(() => {
-      call('DELETE', `${path}/endpoints/${endpoint.id}`)
-        .then(() => queries.invalidateQueries({ queryKey: [path, 'endpoints'] }))
-        .catch(() => putBack(endpoint.id));
-    }, UNDO_MS);
-    toast(t.webhooks.deleted(contract.words.endpoint, hostOf(endpoint)), () => {
-      clearTimeout(timer);
-      putBack(endpoint.id);
-    });
-  };
-  return { removed, remove };
 }
 
 const hostOf = (endpoint: Endpoint) => new URL(endpoint.url).host;
@@ -155,14 +137,17 @@ function useColumns(onRemove: (endpoint: Endpoint) => void) {
       column.accessor((endpoint) => triggerLabel(first(endpoint)?.trigger ?? ''), {
         id: 'trigger',
         header: contract.words.trigger,
-        meta: { width: '18%' },
+        meta: { width: '19%' },
         cell: ({ row, getValue }) => (
           <>
             {getValue()}
             {row.original.subscriptions.length > 1 && (
               <span className="tag">{t.webhooks.more(row.original.subscriptions.length - 1)}</span>
             )}
-            <code className="phone-only quiet">{row.original.url}</code>
+            {row.original.description !== '' && <span className="quiet">{` · ${row.original.description}`}</span>}
+            <span className="phone-only mono quiet">
+              <UrlText url={row.original.url} />
+            </span>
           </>
         ),
       }),
@@ -171,25 +156,25 @@ function useColumns(onRemove: (endpoint: Endpoint) => void) {
             column.accessor((endpoint) => topicLabel(first(endpoint)?.topic), {
               id: 'topic',
               header: contract.words.topic,
-              meta: { width: '10%', wideOnly: true },
+              meta: { width: '9%', wideOnly: true },
             }),
           ]
         : []),
       column.accessor('url', {
         header: contract.words.url,
         meta: { kind: 'code', wideOnly: true },
-        cell: ({ getValue }) => <span title={getValue()}>{getValue()}</span>,
+        cell: ({ getValue }) => <UrlText url={getValue()} />,
       }),
       column.accessor('status', {
         header: t.webhooks.status,
-        meta: { width: '204px', phoneWidth: '104px' },
-        cell: ({ row }) => <EndpointStatusView endpoint={row.original} />,
+        meta: { width: '190px', phoneWidth: '104px' },
+        cell: ({ row }) => <EndpointStatusView endpoint={row.original} retrying={row.original.day?.retrying} />,
       }),
       column.accessor((endpoint) => endpoint.day?.share ?? undefined, {
         id: 'day',
         header: t.webhooks.day,
         sortUndefined: 'last',
-        meta: { width: '158px', wideOnly: true },
+        meta: { width: '156px', wideOnly: true },
         cell: ({ row, getValue }) => {
           const { day } = row.original;
           const share = getValue();
@@ -209,7 +194,7 @@ function useColumns(onRemove: (endpoint: Endpoint) => void) {
         id: 'last',
         header: t.webhooks.lastMessage,
         sortUndefined: 'last',
-        meta: { width: '112px', wideOnly: true },
+        meta: { width: '100px', wideOnly: true },
         cell: ({ getValue }) => <Time at={getValue() ?? null} />,
       }),
       ...(may('webhooks')
