@@ -99,10 +99,13 @@ function Requests(props: { requests: BinRequest[]; openId: string | null; onOpen
       column.columns([
         column.accessor('at', {
           header: t.messages.when,
-          meta: { width: '110px' },
+          meta: { width: '110px', phoneWidth: '92px' },
           cell: ({ getValue }) => <Time at={getValue()} />,
         }),
-        column.accessor('method', { header: t.inspector.method, meta: { width: '84px', kind: 'code' } }),
+        column.accessor('method', {
+          header: t.inspector.method,
+          meta: { width: '84px', phoneWidth: '72px', kind: 'code' },
+        }),
         column.accessor((request) => request.verified_by ?? '', {
           id: 'signature',
           header: t.inspector.signature,

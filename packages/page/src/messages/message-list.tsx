@@ -134,7 +134,7 @@ function useColumns() {
         column.accessor((row) => row.last_status ?? t.attemptErrors[row.last_error ?? '']?.short ?? row.last_error, {
           id: 'answer',
           header: t.messages.answer,
-          meta: { width: '96px', phoneWidth: '64px', kind: 'code' },
+          meta: { width: '96px', kind: 'code', wideOnly: true },
         }),
         ...(hasTopicChoice
           ? [

@@ -104,7 +104,7 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
   const spacer = (height: number): ReactNode =>
     height > 0 && (
       <tr aria-hidden>
-        <td colSpan={headers.length} style={{ height, padding: 0, border: 0 }} />
+        <td style={{ height, padding: 0, border: 0 }} />
       </tr>
     );
   return (

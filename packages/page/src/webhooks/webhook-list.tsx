@@ -137,7 +137,7 @@ function useColumns(onRemove: (endpoint: Endpoint) => void) {
       column.accessor((endpoint) => triggerLabel(first(endpoint)?.trigger ?? ''), {
         id: 'trigger',
         header: contract.words.trigger,
-        meta: { width: '19%' },
+        meta: { width: '16%' },
         cell: ({ row, getValue }) => (
           <>
             {getValue()}
@@ -167,14 +167,14 @@ function useColumns(onRemove: (endpoint: Endpoint) => void) {
       }),
       column.accessor('status', {
         header: t.webhooks.status,
-        meta: { width: '190px', phoneWidth: '104px' },
+        meta: { width: '230px', phoneWidth: '104px' },
         cell: ({ row }) => <EndpointStatusView endpoint={row.original} retrying={row.original.day?.retrying} />,
       }),
       column.accessor((endpoint) => endpoint.day?.share ?? undefined, {
         id: 'day',
         header: t.webhooks.day,
         sortUndefined: 'last',
-        meta: { width: '156px', wideOnly: true },
+        meta: { width: '152px', wideOnly: true },
         cell: ({ row, getValue }) => {
           const { day } = row.original;
           const share = getValue();
@@ -194,7 +194,7 @@ function useColumns(onRemove: (endpoint: Endpoint) => void) {
         id: 'last',
         header: t.webhooks.lastMessage,
         sortUndefined: 'last',
-        meta: { width: '100px', wideOnly: true },
+        meta: { width: '116px', wideOnly: true },
         cell: ({ getValue }) => <Time at={getValue() ?? null} />,
       }),
       ...(may('webhooks')
