@@ -28,7 +28,8 @@ function section(path: string, read: () => Promise<ComponentType>) {
   };
   const Lazy = lazy(async () => ({ default: await load() }));
   const View = () => {
-    const Section = loaded ?? Lazy;
+    // The same for as long as it stands: another one would begin anew.
+    const [Section] = useState(() => loaded ?? Lazy);
     return <Section />;
   };
   return { path, load, View };

@@ -104,6 +104,37 @@ describe('messages', () => {
     await suite.receiver.received(6);
   });
 
+  test('live: what comes one by one appears by itself, and a burst leaves no gap', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
+    await publishEach(account, [1]);
+    const page = await suite.show(account, '/messages');
+    const table = page.locator('.rows table');
+    const counted = (count: number) =>
+      eventually(
+        () => table.getAttribute('aria-rowcount'),
+        (rows) => rows === String(count + 1),
+      );
+    await counted(1);
+    await suite.node.publish(account, 'order.paid', 2);
+    await counted(2);
+    const events = Array.from({ length: 120 }, (_, i) => ({ trigger: 'order.sent', payload: i }));
+    await suite.node.call('POST', `/v1/accounts/${account}/events/batch`, { events });
+    await suite.receiver.received(122);
+    const rows = page.locator('.rows tr[data-row]');
+    await eventually(
+      () => rows.filter({ hasText: 'order.sent' }).count(),
+      (count) => count > 10,
+    );
+    await eventually(
+      async () => {
+        await page.locator('.rows').evaluate((box) => box.scrollTo(0, box.scrollHeight));
+        return table.getAttribute('aria-rowcount');
+      },
+      (count) => count === '123',
+    );
+  });
+
   test('keyboard alone: search, rows, open, close, help', async () => {
     const account = await createAccount(suite.node, 'standard');
     await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
