@@ -1,6 +1,8 @@
 /** Every rule that docs/contracts states has a test that bears its number, and every number in a test is a rule. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { loadContract } from '../../packages/server/src/contract/load.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
@@ -11,3 +13,12 @@ test.each(['loop-returns', 'loop-subscriptions', 'loops'])('the rules of %s', (v
   const proven = new Set([...titles].flatMap(([, numbers]) => numbers?.split(' ') ?? []));
   expect([...proven].sort()).toEqual([...rules].sort());
 });
+
+/** A start trusts them; so this is where they are checked in full: form, schemas, and every sample by its schema. */
+test.each(readdirSync(fileURLToPath(new URL('../../contracts/', import.meta.url))))(
+  'the contract %s is right',
+  (name) => {
+    const folder = fileURLToPath(new URL(`../../contracts/${name}/`, import.meta.url));
+    expect(loadContract(folder.replace(/\/$/, '')).name).toBe(name);
+  },
+);

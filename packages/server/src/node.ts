@@ -31,6 +31,8 @@ const DNS_TIMEOUT_MS = 5_000;
 const ALIVE_AT_FIRST_MS = 10_000;
 /** For how long an answer about readiness holds. */
 const READINESS_MS = 1_000;
+/** When the schemas of a contract are compiled that nobody has needed until then; the next follows as much later. */
+const WARM_UP_AFTER_MS = 1_000;
 /** How long requests in flight may take to end when the server stops. */
 const DRAIN_MS = 25_000;
 
@@ -191,10 +193,21 @@ export async function startNode(
       log,
     );
     const url = await listen(app, config);
+    // The first events of a contract do not wait for its schemas.
+    const warmUps = [...contracts.values()].map(({ payloads }, i) =>
+      clock.after(WARM_UP_AFTER_MS * (i + 1), () => {
+        try {
+          payloads.prepare();
+        } catch (error) {
+          onError(error);
+        }
+      }),
+    );
     origin ||= url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//127.0.0.1');
 
     let stopping: Promise<void> | undefined;
     const stop = async () => {
+      for (const cancel of warmUps) cancel();
       // From here on nothing waits for a database that is away: what could not be stored is found by whoever starts next.
       isStopping = !database.up;
       database.onChange((up) => {

@@ -18,7 +18,7 @@ type Report = (kind: Change['kind'], path: string, what: string) => void;
 /** Compares two contracts' folders and names what changes for receivers. @throws BrokenContract */
 export function diffContracts(beforeFolder: string, afterFolder: string): Change[] {
   const [before, after] = [beforeFolder, afterFolder].map((folder) => {
-    const { catalog, payloads } = loadContract(folder, false);
+    const { catalog, payloads } = loadContract(folder, { isNamedAlike: false });
     const document = readDocument(join(folder, 'contract.json'));
     return { document, schemas: readSchemas(folder), catalog, payloads };
   }) as [Side, Side];

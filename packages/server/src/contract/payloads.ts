@@ -33,13 +33,13 @@ export interface Misfit {
 
 /** The schemas and samples of a contract's payloads. */
 export class Payloads {
-  private readonly validators = new Map<string, ValidateFunction>();
+  /** Until it is needed: to compile the schemas of a contract takes a tenth of a second. */
+  private validators: ReadonlyMap<string, ValidateFunction> | undefined;
   private readonly samples = new Map<string, Buffer>();
 
   /**
    * @param schemas file name in `schemas/` -> its JSON
    * @param samples pair -> compact JSON text
-   * @throws BrokenSchema
    */
   constructor(
     private readonly catalog: Catalog,
@@ -48,29 +48,12 @@ export class Payloads {
     private readonly added: (facts: BodyFacts, payload: unknown) => unknown,
   ) {
     for (const { text, ...pair } of samples) this.samples.set(keyOf(pair), Buffer.from(text));
-    const ajv = new Ajv2020({
-      allErrors: true,
-      strict: true,
-      strictTypes: false,
-      strictRequired: false,
-      formats: FORMATS,
-    });
-    // The file's name is what other files of the folder refer to it by.
-    for (const [file, schema] of schemas) {
-      try {
-        ajv.addSchema({ ...schema, $id: file }, file);
-      } catch (error) {
-        throw new BrokenSchema(file, messageOf(error));
-      }
-    }
-    for (const file of schemas.keys()) {
-      try {
-        const validate = ajv.getSchema(file);
-        if (validate) this.validators.set(file, validate as ValidateFunction);
-      } catch (error) {
-        throw new BrokenSchema(file, messageOf(error));
-      }
-    }
+  }
+
+  /** Compiles the schemas, if that has not been done. @throws BrokenSchema */
+  prepare(): ReadonlyMap<string, ValidateFunction> {
+    this.validators ??= compileSchemas(this.schemas);
+    return this.validators;
   }
 
   /** A sample payload as a publisher would send it; for a pair without its own, the topic's sample. */
@@ -87,7 +70,7 @@ export class Payloads {
   /** Where a payload does not fit its schema; empty when it fits, or has none. */
   misfits(facts: BodyFacts, payload: unknown): Misfit[] {
     const file = this.schemaOf({ topic: facts.topic, trigger: facts.event.trigger });
-    const validate = file === undefined ? undefined : this.validators.get(file);
+    const validate = file === undefined ? undefined : this.prepare().get(file);
     if (!validate || validate(this.added(facts, payload))) return [];
     return (validate.errors ?? []).slice(0, ERRORS_MAX).map(toMisfit);
   }
@@ -97,6 +80,35 @@ export class Payloads {
     const pair = this.catalog.rules.pairs.find((p) => p.topic === topic);
     return pair && this.samples.get(keyOf(pair));
   }
+}
+
+/** @throws BrokenSchema */
+function compileSchemas(schemas: ReadonlyMap<string, object>): Map<string, ValidateFunction> {
+  const validators = new Map<string, ValidateFunction>();
+  const ajv = new Ajv2020({
+    allErrors: true,
+    strict: true,
+    strictTypes: false,
+    strictRequired: false,
+    formats: FORMATS,
+  });
+  // The file's name is what other files of the folder refer to it by.
+  for (const [file, schema] of schemas) {
+    try {
+      ajv.addSchema({ ...schema, $id: file }, file);
+    } catch (error) {
+      throw new BrokenSchema(file, messageOf(error));
+    }
+  }
+  for (const file of schemas.keys()) {
+    try {
+      const validate = ajv.getSchema(file);
+      if (validate) validators.set(file, validate as ValidateFunction);
+    } catch (error) {
+      throw new BrokenSchema(file, messageOf(error));
+    }
+  }
+  return validators;
 }
 
 export function invalidPayload(misfits: readonly Misfit[], pointer: string): Problem {
