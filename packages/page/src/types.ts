@@ -240,6 +240,7 @@ export interface AuditEntry {
   id: string;
   account_id: string | null;
   actor: string;
+  user_name: string | null;
   action: string;
   target: string | null;
   detail: Record<string, unknown>;

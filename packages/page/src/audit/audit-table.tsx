@@ -39,7 +39,7 @@ export function AuditTable({ path, withAccount = false }: { path: string; withAc
           header: t.audit.what,
           meta: { width: '22%', phoneWidth: '50%' },
         }),
-        column.accessor((entry) => t.audit.actors[entry.actor] ?? entry.actor, {
+        column.accessor((entry) => entry.user_name ?? t.audit.actors[entry.actor] ?? entry.actor, {
           id: 'actor',
           header: t.audit.who,
           meta: { width: '15%', phoneWidth: '88px' },
@@ -85,7 +85,8 @@ export function AuditTable({ path, withAccount = false }: { path: string; withAc
 function EntryDrawer({ entry, onClose }: { entry: AuditEntry; onClose: () => void }) {
   const { t, f } = useLanguage();
   const facts: [string, string | null][] = [
-    [t.audit.who, t.audit.actors[entry.actor] ?? entry.actor],
+    [t.audit.who, entry.user_name],
+    [t.audit.through, t.audit.actors[entry.actor] ?? entry.actor],
     [t.audit.when, f.exact(Date.parse(entry.at))],
     [t.console.account, entry.account_id],
     [t.audit.which, entry.target],

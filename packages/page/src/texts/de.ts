@@ -513,6 +513,7 @@ export const de: Texts = {
     noneText: 'Jede Änderung an Webhooks und Schlüsseln wird hier stehen: wer, was und wann.',
     what: 'Was',
     who: 'Wer',
+    through: 'Durch',
     when: 'Wann',
     which: 'Welches',
     details: 'Einzelheiten',

@@ -507,6 +507,7 @@ export const en = {
     noneText: 'Every change to webhooks and keys will stand here: who, what and when.',
     what: 'What',
     who: 'Who',
+    through: 'Through',
     when: 'When',
     which: 'Which',
     details: 'Details',

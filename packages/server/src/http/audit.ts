@@ -31,6 +31,7 @@ export function noteChanges(app: App, { store, ids }: HttpParts): void {
         id: ids.next('aud'),
         accountId: account ?? (operationId === 'createAccount' ? target : keyAccount(request)),
         actor: actorOf(request),
+        userName: callerOf(request).session?.userName ?? null,
         action: operationId,
         target,
         detail: detailOf(request.body),

@@ -17,7 +17,13 @@ export function signInRoutes(
 ): void {
   const signIn = async (reply: FastifyReply) => {
     const expiresAtMs = clock.now() + SESSION_MS;
-    const token = await sessions.create({ accountId: null, permissions: [...PERMISSIONS], theme: {}, expiresAtMs });
+    const token = await sessions.create({
+      accountId: null,
+      userName: null,
+      permissions: [...PERMISSIONS],
+      theme: {},
+      expiresAtMs,
+    });
     const secure = pageOrigin().startsWith('https:') ? '; Secure' : '';
     reply.header(
       'set-cookie',

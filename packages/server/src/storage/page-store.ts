@@ -19,6 +19,8 @@ export interface PageSession {
   accountId: string | null;
   permissions: Permission[];
   theme: PageTheme;
+  /** Who sits in front of it, as the product named them. */
+  userName: string | null;
   expiresAtMs: number;
 }
 
@@ -34,6 +36,8 @@ export interface AuditEntry {
   accountId: string | null;
   /** `operator`, `page` (a session of the account's page) or `key <id>` (a vendor's client). */
   actor: string;
+  /** Of a page session, where the product named who opens it. */
+  userName: string | null;
   /** The operation's name in the API, as `createEndpoint`. */
   action: string;
   target: string | null;

@@ -5,10 +5,11 @@ import { bytesOfUuid, toUuidText } from './rows.ts';
 
 export function sessionStore(database: Database): SessionStore {
   return {
-    async create(digest, { accountId, permissions, theme, expiresAtMs }) {
+    async create(digest, { accountId, permissions, theme, userName, expiresAtMs }) {
       await database.run(
-        'INSERT INTO page_sessions (digest, account_id, permissions, theme, expires_at) VALUES ($1, $2, $3, $4, $5)',
-        [digest, accountId, JSON.stringify(permissions), JSON.stringify(theme), new Date(expiresAtMs)],
+        `INSERT INTO page_sessions (digest, account_id, permissions, theme, user_name, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6)`,
+        [digest, accountId, JSON.stringify(permissions), JSON.stringify(theme), userName, new Date(expiresAtMs)],
       );
     },
 
@@ -17,13 +18,15 @@ export function sessionStore(database: Database): SessionStore {
         account_id: string | null;
         permissions: Permission[];
         theme: PageTheme;
+        user_name: string | null;
         expires_at: Date;
-      }>('SELECT account_id, permissions, theme, expires_at FROM page_sessions WHERE digest = $1', [digest]);
+      }>('SELECT account_id, permissions, theme, user_name, expires_at FROM page_sessions WHERE digest = $1', [digest]);
       return (
         row && {
           accountId: row.account_id,
           permissions: row.permissions,
           theme: row.theme,
+          userName: row.user_name,
           expiresAtMs: row.expires_at.getTime(),
         }
       );
@@ -41,10 +44,11 @@ export function sessionStore(database: Database): SessionStore {
 
 export function auditStore(database: Database): AuditStore {
   return {
-    async add({ id, accountId, actor, action, target, detail }) {
+    async add({ id, accountId, actor, userName, action, target, detail }) {
       await database.run(
-        'INSERT INTO audit_log (id, account_id, actor, action, target, detail) VALUES ($1, $2, $3, $4, $5, $6)',
-        [toUuidText('aud', id), accountId, actor, action, target, JSON.stringify(detail)],
+        `INSERT INTO audit_log (id, account_id, actor, user_name, action, target, detail)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+        [toUuidText('aud', id), accountId, actor, userName, action, target, JSON.stringify(detail)],
       );
     },
 
@@ -57,18 +61,25 @@ export function auditStore(database: Database): AuditStore {
         id: string;
         account_id: string | null;
         actor: string;
+        user_name: string | null;
         action: string;
         target: string | null;
         detail: Record<string, unknown>;
       }>(
-        `SELECT id, account_id, actor, action, target, detail FROM audit_log
+        `SELECT id, account_id, actor, user_name, action, target, detail FROM audit_log
          WHERE ($1::text IS NULL OR account_id = $1) AND ($3::uuid IS NULL OR id < $3)
          ORDER BY id DESC LIMIT $2`,
         [accountId, limit, before === undefined ? null : toUuidText('aud', before)],
       );
-      return rows.map(({ id, account_id, ...row }) => {
+      return rows.map(({ id, account_id, user_name, ...row }) => {
         const bytes = bytesOfUuid(id);
-        return { ...row, id: encodeId('aud', bytes), accountId: account_id, atMs: timeOfId(bytes) };
+        return {
+          ...row,
+          id: encodeId('aud', bytes),
+          accountId: account_id,
+          userName: user_name,
+          atMs: timeOfId(bytes),
+        };
       });
     },
   };

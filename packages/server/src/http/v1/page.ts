@@ -36,7 +36,8 @@ function checkLanguage(tag: string | undefined): void {
 const AuditView = Type.Object({
   id: Type.String(),
   account_id: Nullable(Type.String()),
-  actor: Type.String(),
+  actor: Type.String({ description: '`operator`, `page`, or `key` and its id' }),
+  user_name: Nullable(Type.String()),
   action: Type.String({ description: 'The name of the operation in this API' }),
   target: Nullable(Type.String()),
   detail: Type.Record(Type.String(), Type.Unknown()),
@@ -71,6 +72,13 @@ export function pageRoutes(app: App, { store, sessions, directory, clock, pageOr
                   description: '`read` alone, or with `webhooks` and `keys`: what may be changed. All by default.',
                 }),
               ),
+              user_name: Type.Optional(
+                Type.String({
+                  minLength: 1,
+                  maxLength: 200,
+                  description: 'Who opens it, as `jane@example.com`: stands in the audit log beside what they change',
+                }),
+              ),
               theme: Type.Optional(Theme),
             }),
           ),
@@ -82,10 +90,15 @@ export function pageRoutes(app: App, { store, sessions, directory, clock, pageOr
       const { account } = request.params;
       if (!(await directory.get(account))) throw new Problem('account_not_found');
       checkLanguage(request.body?.theme?.language);
-      const { expires_in = EXPIRES_DEFAULT_S, permissions = [...PERMISSIONS], theme = {} } = request.body ?? {};
+      const {
+        expires_in = EXPIRES_DEFAULT_S,
+        permissions = [...PERMISSIONS],
+        theme = {},
+        user_name: userName = null,
+      } = request.body ?? {};
       const expiresAtMs = clock.now() + expires_in * 1000;
       const all = [...new Set(['read' as const, ...permissions])];
-      const token = await sessions.create({ accountId: account, permissions: all, theme, expiresAtMs });
+      const token = await sessions.create({ accountId: account, permissions: all, theme, userName, expiresAtMs });
       const url = `${pageOrigin()}/page/#token=${token}`;
       return reply.code(201).send({ url, token, expires_at: new Date(expiresAtMs).toISOString() });
     },
@@ -146,7 +159,12 @@ export function pageRoutes(app: App, { store, sessions, directory, clock, pageOr
           page,
           (p) => store.audit.list(account, p),
           (entry) => entry.id,
-          ({ accountId, atMs, ...entry }) => ({ ...entry, account_id: accountId, at: new Date(atMs).toISOString() }),
+          ({ accountId, userName, atMs, ...entry }) => ({
+            ...entry,
+            account_id: accountId,
+            user_name: userName,
+            at: new Date(atMs).toISOString(),
+          }),
         );
       },
     );
