@@ -108,6 +108,7 @@ describe('sessions', () => {
       document.body.style.paddingTop = '300px';
     });
     await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
+    await frame.locator('html').evaluate(() => location.reload());
     await frame.getByRole('link', { name: 'API keys' }).click();
     const small = (await element.boundingBox())?.height ?? 0;
     await frame.getByRole('link', { name: 'Messages' }).click();
