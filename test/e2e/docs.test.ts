@@ -60,4 +60,5 @@ test('the short form of the bench works and ends with JSON', async () => {
   ]) {
     expect(results).toHaveProperty(name);
   }
-});
+  // It starts several servers, beside whatever else is tested at the moment.
+}, 240_000);

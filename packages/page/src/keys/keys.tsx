@@ -9,6 +9,7 @@ import type { ApiKey, Page } from '../types.ts';
 import { Button } from '../ui/button.tsx';
 import { FormDialog } from '../ui/dialog.tsx';
 import { Empty, ErrorNote, Skeleton } from '../ui/notes.tsx';
+import { RowAction } from '../ui/row-action.tsx';
 import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
 import { useTitle } from '../ui/title.ts';
@@ -129,30 +130,18 @@ function useColumns(setOpen: (open: Open) => void) {
               meta: { kind: 'actions', width: '84px', phoneWidth: '80px' },
               cell: ({ row: { original: key } }) => (
                 <>
-                  <Button
-                    kind="plain"
-                    size="icon"
-                    aria-label={t.keys.rotateOne(key.label)}
+                  <RowAction
+                    icon={RotateCcw}
                     title={t.common.rotate}
-                    onClick={(event) => {
-                      event.stopPropagation();
-                      setOpen({ kind: 'rotate', key });
-                    }}
-                  >
-                    <RotateCcw size={15} aria-hidden />
-                  </Button>
-                  <Button
-                    kind="plain"
-                    size="icon"
-                    aria-label={t.keys.deleteOne(key.label)}
+                    label={t.keys.rotateOne(key.label)}
+                    onClick={() => setOpen({ kind: 'rotate', key })}
+                  />
+                  <RowAction
+                    icon={Trash2}
                     title={t.common.delete}
-                    onClick={(event) => {
-                      event.stopPropagation();
-                      setOpen({ kind: 'delete', key });
-                    }}
-                  >
-                    <Trash2 size={15} aria-hidden />
-                  </Button>
+                    label={t.keys.deleteOne(key.label)}
+                    onClick={() => setOpen({ kind: 'delete', key })}
+                  />
                 </>
               ),
             }),

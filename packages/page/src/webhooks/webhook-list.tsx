@@ -10,6 +10,7 @@ import { Button } from '../ui/button.tsx';
 import { FormDialog } from '../ui/dialog.tsx';
 import { useKeys } from '../ui/keyboard.ts';
 import { ErrorNote, Skeleton } from '../ui/notes.tsx';
+import { RowAction } from '../ui/row-action.tsx';
 import { Sparkline } from '../ui/sparkline.tsx';
 import { EndpointStatusView } from '../ui/status.tsx';
 import { columnsOf, DataTable } from '../ui/table.tsx';
@@ -204,18 +205,12 @@ function useColumns(onRemove: (endpoint: Endpoint) => void) {
               header: t.common.actions,
               meta: { kind: 'actions', width: '52px', phoneWidth: '48px' },
               cell: ({ row }) => (
-                <Button
-                  kind="plain"
-                  size="icon"
-                  aria-label={t.webhooks.deleteOne(contract.words.endpoint, row.original.url)}
+                <RowAction
+                  icon={Trash2}
                   title={t.common.delete}
-                  onClick={(event) => {
-                    event.stopPropagation();
-                    onRemove(row.original);
-                  }}
-                >
-                  <Trash2 size={15} aria-hidden />
-                </Button>
+                  label={t.webhooks.deleteOne(contract.words.endpoint, row.original.url)}
+                  onClick={() => onRemove(row.original)}
+                />
               ),
             }),
           ]
