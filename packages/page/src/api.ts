@@ -1,4 +1,5 @@
 /** The one way to the server: adds the session, and turns problem details into errors that people can read. */
+import { browserStorage } from './browser-storage.ts';
 
 export interface Problem {
   status: number;
@@ -29,12 +30,13 @@ const STORED = 'posthorn-token';
  * alone. The operator's console has a cookie instead, which no script sees.
  */
 function readToken(): string | undefined {
+  const kept = browserStorage('session');
   const found = /(?:^#|&)token=(pst_[A-Za-z0-9_-]+)/.exec(location.hash)?.[1];
   if (found !== undefined) {
-    sessionStorage.setItem(STORED, found);
+    kept?.setItem(STORED, found);
     history.replaceState(null, '', location.pathname + location.search);
   }
-  return location.pathname.startsWith('/page') ? (found ?? sessionStorage.getItem(STORED) ?? undefined) : undefined;
+  return location.pathname.startsWith('/page') ? (found ?? kept?.getItem(STORED) ?? undefined) : undefined;
 }
 
 const token = readToken();

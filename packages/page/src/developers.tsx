@@ -12,7 +12,8 @@ import type { Contract, PageInfo, Permission } from './types.ts';
 import { Boundary } from './ui/boundary.tsx';
 import { Button } from './ui/button.tsx';
 import { Dialog } from './ui/dialog.tsx';
-import { useKeys, walkRows } from './ui/keyboard.ts';
+import { Check } from './ui/field.tsx';
+import { keysOff, useKeys, walkRows } from './ui/keyboard.ts';
 import { Empty, ErrorNote, Skeleton } from './ui/notes.tsx';
 import { Webhooks } from './webhooks/webhooks.tsx';
 
@@ -164,20 +165,31 @@ export function AccountPage(props: {
 
 function KeyboardHelp({ onClose }: { onClose: () => void }) {
   const { t } = useLanguage();
+  const [isOn, setOn] = useState(!keysOff.get());
   return (
     <Dialog title={t.keyboard.title} onClose={onClose}>
-      <dl className="pairs">
-        {t.keyboard.keys.map(([key, what]) => (
-          <div key={key}>
-            <dt>
-              {key?.split(' ').map((one) => (
-                <kbd key={one}>{one}</kbd>
-              ))}
-            </dt>
-            <dd>{what}</dd>
-          </div>
-        ))}
-      </dl>
+      <div className="stack">
+        <dl className="pairs">
+          {t.keyboard.keys.map(([key, what]) => (
+            <div key={key}>
+              <dt>
+                {key?.split(' ').map((one) => (
+                  <kbd key={one}>{one}</kbd>
+                ))}
+              </dt>
+              <dd>{what}</dd>
+            </div>
+          ))}
+        </dl>
+        <Check
+          label={t.keyboard.use}
+          checked={isOn}
+          onChange={(checked) => {
+            keysOff.set(!checked);
+            setOn(checked);
+          }}
+        />
+      </div>
     </Dialog>
   );
 }

@@ -154,6 +154,15 @@ describe('messages', () => {
     await page.keyboard.press('/');
     await page.keyboard.type('order');
     expect(await page.getByRole('searchbox').inputValue()).toBe('order');
+    // Who wants no single letters to act can say so.
+    await page.getByRole('button', { name: 'Keyboard' }).click();
+    await page.getByRole('checkbox', { name: /Use these keys/ }).uncheck();
+    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.keyboard.press('g');
+    await page.keyboard.press('?');
+    expect(await page.getByRole('dialog').count()).toBe(0);
+    expect(page.url()).toContain('/page/messages');
   });
 
   test('attack: an id in the address leads nowhere else', async () => {

@@ -135,4 +135,23 @@ describe('sessions', () => {
       "frame-ancestors 'none'",
     );
   });
+
+  test('works where the browser keeps nothing for it', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    const { body } = await suite.node.call('POST', `/v1/accounts/${account}/page-sessions`, {});
+    const page = await suite.blank();
+    await page.addInitScript(() => {
+      for (const name of ['localStorage', 'sessionStorage']) {
+        Object.defineProperty(window, name, {
+          get: () => {
+            throw new DOMException('The request was denied.', 'SecurityError');
+          },
+        });
+      }
+    });
+    await page.goto(body.url);
+    await page.getByRole('heading', { name: 'No endpoints yet' }).waitFor();
+    await page.keyboard.press('m');
+    await page.getByRole('heading', { name: 'No messages yet' }).waitFor();
+  });
 });

@@ -45,6 +45,7 @@ export const de: Texts = {
   },
   keyboard: {
     title: 'Tastatur',
+    use: 'Diese Tasten in diesem Browser benutzen',
     keys: [
       ['/', 'Suchen'],
       ['j k', 'Nächste, vorige Zeile'],

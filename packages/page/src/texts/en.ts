@@ -51,6 +51,7 @@ export const en = {
   },
   keyboard: {
     title: 'Keyboard',
+    use: 'Use these keys in this browser',
     keys: [
       ['/', 'Search'],
       ['j k', 'Next, previous row'],

@@ -1,6 +1,18 @@
 import { useEffect, useRef } from 'react';
+import { browserStorage } from '../browser-storage.ts';
 
 type Keys = Record<string, () => unknown>;
+
+const OFF = 'posthorn-keys-off';
+
+/** Single letters may be pressed by mistake, or by speech: whoever wants none can switch them off in this browser. */
+export const keysOff = {
+  get: () => (browserStorage('local')?.getItem(OFF) ?? null) !== null,
+  set(isOff: boolean) {
+    if (isOff) browserStorage('local')?.setItem(OFF, '1');
+    else browserStorage('local')?.removeItem(OFF);
+  },
+};
 
 /** Keys of the page, as long as nobody is typing and no dialog asks something. A key that is held down counts once. */
 export function useKeys(keys: Keys): void {
@@ -10,6 +22,7 @@ export function useKeys(keys: Keys): void {
     const heard = (event: KeyboardEvent) => {
       if (event.metaKey || event.ctrlKey || event.altKey || !(event.target instanceof HTMLElement)) return;
       if (event.target.matches('input, textarea, select') || document.querySelector('.dialog')) return;
+      if (keysOff.get()) return;
       const run = current.current[event.key];
       if (!run) return;
       event.preventDefault();
