@@ -13,7 +13,8 @@ declare module 'vitest' {
 
 export default async function setup(project: TestProject) {
   const folder = mkdtempSync(join(tmpdir(), 'posthorn-test-'));
-  const postgres = new EmbeddedPostgres(folder, () => {});
+  // Two files at a time, some of them with several servers: each has some fifteen connections.
+  const postgres = new EmbeddedPostgres(folder, () => {}, { max_connections: '250' });
   await postgres.start();
   const { host = '', port = 0, user = '', password = '' } = postgres.connection;
   project.provide('postgres', { host, port, user, password: String(password) });

@@ -99,6 +99,8 @@ export class EmbeddedPostgres {
   constructor(
     private readonly folder: string,
     private readonly log: (message: string) => void,
+    /** Instead of the settings that suit one server. */
+    private readonly overrides: Readonly<Record<string, string>> = {},
   ) {
     this.dataFolder = join(folder, 'postgres');
     this.logFile = join(folder, 'postgres.log');
@@ -243,6 +245,7 @@ export class EmbeddedPostgres {
     if (this.tcp) this.port = await freePort();
     const settings: Record<string, string> = {
       ...SETTINGS,
+      ...this.overrides,
       port: String(this.port),
       listen_addresses: this.tcp ? '127.0.0.1' : '',
       unix_socket_directories: this.socketFolder,
