@@ -211,6 +211,8 @@ describe('webhooks', () => {
     await suite.receiver.received(1);
     const page = await suite.show(account);
     await page.getByRole('row', { name: /Failing · 503/ }).waitFor({ timeout: 20_000 });
+    await page.getByRole('button', { name: 'All events' }).click();
+    await page.getByRole('dialog').getByText('Failing').waitFor();
   });
 
   test('help with verifying: code for this contract, and why a pasted signature fails', async () => {

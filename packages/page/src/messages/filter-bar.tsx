@@ -20,11 +20,11 @@ export function FilterBar() {
   const { words } = contract;
   const error = params.get('last_error');
   const answer = params.get('last_status') ?? (error === null ? null : (t.attemptErrors[error]?.short ?? error));
-  const select = (name: string, label: string, any: string, choices: readonly Choice<string>[]) => (
+  const select = (name: string, label: string, every: string, choices: readonly Choice<string>[]) => (
     <Select
       label={label}
       value={params.get(name) ?? ''}
-      choices={[{ value: '', label: any }, ...choices]}
+      choices={[{ value: '', label: every }, ...choices]}
       onChange={(value) => set({ [name]: value }, true)}
     />
   );

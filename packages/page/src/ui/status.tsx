@@ -10,8 +10,7 @@ import {
 } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { useLanguage } from '../texts/language.tsx';
-import type { DeliveryStatus, Endpoint, Retrying } from '../types.ts';
-import { useNow } from './time.tsx';
+import type { DeliveryStatus } from '../types.ts';
 
 export type Tone = 'good' | 'bad' | 'wait' | 'off';
 
@@ -39,42 +38,4 @@ export const DELIVERY_STATUSES = Object.keys(DELIVERY) as DeliveryStatus[];
 export function DeliveryStatusView({ status }: { status: DeliveryStatus }) {
   const { t } = useLanguage();
   return <Status {...DELIVERY[status]}>{t.deliveryStatus[status]}</Status>;
-}
-
-/** Active, failing with what was answered, in Testing Mode with the time left, or inactive with the reason. */
-export function EndpointStatusView({ endpoint, retrying }: { endpoint: Endpoint; retrying?: Retrying | undefined }) {
-  const now = useNow();
-  const { t, f } = useLanguage();
-  const testingLeftMs = endpoint.testing_until === null ? 0 : Date.parse(endpoint.testing_until) - now;
-  if (testingLeftMs > 0) {
-    return (
-      <Status tone="wait" icon={Clock}>
-        {t.endpoint.testingLeft(f.duration(testingLeftMs))}
-      </Status>
-    );
-  }
-  if (endpoint.status === 'active' && retrying && retrying.count > 0) {
-    const answer = retrying.last_status ?? t.attemptErrors[retrying.last_error ?? '']?.short ?? '';
-    return (
-      <Status tone="wait" icon={RotateCw}>
-        {t.endpoint.failing}
-        <span className="quiet wide-only">{` · ${answer}`}</span>
-      </Status>
-    );
-  }
-  if (endpoint.status === 'active') {
-    return (
-      <Status tone="good" icon={CheckCircle2}>
-        {t.endpoint.active}
-      </Status>
-    );
-  }
-  const reason = endpoint.inactive_reason;
-  const isBad = reason === 'consecutive_failures' || reason === 'gone';
-  return (
-    <Status tone={isBad ? 'bad' : 'off'} icon={isBad ? AlertCircle : CirclePause}>
-      {t.endpoint.inactive}
-      {reason !== null && <span className="quiet wide-only">{` · ${t.endpoint.reasons[reason]}`}</span>}
-    </Status>
-  );
 }

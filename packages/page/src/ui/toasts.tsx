@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from 'react';
+import { useVisiblePart } from '../embedding.ts';
 import { useLanguage } from '../texts/language.tsx';
 
 interface Toast {
@@ -25,6 +26,12 @@ export function toast(text: string, undo?: () => void): void {
   setTimeout(() => setToasts(toasts.list.filter((one) => one.id !== id)), undo ? UNDO_MS : SHOWN_MS);
 }
 
+/** In an embedded page a toast stands where it is seen, as long as there is one. */
+function VisiblePart() {
+  useVisiblePart();
+  return null;
+}
+
 export function Toasts() {
   const { t } = useLanguage();
   const list = useSyncExternalStore(
@@ -36,6 +43,7 @@ export function Toasts() {
   );
   return (
     <div className="toasts" aria-live="polite">
+      {list.length > 0 && <VisiblePart />}
       {list.map(({ id, text, undo }) => (
         <div className="toast" key={id}>
           {text}

@@ -1,24 +1,23 @@
-import { useQuery } from '@tanstack/react-query';
 import { Plus, Trash2 } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { useAccount, useEndpoints, useUrlState } from '../account.tsx';
-import { get } from '../api.ts';
 import { Head } from '../shell.tsx';
 import { useLanguage } from '../texts/language.tsx';
-import type { Endpoint, EndpointStats } from '../types.ts';
+import type { Endpoint } from '../types.ts';
 import { Button } from '../ui/button.tsx';
 import { FormDialog } from '../ui/dialog.tsx';
 import { useKeys } from '../ui/keyboard.ts';
 import { ErrorNote, Skeleton } from '../ui/notes.tsx';
 import { RowAction } from '../ui/row-action.tsx';
 import { Sparkline } from '../ui/sparkline.tsx';
-import { EndpointStatusView } from '../ui/status.tsx';
 import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
 import { useTitle } from '../ui/title.ts';
 import { UrlText } from '../ui/url-text.tsx';
+import { type Day, useEndpointDays } from './endpoint-days.ts';
 import { EndpointDrawer } from './endpoint-drawer.tsx';
 import { EndpointForm } from './endpoint-form.tsx';
+import { EndpointStatusView } from './endpoint-status.tsx';
 import { FirstWebhook } from './first-webhook.tsx';
 import { useRemovals } from './removals.ts';
 
@@ -29,7 +28,7 @@ export function WebhookList() {
   const endpoints = useEndpoints();
   const { removed, remove } = useRemovals();
   const [removing, setRemoving] = useState<Endpoint>();
-  const days = useDays();
+  const days = useEndpointDays();
   const list = useMemo(
     () =>
       (endpoints.data?.data ?? [])
@@ -102,31 +101,6 @@ interface Row extends Endpoint {
   day: Day | undefined;
 }
 
-interface Day extends EndpointStats {
-  /** How many of its messages were delivered; null when there were none. */
-  share: number | null;
-}
-
-function useDays(): ReadonlyMap<string, Day> {
-  const { path } = useAccount();
-  const stats = useQuery({
-    queryKey: [path, 'endpoint-stats'],
-    queryFn: () => get<{ data: EndpointStats[] }>(`${path}/endpoint-stats`),
-    refetchInterval: 15_000,
-  });
-  return useMemo(
-    () =>
-      new Map(
-        stats.data?.data.map((one) => {
-          const sum = (kind: 'succeeded' | 'discarded') => one.hours.reduce((total, hour) => total + hour[kind], 0);
-          const total = sum('succeeded') + sum('discarded');
-          return [one.endpoint_id, { ...one, share: total === 0 ? null : sum('succeeded') / total }];
-        }),
-      ),
-    [stats.data],
-  );
-}
-
 const column = columnsOf<Row>();
 
 function useColumns(onRemove: (endpoint: Endpoint) => void) {
@@ -169,7 +143,7 @@ function useColumns(onRemove: (endpoint: Endpoint) => void) {
       column.accessor('status', {
         header: t.webhooks.status,
         meta: { width: '230px', phoneWidth: '104px' },
-        cell: ({ row }) => <EndpointStatusView endpoint={row.original} retrying={row.original.day?.retrying} />,
+        cell: ({ row }) => <EndpointStatusView endpoint={row.original} />,
       }),
       column.accessor((endpoint) => endpoint.day?.share ?? undefined, {
         id: 'day',

@@ -60,7 +60,7 @@ function isPreview(body: unknown): boolean {
 
 /** The id of what was made, from the answer that says so. */
 function idIn(payload: unknown): string | null {
-  if (typeof payload !== 'string') return null;
+  if (typeof payload !== 'string' || !payload.startsWith('{')) return null;
   const { id } = JSON.parse(payload) as { id?: unknown };
   return typeof id === 'string' ? id : typeof id === 'number' ? String(id) : null;
 }
