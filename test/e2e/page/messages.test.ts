@@ -53,7 +53,7 @@ describe('messages', () => {
     const account = await createAccount(suite.node, 'standard');
     await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
     const answers = [200, 200, 410, 422];
-    suite.receiver.respond = (_, response, index) => void response.writeHead(answers[index] ?? 200).end();
+    suite.receiver.respond = (_, response, index) => void response.writeHead(answers[index] ?? 422).end();
     await publishEach(account, answers);
     const page = await suite.show(account, '/messages');
     const rows = page.locator('.rows tr[data-row]');
