@@ -77,10 +77,7 @@ export const PERMISSION_OF: Readonly<Record<string, Permission>> = {
 /** Finds out who calls, and refuses what they may not. */
 export function authorize(checkOperator: ReturnType<typeof requireOperator>, sessions: Sessions) {
   return async (request: FastifyRequest): Promise<void> => {
-    const { authorization, cookie } = request.headers;
-    const bearer = /^Bearer +(pst_\S+)$/i.exec(authorization ?? '')?.[1];
-    const fromCookie = authorization === undefined ? tokenIn(cookie) : undefined;
-    const token = bearer ?? fromCookie;
+    const { token, isCookie } = sessionTokenOf(request);
     if (token === undefined) {
       const problem = checkOperator(request);
       if (problem) throw problem;
@@ -89,7 +86,7 @@ export function authorize(checkOperator: ReturnType<typeof requireOperator>, ses
     const session = await sessions.find(token);
     if (!session) throw new Problem('unauthorized', 'This session has ended; open the page again.');
     // A cookie comes along by itself: what changes something also needs what no other site can send.
-    if (fromCookie !== undefined && request.method !== 'GET' && request.headers[PAGE_HEADER] === undefined) {
+    if (isCookie && request.method !== 'GET' && request.headers[PAGE_HEADER] === undefined) {
       throw new Problem('forbidden', `Send the header ${PAGE_HEADER} with the session's cookie.`);
     }
     if (session.accountId === null) callers.set(request.raw, { kind: 'operator', session });
@@ -98,6 +95,17 @@ export function authorize(checkOperator: ReturnType<typeof requireOperator>, ses
       callers.set(request.raw, { kind: 'account', session, accountId: session.accountId });
     }
   };
+}
+
+/** Whether the session that a long answer was begun with, if it was one, has not ended meanwhile. */
+export async function isSessionCurrent(request: FastifyRequest, sessions: Sessions): Promise<boolean> {
+  const { token } = sessionTokenOf(request);
+  return token === undefined || (await sessions.find(token)) !== undefined;
+}
+
+function sessionTokenOf({ headers }: FastifyRequest): { token: string | undefined; isCookie: boolean } {
+  if (headers.authorization === undefined) return { token: tokenIn(headers.cookie), isCookie: true };
+  return { token: /^Bearer +(pst_\S+)$/i.exec(headers.authorization)?.[1], isCookie: false };
 }
 
 function checkPermission(request: FastifyRequest, { permissions }: PageSession, accountId: string): void {

@@ -1,7 +1,8 @@
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { Problem } from '../../domain/errors.ts';
 import type { App, HttpParts } from '../app.ts';
+import { isSessionCurrent } from '../caller.ts';
 import { AccountParams, responses } from '../schemas.ts';
 import { presentDelivery } from './deliveries.ts';
 
@@ -12,8 +13,11 @@ const PULSE_EVERY = 15;
 const STREAMS_MAX = 500;
 
 /** Tells a page that shows an account's messages what has changed, as server-sent events. */
-export function liveRoutes(app: App, { store, directory, clock, isUp }: HttpParts): void {
+export function liveRoutes(app: App, { store, directory, sessions, clock, isUp }: HttpParts): void {
   const streams = new Set<FastifyReply['raw']>();
+  /** A stream may stand for days: it ends with its session, and with the account. */
+  const isAllowed = async (request: FastifyRequest<{ Params: { account: string } }>) =>
+    (await isSessionCurrent(request, sessions)) && (await directory.get(request.params.account)) !== undefined;
   app.addHook('preClose', async () => {
     for (const stream of streams) stream.end();
   });
@@ -24,7 +28,8 @@ export function liveRoutes(app: App, { store, directory, clock, isUp }: HttpPart
       schema: {
         operationId: 'watchDeliveries',
         summary: 'Watch the newest deliveries',
-        description: 'Server-sent events: `deliveries` with the newest 50, whenever one of them has changed.',
+        description:
+          'Server-sent events: `deliveries` with the newest 50, at once and whenever one of them has changed.',
         tags: ['Developers page'],
         params: AccountParams,
         response: responses(
@@ -50,17 +55,20 @@ export function liveRoutes(app: App, { store, directory, clock, isUp }: HttpPart
         'cache-control': 'no-store',
         'x-content-type-options': 'nosniff',
       });
-      let shown = '';
+      let shown: string | undefined;
       let turn = 0;
       let cancel = () => {};
       const look = async () => {
         try {
-          const list = isUp() ? await store.deliveries.list(account, { limit: NEWEST }, {}) : undefined;
-          const text = list && JSON.stringify(list.map(presentDelivery));
-          if (text !== undefined && text !== shown) {
-            if (shown !== '' || turn > 0) raw.write(`event: deliveries\ndata: ${text}\n\n`);
+          if (!(await isAllowed(request))) return raw.end();
+          // Who does not read what was written is told nothing more until then: what waits for them stays small.
+          if (isUp() && !raw.writableNeedDrain) {
+            const list = await store.deliveries.list(account, { limit: NEWEST }, {});
+            const text = JSON.stringify(list.map(presentDelivery));
+            if (text !== shown) raw.write(`event: deliveries\ndata: ${text}\n\n`);
+            else if (turn % PULSE_EVERY === 0) raw.write(': still here\n\n');
             shown = text;
-          } else if (turn % PULSE_EVERY === 0) raw.write(': still here\n\n');
+          }
         } catch (error) {
           request.log.debug({ err: error }, 'a live view missed a look');
         }
