@@ -18,6 +18,21 @@ import { Time } from '../ui/time.tsx';
 import { toast } from '../ui/toasts.tsx';
 
 const PREVIEW_LENGTH = 200;
+const LOOK_EVERY_MS = 1_500;
+const REQUESTS_SHOWN = 100;
+/** Clocks of several nodes differ a little: what came this much earlier may be seen later. */
+const OVERLAP_MS = 10_000;
+
+/** The newest requests: what is new is read, and put before what is known. */
+async function readRequests(path: string, known: readonly BinRequest[] = []): Promise<BinRequest[]> {
+  const newest = known[0];
+  const since = newest ? `?from=${new Date(Date.parse(newest.at) - OVERLAP_MS).toISOString()}` : '';
+  const { requests } = await get<Bin & { requests: BinRequest[] }>(path + since);
+  const read = new Set(requests.map((request) => request.id));
+  return [...requests, ...known.filter((request) => !read.has(request.id))]
+    .sort((a, b) => (a.id < b.id ? 1 : -1))
+    .slice(0, REQUESTS_SHOWN);
+}
 
 /** A bin: its address, what it answers, and what has come. */
 export function BinView({ bin }: { bin: Bin }) {
@@ -27,11 +42,11 @@ export function BinView({ bin }: { bin: Bin }) {
   const queries = useQueryClient();
   const detail = useQuery({
     queryKey: [path, 'bin', bin.id],
-    queryFn: () => get<Bin & { requests: BinRequest[] }>(`${path}/bins/${bin.id}`),
-    refetchInterval: 1_500,
+    queryFn: ({ queryKey }) => readRequests(`${path}/bins/${bin.id}`, queries.getQueryData<BinRequest[]>(queryKey)),
+    refetchInterval: LOOK_EVERY_MS,
   });
   const [isRemoving, setRemoving] = useState(false);
-  const requests = detail.data?.requests ?? [];
+  const requests = detail.data ?? [];
   const openId = params.get('request');
   const open = requests.find((request) => request.id === openId);
   return (

@@ -78,9 +78,9 @@ export class Inspector {
     return bin;
   }
 
-  async requests(accountId: string, id: string, limit: number): Promise<BinRequest[]> {
-    const bin = await this.find(accountId, id);
-    return this.parts.store.requests(bin.id, limit);
+  /** All that is kept of the bin, or what came since a moment; newest first. */
+  requests(bin: Bin, fromMs = 0): Promise<BinRequest[]> {
+    return this.parts.store.requests(bin.id, REQUESTS_KEPT, fromMs);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { encodeId } from '../domain/ids.ts';
+import { encodeId, firstUuidOf } from '../domain/ids.ts';
 import type { Database, Parameter } from './database.ts';
 import type { Bin, BinStore } from './page-store.ts';
 import { bytesOfUuid, fromUuidText, toUuidText } from './rows.ts';
@@ -86,7 +86,7 @@ export function binStore(database: Database): BinStore {
       );
     },
 
-    async requests(binId, limit) {
+    async requests(binId, limit, fromMs) {
       const rows = await database.run<{
         id: string;
         method: string;
@@ -96,8 +96,8 @@ export function binStore(database: Database): BinStore {
         truncated: boolean;
       }>(
         `SELECT id, method, path, headers, body, truncated FROM bin_requests
-         WHERE bin_id = $1 ORDER BY id DESC LIMIT $2`,
-        [toUuidText('bin', binId), limit],
+         WHERE bin_id = $1 AND id >= $3 ORDER BY id DESC LIMIT $2`,
+        [toUuidText('bin', binId), limit, firstUuidOf(fromMs).toString('hex')],
       );
       return rows.map((row) => ({
         ...row,

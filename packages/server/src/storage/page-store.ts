@@ -80,7 +80,8 @@ export interface BinStore {
   remove(accountId: string, id: string): Promise<boolean>;
   /** Keeps the newest `keep` requests of the bin. */
   addRequest(binId: string, request: BinRequest, keep: number): Promise<void>;
-  requests(binId: string, limit: number): Promise<BinRequest[]>;
+  /** The newest requests, newest first; none that came before `fromMs`. */
+  requests(binId: string, limit: number, fromMs: number): Promise<BinRequest[]>;
   dropExpired(ms: number): Promise<void>;
 }
 

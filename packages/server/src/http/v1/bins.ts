@@ -5,7 +5,6 @@ import type { App, HttpParts } from '../app.ts';
 import { presentBody, toRecord } from '../present-http.ts';
 import { AccountParams, closed, responses, Time } from '../schemas.ts';
 
-const REQUESTS_SHOWN = 100;
 const DELAY_MAX_MS = 30_000;
 const DEFAULT_ANSWER = { status: 200, delay_ms: 0, body: 'ok' };
 
@@ -52,9 +51,9 @@ export function binRoutes(app: App, { inspector, endpoints, verification }: Http
     body: bin.body,
     expires_at: bin.expiresAt.toISOString(),
   });
-  const detail = async (accountId: string, bin: Bin) => {
+  const detail = async (accountId: string, bin: Bin, from: string | undefined) => {
     const [requests, account] = await Promise.all([
-      inspector.requests(accountId, bin.id, REQUESTS_SHOWN),
+      inspector.requests(bin, from === undefined ? undefined : Date.parse(from)),
       endpoints.accountOf(accountId),
     ]);
     const url = inspector.urlOf(bin);
@@ -108,12 +107,15 @@ export function binRoutes(app: App, { inspector, endpoints, verification }: Http
         summary: 'Show a bin with the newest requests',
         tags: ['Inspector'],
         params: BinParams,
+        querystring: closed({
+          from: Type.Optional({ ...Time, description: 'Only requests that came since; to poll without reading all' }),
+        }),
         response: responses({ 200: BinDetail }, 404),
       },
     },
     async (request) => {
       const { account, bin } = request.params;
-      return detail(account, await inspector.find(account, bin));
+      return detail(account, await inspector.find(account, bin), request.query.from);
     },
   );
 

@@ -1,0 +1,90 @@
+/** Request bins over HTTP: what they keep, how they answer, and when they end. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { startTestNode, type TestNode } from '../../support/node.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+
+const WEEK_MS = 7 * 86_400_000;
+const clock = new VirtualClock();
+let node: TestNode;
+let account: string;
+
+beforeAll(async () => {
+  node = await startTestNode({ clock });
+});
+afterAll(async () => {
+  await node.stop();
+  clock.stop();
+});
+beforeEach(async () => {
+  account = (await node.call('POST', '/v1/accounts', { name: 'Bins', contract: 'standard' })).body.id;
+});
+
+const bins = () => `/v1/accounts/${account}/bins`;
+const send = (url: string, body: string, method = 'POST') =>
+  fetch(url, { method, headers: { 'content-type': 'text/plain' }, ...(method === 'GET' ? {} : { body }) });
+
+describe('a bin', () => {
+  test('answers as it was told, and as it is told later', async () => {
+    const { body: bin } = await node.call('POST', bins(), { status: 503, body: 'later' });
+    const first = await send(bin.url, 'one');
+    expect([first.status, await first.text()]).toEqual([503, 'later']);
+    await node.call('PATCH', `${bins()}/${bin.id}`, { status: 204 });
+    expect((await send(bin.url, 'two')).status).toBe(204);
+  });
+
+  test('keeps requests of any method, newest first, and tells only of those since a moment', async () => {
+    const { body: bin } = await node.call('POST', bins(), {});
+    await send(bin.url, 'one', 'PUT');
+    const before = clock.now();
+    clock.jump(60_000);
+    await send(`${bin.url}?a=b`, 'two');
+    const read = async (query = '') => (await node.call('GET', `${bins()}/${bin.id}${query}`)).body.requests;
+    expect(await read()).toMatchObject([
+      { method: 'POST', body: 'two', path: expect.stringMatching(/\?a=b$/) },
+      { method: 'PUT', body: 'one' },
+    ]);
+    expect(await read(`?from=${new Date(before + 30_000).toISOString()}`)).toMatchObject([{ body: 'two' }]);
+    expect(await node.call('GET', `${bins()}/${bin.id}?from=yesterday`)).toMatchObject({ status: 400 });
+  });
+
+  test('keeps the newest hundred, and the first 64 KiB of each', async () => {
+    const { body: bin } = await node.call('POST', bins(), {});
+    await send(bin.url, 'x'.repeat(70_000));
+    const [large] = (await node.call('GET', `${bins()}/${bin.id}`)).body.requests;
+    expect(large).toMatchObject({ truncated: true });
+    expect(large.body).toHaveLength(65_536);
+    for (let i = 0; i < 100; i++) await send(bin.url, `${i}`);
+    const { requests } = (await node.call('GET', `${bins()}/${bin.id}`)).body;
+    expect(requests.map((request: { body: string }) => request.body)).toEqual(
+      Array.from({ length: 100 }, (_, i) => `${99 - i}`),
+    );
+  });
+
+  test('is gone after a week, and when it is deleted', async () => {
+    const { body: bin } = await node.call('POST', bins(), {});
+    const { body: other } = await node.call('POST', bins(), {});
+    await node.call('DELETE', `${bins()}/${other.id}`);
+    expect((await send(other.url, 'x')).status).toBe(404);
+    clock.jump(WEEK_MS);
+    expect((await send(bin.url, 'x')).status).toBe(404);
+    expect((await node.call('GET', bins())).body.data).toEqual([]);
+  });
+
+  test('an account has at most twenty', async () => {
+    for (let i = 0; i < 20; i++) expect((await node.call('POST', bins(), {})).status).toBe(201);
+    expect(await node.call('POST', bins(), {})).toMatchObject({ status: 409, body: { code: 'limit_reached' } });
+  });
+
+  test('attack: another account can neither read nor change it', async () => {
+    const { body: bin } = await node.call('POST', bins(), {});
+    const stranger = (await node.call('POST', '/v1/accounts', { name: 'Other', contract: 'standard' })).body.id;
+    for (const method of ['GET', 'PATCH', 'DELETE']) {
+      const answer = await node.call(
+        method,
+        `/v1/accounts/${stranger}/bins/${bin.id}`,
+        method === 'PATCH' ? {} : undefined,
+      );
+      expect(answer).toMatchObject({ status: 404, body: { code: 'bin_not_found' } });
+    }
+  });
+});
