@@ -11,6 +11,8 @@ const RETENTION_EVERY_MS = 600_000;
 const RECONCILE_EVERY_MS = 60_000;
 const ORPHANS_EVERY_MS = 60_000;
 const PURGE_EVERY_MS = 2_000;
+/** What lies in between is read row by row with every chart. */
+const COUNTS_EVERY_MS = 10_000;
 const TESTING_EVERY_MS = 2_000;
 const TESTING_MAX = 200;
 /** Below the time after which others take over: until then this node may rely on what only it may do. */
@@ -62,6 +64,7 @@ export class Maintainer {
     this.every(RETENTION_EVERY_MS, () => this.dropOld());
     this.every(RECONCILE_EVERY_MS, () => this.reconcile());
     this.every(PURGE_EVERY_MS, () => this.purge());
+    this.every(COUNTS_EVERY_MS, () => this.addUpCounts());
     this.every(TESTING_EVERY_MS, () => this.test());
     this.every(ORPHANS_EVERY_MS, async () => {
       await this.parts.store.nodes.freeOrphans();
@@ -126,6 +129,10 @@ export class Maintainer {
 
   private async purge(): Promise<void> {
     while (!this.isStopped && (await this.parts.store.retention.purge()));
+  }
+
+  private async addUpCounts(): Promise<void> {
+    while (!this.isStopped && (await this.parts.store.retention.addUpCounts()));
   }
 
   private async makePartitions(): Promise<void> {

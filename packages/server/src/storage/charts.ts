@@ -5,52 +5,65 @@ import { type Database, statement } from './database.ts';
 import type { ChartStore, VolumeBucket } from './page-store.ts';
 import { bytesOfUuid, fromUuidText, toUuidText } from './rows.ts';
 
-const VOLUME = statement('chart_volume').text;
+const MINUTES = statement('chart_minutes').text;
+const HOURS = statement('chart_hours').text;
+const RETRYING = statement('chart_retrying').text;
 const LATENCY = statement('chart_latency').text;
 const LATENCY_BY_TIME = statement('chart_latency_by_time').text;
 const FAILING = statement('chart_failing').text;
 const ENDPOINTS = statement('chart_endpoints').text;
 const HOUR_MS = 3_600_000;
+/** An account that fails a million times a day is not read whole to say with what. */
+const FAILURES_COUNTED = 100_000;
 
 const bound = (ms: number) => firstUuidOf(ms).toString('hex');
 
-interface VolumeRow {
-  at: number;
-  status: Exclude<keyof VolumeBucket, 'atMs'>;
-  n: number;
+/** The time of a bucket in milliseconds, and some of its counts; a bigint comes as text. */
+type CountRow = { at: number | string } & Partial<Record<(typeof COUNTS)[number], number | string | null>>;
+
+const COUNTS = ['succeeded', 'discarded', 'skipped', 'retrying'] as const;
+
+function startsOf(fromMs: number, toMs: number, bucketMs: number): number[] {
+  const starts: number[] = [];
+  for (let atMs = Math.floor(fromMs / bucketMs) * bucketMs; atMs < toMs; atMs += bucketMs) starts.push(atMs);
+  return starts;
 }
 
-/** Rows of one count each become buckets without gaps. */
-function toBuckets(rows: readonly VolumeRow[], fromMs: number, toMs: number, bucketMs: number): VolumeBucket[] {
+/** Puts counts into buckets without gaps. */
+function toBuckets(rows: readonly CountRow[], starts: readonly number[]): VolumeBucket[] {
   const buckets = new Map<number, VolumeBucket>();
-  const firstMs = Math.floor(fromMs / bucketMs) * bucketMs;
-  for (let atMs = firstMs; atMs < toMs; atMs += bucketMs) {
-    buckets.set(atMs, { atMs, succeeded: 0, discarded: 0, skipped: 0, retrying: 0 });
-  }
-  for (const { at, status, n } of rows) {
-    const bucket = buckets.get(at);
-    if (bucket) bucket[status] += n;
+  for (const atMs of starts) buckets.set(atMs, { atMs, succeeded: 0, discarded: 0, skipped: 0, retrying: 0 });
+  for (const row of rows) {
+    const bucket = buckets.get(Number(row.at));
+    if (bucket) for (const name of COUNTS) bucket[name] += Number(row[name] ?? 0);
   }
   return [...buckets.values()];
+}
+
+/** The ids between which each bucket lies. */
+function boundsOf(starts: readonly number[], fromMs: number, toMs: number, bucketMs: number): [Buffer, Buffer] {
+  return [
+    uuids(starts.map((atMs) => firstUuidOf(Math.max(atMs, fromMs)))),
+    uuids(starts.map((atMs) => firstUuidOf(Math.min(atMs + bucketMs, toMs)))),
+  ];
 }
 
 export function chartStore(database: Database): ChartStore {
   const endpointBound = (id: string | null) => (id === null ? null : toUuidText('ep', id));
   return {
     async volume(accountId, endpointId, fromMs, toMs, bucketMs) {
-      const rows = await database.run<{ at: string; status: VolumeRow['status']; n: number }>(VOLUME, [
-        accountId,
-        endpointBound(endpointId),
-        bound(fromMs),
-        bound(toMs),
-        bucketMs,
-      ]);
-      return toBuckets(
-        rows.map((row) => ({ ...row, at: Number(row.at) })),
-        fromMs,
-        toMs,
-        bucketMs,
-      );
+      const whose = [accountId, endpointBound(endpointId)];
+      const starts = startsOf(fromMs, toMs, bucketMs);
+      const finished =
+        bucketMs % HOUR_MS === 0
+          ? database.run<CountRow>(HOURS, [...whose, new Date(fromMs), new Date(toMs), bucketMs])
+          : database.run<CountRow>(MINUTES, [
+              ...whose,
+              int8s(starts.map(String)),
+              ...boundsOf(starts, fromMs, toMs, bucketMs),
+            ]);
+      const retrying = database.run<CountRow>(RETRYING, [...whose, bound(fromMs), bound(toMs), bucketMs]);
+      return toBuckets((await Promise.all([finished, retrying])).flat(), starts);
     },
 
     async latency(accountId, endpointId, fromMs, toMs, sample) {
@@ -66,14 +79,12 @@ export function chartStore(database: Database): ChartStore {
     },
 
     async latencyByTime(accountId, endpointId, fromMs, toMs, bucketMs, sample) {
-      const starts: number[] = [];
-      for (let atMs = Math.floor(fromMs / bucketMs) * bucketMs; atMs < toMs; atMs += bucketMs) starts.push(atMs);
+      const starts = startsOf(fromMs, toMs, bucketMs);
       const rows = await database.run<{ at: string; p: [number, number, number] }>(LATENCY_BY_TIME, [
         accountId,
         endpointBound(endpointId),
         int8s(starts.map(String)),
-        uuids(starts.map((atMs) => firstUuidOf(Math.max(atMs, fromMs)))),
-        uuids(starts.map((atMs) => firstUuidOf(Math.min(atMs + bucketMs, toMs)))),
+        ...boundsOf(starts, fromMs, toMs, bucketMs),
         sample,
       ]);
       return rows.map(({ at, p: [p50, p95, p99] }) => ({ atMs: Number(at), p50, p95, p99 }));
@@ -81,11 +92,13 @@ export function chartStore(database: Database): ChartStore {
 
     async failures(accountId, endpointId, fromMs, toMs) {
       const rows = await database.run<{ last_status: number | null; last_error: string | null; n: number }>(
-        `SELECT last_status, last_error, count(*)::int AS n FROM deliveries
-         WHERE account_id = $1 AND ($2::uuid IS NULL OR endpoint_id = $2) AND id >= $3 AND id < $4
-           AND status = 'discarded' AND NOT test
+        `SELECT last_status, last_error, count(*)::int AS n FROM (
+           SELECT last_status, last_error FROM deliveries
+           WHERE account_id = $1 AND ($2::uuid IS NULL OR endpoint_id = $2) AND id >= $3 AND id < $4
+             AND status = 'discarded' AND NOT test
+           ORDER BY id DESC LIMIT $5) d
          GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 12`,
-        [accountId, endpointBound(endpointId), bound(fromMs), bound(toMs)],
+        [accountId, endpointBound(endpointId), bound(fromMs), bound(toMs), FAILURES_COUNTED],
       );
       return rows.map((row) => ({ status: row.last_status, error: row.last_error, count: row.n }));
     },
@@ -104,17 +117,18 @@ export function chartStore(database: Database): ChartStore {
     async endpoints(accountId, fromMs) {
       const rows = await database.run<{
         endpoint_id: string;
-        hours: { at: number; status: VolumeRow['status']; n: number }[];
+        finished: CountRow[];
+        retried: CountRow[];
         last_at: Date | null;
         failures: number;
         retrying: number;
         last_status: number | null;
         last_error: AttemptError | null;
-      }>(ENDPOINTS, [accountId, bound(fromMs)]);
-      const toMs = fromMs + 24 * HOUR_MS;
+      }>(ENDPOINTS, [accountId, new Date(fromMs), bound(fromMs)]);
+      const starts = startsOf(fromMs, fromMs + 24 * HOUR_MS, HOUR_MS);
       return rows.map((row) => ({
         endpointId: fromUuidText('ep', row.endpoint_id),
-        hours: toBuckets(row.hours, fromMs, toMs, HOUR_MS),
+        hours: toBuckets([...row.finished, ...row.retried], starts),
         lastAtMs: row.last_at?.getTime() ?? null,
         failures: row.failures,
         retrying: { count: row.retrying, lastStatus: row.last_status, lastError: row.last_error },

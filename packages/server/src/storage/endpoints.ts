@@ -1,4 +1,3 @@
-import { firstUuidOf } from '../domain/ids.ts';
 import type { Endpoint, EndpointStatus, InactiveReason } from '../domain/model.ts';
 import type { SignatureKind } from '../domain/signature.ts';
 import type { Subscription } from '../domain/subscription.ts';
@@ -244,7 +243,7 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
         waiting: number;
         oldest_due_at: Date | null;
         last_success_at: Date | null;
-      }>(STATS.text, [accountId, toUuidText('ep', id), firstUuidOf(sinceMs).toString('hex')]);
+      }>(STATS.text, [accountId, toUuidText('ep', id), new Date(sinceMs)]);
       return {
         succeeded: row?.succeeded ?? 0,
         discarded: row?.discarded ?? 0,

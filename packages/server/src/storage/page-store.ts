@@ -144,7 +144,10 @@ export interface LatencyBucket {
 }
 
 export interface ChartStore {
-  /** Deliveries by time: finished ones, and those that are being retried. */
+  /**
+   * Deliveries by time: finished ones, and those that are being retried. Buckets of hours need `fromMs` and `toMs` to be
+   * full hours: they are made of counts, not of deliveries.
+   */
   volume(
     accountId: string | null,
     endpointId: string | null,
@@ -169,7 +172,7 @@ export interface ChartStore {
     bucketMs: number,
     sample: number,
   ): Promise<LatencyBucket[]>;
-  /** What failed deliveries ended with. */
+  /** What failed deliveries ended with: the newest 100,000 of them. */
   failures(
     accountId: string,
     endpointId: string | null,

@@ -8,6 +8,8 @@ const DAY_MS = 86_400_000;
 const PARTITION_LOCK = 7_120_018;
 const PURGE = statement('purge').text;
 const PURGE_ROWS = 5_000;
+const COUNTS_ADD_UP = statement('counts_add_up').text;
+const COUNTS_ROWS = 10_000;
 const DROP_KEYS = statement('drop_keys').text;
 const KEYS_ROWS = 10_000;
 const EXPIRE_WAITING = statement('expire_waiting').text;
@@ -57,6 +59,7 @@ export function retentionStore(database: Database): RetentionStore {
         if (old.length > 0) {
           await run(EXPIRE_WAITING, [firstUuidOf(Math.floor(ms / DAY_MS) * DAY_MS).toString('hex')]);
           await run(`DROP TABLE ${old.join(', ')}`);
+          await run('DELETE FROM delivery_counts WHERE at < $1', [new Date(Math.floor(ms / DAY_MS) * DAY_MS)]);
         }
         return old;
       });
@@ -84,10 +87,21 @@ export function retentionStore(database: Database): RetentionStore {
         );
         if (!next) return false;
         const [row] = await run<{ gone: number }>(PURGE, [next.account_id, next.before, PURGE_ROWS]);
-        if (row?.gone === 0)
+        if (row?.gone === 0) {
           await run('DELETE FROM purges WHERE account_id = $1 AND before = $2', [next.account_id, next.before]);
+          await run(
+            `DELETE FROM delivery_counts WHERE account_id = $1
+             AND (at < hour_of($2) OR NOT EXISTS (SELECT FROM accounts WHERE id = $1))`,
+            [next.account_id, next.before],
+          );
+        }
         return true;
       });
+    },
+
+    async addUpCounts() {
+      const [row] = await database.run<{ n: number }>(COUNTS_ADD_UP, [COUNTS_ROWS]);
+      return row?.n === COUNTS_ROWS;
     },
 
     async dropKeysBefore(ms) {

@@ -331,6 +331,8 @@ export interface RetentionStore {
   purgeContractBefore(contract: string, ms: number): Promise<void>;
   /** Removes a piece of what is to be purged; false when nothing is left to remove. */
   purge(): Promise<boolean>;
+  /** Adds up a piece of what was counted lately; false when nothing is left. */
+  addUpCounts(): Promise<boolean>;
   /** Deletes a piece of the idempotency keys of events made before this moment; false when none is left. */
   dropKeysBefore(ms: number): Promise<boolean>;
 }

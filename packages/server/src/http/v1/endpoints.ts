@@ -19,7 +19,7 @@ import {
 
 const OVERLAP_DEFAULT_S = 86_400;
 const OVERLAP_MAX_S = 7 * 86_400;
-const STATS_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 
 export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts): void {
   const present = (endpoint: Endpoint) => presentEndpoint(endpoint, clock.now());
@@ -246,7 +246,7 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
     {
       schema: {
         operationId: 'getEndpointStats',
-        summary: "Count an endpoint's deliveries of the last 24 hours, and what waits now",
+        summary: "Count an endpoint's deliveries of this hour and the 23 before it, and what waits now",
         tags: ['Endpoints'],
         params: EndpointParams,
         response: responses(
@@ -268,7 +268,7 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
     async (request) => {
       const { account, endpoint } = request.params;
       await endpoints.find(account, endpoint);
-      const sinceMs = clock.now() - STATS_MS;
+      const sinceMs = Math.floor(clock.now() / HOUR_MS) * HOUR_MS - 23 * HOUR_MS;
       const { oldestDueAt, lastSuccessAt, ...counts } = await store.endpoints.stats(account, endpoint, sinceMs);
       return {
         since: new Date(sinceMs).toISOString(),

@@ -9,10 +9,12 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const BUCKETS_MAX = 400;
+/** Bars below an hour are made of the deliveries themselves: that many hours of them at most. */
+const MINUTES_MAX_MS = 6 * HOUR_MS;
 const LATENCY_SAMPLE = 2_000;
 const LATENCY_BUCKET_SAMPLE = 100;
 const FAILING_MAX = 100;
-/** The widths that charts have: the smallest that needs no more than 60 bars. */
+/** The widths that charts have: the smallest that needs no more than 60 bars, and full hours for what is longer. */
 const WIDTHS_MS = [60_000, 300_000, 900_000, HOUR_MS, 6 * HOUR_MS, DAY_MS];
 
 const Bucket = Type.Object({
@@ -22,6 +24,18 @@ const Bucket = Type.Object({
   skipped: Type.Integer(),
   retrying: Type.Integer({ description: 'Failed, and waiting for their next try' }),
 });
+
+/** How a span of time is cut into bars. Those of an hour and longer are whole hours: so they have been counted. */
+function bucketsOf(asked: { from?: string | undefined; to?: string | undefined }, nowMs: number) {
+  const toMs = asked.to === undefined ? nowMs : Date.parse(asked.to);
+  const fromMs = asked.from === undefined ? toMs - DAY_MS : Date.parse(asked.from);
+  const span = Math.max(toMs - fromMs, 1);
+  const bucketMs =
+    WIDTHS_MS.find((width) => span / width <= 60 && (width >= HOUR_MS || span <= MINUTES_MAX_MS)) ??
+    Math.ceil(span / BUCKETS_MAX / DAY_MS) * DAY_MS;
+  if (bucketMs < HOUR_MS) return { fromMs, toMs, bucketMs };
+  return { fromMs: Math.floor(fromMs / HOUR_MS) * HOUR_MS, toMs: Math.ceil(toMs / HOUR_MS) * HOUR_MS, bucketMs };
+}
 
 const presentBucket = ({
   atMs,
@@ -43,7 +57,8 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
   let lastDay: { atMs: number; volume: Promise<VolumeBucket[]> } | undefined;
   const dayVolume = (nowMs: number) => {
     if (lastDay === undefined || nowMs - lastDay.atMs >= MINUTE_MS) {
-      const volume = store.charts.volume(null, null, nowMs - DAY_MS, nowMs, HOUR_MS);
+      const { fromMs, toMs } = bucketsOf({}, nowMs);
+      const volume = store.charts.volume(null, null, fromMs, toMs, HOUR_MS);
       lastDay = { atMs: nowMs, volume };
       volume.catch(() => {
         lastDay = undefined;
@@ -104,10 +119,7 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
     async (request) => {
       const { account } = request.params;
       await existing(account);
-      const toMs = request.query.to === undefined ? clock.now() : Date.parse(request.query.to);
-      const fromMs = request.query.from === undefined ? toMs - DAY_MS : Date.parse(request.query.from);
-      const span = Math.max(toMs - fromMs, 1);
-      const bucketMs = WIDTHS_MS.find((width) => span / width <= 60) ?? Math.ceil(span / BUCKETS_MAX / DAY_MS) * DAY_MS;
+      const { fromMs, toMs, bucketMs } = bucketsOf(request.query, clock.now());
       const { endpoint } = request.query;
       const endpointId = endpoint !== undefined && isId('ep', endpoint) ? endpoint : null;
       const [volume, latency, latencyByTime, failures, oldest] = await Promise.all([
