@@ -83,6 +83,24 @@ describe('counts of deliveries', () => {
     expect(new Date(hour.at).getUTCMinutes()).toBe(0);
   });
 
+  test('hold each delivery once, however often it is sent again', async () => {
+    const { account } = await node.createEndpoint(receiver.url());
+    for (let i = 0; i < 3; i++) await node.publish(account, 'order.created', i);
+    await receiver.received(3);
+    await finished(account, 3);
+    const [first] = (await node.call('GET', `/v1/accounts/${account}/deliveries`)).body.data;
+    await node.call('POST', `/v1/accounts/${account}/deliveries/${first.id}/retry`);
+    await receiver.received(4);
+    await finished(account, 3);
+    const from = new Date(clock.now() - DAY_MS).toISOString();
+    await node.call('POST', `/v1/accounts/${account}/replay`, { from, to: new Date(clock.now()).toISOString() });
+    await receiver.received(7);
+    await finished(account, 3);
+    expect((await both(account)).fromCounts).toEqual({ succeeded: 3, discarded: 0, skipped: 0 });
+    await addedUp();
+    expect((await both(account)).fromCounts).toEqual({ succeeded: 3, discarded: 0, skipped: 0 });
+  });
+
   test('hold what was skipped', async () => {
     const account = await createAccount(node, 'loop-returns');
     await createWebhook(node, account, {

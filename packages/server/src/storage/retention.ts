@@ -87,14 +87,8 @@ export function retentionStore(database: Database): RetentionStore {
         );
         if (!next) return false;
         const [row] = await run<{ gone: number }>(PURGE, [next.account_id, next.before, PURGE_ROWS]);
-        if (row?.gone === 0) {
+        if (row?.gone === 0)
           await run('DELETE FROM purges WHERE account_id = $1 AND before = $2', [next.account_id, next.before]);
-          await run(
-            `DELETE FROM delivery_counts WHERE account_id = $1
-             AND (at < hour_of($2) OR NOT EXISTS (SELECT FROM accounts WHERE id = $1))`,
-            [next.account_id, next.before],
-          );
-        }
         return true;
       });
     },

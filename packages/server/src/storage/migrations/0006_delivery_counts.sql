@@ -33,18 +33,20 @@ CREATE VIEW delivery_hours AS SELECT * FROM delivery_counts UNION ALL SELECT * F
 CREATE FUNCTION hour_of(id uuid) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN to_timestamp(('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint / 3600000 * 3600);
 
--- A trigger, and not a part of each statement that ends deliveries: so none can forget it, and the counts are right to
--- the last delivery, whatever is killed when.
+-- A trigger, and not a part of each statement that ends or revives deliveries: so none can forget it, and the counts are
+-- right to the last delivery, whatever is killed when.
 CREATE FUNCTION count_deliveries() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  sign CONSTANT int := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END;
 BEGIN
   INSERT INTO delivery_counts_new
   SELECT account_id, hour_of(id), endpoint_id,
-         count(*) FILTER (WHERE status = 'succeeded' AND NOT test),
-         count(*) FILTER (WHERE status = 'discarded' AND NOT test),
-         count(*) FILTER (WHERE status = 'skipped' AND NOT test),
+         sign * count(*) FILTER (WHERE status = 'succeeded' AND NOT test),
+         sign * count(*) FILTER (WHERE status = 'discarded' AND NOT test),
+         sign * count(*) FILTER (WHERE status = 'skipped' AND NOT test),
          max(finished_at) FILTER (WHERE status <> 'skipped'),
          max(finished_at) FILTER (WHERE status = 'succeeded')
-  FROM added
+  FROM changed
   GROUP BY 1, 2, 3;
   RETURN NULL;
 END $$;
@@ -59,8 +61,11 @@ SELECT account_id, hour_of(id), endpoint_id,
 FROM deliveries
 GROUP BY 1, 2, 3;
 
-CREATE TRIGGER count_deliveries AFTER INSERT ON deliveries
-REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION count_deliveries();
+CREATE TRIGGER count_ended AFTER INSERT ON deliveries
+REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_deliveries();
+-- A delivery that is sent again leaves the history while it waits.
+CREATE TRIGGER count_revived AFTER DELETE ON deliveries
+REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_deliveries();
 
 -- What one looks for in a history is what went wrong: it is rare, and found without reading what went well.
 CREATE INDEX deliveries_not_succeeded ON deliveries (account_id, status, id) WHERE status <> 'succeeded';
