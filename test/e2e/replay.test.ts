@@ -70,6 +70,13 @@ test('each delivery is sent once more, with the same id, although two nodes work
   expect(new Set(again).size).toBe(COUNT);
 });
 
+test('attack: an account cannot crowd out the others with replays', async () => {
+  const started = await Promise.all(Array.from({ length: 8 }, () => replay(range())));
+  expect(started.map((answer) => answer.status).sort()).toEqual([202, 202, 202, 202, 202, 409, 409, 409]);
+  const plan = await replay(range({ dry_run: true }));
+  expect(plan.status).toBe(200);
+});
+
 test('the audit log is kept for a year, and is not endless', async () => {
   const clock = new VirtualClock();
   const node = await startTestNode({ clock });

@@ -5,6 +5,8 @@ import type { Directory } from '../fanout/directory.ts';
 import type { Replay, ReplayFilter, ReplayStore } from '../storage/page-store.ts';
 
 const PER_S_MAX = 100;
+/** Of one account: the pieces of all running replays take turns. */
+const RUNNING_MAX = 5;
 const EVERY_MS = 1_000;
 
 export interface ReplayPlan {
@@ -68,7 +70,12 @@ export class Replays {
     const { store, ids, clock } = this.parts;
     const { count, perS } = await this.plan(accountId, filter);
     const replay: Replay = { id: ids.next('rpl'), accountId, filter, total: count, done: 0, perS, status: 'running' };
-    await store.create(replay, clock.now());
+    if (!(await store.create(replay, clock.now(), RUNNING_MAX))) {
+      throw new Problem(
+        'limit_reached',
+        `At most ${RUNNING_MAX} replays of an account run at a time: cancel one first.`,
+      );
+    }
     return replay;
   }
 

@@ -106,7 +106,8 @@ export interface ReplayFilter extends Pick<DeliveryFilter, 'endpointId' | 'trigg
 export interface ReplayStore {
   /** How many finished deliveries the filter finds that can be sent again. */
   count(accountId: string, filter: ReplayFilter): Promise<number>;
-  create(replay: Replay, firstAtMs: number): Promise<void>;
+  /** False when `max` of the account are running already. */
+  create(replay: Replay, firstAtMs: number, max: number): Promise<boolean>;
   find(accountId: string, id: string): Promise<Replay | undefined>;
   list(accountId: string, limit: number): Promise<Replay[]>;
   cancel(accountId: string, id: string): Promise<Replay | undefined>;

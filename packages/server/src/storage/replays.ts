@@ -4,7 +4,6 @@ import type { Replay, ReplayFilter, ReplayStatus, ReplayStore } from './page-sto
 import { bytesOfUuid, fromUuidText, toUuidText } from './rows.ts';
 
 const ADVANCE = statement('replay_advance').text;
-const LIST_MAX = 100_000;
 
 /** As it is stored: what the statement compares with, and the times for people. */
 interface StoredFilter {
@@ -52,14 +51,12 @@ export function replayStore(database: Database): ReplayStore {
   return {
     async count(accountId, { endpointId, trigger, status, fromMs, toMs }) {
       const [row] = await database.run<{ n: number }>(
-        `SELECT count(*)::int AS n FROM (
-           SELECT FROM deliveries d
-           WHERE account_id = $1 AND id >= $2 AND id < $3
-             AND ($4::uuid IS NULL OR endpoint_id = $4) AND ($5::text IS NULL OR status = $5)
-             AND ($6::text IS NULL OR trigger = $6)
-             AND NOT test AND reason IS DISTINCT FROM 'no_payload'
-             AND EXISTS (SELECT FROM endpoints e WHERE e.id = d.endpoint_id)
-           LIMIT ${LIST_MAX}) found`,
+        `SELECT count(*)::int AS n FROM deliveries d
+         WHERE account_id = $1 AND id >= $2 AND id < $3
+           AND ($4::uuid IS NULL OR endpoint_id = $4) AND ($5::text IS NULL OR status = $5)
+           AND ($6::text IS NULL OR trigger = $6)
+           AND NOT test AND reason IS DISTINCT FROM 'no_payload'
+           AND EXISTS (SELECT FROM endpoints e WHERE e.id = d.endpoint_id)`,
         [
           accountId,
           boundOf(fromMs),
@@ -72,7 +69,7 @@ export function replayStore(database: Database): ReplayStore {
       return row?.n ?? 0;
     },
 
-    async create({ id, accountId, filter, total, perS }, firstAtMs) {
+    create({ id, accountId, filter, total, perS }, firstAtMs, max) {
       const stored: StoredFilter = {
         ...(filter.endpointId === undefined ? {} : { endpoint: toUuidText('ep', filter.endpointId) }),
         ...(filter.trigger === undefined ? {} : { trigger: filter.trigger }),
@@ -81,20 +78,27 @@ export function replayStore(database: Database): ReplayStore {
         from: filter.fromMs,
         to: filter.toMs,
       };
-      await database.run(
-        `INSERT INTO replays (id, account_id, filter, total, per_s, status, after, next_at)
-         VALUES ($1, $2, $3, $4, $5, 'running', $6, $7)`,
-        [
-          toUuidText('rpl', id),
-          accountId,
-          JSON.stringify(stored),
-          total,
-          perS,
-          // `after` itself is not taken: the id just before the first of that time.
-          boundOf(filter.fromMs - 1),
-          new Date(firstAtMs),
-        ],
-      );
+      return database.transaction(async (run) => {
+        await run('SELECT FROM accounts WHERE id = $1 FOR UPDATE', [accountId]);
+        const rows = await run(
+          `INSERT INTO replays (id, account_id, filter, total, per_s, status, after, next_at)
+           SELECT $1, $2, $3, $4, $5, 'running', $6, $7
+           WHERE (SELECT count(*) FROM replays WHERE account_id = $2 AND status = 'running') < $8
+           RETURNING id`,
+          [
+            toUuidText('rpl', id),
+            accountId,
+            JSON.stringify(stored),
+            total,
+            perS,
+            // `after` itself is not taken: the id just before the first of that time.
+            boundOf(filter.fromMs - 1),
+            new Date(firstAtMs),
+            max,
+          ],
+        );
+        return rows.length > 0;
+      });
     },
 
     find: async (accountId, id) =>

@@ -40,7 +40,7 @@ export function replayRoutes(app: App, { replays }: HttpParts): void {
         tags: ['Deliveries'],
         params: AccountParams,
         body: closed({ ...Filter, dry_run: Type.Optional(Type.Boolean()) }),
-        response: responses({ 200: ReplayView, 202: ReplayView }, 404),
+        response: responses({ 200: ReplayView, 202: ReplayView }, 404, 409),
       },
     },
     async (request, reply) => {
