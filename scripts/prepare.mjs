@@ -59,7 +59,8 @@ function newest(folder) {
 /** The page takes seconds to build: only when something of it has changed. */
 function buildPage() {
   const built = join(page, 'dist', 'index.html');
-  const changed = Math.max(newest(join(page, 'src')), statSync(join(page, 'index.html')).mtimeMs);
+  const single = [join(page, 'index.html'), join(page, 'vite.config.ts'), join(root, 'package-lock.json')];
+  const changed = Math.max(newest(join(page, 'src')), ...single.map((file) => statSync(file).mtimeMs));
   if (existsSync(built) && statSync(built).mtimeMs >= changed) return;
   run(process.execPath, [join(root, 'node_modules', 'vite', 'bin', 'vite.js'), 'build', '--logLevel', 'warn'], {
     cwd: page,

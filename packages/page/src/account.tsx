@@ -1,9 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
 import { createContext, useContext, useMemo } from 'react';
 import { useSearchParams } from 'wouter';
-import { get, part } from './api.ts';
+import { getAll, part } from './api.ts';
 import { useLanguage } from './texts/language.tsx';
-import type { Contract, Endpoint, Page, Permission } from './types.ts';
+import type { Contract, Endpoint, Permission } from './types.ts';
 
 /** The account whose page this is, and what may be done. */
 export interface AccountContext {
@@ -41,7 +41,7 @@ export function useEndpoints() {
   const { path } = useAccount();
   return useQuery({
     queryKey: [path, 'endpoints'],
-    queryFn: () => get<Page<Endpoint>>(`${path}/endpoints?limit=200`),
+    queryFn: () => getAll<Endpoint>(`${path}/endpoints`),
     refetchInterval: 15_000,
   });
 }

@@ -1,5 +1,6 @@
 /** The one way to the server: adds the session, and turns problem details into errors that people can read. */
 import { browserStorage } from './browser-storage.ts';
+import type { Page } from './types.ts';
 
 export interface Problem {
   status: number;
@@ -41,6 +42,11 @@ function readToken(): string | undefined {
 
 const token = readToken();
 
+// A host that renews the session of its iframe changes what stands behind `#`, and nothing is loaded by that.
+addEventListener('hashchange', () => {
+  if (/(?:^#|&)token=/.test(location.hash)) location.reload();
+});
+
 function headers(hasBody: boolean): Record<string, string> {
   return {
     'x-posthorn-page': '1',
@@ -70,21 +76,32 @@ export async function call<T>(method: string, path: string, body?: unknown, opti
       detail: 'Check your connection; this page tries again by itself.',
     });
   }
+  if (!response.ok) throw await problemOf(response);
   const text = await response.text();
-  if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T;
-  throw new ApiError(
-    (response.headers.get('content-type') ?? '').includes('json')
-      ? (JSON.parse(text) as Problem)
-      : {
-          status: response.status,
-          code: 'unknown',
-          title: 'Something went wrong',
-          detail: `The server answered ${response.status}.`,
-        },
-  );
+  return (text === '' ? undefined : JSON.parse(text)) as T;
+}
+
+/** Problem details of our server; or of whatever stands before it, which may answer anything. */
+async function problemOf(response: Response): Promise<ApiError> {
+  const { status } = response;
+  const told = (await response.json().catch(() => ({}))) as Partial<Problem>;
+  const { code = 'unknown', title = 'Something went wrong', detail = `The server answered ${status}.` } = told;
+  return new ApiError({ status, code, title, detail, ...(told.errors ? { errors: told.errors } : {}) });
 }
 
 export const get = <T>(path: string) => call<T>('GET', path);
+/** Every page of a list that stays short enough to be read whole. */
+export async function getAll<T>(path: string): Promise<{ data: T[] }> {
+  const data: T[] = [];
+  let cursor: string | null = '';
+  while (cursor !== null) {
+    const page: Page<T> = await get<Page<T>>(`${path}?limit=200${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+    data.push(...page.data);
+    cursor = page.next_cursor;
+  }
+  return { data };
+}
+
 export const post = <T>(path: string, body: unknown = {}) => call<T>('POST', path, body);
 
 /** Follows server-sent events until the signal ends it. EventSource sends no headers, so this reads the stream itself. */
@@ -94,7 +111,8 @@ export async function follow(
   signal: AbortSignal,
 ): Promise<void> {
   const response = await fetch(path, { headers: headers(false), signal });
-  if (!response.ok || !response.body) throw new Error(`the server answered ${response.status}`);
+  if (!response.ok) throw await problemOf(response);
+  if (!response.body) throw new Error('an answer without a body');
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
   for (;;) {

@@ -137,6 +137,7 @@ export interface Delivery {
   reason: string | null;
   test: boolean;
   attempt_count: number;
+  tries: number | null;
   last_status: number | null;
   last_error: string | null;
   created_at: string;

@@ -33,7 +33,7 @@ describe('a bin', () => {
   });
 
   test('keeps requests of any method, newest first, and tells only of those since a moment', async () => {
-    const { body: bin } = await node.call('POST', bins(), {});
+    const { body: bin } = await node.call('POST', bins());
     await send(bin.url, 'one', 'PUT');
     const before = clock.now();
     clock.jump(60_000);

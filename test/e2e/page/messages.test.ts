@@ -202,12 +202,15 @@ describe('messages', () => {
     await multiply(account, 100_000);
     const page = await suite.show(account, '/messages');
     let largest = 0;
-    page.on('response', async (response) => {
-      if (!/deliveries\?/.test(response.url())) return;
-      const { data } = (await response.json()) as { data: unknown[] };
-      largest = Math.max(largest, data.length);
+    const asked: (string | null)[] = [];
+    page.on('request', (request) => {
+      if (!/deliveries\?/.test(request.url())) return;
+      const { searchParams } = new URL(request.url());
+      largest = Math.max(largest, Number(searchParams.get('limit') ?? 'Infinity'));
+      asked.push(searchParams.get('cursor'));
     });
     await page.getByText('100,001 delivered').waitFor();
+    asked.length = 0;
     await page.reload();
     const box = page.locator('.rows');
     const shown = () => box.locator('tr[data-row]').evaluateAll((rows) => rows.map((row) => Number(row.dataset.row)));
@@ -228,6 +231,7 @@ describe('messages', () => {
     // The newest again: rows that have been read are not asked for twice.
     await box.evaluate((element) => element.scrollTo(0, 0));
     await eventually(shown, (rows) => rows[0] === 0);
+    expect(new Set(asked).size).toBe(asked.length);
   });
 });
 

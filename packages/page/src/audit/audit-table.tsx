@@ -25,6 +25,7 @@ export function AuditTable({ path, withAccount = false }: { path: string; withAc
   const { t } = useLanguage();
   const [openId, setOpenId] = useState<string | null>(null);
   const list = useInfiniteQuery({
+    refetchOnWindowFocus: false,
     queryKey: [path],
     queryFn: ({ pageParam }) => get<Page<AuditEntry>>(`${path}?limit=100${pageParam ? `&cursor=${pageParam}` : ''}`),
     initialPageParam: '',

@@ -25,6 +25,7 @@ export function Accounts() {
   const search = params.get('q') ?? '';
   const [isNew, setNew] = useState(false);
   const accounts = useInfiniteQuery({
+    refetchOnWindowFocus: false,
     queryKey: ['accounts', search],
     queryFn: ({ pageParam }) => {
       const query = new URLSearchParams({ limit: '100' });

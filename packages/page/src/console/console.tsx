@@ -1,12 +1,13 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Activity, FileText, History, LogOut, Users } from 'lucide-react';
-import { Link, Route, Router, Switch, useParams } from 'wouter';
+import { Link, Route, Router, Switch, useLocation, useParams } from 'wouter';
 import { ApiError, get, part, post } from '../api.ts';
 import { AuditTable } from '../audit/audit-table.tsx';
 import { AccountPage } from '../developers.tsx';
 import { Head, Shell } from '../shell.tsx';
 import { useLanguage } from '../texts/language.tsx';
 import type { Account, PageInfo, Permission } from '../types.ts';
+import { Boundary } from '../ui/boundary.tsx';
 import { Button } from '../ui/button.tsx';
 import { useKeys, walkRows } from '../ui/keyboard.ts';
 import { ErrorNote } from '../ui/notes.tsx';
@@ -37,6 +38,7 @@ export function Console() {
 
 function Sections() {
   const { t } = useLanguage();
+  const [location] = useLocation();
   useTitle('Posthorn');
   useKeys({ j: () => walkRows(1), k: () => walkRows(-1) });
   const sections = [
@@ -64,15 +66,17 @@ function Sections() {
         </>
       }
     >
-      <Switch>
-        <Route path="/health" component={Health} />
-        <Route path="/contracts" component={Contracts} />
-        <Route path="/audit">
-          <Head title={t.nav.audit} />
-          <AuditTable path="/v1/audit" withAccount />
-        </Route>
-        <Route component={Accounts} />
-      </Switch>
+      <Boundary key={location}>
+        <Switch>
+          <Route path="/health" component={Health} />
+          <Route path="/contracts" component={Contracts} />
+          <Route path="/audit">
+            <Head title={t.nav.audit} />
+            <AuditTable path="/v1/audit" withAccount />
+          </Route>
+          <Route component={Accounts} />
+        </Switch>
+      </Boundary>
     </Shell>
   );
 }

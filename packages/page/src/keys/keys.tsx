@@ -2,10 +2,10 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Plus, RotateCcw, Trash2 } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { useAccount } from '../account.tsx';
-import { call, get } from '../api.ts';
+import { call, getAll } from '../api.ts';
 import { Head } from '../shell.tsx';
 import { useLanguage } from '../texts/language.tsx';
-import type { ApiKey, Page } from '../types.ts';
+import type { ApiKey } from '../types.ts';
 import { Button } from '../ui/button.tsx';
 import { FormDialog } from '../ui/dialog.tsx';
 import { Empty, ErrorNote, Skeleton } from '../ui/notes.tsx';
@@ -29,7 +29,7 @@ export function Keys() {
   const [open, setOpen] = useState<Open>();
   const keys = useQuery({
     queryKey: [path, 'keys'],
-    queryFn: () => get<Page<ApiKey>>(`${path}/keys?limit=200`),
+    queryFn: () => getAll<ApiKey>(`${path}/keys`),
     refetchInterval: 10_000,
   });
   useTitle(t.nav.keys);

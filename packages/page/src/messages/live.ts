@@ -1,11 +1,13 @@
-import { type InfiniteData, type QueryKey, useQueryClient } from '@tanstack/react-query';
+import { type InfiniteData, type QueryClient, type QueryKey, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
-import { follow } from '../api.ts';
-import type { Delivery, Page } from '../types.ts';
+import { ApiError, follow } from '../api.ts';
+import type { Delivery, DeliveryDetail, Page } from '../types.ts';
 
 type Pages = InfiniteData<Page<Delivery>>;
 
 const AGAIN_MS = 2_000;
+/** So many rows a message of the server holds, when there are so many. */
+export const NEWEST = 50;
 /** As long as no more than this has been scrolled, one is looking at the newest. */
 const TOP_PX = 40;
 /** A list that has grown by what came is read anew when it is longer than this. */
@@ -27,23 +29,35 @@ export function useLive(path: string, isOn: boolean, rows: readonly Delivery[], 
     if (!isOn) return;
     const ended = new AbortController();
     const heard = (_: string, data: string) => {
+      // Until the list itself is there, what is newest in it is known from there.
+      if (queries.getQueryData(key.current) === undefined) return;
       const newest = JSON.parse(data) as Delivery[];
       const fresh = newest.filter((row) => !known.current.has(row.id));
       const isReading = (document.querySelector('.rows')?.scrollTop ?? 0) > TOP_PX;
-      if (isReading) setCount(fresh.length);
+      setCount(isReading ? fresh.length : 0);
       // More than one message tells of have come since: what lies between has to be read.
-      const isGap = fresh.length === newest.length && known.current.size > 0;
+      const isGap = fresh.length === NEWEST;
       const isLong = known.current.size > ROWS_MAX;
       if (isReading || !(isGap || isLong)) {
         queries.setQueryData<Pages>(key.current, (before) => before && merge(before, newest, isReading ? [] : fresh));
       } else {
-        queries.setQueryData<Pages>(key.current, (before) => before && firstOf(before));
-        void queries.invalidateQueries({ queryKey: key.current });
+        startOver(queries, key.current);
       }
     };
     const watch = async () => {
       while (!ended.signal.aborted) {
-        await follow(`${path}/deliveries/live`, heard, ended.signal).catch(() => {});
+        await isVisible(ended.signal);
+        const hidden = new AbortController();
+        const stop = () => document.hidden && hidden.abort();
+        document.addEventListener('visibilitychange', stop);
+        try {
+          await follow(`${path}/deliveries/live`, heard, AbortSignal.any([ended.signal, hidden.signal]));
+        } catch (error) {
+          // The session has ended, or the account: to ask again would change nothing.
+          if (error instanceof ApiError && error.problem.status >= 400 && error.problem.status < 500) return;
+        } finally {
+          document.removeEventListener('visibilitychange', stop);
+        }
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
       }
     };
@@ -51,6 +65,23 @@ export function useLive(path: string, isOn: boolean, rows: readonly Delivery[], 
     return () => ended.abort();
   }, [path, isOn, queries]);
   return { count, clear: () => setCount(0) };
+}
+
+/**
+ * Nobody sees a tab in the background, and a browser opens only a few connections to one server: six tabs that listen
+ * would leave none for anything else.
+ */
+function isVisible(signal: AbortSignal): Promise<void> {
+  if (!document.hidden) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      if (document.hidden && !signal.aborted) return;
+      document.removeEventListener('visibilitychange', done);
+      resolve();
+    };
+    document.addEventListener('visibilitychange', done);
+    signal.addEventListener('abort', done);
+  });
 }
 
 /** Puts what is new into the first page, and what has changed where it stands: nothing is read again. */
@@ -64,6 +95,20 @@ function merge(before: Pages, newest: readonly Delivery[], fresh: readonly Deliv
   return { ...before, pages };
 }
 
-function firstOf({ pages, pageParams }: Pages): Pages {
-  return { pages: pages.slice(0, 1), pageParams: pageParams.slice(0, 1) };
+/** Shows what is known of one message in every list that holds it. */
+export function showInLists(queries: QueryClient, path: string, { attempts: _, ...row }: DeliveryDetail): void {
+  queries.setQueriesData<Pages>({ queryKey: [path, 'deliveries'] }, (before) => before && merge(before, [row], []));
+}
+
+/** Forgets all pages but the first: a hundred of them would be read one after the other. */
+export function forgetPages(queries: QueryClient, queryKey: QueryKey): void {
+  queries.setQueryData<Pages>(
+    queryKey,
+    (before) => before && { pages: before.pages.slice(0, 1), pageParams: before.pageParams.slice(0, 1) },
+  );
+}
+
+export function startOver(queries: QueryClient, queryKey: QueryKey): void {
+  forgetPages(queries, queryKey);
+  void queries.invalidateQueries({ queryKey });
 }

@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { AlertCircle, CheckCircle2, Clock, RotateCw } from 'lucide-react';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { Link } from 'wouter';
 import { useAccount, useUrlOf } from '../account.tsx';
 import { get, part, post } from '../api.ts';
@@ -15,9 +15,28 @@ import { Status } from '../ui/status.tsx';
 import { Time } from '../ui/time.tsx';
 import { toast } from '../ui/toasts.tsx';
 import { AttemptView } from './attempt-view.tsx';
+import { showInLists } from './live.ts';
 import { Sentence } from './sentence.tsx';
 
-const UNFINISHED = new Set(['pending', 'delivering', 'failed', 'held']);
+const LOOK_MS = 1_500;
+const LOOK_MAX_MS = 30_000;
+
+/** When something can have happened to the message: it holds its bodies, and is not read again for nothing. */
+function nextLookMs(message: DeliveryDetail | undefined): number | false {
+  switch (message?.status) {
+    case 'pending':
+    case 'delivering':
+      return LOOK_MS;
+    case 'failed':
+    case 'held': {
+      const waitMs = message.next_attempt_at === null ? LOOK_MAX_MS : Date.parse(message.next_attempt_at) - Date.now();
+      return Math.min(Math.max(waitMs, LOOK_MS), LOOK_MAX_MS);
+    }
+    default:
+      return false;
+  }
+}
+
 /** Larger bodies are not sent to the server again only to compute their signature. */
 const VERIFIED_LENGTH_MAX = 200_000;
 
@@ -29,17 +48,20 @@ export function MessageDrawer({ id, onClose }: { id: string; onClose: () => void
   const message = useQuery({
     queryKey: [path, 'delivery', id],
     queryFn: () => get<DeliveryDetail>(`${path}/deliveries/${part(id)}`),
-    refetchInterval: (query) => (query.state.data && UNFINISHED.has(query.state.data.status) ? 1_500 : false),
+    refetchInterval: ({ state }) => nextLookMs(state.data),
   });
   const resend = useMutation({
     mutationFn: () => post(`${path}/deliveries/${part(id)}/retry`),
     onSuccess: () => toast(t.messages.resent),
     onSettled: async () => {
       await queries.invalidateQueries({ queryKey: [path, 'delivery', id] });
-      await queries.invalidateQueries({ queryKey: [path, 'deliveries'] });
     },
   });
   const data = message.data;
+  // The row behind says the same, however far down it stands.
+  useEffect(() => {
+    if (data) showInLists(queries, path, data);
+  }, [queries, path, data]);
   const canResend = may('webhooks') && data !== undefined && data.status !== 'delivering' && !resend.isPending;
   useKeys({ r: () => canResend && resend.mutate() });
   return (

@@ -1,5 +1,5 @@
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
-import { useCallback, useMemo } from 'react';
+import { useCallback, useEffect, useMemo } from 'react';
 import { useAccount, useUrlOf, useUrlState } from '../account.tsx';
 import { get } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
@@ -12,7 +12,7 @@ import { Time } from '../ui/time.tsx';
 import { UrlText } from '../ui/url-text.tsx';
 import { FilterBar } from './filter-bar.tsx';
 import { CLEARED, isFiltered, queryOf } from './filters.ts';
-import { useLive } from './live.ts';
+import { forgetPages, NEWEST, startOver, useLive } from './live.ts';
 import { MessageDrawer } from './message-drawer.tsx';
 
 const PAGE_ROWS = '100';
@@ -44,10 +44,10 @@ export function MessageList() {
             onClick={() => {
               fresh.clear();
               document.querySelector('.rows')?.scrollTo(0, 0);
-              void queries.invalidateQueries({ queryKey: [path, 'deliveries'] });
+              startOver(queries, keyOf(path, params));
             }}
           >
-            {t.messages.fresh(f.number(fresh.count))}
+            {t.messages.fresh(f.number(fresh.count) + (fresh.count < NEWEST ? '' : '+'))}
           </Button>
         </div>
       )}
@@ -91,8 +91,13 @@ function keyOf(path: string, params: URLSearchParams) {
 function useDeliveries() {
   const { path } = useAccount();
   const { params } = useUrlState();
+  const queries = useQueryClient();
+  const query = queryOf(params, 0).toString();
+  // Who comes back begins at the newest.
+  useEffect(() => () => forgetPages(queries, [path, 'deliveries', query]), [queries, path, query]);
   return useInfiniteQuery({
     queryKey: keyOf(path, params),
+    refetchOnWindowFocus: false,
     // Without filters it is live.
     refetchInterval: ({ state }: { state: { data?: { pages: readonly unknown[] } | undefined } }) =>
       isFiltered(params) && state.data?.pages.length === 1 ? FILTERED_MS : false,

@@ -26,7 +26,7 @@ export function Sentence({ message, children }: { message: DeliveryDetail; child
           head={t.deliveryStatus.failed}
           text={answerOf(message, t, f)}
           next={<Countdown at={message.next_attempt_at} />}
-          more={`${t.sentence.tries(message.attempt_count, contract.policy.retry_delays_ms.length + 1)} ${todo ?? ''}`}
+          more={`${t.sentence.tries(message.tries ?? message.attempt_count, contract.policy.retry_delays_ms.length + 1)} ${todo ?? ''}`}
         >
           {children}
         </Note>

@@ -22,12 +22,12 @@ export class Boundary extends Component<{ children: ReactNode }, { hasFailed: bo
 function Failed() {
   const { t } = useLanguage();
   return (
-    <main className="main">
+    <div className="main">
       <Empty title={t.page.failed} text={t.page.failedText}>
         <Button kind="primary" onClick={() => window.location.reload()}>
           {t.page.reload}
         </Button>
       </Empty>
-    </main>
+    </div>
   );
 }

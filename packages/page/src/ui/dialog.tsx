@@ -1,7 +1,7 @@
 import { useMutation } from '@tanstack/react-query';
 import { X } from 'lucide-react';
 import { Dialog as Primitive } from 'radix-ui';
-import { type FormEvent, type ReactNode, useState } from 'react';
+import { type FormEvent, type ReactNode, useId, useState } from 'react';
 import { useVisiblePart } from '../embedding.ts';
 import { useLanguage } from '../texts/language.tsx';
 import { Button } from './button.tsx';
@@ -16,7 +16,7 @@ export interface DialogProps {
   /** A drawer shows one thing beside its list; a dialog asks something. */
   kind?: 'dialog' | 'drawer';
   wide?: boolean;
-  /** Closes by its own buttons alone: what it shows cannot be seen again. */
+  /** Closes by its own buttons alone: what it shows cannot be seen again, or what was begun has not ended. */
   isFinal?: boolean;
 }
 
@@ -88,6 +88,7 @@ export function FormDialog(props: {
 }) {
   const { title, verb, danger = false, wide = false, disabled = false, submit, onError, onClose, children } = props;
   const { t } = useLanguage();
+  const formId = useId();
   const action = useMutation({ mutationFn: submit, gcTime: 0, ...(onError ? { onError } : {}) });
   const run = (event: FormEvent) => {
     event.preventDefault();
@@ -97,14 +98,18 @@ export function FormDialog(props: {
     <Dialog
       title={title}
       wide={wide}
+      // What is under way cannot be called back: it would happen behind a dialog that was closed.
+      isFinal={action.isPending}
       onClose={onClose}
       footer={
         <>
           <span className="grow" />
-          <Button onClick={onClose}>{t.common.cancel}</Button>
+          <Button disabled={action.isPending} onClick={onClose}>
+            {t.common.cancel}
+          </Button>
           <Button
             type="submit"
-            form="dialog-form"
+            form={formId}
             kind={danger ? 'danger' : 'primary'}
             disabled={disabled || action.isPending}
           >
@@ -113,7 +118,7 @@ export function FormDialog(props: {
         </>
       }
     >
-      <form id="dialog-form" className="stack" onSubmit={run}>
+      <form id={formId} className="stack" onSubmit={run}>
         {children}
         <ErrorNote error={action.error} />
       </form>

@@ -1,21 +1,34 @@
 import type { ReactNode } from 'react';
+import { cloneElement, type ReactElement, useId } from 'react';
 
-/** A label around its control, with a hint below that turns into what is wrong. */
+interface Described {
+  'aria-describedby'?: string;
+}
+
+/** A label around its control, and below it a hint that turns into what is wrong. */
 export function Field(props: {
   label: string;
   hint?: ReactNode;
   error?: string | undefined;
   className?: string;
-  children: ReactNode;
+  children: ReactElement<Described>;
 }) {
   const { label, hint, error, className = '', children } = props;
+  const id = useId();
+  const about = error ?? hint;
   return (
-    // biome-ignore lint/a11y/noLabelWithoutControl: the control is among the children
-    <label className={`field ${className}`}>
-      <span>{label}</span>
-      {children}
-      {(error ?? hint) !== undefined && <small className={error === undefined ? '' : 'bad'}>{error ?? hint}</small>}
-    </label>
+    <div className={`field ${className}`}>
+      {/* biome-ignore lint/a11y/noLabelWithoutControl: the control is the child */}
+      <label>
+        <span>{label}</span>
+        {about === undefined ? children : cloneElement(children, { 'aria-describedby': id })}
+      </label>
+      {about !== undefined && (
+        <small id={id} className={error === undefined ? '' : 'bad'} role={error === undefined ? undefined : 'alert'}>
+          {about}
+        </small>
+      )}
+    </div>
   );
 }
 
@@ -31,11 +44,13 @@ export function Select<T extends string | number | null>(props: {
   onChange: (value: T) => void;
   label?: string;
   disabled?: boolean;
+  'aria-describedby'?: string;
 }) {
   const { value, choices, onChange, label, disabled = false } = props;
   return (
     <select
       aria-label={label}
+      aria-describedby={props['aria-describedby']}
       disabled={disabled}
       value={String(value)}
       onChange={(event) => {

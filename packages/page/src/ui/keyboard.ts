@@ -20,7 +20,7 @@ export function useKeys(keys: Keys): void {
   current.current = keys;
   useEffect(() => {
     const heard = (event: KeyboardEvent) => {
-      if (event.metaKey || event.ctrlKey || event.altKey || !(event.target instanceof HTMLElement)) return;
+      if (event.metaKey || event.ctrlKey || event.altKey || !(event.target instanceof Element)) return;
       if (event.target.matches('input, textarea, select') || document.querySelector('.dialog')) return;
       if (keysOff.get()) return;
       const run = current.current[event.key];

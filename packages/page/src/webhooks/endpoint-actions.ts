@@ -1,8 +1,9 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
 import { useAccount } from '../account.tsx';
 import { call, post } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
-import type { Endpoint, Page } from '../types.ts';
+import type { Endpoint } from '../types.ts';
 import { toast } from '../ui/toasts.tsx';
 
 interface Change {
@@ -20,27 +21,34 @@ export function useEndpointActions(endpoint: Endpoint) {
   const queries = useQueryClient();
   const here = `${path}/endpoints/${endpoint.id}`;
   const key = [path, 'endpoints'];
+  const mutationKey = [...key, endpoint.id];
+  const underWay = () => queries.isMutating({ mutationKey });
+  // Of several under way the mutation itself would tell of the last alone.
+  const [error, setError] = useState<unknown>();
+  const showAhead = (ahead: Partial<Endpoint>) =>
+    queries.setQueryData<{ data: Endpoint[] }>(
+      key,
+      (before) =>
+        before && { ...before, data: before.data.map((one) => (one.id === endpoint.id ? { ...one, ...ahead } : one)) },
+    );
   const change = useMutation({
-    // One after the other, and no answer from before in between: what is shown ahead stays right.
+    mutationKey,
+    // One after the other.
     scope: { id: endpoint.id },
     mutationFn: ({ run }: Change) => run(),
     onMutate: async ({ ahead }) => {
+      if (underWay() === 1) setError(undefined);
       await queries.cancelQueries({ queryKey: key });
-      if (ahead === undefined) return;
-      queries.setQueryData<Page<Endpoint>>(
-        key,
-        (before) =>
-          before && {
-            ...before,
-            data: before.data.map((one) => (one.id === endpoint.id ? { ...one, ...ahead } : one)),
-          },
-      );
+      // Once more: what was just being read would have taken it back.
+      if (ahead) showAhead(ahead);
     },
     onSuccess: (_, { said }) => toast(said),
-    onSettled: () => queries.invalidateQueries({ queryKey: key }),
+    onError: setError,
+    // Read again after the last of them: what is shown ahead of the next is not taken back in between.
+    onSettled: () => (underWay() === 1 ? queries.invalidateQueries({ queryKey: key }) : undefined),
   });
   return {
-    error: change.error,
+    error,
     isBusy: change.isPending,
     activate: () => change.mutate({ run: () => post(`${here}/activate`), said: t.endpoint.activated }),
     deactivate: () => change.mutate({ run: () => post(`${here}/deactivate`), said: t.endpoint.deactivated }),
@@ -49,7 +57,17 @@ export function useEndpointActions(endpoint: Endpoint) {
         run: () => post(`${here}/testing-mode`, { enabled }),
         said: enabled ? t.endpoint.testingOn : t.endpoint.testingOff,
       }),
-    change: (body: Partial<Endpoint>) =>
-      change.mutate({ run: () => call('PATCH', here, body), said: t.common.saved, ahead: body }),
+    /** Shown at once. */
+    subscribe(subscriptions: Endpoint['subscriptions']) {
+      showAhead({ subscriptions });
+      change.mutate({
+        run: () => call('PATCH', here, { subscriptions }),
+        said: t.common.saved,
+        ahead: { subscriptions },
+      });
+    },
+    /** Shown when the server has taken it: it may refuse. */
+    moveTo: (url: string, onDone: () => void) =>
+      change.mutate({ run: () => call('PATCH', here, { url }), said: t.common.saved }, { onSuccess: onDone }),
   };
 }

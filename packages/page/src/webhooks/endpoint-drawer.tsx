@@ -48,6 +48,10 @@ export function EndpointDrawer({ endpoint, onClose }: { endpoint: Endpoint; onCl
         )
       }
     >
+      <div className="stack tight">
+        <ErrorNote error={actions.error ?? test.error} />
+        {test.data && <TestResultView result={test.data} />}
+      </div>
       <Tabs.Root value={params.get('tab') ?? 'settings'} onValueChange={(tab) => set({ tab })}>
         <Tabs.List className="tabs" aria-label={contract.words.endpoint}>
           <Tabs.Trigger value="settings">{t.endpoint.settings}</Tabs.Trigger>
@@ -55,8 +59,6 @@ export function EndpointDrawer({ endpoint, onClose }: { endpoint: Endpoint; onCl
         </Tabs.List>
         <Tabs.Content value="settings">
           <div className="stack">
-            <ErrorNote error={actions.error ?? test.error} />
-            {test.data && <TestResultView result={test.data} />}
             <Settings endpoint={endpoint} />
             <SecretView endpoint={endpoint} />
             {may('webhooks') && <TestingMode endpoint={endpoint} onChange={actions.setTesting} />}

@@ -1,6 +1,7 @@
 import { Switch } from 'radix-ui';
 import { useState } from 'react';
 import { useAccount, useEndpoints, useUrlState } from '../account.tsx';
+import { matchesTrigger } from '../events/getters.ts';
 import { MessageList } from '../messages/message-list.tsx';
 import { Head } from '../shell.tsx';
 import { useLanguage } from '../texts/language.tsx';
@@ -10,6 +11,7 @@ import { Check, Field } from '../ui/field.tsx';
 import { ErrorNote, Skeleton } from '../ui/notes.tsx';
 import { useTitle } from '../ui/title.ts';
 import { useEndpointActions } from './endpoint-actions.ts';
+import { urlMistake } from './endpoint-draft.ts';
 import { EndpointForm } from './endpoint-form.tsx';
 import { EndpointStatusView } from './endpoint-status.tsx';
 import { FirstWebhook } from './first-webhook.tsx';
@@ -34,7 +36,7 @@ export function EndpointSettings() {
       {endpoints.data && !endpoint && <FirstWebhook onCreate={() => set({ new: '1' })} />}
       {endpoint && (
         <div className="stack">
-          <AddressCard key={endpoint.url} endpoint={endpoint} />
+          <AddressCard key={endpoint.id} endpoint={endpoint} />
           <Toggles endpoint={endpoint} />
           <details className="card">
             <summary>{t.verify.title}</summary>
@@ -59,7 +61,10 @@ function AddressCard({ endpoint }: { endpoint: Endpoint }) {
   const { t } = useLanguage();
   const actions = useEndpointActions(endpoint);
   const test = useTest(endpoint);
-  const [url, setUrl] = useState(endpoint.url);
+  /** What has been typed and not been saved. */
+  const [typed, setTyped] = useState<string>();
+  const url = typed ?? endpoint.url;
+  const mistake = urlMistake(url, contract);
   const isActive = endpoint.status === 'active';
   return (
     <section className="card" aria-label={contract.words.endpoint}>
@@ -67,24 +72,36 @@ function AddressCard({ endpoint }: { endpoint: Endpoint }) {
         <h2>{contract.words.endpoint}</h2>
         <Switch.Root
           className="switch"
-          aria-label={isActive ? t.endpoint.turnOff : t.endpoint.turnOn}
+          aria-label={t.endpoint.on}
           disabled={!may('webhooks')}
           checked={isActive}
           onCheckedChange={isActive ? actions.deactivate : actions.activate}
         />
       </header>
       <div className="body stack">
-        <div className="row end">
-          <Field label={contract.words.url} className="grow">
+        <form
+          className="row end"
+          onSubmit={(event) => {
+            event.preventDefault();
+            if (url !== endpoint.url) actions.moveTo(url, () => setTyped(undefined));
+          }}
+        >
+          <Field
+            label={contract.words.url}
+            className="grow"
+            error={mistake === undefined ? undefined : t.webhooks.urlMistakes[mistake]}
+          >
             <input
               type="url"
+              required
               value={url}
               disabled={!may('webhooks')}
-              onChange={(event) => setUrl(event.target.value)}
+              aria-invalid={mistake !== undefined}
+              onChange={(event) => setTyped(event.target.value.trim())}
             />
           </Field>
           {url !== endpoint.url && (
-            <Button kind="primary" onClick={() => actions.change({ url })}>
+            <Button type="submit" kind="primary" disabled={actions.isBusy || url === '' || mistake !== undefined}>
               {t.common.save}
             </Button>
           )}
@@ -93,7 +110,7 @@ function AddressCard({ endpoint }: { endpoint: Endpoint }) {
               {test.isPending ? t.test.sending : t.test.send}
             </Button>
           )}
-        </div>
+        </form>
         <ErrorNote error={actions.error ?? test.error} />
         {test.data && <TestResultView result={test.data} />}
         <SecretView endpoint={endpoint} />
@@ -107,14 +124,19 @@ function Toggles({ endpoint }: { endpoint: Endpoint }) {
   const { contract, may } = useAccount();
   const { t } = useLanguage();
   const actions = useEndpointActions(endpoint);
-  const on = new Set(endpoint.subscriptions.map((one) => one.trigger));
+  // A pattern like `email.*` can be subscribed by the API: it is every event that it matches.
+  const on = new Set(
+    contract.triggers
+      .map(({ value }) => value)
+      .filter((trigger) => endpoint.subscriptions.some((one) => matchesTrigger(one.trigger, trigger))),
+  );
   const toggle = (triggers: readonly string[], isOn: boolean) => {
     const next = new Set(on);
     for (const trigger of triggers) {
       if (isOn) next.add(trigger);
       else next.delete(trigger);
     }
-    actions.change({ subscriptions: [...next].map((trigger) => ({ trigger })) });
+    actions.subscribe([...next].map((trigger) => ({ trigger })));
   };
   return (
     <section className="card" aria-label={t.nav.events}>

@@ -56,9 +56,14 @@ function PairFields(props: {
   onRemove: (() => void) | undefined;
 }) {
   const { pair, onChange, onRemove } = props;
-  const { contract, hasTopicChoice } = useAccount();
+  const { contract, hasTopicChoice, triggerLabel } = useAccount();
   const { t } = useLanguage();
   const { topic, trigger } = pair;
+  // A pattern like `return.*` can be subscribed by the API.
+  const isListed = contract.triggers.some((one) => one.value === trigger);
+  const choices = isListed
+    ? contract.triggers
+    : [{ value: trigger, label: triggerLabel(trigger) }, ...contract.triggers];
   const mistake = hasTopicChoice ? pairMistake(contract, topic, trigger) : undefined;
   const choose = (value: string) => {
     const fitting = contract.pairs.find((one) => one.trigger === value)?.topic;
@@ -72,7 +77,7 @@ function PairFields(props: {
             label={contract.words.trigger}
             hint={contract.triggers.find((one) => one.value === trigger)?.description}
           >
-            <Select value={trigger} choices={contract.triggers} onChange={choose} />
+            <Select value={trigger} choices={choices} onChange={choose} />
           </Field>
           {hasTopicChoice && (
             <Field label={contract.words.topic} hint={contract.topics.find((one) => one.value === topic)?.description}>

@@ -36,7 +36,7 @@ export function takeRequests(app: App, { inspector, isUp, clock }: HttpParts): v
         .send(bin.body)
     );
   };
-  for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const) {
+  for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const) {
     app.route({ method, url: `${BIN_PATH}:token`, schema: { hide: true }, handler: take });
   }
 }

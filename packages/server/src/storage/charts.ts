@@ -103,12 +103,12 @@ export function chartStore(database: Database): ChartStore {
       return rows.map((row) => ({ status: row.last_status, error: row.last_error, count: row.n }));
     },
 
-    async oldestWaiting(accountId) {
+    async oldestWaiting(accountId, endpointId) {
       const [row] = await database.run<{ id: string | null }>(
         `SELECT min(q.id::text) AS id FROM (
            SELECT q.id FROM queue q JOIN endpoints e ON e.id = q.endpoint_id AND e.status = 'active'
-           WHERE ($1::text IS NULL OR q.account_id = $1) LIMIT 100000) q`,
-        [accountId],
+           WHERE ($1::text IS NULL OR q.account_id = $1) AND ($2::uuid IS NULL OR q.endpoint_id = $2) LIMIT 100000) q`,
+        [accountId, endpointBound(endpointId)],
       );
       // Since when: the id begins with the time at which it was accepted.
       return row?.id ? new Date(timeOfId(bytesOfUuid(row.id))) : null;

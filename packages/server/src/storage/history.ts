@@ -55,6 +55,7 @@ interface HistoryRow {
   trigger: string;
   test: boolean;
   attempts: number;
+  tries: number | null;
   status: DeliveryStatus;
   reason: string | null;
   finished_at: Date | null;
@@ -75,6 +76,7 @@ function toDelivery(row: HistoryRow): DeliveryRow {
     status: row.status,
     reason: row.reason,
     attempts: row.attempts,
+    tries: row.tries,
     test: row.test,
     createdAtMs: timeOfId(uuid),
     nextAttemptAt: row.next_attempt_at,

@@ -180,7 +180,7 @@ export interface ChartStore {
     fromMs: number,
     toMs: number,
   ): Promise<{ status: number | null; error: string | null; count: number }[]>;
-  oldestWaiting(accountId: string | null): Promise<Date | null>;
+  oldestWaiting(accountId: string | null, endpointId: string | null): Promise<Date | null>;
   /** Every endpoint of an account: deliveries since then by hour, and the last one. */
   endpoints(accountId: string, fromMs: number): Promise<EndpointDay[]>;
   /** Endpoints that are failing or were switched off, over all accounts. */

@@ -101,6 +101,8 @@ export interface DeliveryFilter {
 }
 
 export interface DeliveryRow extends Delivery {
+  /** Attempts of this round, while it is not finished: a resend begins a new one. */
+  tries: number | null;
   lastStatus: number | null;
   lastError: AttemptError | null;
 }

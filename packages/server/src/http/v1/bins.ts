@@ -3,7 +3,7 @@ import { decodeId, timeOfId } from '../../domain/ids.ts';
 import type { Bin, BinRequest } from '../../storage/page-store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { presentBody, toRecord } from '../present-http.ts';
-import { AccountParams, closed, responses, Time } from '../schemas.ts';
+import { AccountParams, closed, Nullable, responses, Time } from '../schemas.ts';
 
 const DELAY_MAX_MS = 30_000;
 const DEFAULT_ANSWER = { status: 200, delay_ms: 0, body: 'ok' };
@@ -74,7 +74,7 @@ export function binRoutes(app: App, { inspector, endpoints, verification }: Http
           'An address that keeps what it is sent and answers as you like. Only for this account; it expires.',
         tags: ['Inspector'],
         params: AccountParams,
-        body: Type.Optional(closed(Answer)),
+        body: Type.Optional(Nullable(closed(Answer))),
         response: responses({ 201: BinView }, 404, 409),
       },
     },

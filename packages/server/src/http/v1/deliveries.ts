@@ -19,6 +19,9 @@ export const DeliveryView = Type.Object({
   reason: Type.Union([Type.String(), Type.Null()], { description: 'Why it was skipped or discarded' }),
   test: Type.Boolean(),
   attempt_count: Type.Integer(),
+  tries: Type.Union([Type.Integer(), Type.Null()], {
+    description: 'Attempts of this round, until it is finished: a resend begins a new round',
+  }),
   last_status: Type.Union([Type.Integer(), Type.Null()], { description: "The last response's HTTP status" }),
   last_error: Nullable(Type.Enum([...ERROR_CODES])),
   created_at: Time,
@@ -299,6 +302,7 @@ export function presentDelivery(delivery: DeliveryRow) {
     reason: delivery.reason,
     test: delivery.test,
     attempt_count: delivery.attempts,
+    tries: delivery.tries,
     last_status: delivery.lastStatus,
     last_error: delivery.lastError,
     created_at: new Date(delivery.createdAtMs).toISOString(),

@@ -49,6 +49,8 @@ export function liveRoutes(app: App, { store, directory, sessions, clock, isUp }
       if (streams.size >= STREAMS_MAX) throw new Problem('overloaded');
       reply.hijack();
       const { raw } = reply;
+      // Whoever left while the account was looked up says so no more.
+      if (raw.destroyed) return;
       streams.add(raw);
       raw.writeHead(200, {
         'content-type': 'text/event-stream; charset=utf-8',

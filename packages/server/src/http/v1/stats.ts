@@ -121,13 +121,14 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
       await existing(account);
       const { fromMs, toMs, bucketMs } = bucketsOf(request.query, clock.now());
       const { endpoint } = request.query;
-      const endpointId = endpoint !== undefined && isId('ep', endpoint) ? endpoint : null;
+      if (endpoint !== undefined && !isId('ep', endpoint)) throw new Problem('endpoint_not_found');
+      const endpointId = endpoint ?? null;
       const [volume, latency, latencyByTime, failures, oldest] = await Promise.all([
         store.charts.volume(account, endpointId, fromMs, toMs, bucketMs),
         store.charts.latency(account, endpointId, fromMs, toMs, LATENCY_SAMPLE),
         store.charts.latencyByTime(account, endpointId, fromMs, toMs, bucketMs, LATENCY_BUCKET_SAMPLE),
         store.charts.failures(account, endpointId, fromMs, toMs),
-        store.charts.oldestWaiting(account),
+        store.charts.oldestWaiting(account, endpointId),
       ]);
       const { count: attempts, ...percentiles } = latency;
       return {
@@ -248,7 +249,7 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
         store.overview.read(),
         store.nodes.list(),
         store.overview.database(),
-        store.charts.oldestWaiting(null),
+        store.charts.oldestWaiting(null, null),
         dayVolume(toMs),
         store.charts.failing(FAILING_MAX),
         store.retention.oldestDay(),

@@ -8,7 +8,7 @@ SELECT * FROM (
                ELSE 'pending' END AS status,
           NULL AS reason, NULL::timestamptz AS finished_at,
           CASE WHEN q.lease_node IS NULL AND e.status = 'active' THEN q.due_at END AS next_attempt_at,
-          q.last_status, q.last_error
+          q.last_status, q.last_error, q.tries
    FROM queue q JOIN endpoints e ON e.id = q.endpoint_id
    WHERE q.account_id = $1 AND q.id < $2
      AND ($3::uuid IS NULL OR q.endpoint_id = $3)
@@ -27,7 +27,7 @@ SELECT * FROM (
    ORDER BY q.id DESC LIMIT $9)
   UNION ALL
   (SELECT d.id, d.account_id, d.endpoint_id, d.event_id, d.topic, d.trigger, d.test, d.attempts, d.status, d.reason,
-          d.finished_at, NULL, d.last_status, d.last_error
+          d.finished_at, NULL, d.last_status, d.last_error, NULL::int
    FROM deliveries d
    WHERE d.account_id = $1 AND d.id < $2
      AND ($3::uuid IS NULL OR d.endpoint_id = $3)
