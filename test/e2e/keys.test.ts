@@ -112,6 +112,21 @@ describe('a key', () => {
     expect((await verify(again.key)).valid).toBe(true);
   });
 
+  test('that is rotated twice keeps the time that the first rotation promised; a third may end it at once', async () => {
+    const first = await create();
+    const rotate = async (overlap_seconds: number) =>
+      (await node.call('POST', keys(`/${first.id}/rotate`), { overlap_seconds })).body;
+    const second = await rotate(3600);
+    const third = await rotate(3600);
+    for (const { key } of [first, second, third]) expect((await verify(key)).valid).toBe(true);
+    const { body: shown } = await node.call('GET', keys(`/${first.id}`));
+    expect(Date.parse(shown.previous_until)).toBeGreaterThan(Date.now() + 3_000_000);
+    const last = await rotate(0);
+    for (const { key } of [first, second, third]) expect((await verify(key)).valid).toBe(false);
+    expect((await verify(last.key)).valid).toBe(true);
+    expect((await node.call('GET', keys(`/${first.id}`))).body.previous_until).toBeNull();
+  });
+
   test('notes when it was last used', async () => {
     const { key, id } = await create();
     await verify(key);

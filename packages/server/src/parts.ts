@@ -56,7 +56,8 @@ export function buildParts(ground: Ground) {
     metrics.batchSeconds.observe({ kind }, ms / 1000);
   };
   const directory = new Directory(store.accounts.snapshot, contracts);
-  const inspector = new Inspector({ store: store.bins, ids, clock, origin });
+  const verification = new Verification({ clock });
+  const inspector = new Inspector({ store: store.bins, directory, verification, ids, clock, origin });
   const endpoints = new Endpoints({ store: store.endpoints, directory, guard, inspector, ids, clock });
   const consequences = new Consequences({
     endpoints: store.endpoints,
@@ -122,7 +123,6 @@ export function buildParts(ground: Ground) {
   const keyVerifier = new KeyVerifier({ keys: store.keys, clock, onError });
   const apiKeys = new ApiKeys({ store: store.keys, directory, verifier: keyVerifier, ids, clock });
   const sessions = new Sessions({ store: store.sessions, clock });
-  const verification = new Verification({ clock });
   const replays = new Replays({
     store: store.replays,
     directory,

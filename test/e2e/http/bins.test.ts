@@ -60,6 +60,48 @@ describe('a bin', () => {
     );
   });
 
+  test('says who signed: found out when it comes, whatever it is', async () => {
+    const { body: bin } = await node.call('POST', bins(), {});
+    const { body: endpoint } = await node.call('POST', `/v1/accounts/${account}/endpoints`, {
+      url: bin.url,
+      subscriptions: [{ trigger: '*' }],
+    });
+    await node.call('POST', `/v1/accounts/${account}/endpoints/${endpoint.id}/test`);
+    const headers = { 'webhook-id': 'a', 'webhook-timestamp': '1', 'webhook-signature': 'v1,AAAA' };
+    // So deep that it can be parsed, and not be written again.
+    await fetch(bin.url, { method: 'POST', headers, body: '['.repeat(30_000) + ']'.repeat(30_000) });
+    const { status, body } = await node.call('GET', `${bins()}/${bin.id}`);
+    expect(status).toBe(200);
+    expect(body.requests.map((one: { verified_by: string | null }) => one.verified_by)).toEqual([null, endpoint.id]);
+  });
+
+  test('attack: the guard lets exactly an account’s own bins through to this server', async () => {
+    const guarded = await startTestNode({ environment: { POSTHORN_ALLOW_NETWORKS: '' } });
+    try {
+      const make = async () =>
+        (await guarded.call('POST', '/v1/accounts', { name: 'A', contract: 'standard' })).body.id as string;
+      const [mine, other] = [await make(), await make()];
+      const { body: bin } = await guarded.call('POST', `/v1/accounts/${mine}/bins`, {});
+      const point = (of: string, url: string) =>
+        guarded.call('POST', `/v1/accounts/${of}/endpoints`, { url, subscriptions: [{ trigger: '*' }] });
+      const own = await point(mine, bin.url);
+      const sent = await guarded.call('POST', `/v1/accounts/${mine}/endpoints/${own.body.id}/test`);
+      expect(sent.body).toMatchObject({ succeeded: true, attempt: { response: { status: 200 } } });
+      expect((await point(other, bin.url)).body.code).toBe('blocked_address');
+      for (const url of [
+        `${guarded.url}/v1/accounts`,
+        `${bin.url}x`,
+        `${bin.url}?x`,
+        `${bin.url}/../../v1/accounts`,
+        bin.url.replace('127.0.0.1', 'localhost'),
+      ]) {
+        expect(await point(mine, url), url).toMatchObject({ status: 422, body: { code: 'blocked_address' } });
+      }
+    } finally {
+      await guarded.stop();
+    }
+  });
+
   test('is gone after a week, and when it is deleted', async () => {
     const { body: bin } = await node.call('POST', bins(), {});
     const { body: other } = await node.call('POST', bins(), {});

@@ -43,6 +43,58 @@ describe('lists', () => {
     }
   });
 
+  test('go on where they were, although what was seen last has been deleted', async () => {
+    const made: string[] = [];
+    for (let i = 0; i < 5; i++) {
+      made.push((await node.call('POST', '/v1/accounts', { name: `Gone ${i}`, contract: 'standard' })).body.id);
+    }
+    const seen: string[] = [];
+    let cursor = '';
+    do {
+      const { body } = await node.call('GET', `/v1/accounts?q=Gone&limit=2${cursor && `&cursor=${cursor}`}`);
+      for (const { id } of body.data) {
+        seen.push(id);
+        await node.call('DELETE', `/v1/accounts/${id}`);
+      }
+      cursor = body.next_cursor ?? '';
+    } while (cursor !== '');
+    expect(seen).toEqual(made.toReversed());
+  });
+
+  test('a delivery that was sent many times holds the newest attempts’ bodies; each other is asked for alone', async () => {
+    const { account: own } = await node.createEndpoint(receiver.url());
+    await node.publish(own, 'order.created', { a: 1 });
+    const attempts = () =>
+      eventually(
+        () => node.call('GET', `/v1/accounts/${own}/deliveries`),
+        (answer) => answer.body.data[0]?.status === 'succeeded',
+      ).then((answer) => answer.body.data[0]);
+    const { id } = await attempts();
+    for (let i = 0; i < 4; i++) {
+      await node.call('POST', `/v1/accounts/${own}/deliveries/${id}/retry`);
+      await attempts();
+    }
+    const path = `/v1/accounts/${own}/deliveries/${id}`;
+    const { body } = await node.call('GET', path);
+    const shown = body.attempts.map((one: { bodies_omitted: boolean; request: { body: string }; response: object }) => [
+      one.bodies_omitted,
+      one.request.body === '',
+    ]);
+    expect(shown).toEqual([
+      [true, true],
+      [true, true],
+      [false, false],
+      [false, false],
+      [false, false],
+    ]);
+    const first = await node.call('GET', `${path}/attempts/1`);
+    expect(first.body).toMatchObject({ number: 1, bodies_omitted: false, response: { status: 200, body: 'ok' } });
+    expect(JSON.parse(first.body.request.body)).toMatchObject({ data: { a: 1 } });
+    expect(await node.call('GET', `${path}/attempts/99`)).toMatchObject({ body: { code: 'attempt_not_found' } });
+    const largest = `/v1/accounts/${own}/deliveries/dlv_7zzzzzzzzzzzzzzzzzzzzzzzzz`;
+    expect(await node.call('GET', largest)).toMatchObject({ status: 404, body: { code: 'delivery_not_found' } });
+  });
+
   test('filter by endpoint, status, trigger, event and time', async () => {
     const { account: own, endpoint: ep } = await node.createEndpoint(receiver.url());
     const { body: event } = await node.publish(own, 'order.created', 1);

@@ -25,6 +25,7 @@ export const CATALOGUE = {
     'No such delivery in this account',
     'Deliveries are kept for the retention of the contract.',
   ],
+  attempt_not_found: [404, 'There is no such attempt', 'Attempts are numbered from 1; the delivery lists them.'],
   method_not_allowed: [405, 'The address exists, but not for this method', 'Compare the method with /docs.'],
   account_exists: [409, 'An account with this id exists', 'Use another id, or PATCH the existing account.'],
   idempotency_conflict: [

@@ -110,6 +110,8 @@ export interface Attempt {
   responseHeaders: [string, string][];
   responseBody: Buffer | null;
   responseTruncated: boolean;
+  /** Of many attempts, only the newest are read with their bodies. */
+  bodiesOmitted: boolean;
   timings: Timings;
 }
 

@@ -1,7 +1,8 @@
-import { lookup, Resolver } from 'node:dns/promises';
+import { Resolver } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { EgressError } from './egress-error.ts';
 import { isLocalName } from './guard.ts';
+import { HostsFile } from './hosts-file.ts';
 
 /** All addresses of a host, IPv4 first. @throws EgressError `dns_failed` */
 export type Resolve = (host: string) => Promise<string[]>;
@@ -9,12 +10,13 @@ export type Resolve = (host: string) => Promise<string[]>;
 const NOT_FOUND = new Set(['ENOTFOUND', 'ENODATA']);
 
 /**
- * Asks the name servers directly (c-ares), without the thread pool of getaddrinfo: four slow names would block every
- * other one there. Only a name that they do not know is looked up in the hosts file too. Equal questions that are under
- * way share one answer; nothing is cached beyond that, connections being kept alive anyway.
+ * Asks the name servers directly (c-ares), never getaddrinfo: its few threads are the database driver's too, and a
+ * customer's name server that keeps silent would hold them all. A name that nobody knows may stand in the hosts file.
+ * Equal questions that are under way share one answer; nothing is cached beyond that, connections being kept alive anyway.
  */
 export function systemResolver(timeoutMs: number): Resolve {
   const resolver = new Resolver({ timeout: Math.ceil(timeoutMs / 2), tries: 2 });
+  const hosts = new HostsFile();
   const underWay = new Map<string, Promise<string[]>>();
 
   async function ask(host: string): Promise<string[]> {
@@ -23,8 +25,8 @@ export function systemResolver(timeoutMs: number): Resolve {
     if (found.length > 0) return found;
     const failures = [v4, v6].map((answer) => (answer.status === 'rejected' ? codeOf(answer.reason) : ''));
     if (failures.every((code) => NOT_FOUND.has(code) || code === 'ECONNREFUSED')) {
-      const known = await lookup(host, { all: true, verbatim: true }).catch(() => []);
-      if (known.length > 0) return known.map((entry) => entry.address);
+      const known = await hosts.addressesOf(host);
+      if (known.length > 0) return known;
     }
     throw new EgressError(
       'dns_failed',

@@ -13,19 +13,21 @@ const NOT_NOTED = new Set([
 ]);
 /** Reading a secret is worth a line, too. */
 const NOTED_READS = new Set(['getSecret']);
-const SECRET_FIELDS = new Set(['secret', 'key', 'payload', 'headers', 'body']);
-const DETAIL_LENGTH_MAX = 4_096;
+/** `metadata` is the operator's own; the account sees its log. */
+const HIDDEN_FIELDS = new Set(['secret', 'key', 'payload', 'headers', 'body', 'metadata']);
+const VALUE_LENGTH_MAX = 1_000;
 
 /** Notes every change that succeeded: who, what, when. The answer waits for it. */
 export function noteChanges(app: App, { store, ids }: HttpParts): void {
   app.addHook('onSend', async (request, reply, payload) => {
     const { operationId } = (request.routeOptions.schema ?? {}) as { operationId?: string };
     if (operationId === undefined || reply.statusCode >= 300 || NOT_NOTED.has(operationId)) return;
-    if (request.method === 'GET' && !NOTED_READS.has(operationId)) return;
-    // A preview changes nothing.
-    if (isPreview(request.body)) return;
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    if (isRead && !NOTED_READS.has(operationId)) return;
+    if (isPreview(operationId, request.body)) return;
     const { account, ...targets } = request.params as Record<string, string | undefined>;
-    const target = Object.values(targets)[0] ?? (reply.statusCode === 201 ? idIn(payload) : null);
+    const target =
+      changed.get(request) ?? Object.values(targets)[0] ?? (reply.statusCode === 201 ? idIn(payload) : null);
     try {
       await store.audit.add({
         id: ids.next('aud'),
@@ -54,8 +56,17 @@ function keyAccount(request: FastifyRequest): string | null {
   return caller.kind === 'key' ? caller.accountId : null;
 }
 
-function isPreview(body: unknown): boolean {
-  return typeof body === 'object' && body !== null && 'dry_run' in body && body.dry_run === true;
+/** It changes nothing. No other operation has such a field: to send it may not hide what was done. */
+function isPreview(operationId: string, body: unknown): boolean {
+  if (operationId !== 'replay' || typeof body !== 'object' || body === null) return false;
+  return 'dry_run' in body && body.dry_run === true;
+}
+
+const changed = new WeakMap<object, string>();
+
+/** What a request has changed, where neither its address nor its answer says so by our id. */
+export function noteTarget(request: object, id: string): void {
+  changed.set(request, id);
 }
 
 /** The id of what was made, from the answer that says so. */
@@ -68,7 +79,15 @@ function idIn(payload: unknown): string | null {
 /** The request's own fields, without what is secret or long. */
 function detailOf(body: unknown): Record<string, unknown> {
   if (typeof body !== 'object' || body === null) return {};
-  const kept = Object.entries(body).map(([name, value]) => [name, SECRET_FIELDS.has(name) ? '…' : value]);
-  const detail = Object.fromEntries(kept) as Record<string, unknown>;
-  return JSON.stringify(detail).length > DETAIL_LENGTH_MAX ? { truncated: true } : detail;
+  const kept = Object.entries(body).map(([name, value]) => [name, HIDDEN_FIELDS.has(name) ? '…' : storable(value)]);
+  return Object.fromEntries(kept) as Record<string, unknown>;
 }
+
+/** As PostgreSQL's JSON can hold it, and not longer than anybody reads: each value by itself, so that none hides another. */
+function storable(value: unknown): unknown {
+  const text = JSON.stringify(value, (_, part) => (typeof part === 'string' ? wellFormed(part) : part));
+  return text.length > VALUE_LENGTH_MAX ? `${wellFormed(text.slice(0, VALUE_LENGTH_MAX))}…` : JSON.parse(text);
+}
+
+/** Without half a surrogate pair, and without NUL. */
+const wellFormed = (text: string) => Buffer.from(text).toString().replaceAll('\0', '\u{fffd}');

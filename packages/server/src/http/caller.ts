@@ -42,6 +42,7 @@ export const PERMISSION_OF: Readonly<Record<string, Permission>> = {
   listDeliveries: 'read',
   watchDeliveries: 'read',
   getDelivery: 'read',
+  getAttempt: 'read',
   getStats: 'read',
   listReplays: 'read',
   getReplay: 'read',
@@ -84,7 +85,9 @@ export function authorize(checkOperator: ReturnType<typeof requireOperator>, ses
       return;
     }
     const session = await sessions.find(token);
-    if (!session) throw new Problem('unauthorized', 'This session has ended; open the page again.');
+    // The cookie is the console's alone: a page's token in it could have been planted by another site.
+    if (!session || (isCookie && session.accountId !== null))
+      throw new Problem('unauthorized', 'This session has ended; open the page again.');
     // A cookie comes along by itself: what changes something also needs what no other site can send.
     if (isCookie && request.method !== 'GET' && request.headers[PAGE_HEADER] === undefined) {
       throw new Problem('forbidden', `Send the header ${PAGE_HEADER} with the session's cookie.`);
@@ -101,6 +104,12 @@ export function authorize(checkOperator: ReturnType<typeof requireOperator>, ses
 export async function isSessionCurrent(request: FastifyRequest, sessions: Sessions): Promise<boolean> {
   const { token } = sessionTokenOf(request);
   return token === undefined || (await sessions.find(token)) !== undefined;
+}
+
+/** Whether the caller may see what webhooks carry to prove themselves: who may change them may. */
+export function seesCredentials(request: { raw: object }): boolean {
+  const { session } = callerOf(request);
+  return session === undefined || session.permissions.includes('webhooks');
 }
 
 function sessionTokenOf({ headers }: FastifyRequest): { token: string | undefined; isCookie: boolean } {

@@ -1,5 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 
+/** Stands for a value that the caller may not see. */
+export const HIDDEN = '…';
+
 /** Bytes as JSON can carry them. */
 export function presentBody(bytes: Buffer) {
   return isUtf8(bytes)

@@ -13,9 +13,9 @@ const SESSION_MS = 12 * 3_600_000;
 /** The operator's way into the console: the start's link, once, or the operator key. */
 export function signInRoutes(
   app: App,
-  { clock, sessions, operatorKeyDigest, signInToken, pageOrigin }: HttpParts,
+  { store, ids, clock, sessions, operatorKeyDigest, signInToken, pageOrigin }: HttpParts,
 ): void {
-  const signIn = async (reply: FastifyReply) => {
+  const signIn = async (reply: FastifyReply, by: 'link' | 'key') => {
     const expiresAtMs = clock.now() + SESSION_MS;
     const token = await sessions.create({
       accountId: null,
@@ -23,6 +23,15 @@ export function signInRoutes(
       permissions: [...PERMISSIONS],
       theme: {},
       expiresAtMs,
+    });
+    await store.audit.add({
+      id: ids.next('aud'),
+      accountId: null,
+      actor: 'operator',
+      userName: null,
+      action: 'signIn',
+      target: null,
+      detail: { by },
     });
     const secure = pageOrigin().startsWith('https:') ? '; Secure' : '';
     reply.header(
@@ -33,7 +42,11 @@ export function signInRoutes(
 
   app.get(
     '/sign-in',
-    { schema: { hide: true, querystring: Type.Object({ token: Type.Optional(Type.String({ maxLength: 100 })) }) } },
+    {
+      // A preview of the link may not use it up.
+      exposeHeadRoute: false,
+      schema: { hide: true, querystring: Type.Object({ token: Type.Optional(Type.String({ maxLength: 100 })) }) },
+    },
     async (request, reply) => {
       const expected = signInToken.value;
       const given = Buffer.from(request.query.token ?? '');
@@ -41,7 +54,12 @@ export function signInRoutes(
         expected !== undefined && given.length === expected.length && timingSafeEqual(given, Buffer.from(expected));
       if (!isRight) return reply.redirect('/console/?link=used', 303);
       signInToken.value = undefined;
-      await signIn(reply);
+      try {
+        await signIn(reply, 'link');
+      } catch (error) {
+        signInToken.value = expected;
+        throw error;
+      }
       return reply.redirect('/console/', 303);
     },
   );
@@ -51,9 +69,10 @@ export function signInRoutes(
     { schema: { hide: true, body: closed({ key: Type.String({ maxLength: 512 }) }) } },
     async (request, reply) => {
       if (!isKey(request.body.key, operatorKeyDigest)) {
+        request.log.warn({ ip: request.ip }, 'a sign-in with a wrong operator key');
         throw new Problem('unauthorized', 'This is not the operator key.');
       }
-      await signIn(reply);
+      await signIn(reply, 'key');
       return reply.code(204).send();
     },
   );

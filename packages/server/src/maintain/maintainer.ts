@@ -68,7 +68,7 @@ export class Maintainer {
     this.every(TESTING_EVERY_MS, () => this.test());
     this.every(ORPHANS_EVERY_MS, async () => {
       await this.parts.store.nodes.freeOrphans();
-      await this.parts.store.nodes.endZombies();
+      while (!this.isStopped && (await this.parts.store.nodes.endZombies()));
     });
   }
 

@@ -47,6 +47,7 @@ export class ApiKeys {
       createdAt: new Date(clock.now()),
       expiresAt,
       lastUsedAt: null,
+      previousUntil: null,
     };
     if (!(await store.create(key, digestOfKey(text), KEYS_MAX))) {
       throw new Problem('limit_reached', `An account has at most ${KEYS_MAX} keys.`);

@@ -2,12 +2,16 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
 import { type IdSource, isId } from '../domain/ids.ts';
+import type { Directory } from '../fanout/directory.ts';
 import type { Bin, BinRequest, BinStore } from '../storage/page-store.ts';
+import type { Signed, Verification } from './verification.ts';
 
 const BINS_MAX = 20;
 const LIFETIME_MS = 7 * 86_400_000;
 const REQUESTS_KEPT = 100;
 const BODY_KEPT_BYTES = 64 * 1024;
+/** Webhooks at one bin of which one may have signed: each costs a signature of the body. */
+const SENDERS_MAX = 20;
 const TOKEN_BYTES = 18;
 /** Where bins take requests. */
 export const BIN_PATH = '/bin/';
@@ -19,6 +23,8 @@ export class Inspector {
   constructor(
     private readonly parts: {
       store: BinStore;
+      directory: Directory;
+      verification: Verification;
       ids: IdSource;
       clock: Clock;
       /** This server's own address, as deliveries reach it; known when it listens. */
@@ -68,14 +74,24 @@ export class Inspector {
   }
 
   /** Keeps a request. Answers how the bin wants to answer it. */
-  async take(token: string, request: Omit<BinRequest, 'id' | 'truncated'>): Promise<Bin | undefined> {
+  async take(token: string, request: Omit<BinRequest, 'id' | 'truncated' | 'verifiedBy'>): Promise<Bin | undefined> {
     const bin = await this.parts.store.findByToken(token);
     if (!bin || this.isOver(bin)) return undefined;
+    const verifiedBy = await this.signerOf(bin, request);
     const truncated = request.body.length > BODY_KEPT_BYTES;
     const body = request.body.subarray(0, BODY_KEPT_BYTES);
     const id = this.parts.ids.next('req');
-    await this.parts.store.addRequest(bin.id, { ...request, id, body, truncated }, REQUESTS_KEPT);
+    await this.parts.store.addRequest(bin.id, { ...request, id, body, truncated, verifiedBy }, REQUESTS_KEPT);
     return bin;
+  }
+
+  /** The webhook that points here and whose secret signed this. */
+  private async signerOf(bin: Bin, request: Signed): Promise<string | null> {
+    const { directory, verification } = this.parts;
+    const account = await directory.get(bin.accountId);
+    const url = this.urlOf(bin);
+    const senders = [...(account?.endpoints.values() ?? [])].filter((endpoint) => endpoint.url === url);
+    return verification.signerOf(request, senders.slice(0, SENDERS_MAX));
   }
 
   /** All that is kept of the bin, or what came since a moment; newest first. */

@@ -8,6 +8,8 @@ const PER_S_MAX = 100;
 /** Of one account: the pieces of all running replays take turns. */
 const RUNNING_MAX = 5;
 const EVERY_MS = 1_000;
+/** Replays that one node advances in one look, those first that have waited longest. */
+const AT_ONCE = 50;
 
 export interface ReplayPlan {
   count: number;
@@ -66,8 +68,10 @@ export class Replays {
     return { count, perS, seconds: Math.ceil(count / perS) };
   }
 
-  async begin(accountId: string, filter: ReplayFilter): Promise<Replay> {
+  async begin(accountId: string, wanted: ReplayFilter): Promise<Replay> {
     const { store, ids, clock } = this.parts;
+    // What happens while it runs is sent by itself.
+    const filter = { ...wanted, toMs: Math.min(wanted.toMs, clock.now()) };
     const { count, perS } = await this.plan(accountId, filter);
     const replay: Replay = { id: ids.next('rpl'), accountId, filter, total: count, done: 0, perS, status: 'running' };
     if (!(await store.create(replay, clock.now(), RUNNING_MAX))) {
@@ -97,7 +101,15 @@ export class Replays {
   }
 
   private async advance(): Promise<void> {
-    const { store, clock, noteBacklog } = this.parts;
-    for (const { endpointId, accountId } of await store.advance(clock.now())) noteBacklog(endpointId, accountId);
+    const { store, clock, noteBacklog, onError } = this.parts;
+    const nowMs = clock.now();
+    for (const id of await store.due(nowMs, AT_ONCE)) {
+      // One by one: none can hold up or fail the others.
+      const woken = await store.advance(id, nowMs).catch((error: unknown) => {
+        onError(error);
+        return [];
+      });
+      for (const { endpointId, accountId } of woken) noteBacklog(endpointId, accountId);
+    }
   }
 }

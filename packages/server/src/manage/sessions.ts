@@ -35,6 +35,12 @@ export class Sessions {
     return known.session && known.session.expiresAtMs > nowMs ? known.session : undefined;
   }
 
+  /** Ends the sessions of an account's page; other nodes may take five seconds to notice. */
+  async endOf(accountId: string, userName: string | null): Promise<void> {
+    await this.parts.store.removeOf(accountId, userName);
+    this.cache.clear();
+  }
+
   async end(token: string): Promise<void> {
     const digest = digestOf(token);
     this.cache.delete(digest.toString('latin1'));

@@ -36,12 +36,14 @@ export class Verification {
 
   /** The endpoint whose secret signed this request, if one of these did. */
   signerOf(request: Signed, endpoints: readonly KnownEndpoint[]): string | null {
-    return endpoints.find((endpoint) => this.check(endpoint, request).valid)?.id ?? null;
+    const headers = namesOf(request.headers);
+    const signer = endpoints.find((one) => compare(this.sign(one, headers, request.body), headers).fits);
+    return signer?.id ?? null;
   }
 
   check(endpoint: KnownEndpoint, { headers, body }: Signed): Verdict {
     const { contract } = endpoint;
-    const all = new Map(headers.map(([name, value]) => [name.toLowerCase(), value.trim()]));
+    const all = namesOf(headers);
     const verdictOf = (candidate: Buffer) => compare(this.sign(endpoint, all, candidate), all);
     const own = verdictOf(body);
     const base = { header: own.header, given: own.given, expected: own.expected };
@@ -80,6 +82,10 @@ export class Verification {
   }
 }
 
+function namesOf(headers: Signed['headers']): ReadonlyMap<string, string> {
+  return new Map(headers.map(([name, value]) => [name.toLowerCase(), value.trim()]));
+}
+
 function hasIdAndTimestamp(headers: ReadonlyMap<string, string>): boolean {
   return headers.has('webhook-id') && headers.has('webhook-timestamp');
 }
@@ -105,23 +111,18 @@ function compare(signed: [string, string] | undefined, headers: ReadonlyMap<stri
 
 /** What receivers make of a body when they parse it and write it again. */
 function variantsOf(body: Buffer): Buffer[] {
-  let value: unknown;
   try {
-    value = JSON.parse(body.toString('utf8'));
+    const text = body.toString('utf8');
+    const value: unknown = JSON.parse(text);
+    const compact = JSON.stringify(value);
+    const php = compact
+      .replaceAll('/', '\\/')
+      .replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+    return [compact, JSON.stringify(value, null, 2), JSON.stringify(value, null, 4), php, text.replaceAll('\\/', '/')]
+      .map((variant) => Buffer.from(variant))
+      .filter((variant) => !variant.equals(body));
   } catch {
+    // No JSON, or nested so deeply that it cannot be written again.
     return [];
   }
-  const compact = JSON.stringify(value);
-  const php = compact
-    .replaceAll('/', '\\/')
-    .replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
-  return [
-    compact,
-    JSON.stringify(value, null, 2),
-    JSON.stringify(value, null, 4),
-    php,
-    body.toString('utf8').replaceAll('\\/', '/'),
-  ]
-    .map((text) => Buffer.from(text))
-    .filter((variant) => !variant.equals(body));
 }

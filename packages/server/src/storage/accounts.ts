@@ -37,6 +37,16 @@ function toAccount(row: AccountRow): Account {
   return { ...rest, number: Number(number), createdAt, updatedAt };
 }
 
+/** Where an account stands in the list, whether it is still there or not: `1795341437276~acc_1`. */
+export function accountPlace({ createdAt, id }: Pick<Account, 'createdAt' | 'id'>): string {
+  return `${createdAt.getTime()}~${id}`;
+}
+
+function placeOf(place: string): [Date, string] {
+  const at = place.indexOf('~');
+  return [new Date(Number(place.slice(0, at))), place.slice(at + 1)];
+}
+
 /** The associated data of an endpoint's secret. */
 export function secretIdentity(endpointId: string, number: number): string {
   return `endpoint_secrets ${endpointId} ${number}`;
@@ -47,10 +57,14 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
     async create(account) {
       const rows = await database.run(
         `INSERT INTO accounts (id, name, contract, metadata, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT DO NOTHING RETURNING id`,
+         SELECT $1, $2, $3, $4, $5, $5
+         WHERE NOT EXISTS (SELECT FROM purges WHERE account_id = $1) ON CONFLICT DO NOTHING RETURNING id`,
         [account.id, account.name, account.contract, JSON.stringify(account.metadata), account.createdAt],
       );
-      return rows.length > 0;
+      if (rows.length > 0) return 'created';
+      return (await database.run('SELECT FROM accounts WHERE id = $1', [account.id])).length > 0
+        ? 'exists'
+        : 'being_deleted';
     },
 
     async find(id) {
@@ -59,12 +73,13 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
     },
 
     async list({ limit, before }, search) {
+      const [createdAt, id] = before === undefined ? [null, null] : placeOf(before);
       const rows = await database.run<AccountRow>(
         `SELECT ${COLUMNS} FROM accounts
-         WHERE ($2::text IS NULL OR (created_at, id) < ((SELECT created_at FROM accounts WHERE id = $2), $2))
+         WHERE ($2::timestamptz IS NULL OR (created_at, id) < ($2, $4))
            AND ($3::text IS NULL OR position(lower($3) IN lower(id || ' ' || name)) > 0)
          ORDER BY created_at DESC, id DESC LIMIT $1`,
-        [limit, before ?? null, search ?? null],
+        [limit, createdAt, search ?? null, id],
       );
       return rows.map(toAccount);
     },

@@ -72,12 +72,12 @@ export function binStore(database: Database): BinStore {
       return rows.length > 0;
     },
 
-    async addRequest(binId, { id, method, path, headers, body, truncated }, keep) {
+    async addRequest(binId, { id, method, path, headers, body, truncated, verifiedBy }, keep) {
       const bin = toUuidText('bin', binId);
       await database.run(
-        `INSERT INTO bin_requests (bin_id, id, method, path, headers, body, truncated)
-         SELECT $1, $2, $3, $4, $5, $6, $7 WHERE EXISTS (SELECT FROM bins WHERE id = $1)`,
-        [bin, toUuidText('req', id), method, path, JSON.stringify(headers), body, truncated],
+        `INSERT INTO bin_requests (bin_id, id, method, path, headers, body, truncated, verified_by)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8 WHERE EXISTS (SELECT FROM bins WHERE id = $1)`,
+        [bin, toUuidText('req', id), method, path, JSON.stringify(headers), body, truncated, verifiedBy],
       );
       await database.run(
         `DELETE FROM bin_requests WHERE bin_id = $1 AND id <= (
@@ -94,13 +94,15 @@ export function binStore(database: Database): BinStore {
         headers: string;
         body: Buffer;
         truncated: boolean;
+        verified_by: string | null;
       }>(
-        `SELECT id, method, path, headers, body, truncated FROM bin_requests
+        `SELECT id, method, path, headers, body, truncated, verified_by FROM bin_requests
          WHERE bin_id = $1 AND id >= $3 ORDER BY id DESC LIMIT $2`,
         [toUuidText('bin', binId), limit, firstUuidOf(fromMs).toString('hex')],
       );
-      return rows.map((row) => ({
+      return rows.map(({ verified_by: verifiedBy, ...row }) => ({
         ...row,
+        verifiedBy,
         id: encodeId('req', bytesOfUuid(row.id)),
         headers: JSON.parse(row.headers) as [string, string][],
       }));

@@ -56,18 +56,18 @@ export function chartStore(database: Database): ChartStore {
       const starts = startsOf(fromMs, toMs, bucketMs);
       const finished =
         bucketMs % HOUR_MS === 0
-          ? database.run<CountRow>(HOURS, [...whose, new Date(fromMs), new Date(toMs), bucketMs])
-          : database.run<CountRow>(MINUTES, [
+          ? database.read<CountRow>(HOURS, [...whose, new Date(fromMs), new Date(toMs), bucketMs])
+          : database.read<CountRow>(MINUTES, [
               ...whose,
               int8s(starts.map(String)),
               ...boundsOf(starts, fromMs, toMs, bucketMs),
             ]);
-      const retrying = database.run<CountRow>(RETRYING, [...whose, bound(fromMs), bound(toMs), bucketMs]);
+      const retrying = database.read<CountRow>(RETRYING, [...whose, bound(fromMs), bound(toMs), bucketMs]);
       return toBuckets((await Promise.all([finished, retrying])).flat(), starts);
     },
 
     async latency(accountId, endpointId, fromMs, toMs, sample) {
-      const [row] = await database.run<{ p: number[] | null; n: number }>(LATENCY, [
+      const [row] = await database.read<{ p: number[] | null; n: number }>(LATENCY, [
         accountId,
         endpointBound(endpointId),
         bound(fromMs),
@@ -80,7 +80,7 @@ export function chartStore(database: Database): ChartStore {
 
     async latencyByTime(accountId, endpointId, fromMs, toMs, bucketMs, sample) {
       const starts = startsOf(fromMs, toMs, bucketMs);
-      const rows = await database.run<{ at: string; p: [number, number, number] }>(LATENCY_BY_TIME, [
+      const rows = await database.read<{ at: string; p: [number, number, number] }>(LATENCY_BY_TIME, [
         accountId,
         endpointBound(endpointId),
         int8s(starts.map(String)),
@@ -91,7 +91,7 @@ export function chartStore(database: Database): ChartStore {
     },
 
     async failures(accountId, endpointId, fromMs, toMs) {
-      const rows = await database.run<{ last_status: number | null; last_error: string | null; n: number }>(
+      const rows = await database.read<{ last_status: number | null; last_error: string | null; n: number }>(
         `SELECT last_status, last_error, count(*)::int AS n FROM (
            SELECT last_status, last_error FROM deliveries
            WHERE account_id = $1 AND ($2::uuid IS NULL OR endpoint_id = $2) AND id >= $3 AND id < $4
@@ -104,7 +104,7 @@ export function chartStore(database: Database): ChartStore {
     },
 
     async oldestWaiting(accountId, endpointId) {
-      const [row] = await database.run<{ id: string | null }>(
+      const [row] = await database.read<{ id: string | null }>(
         `SELECT min(q.id::text) AS id FROM (
            SELECT q.id FROM queue q JOIN endpoints e ON e.id = q.endpoint_id AND e.status = 'active'
            WHERE ($1::text IS NULL OR q.account_id = $1) AND ($2::uuid IS NULL OR q.endpoint_id = $2) LIMIT 100000) q`,
@@ -115,7 +115,7 @@ export function chartStore(database: Database): ChartStore {
     },
 
     async endpoints(accountId, fromMs) {
-      const rows = await database.run<{
+      const rows = await database.read<{
         endpoint_id: string;
         finished: CountRow[];
         retried: CountRow[];
@@ -136,7 +136,7 @@ export function chartStore(database: Database): ChartStore {
     },
 
     async failing(limit) {
-      const rows = await database.run<{
+      const rows = await database.read<{
         account_id: string;
         id: string;
         url: string;

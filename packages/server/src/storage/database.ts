@@ -53,6 +53,8 @@ const CONNECTIONS = 8;
 const PROBE_MS = 200;
 const LISTENER_PULSE_MS = 15_000;
 const CONNECT_TIMEOUT_MS = 5_000;
+const READ_CONNECTIONS = 4;
+const READ_TIMEOUT_MS = 10_000;
 /** PostgreSQL itself gives a statement up after this. */
 const STATEMENT_TIMEOUT_MS = 30_000;
 /** A statement without any answer for this long means that the connection is dead. */
@@ -70,6 +72,8 @@ export class Database {
   private readonly name = `posthorn ${randomBytes(6).toString('hex')}`;
   private readonly pool: pg.Pool;
   private readonly hotPool: pg.Pool;
+  /** For looking through the history, which may take long: nothing else waits behind it. */
+  private readonly readPool: pg.Pool;
   /** For the heartbeat and for recovery, which may not wait behind API calls. */
   private readonly housePool: pg.Pool;
   private readonly changes = new EventEmitter().setMaxListeners(0);
@@ -94,6 +98,7 @@ export class Database {
     };
     this.pool = new pg.Pool({ ...common, max: CONNECTIONS, statement_timeout: STATEMENT_TIMEOUT_MS });
     this.housePool = new pg.Pool({ ...common, max: 2, statement_timeout: STATEMENT_TIMEOUT_MS });
+    this.readPool = new pg.Pool({ ...common, max: READ_CONNECTIONS, statement_timeout: READ_TIMEOUT_MS });
     this.hotPool = new pg.Pool({
       ...common,
       max: HOT_CONNECTIONS,
@@ -101,11 +106,15 @@ export class Database {
       idleTimeoutMillis: 0,
       statement_timeout: STATEMENT_TIMEOUT_MS,
     });
-    for (const pool of [this.pool, this.hotPool, this.housePool]) {
+    for (const pool of this.pools) {
       // A connection that breaks while nobody waits for an answer says so here; the next query finds out by itself.
       pool.on('error', () => {});
       pool.on('connect', (client) => client.on('error', () => {}));
     }
+  }
+
+  private get pools(): pg.Pool[] {
+    return [this.pool, this.hotPool, this.housePool, this.readPool];
   }
 
   get up(): boolean {
@@ -144,6 +153,11 @@ export class Database {
   /** Any other statement; planned anew each time, so that absent filters cost nothing. @throws DatabaseUnavailable */
   run<Row extends pg.QueryResultRow>(text: string, values: Parameter[] = []): Promise<Row[]> {
     return this.guarded<Row>(this.pool, { text, values });
+  }
+
+  /** A look through the history: what it takes depends on how much there is. @throws DatabaseUnavailable, DatabaseBusy */
+  read<Row extends pg.QueryResultRow>(text: string, values: Parameter[] = []): Promise<Row[]> {
+    return this.guarded<Row>(this.readPool, { text, values });
   }
 
   /** A statement of the house: heartbeat, take-over, recovery. @throws DatabaseUnavailable */
@@ -215,7 +229,7 @@ export class Database {
     this.stopped = true;
     this.changes.emit('change', this.isUp);
     const listeners = [...this.listeners].map((listener) => listener.end());
-    await Promise.allSettled([...listeners, this.hotPool.end(), this.pool.end(), this.housePool.end()]);
+    await Promise.allSettled([...listeners, ...this.pools.map((pool) => pool.end())]);
   }
 
   private async guarded<Row extends pg.QueryResultRow>(pool: pg.Pool, query: pg.QueryConfig): Promise<Row[]> {

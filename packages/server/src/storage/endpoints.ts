@@ -10,6 +10,7 @@ import type { Vault } from './vault.ts';
 const STATS = statement('endpoint_stats');
 const TESTING_DUE = statement('testing_due').text;
 const REMOVE_WAITING = statement('remove_waiting').text;
+const REMOVED_AT_ONCE = 20_000;
 
 interface EndpointRow {
   id: string;
@@ -203,7 +204,7 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
           accountId,
           uuid,
         ]);
-        if (rows.length > 0) await run(REMOVE_WAITING, [accountId, uuid]);
+        if (rows.length > 0) await run(REMOVE_WAITING, [accountId, uuid, REMOVED_AT_ONCE]);
         return rows.length > 0;
       });
     },

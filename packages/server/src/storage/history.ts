@@ -22,7 +22,7 @@ export function eventStore(database: Database): EventStore {
   return {
     async find(accountId, id) {
       const own = decodeId('evt', id)?.toString('hex') ?? null;
-      const [row] = await database.run<EventRow>(
+      const [row] = await database.read<EventRow>(
         `SELECT ${EVENT_COLUMNS} FROM events WHERE account_id = $1 AND (id = $2 OR external_id = $3)
          ORDER BY id DESC LIMIT 1`,
         [accountId, own, id],
@@ -31,7 +31,7 @@ export function eventStore(database: Database): EventStore {
     },
 
     async list(accountId, { limit, before }, { trigger, fromMs, toMs }) {
-      const rows = await database.run<EventRow>(LIST_EVENTS, [
+      const rows = await database.read<EventRow>(LIST_EVENTS, [
         accountId,
         before === undefined ? LARGEST_UUID : toUuidText('evt', before),
         trigger ?? null,
@@ -97,6 +97,7 @@ interface AttemptRow {
   response_headers: string | null;
   response_body: Buffer | null;
   response_truncated: boolean;
+  bodies_omitted: boolean;
   dns_us: number | null;
   connect_us: number | null;
   tls_us: number | null;
@@ -121,19 +122,21 @@ function toAttempt(row: AttemptRow): Attempt {
     responseHeaders: row.response_headers === null ? [] : (JSON.parse(row.response_headers) as [string, string][]),
     responseBody: row.response_body,
     responseTruncated: row.response_truncated,
+    bodiesOmitted: row.bodies_omitted,
     timings,
   };
 }
 
 export function deliveryStore(database: Database): DeliveryStore {
   const query = async (
+    pool: 'run' | 'read',
     accountId: string,
     before: string,
     filter: DeliveryFilter,
     bounds: [string | null, string | null],
     limit: number,
   ) => {
-    const rows = await database.run<HistoryRow>(LIST_DELIVERIES, [
+    const rows = await database[pool]<HistoryRow>(LIST_DELIVERIES, [
       accountId,
       before,
       filter.endpointId === undefined ? null : toUuidText('ep', filter.endpointId),
@@ -155,21 +158,23 @@ export function deliveryStore(database: Database): DeliveryStore {
     async find(accountId, id) {
       // One id is the range [id, id + 1) of the list.
       const uuid = toUuidText('dlv', id);
-      const [row] = await query(accountId, successorOf(uuid), {}, [uuid, null], 1);
+      const [row] = await query('run', accountId, successorOf(uuid), {}, [uuid, null], 1);
       return row;
     },
 
     list(accountId, { limit, before }, filter) {
       const from = before === undefined ? LARGEST_UUID : toUuidText('dlv', before);
-      return query(accountId, from, filter, [boundOf(filter.fromMs), boundOf(filter.toMs)], limit);
+      return query('read', accountId, from, filter, [boundOf(filter.fromMs), boundOf(filter.toMs)], limit);
     },
 
-    async attempts(deliveryId) {
-      return (await database.run<AttemptRow>(ATTEMPTS, [toUuidText('dlv', deliveryId)])).map(toAttempt);
+    async attempts(deliveryId, { limit, withBodies }, number) {
+      const values = [toUuidText('dlv', deliveryId), limit, withBodies, number ?? null];
+      return (await database.run<AttemptRow>(ATTEMPTS, values)).map(toAttempt);
     },
   };
 }
 
 function successorOf(uuidHex: string): string {
-  return (BigInt(`0x${uuidHex}`) + 1n).toString(16).padStart(32, '0');
+  const next = (BigInt(`0x${uuidHex}`) + 1n).toString(16).padStart(32, '0');
+  return next.length > 32 ? LARGEST_UUID : next;
 }

@@ -4,6 +4,8 @@ import { fromUuidText, toUuidText } from './rows.ts';
 import type { ApiKey, KeyStore } from './store.ts';
 
 const VERIFY = statement('keys_verify');
+/** Texts of one key that are valid beside the newest one. */
+const OLD_TEXTS_MAX = 4;
 
 interface KeyRow {
   id: string;
@@ -14,9 +16,11 @@ interface KeyRow {
   created_at: Date;
   expires_at: Date | null;
   last_used_at: Date | null;
+  previous_until: Date | null;
 }
 
 const COLUMNS = 'id, account_id, label, scopes, prefix, created_at, expires_at, last_used_at';
+const SHOWN = `${COLUMNS}, (SELECT max(d.expires_at) FROM api_key_digests d WHERE d.key_id = api_keys.id) AS previous_until`;
 
 function toKey(row: KeyRow): ApiKey {
   return {
@@ -28,6 +32,7 @@ function toKey(row: KeyRow): ApiKey {
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     lastUsedAt: row.last_used_at,
+    previousUntil: row.previous_until,
   };
 }
 
@@ -61,11 +66,11 @@ export function keyStore(database: Database): KeyStore {
     },
 
     find: (accountId, id) =>
-      one(`SELECT ${COLUMNS} FROM api_keys WHERE account_id = $1 AND id = $2`, [accountId, toUuidText('key', id)]),
+      one(`SELECT ${SHOWN} FROM api_keys WHERE account_id = $1 AND id = $2`, [accountId, toUuidText('key', id)]),
 
     async list(accountId, { limit, before }) {
       const rows = await database.run<KeyRow>(
-        `SELECT ${COLUMNS} FROM api_keys WHERE account_id = $1 AND ($3::uuid IS NULL OR id < $3)
+        `SELECT ${SHOWN} FROM api_keys WHERE account_id = $1 AND ($3::uuid IS NULL OR id < $3)
          ORDER BY id DESC LIMIT $2`,
         [accountId, limit, before === undefined ? null : toUuidText('key', before)],
       );
@@ -76,7 +81,7 @@ export function keyStore(database: Database): KeyStore {
       one(
         `UPDATE api_keys SET label = coalesce($3, label), scopes = coalesce($4, scopes),
            expires_at = CASE WHEN $5 THEN $6 ELSE expires_at END
-         WHERE account_id = $1 AND id = $2 RETURNING ${COLUMNS}`,
+         WHERE account_id = $1 AND id = $2 RETURNING ${SHOWN}`,
         [
           accountId,
           toUuidText('key', id),
@@ -99,14 +104,22 @@ export function keyStore(database: Database): KeyStore {
       return database.transaction(async (run) => {
         const uuid = toUuidText('key', id);
         const [row] = await run<KeyRow>(
-          `UPDATE api_keys SET prefix = $3 WHERE account_id = $1 AND id = $2 RETURNING ${COLUMNS}`,
+          `UPDATE api_keys SET prefix = $3 WHERE account_id = $1 AND id = $2 RETURNING ${SHOWN}`,
           [accountId, uuid, prefix],
         );
         if (!row) return undefined;
-        await run('DELETE FROM api_key_digests WHERE key_id = $1 AND expires_at IS NOT NULL', [uuid]);
-        await run('UPDATE api_key_digests SET expires_at = $2 WHERE key_id = $1', [uuid, overlapUntil]);
+        // Texts of rotations before keep the time that they were promised, or less when this one asks for less.
+        await run(
+          `UPDATE api_key_digests SET expires_at = least(coalesce(expires_at, 'infinity'), $2) WHERE key_id = $1`,
+          [uuid, overlapUntil],
+        );
+        await run(
+          `DELETE FROM api_key_digests WHERE digest IN (
+             SELECT digest FROM api_key_digests WHERE key_id = $1 ORDER BY expires_at DESC OFFSET $2)`,
+          [uuid, OLD_TEXTS_MAX],
+        );
         await run('INSERT INTO api_key_digests (digest, key_id) VALUES ($1, $2)', [digest, uuid]);
-        return toKey(row);
+        return { ...toKey(row), previousUntil: overlapUntil };
       });
     },
 

@@ -9,6 +9,7 @@ const LOST_LEASES = statement('lost_leases').text;
 const FREE_LEASES = statement('free_leases').text;
 const LEAVE = statement('leave').text;
 const END_ZOMBIES = statement('end_zombies').text;
+const ZOMBIES_AT_ONCE = 20_000;
 
 export function nodeStore(database: Database): NodeStore {
   return {
@@ -46,7 +47,8 @@ export function nodeStore(database: Database): NodeStore {
       if (ids.length > 0) await database.house(FREE_LEASES, [node, uuids(ids.map(bytesOfUuid))]);
     },
     async endZombies() {
-      return (await database.house<{ ended: number }>(END_ZOMBIES))[0]?.ended ?? 0;
+      const [row] = await database.house<{ ended: number }>(END_ZOMBIES, [ZOMBIES_AT_ONCE]);
+      return row?.ended === ZOMBIES_AT_ONCE;
     },
     async list() {
       const rows = await database.run<{

@@ -25,6 +25,8 @@ export interface PageSession {
 }
 
 export interface SessionStore {
+  /** Ends the sessions of an account's page, of everybody or of one. */
+  removeOf(accountId: string, userName: string | null): Promise<void>;
   create(digest: Buffer, session: PageSession): Promise<void>;
   find(digest: Buffer): Promise<PageSession | undefined>;
   remove(digest: Buffer): Promise<void>;
@@ -47,7 +49,7 @@ export interface AuditEntry {
 export interface AuditStore {
   add(entry: AuditEntry): Promise<void>;
   /** Of one account, or of all. */
-  list(accountId: string | null, page: Page): Promise<(AuditEntry & { atMs: number })[]>;
+  list(accountId: string | null, page: Page, sinceMs?: number): Promise<(AuditEntry & { atMs: number })[]>;
   dropBefore(ms: number): Promise<void>;
 }
 
@@ -64,6 +66,8 @@ export interface Bin {
 
 export interface BinRequest {
   id: string;
+  /** The endpoint whose secret signed it. */
+  verifiedBy: string | null;
   method: string;
   path: string;
   headers: [string, string][];
@@ -112,7 +116,10 @@ export interface ReplayStore {
   list(accountId: string, limit: number): Promise<Replay[]>;
   cancel(accountId: string, id: string): Promise<Replay | undefined>;
   /** Puts the next second's worth of every running replay back into the queue. Answers the endpoints with new work. */
-  advance(nowMs: number): Promise<{ endpointId: string; accountId: string }[]>;
+  /** Ids of running replays whose next piece is due. */
+  due(nowMs: number, limit: number): Promise<string[]>;
+  /** Puts the next piece of a replay back into the queue; answers whose. */
+  advance(id: string, nowMs: number): Promise<{ endpointId: string; accountId: string }[]>;
   /** Forgets replays that began before this moment. */
   dropBefore(ms: number): Promise<void>;
 }

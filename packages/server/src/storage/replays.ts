@@ -4,6 +4,8 @@ import type { Replay, ReplayFilter, ReplayStatus, ReplayStore } from './page-sto
 import { bytesOfUuid, fromUuidText, toUuidText } from './rows.ts';
 
 const ADVANCE = statement('replay_advance').text;
+/** Deliveries that are looked at for one piece, whether the filter takes them or not. */
+const SCANNED_MAX = 20_000;
 
 /** As it is stored: what the statement compares with, and the times for people. */
 interface StoredFilter {
@@ -50,7 +52,7 @@ export function replayStore(database: Database): ReplayStore {
 
   return {
     async count(accountId, { endpointId, trigger, status, fromMs, toMs }) {
-      const [row] = await database.run<{ n: number }>(
+      const [row] = await database.read<{ n: number }>(
         `SELECT count(*)::int AS n FROM deliveries d
          WHERE account_id = $1 AND id >= $2 AND id < $3
            AND ($4::uuid IS NULL OR endpoint_id = $4) AND ($5::text IS NULL OR status = $5)
@@ -123,8 +125,20 @@ export function replayStore(database: Database): ReplayStore {
       await database.run('DELETE FROM replays WHERE id < $1', [boundOf(ms)]);
     },
 
-    async advance(nowMs) {
-      const rows = await database.run<{ endpoint_id: string; account_id: string }>(ADVANCE, [new Date(nowMs)]);
+    async due(nowMs, limit) {
+      const rows = await database.run<{ id: string }>(
+        `SELECT id FROM replays WHERE status = 'running' AND next_at <= $1 ORDER BY next_at LIMIT $2`,
+        [new Date(nowMs), limit],
+      );
+      return rows.map((row) => encodeId('rpl', bytesOfUuid(row.id)));
+    },
+
+    async advance(id, nowMs) {
+      const rows = await database.run<{ endpoint_id: string; account_id: string }>(ADVANCE, [
+        new Date(nowMs),
+        toUuidText('rpl', id),
+        SCANNED_MAX,
+      ]);
       return rows.map((row) => ({ endpointId: fromUuidText('ep', row.endpoint_id), accountId: row.account_id }));
     },
   };

@@ -36,6 +36,13 @@ export function sessionStore(database: Database): SessionStore {
       await database.run('DELETE FROM page_sessions WHERE digest = $1', [digest]);
     },
 
+    async removeOf(accountId, userName) {
+      await database.run('DELETE FROM page_sessions WHERE account_id = $1 AND ($2::text IS NULL OR user_name = $2)', [
+        accountId,
+        userName,
+      ]);
+    },
+
     async dropBefore(ms) {
       await database.run('DELETE FROM page_sessions WHERE expires_at < $1', [new Date(ms)]);
     },
@@ -56,7 +63,7 @@ export function auditStore(database: Database): AuditStore {
       await database.run('DELETE FROM audit_log WHERE id < $1', [firstUuidOf(ms).toString('hex')]);
     },
 
-    async list(accountId, { limit, before }) {
+    async list(accountId, { limit, before }, sinceMs = 0) {
       const rows = await database.run<{
         id: string;
         account_id: string | null;
@@ -67,9 +74,14 @@ export function auditStore(database: Database): AuditStore {
         detail: Record<string, unknown>;
       }>(
         `SELECT id, account_id, actor, user_name, action, target, detail FROM audit_log
-         WHERE ($1::text IS NULL OR account_id = $1) AND ($3::uuid IS NULL OR id < $3)
+         WHERE ($1::text IS NULL OR account_id = $1) AND ($3::uuid IS NULL OR id < $3) AND id >= $4
          ORDER BY id DESC LIMIT $2`,
-        [accountId, limit, before === undefined ? null : toUuidText('aud', before)],
+        [
+          accountId,
+          limit,
+          before === undefined ? null : toUuidText('aud', before),
+          firstUuidOf(sinceMs).toString('hex'),
+        ],
       );
       return rows.map(({ id, account_id, user_name, ...row }) => {
         const bytes = bytesOfUuid(id);

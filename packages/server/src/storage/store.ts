@@ -181,6 +181,8 @@ export interface ApiKey {
   createdAt: Date;
   expiresAt: Date | null;
   lastUsedAt: Date | null;
+  /** Until when a text from before the last rotation is valid, too. */
+  previousUntil: Date | null;
 }
 
 /** What verifying a key needs to know. */
@@ -221,7 +223,7 @@ export interface KeyStore {
 
 export interface AccountStore {
   /** False when the id is taken. */
-  create(account: Omit<Account, 'number'>): Promise<boolean>;
+  create(account: Omit<Account, 'number'>): Promise<'created' | 'exists' | 'being_deleted'>;
   find(id: string): Promise<Account | undefined>;
   /** @param search text in the id or the name */
   list(page: Page, search?: string): Promise<Account[]>;
@@ -284,7 +286,8 @@ export interface EventStore {
 export interface DeliveryStore {
   find(accountId: string, id: string): Promise<DeliveryRow | undefined>;
   list(accountId: string, page: Page, filter: DeliveryFilter): Promise<DeliveryRow[]>;
-  attempts(deliveryId: string): Promise<Attempt[]>;
+  /** The newest attempts in order, or the one of that number; the newest of them with what was answered. */
+  attempts(deliveryId: string, most: { limit: number; withBodies: number }, number?: number): Promise<Attempt[]>;
 }
 
 /** The way of an event, in batches. */
@@ -309,8 +312,8 @@ export interface NodeStore {
   /** What the database thinks this node holds and the node does not know of: answers that were lost on the way. */
   lostLeases(node: number, known: Iterable<LeasedDelivery>): Promise<string[]>;
   freeLeases(node: number, ids: readonly string[]): Promise<void>;
-  /** Ends waiting deliveries whose endpoint is gone: accepted at the very moment of its deletion. */
-  endZombies(): Promise<number>;
+  /** Ends a piece of the waiting deliveries whose endpoint is gone; false when none is left. */
+  endZombies(): Promise<boolean>;
   list(): Promise<{ id: number; host: string; startedAt: Date; heartbeatAt: Date; finishedPerS: number }[]>;
   leave(node: number): Promise<void>;
 }

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Account, Endpoint, EndpointStatus } from '../../domain/model.ts';
 import type { KnownKey } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
-import { noteChanges } from '../audit.ts';
+import { noteChanges, noteTarget } from '../audit.ts';
 import { setCaller } from '../caller.ts';
 import { toProblem } from '../problem.ts';
 import { callerOf } from './key-caller.ts';
@@ -98,6 +98,7 @@ export function loopReturnsFacade(app: App, parts: HttpParts): void {
   app.post('/webhooks', { schema: { hide: true, operationId: 'createEndpoint' } }, async (request, reply) => {
     const { accountId } = await authenticate(request);
     const { endpoint } = await endpoints.create(accountId, readWish(request.body));
+    noteTarget(request, endpoint.id);
     const account = await store.accounts.find(accountId);
     if (!account) throw unauthorized();
     return reply.code(201).send(present(endpoint, account));
@@ -111,6 +112,7 @@ export function loopReturnsFacade(app: App, parts: HttpParts): void {
       const { id } = await find(accountId, request.params.id);
       const { status, ...change } = readWish(request.body);
       await endpoints.change(accountId, id, change);
+      noteTarget(request, id);
       if (status) await endpoints.setStatus(accountId, id, status);
       return reply.code(204).send();
     },
@@ -123,6 +125,7 @@ export function loopReturnsFacade(app: App, parts: HttpParts): void {
       const { accountId } = await authenticate(request);
       const { id } = await find(accountId, request.params.id);
       await endpoints.remove(accountId, id);
+      noteTarget(request, id);
       return reply.code(204).send();
     },
   );

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { decodeId, encodeId } from '../../domain/ids.ts';
 import type { Account, Endpoint } from '../../domain/model.ts';
 import type { App, HttpParts } from '../app.ts';
-import { noteChanges } from '../audit.ts';
+import { noteChanges, noteTarget } from '../audit.ts';
 import { setCaller } from '../caller.ts';
 import { toProblem } from '../problem.ts';
 import { callerOf } from './key-caller.ts';
@@ -80,6 +80,7 @@ export function loopSubscriptionsFacade(app: App, parts: HttpParts): void {
         subscriptions: [{ topic, trigger: topic }],
         version,
       });
+      noteTarget(request, endpoint.id);
       return envelope('Successfully subscribed to the topic', present(endpoint, account));
     },
   );
@@ -92,6 +93,7 @@ export function loopSubscriptionsFacade(app: App, parts: HttpParts): void {
       const endpoint = await find(account.id, request.params.id);
       if (!endpoint) throw new Refusal(404, 'Webhook not found');
       await endpoints.remove(account.id, endpoint.id);
+      noteTarget(request, endpoint.id);
       return envelope('Successfully unsubscribed from the topic', {});
     },
   );

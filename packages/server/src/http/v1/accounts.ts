@@ -1,7 +1,9 @@
 import { Type } from 'typebox';
 import { Problem } from '../../domain/errors.ts';
 import type { Account } from '../../domain/model.ts';
+import { accountPlace } from '../../storage/accounts.ts';
 import type { App, HttpParts } from '../app.ts';
+import { callerOf } from '../caller.ts';
 import { answerPage, toPage } from '../cursor.ts';
 import { AccountId, AccountParams, closed, PageQuery, pageOf, responses, Time } from '../schemas.ts';
 
@@ -47,7 +49,11 @@ export function accountRoutes(app: App, { store, contracts, directory, ids, cloc
       checkMetadata(metadata);
       const createdAt = new Date(clock.now());
       const account = { id, name, contract, metadata, createdAt, updatedAt: createdAt };
-      if (!(await store.accounts.create(account))) throw new Problem('account_exists');
+      const result = await store.accounts.create(account);
+      if (result === 'being_deleted') {
+        throw new Problem('account_exists', 'The history of an account with this id is being deleted: try again soon.');
+      }
+      if (result === 'exists') throw new Problem('account_exists');
       return reply.code(201).send(present(account));
     },
   );
@@ -67,14 +73,9 @@ export function accountRoutes(app: App, { store, contracts, directory, ids, cloc
       },
     },
     async (request) => {
-      const page = toPage(request.query, (id) => /^[A-Za-z0-9_.:-]{1,128}$/.test(id));
+      const page = toPage(request.query, (id) => /^\d{1,15}~[A-Za-z0-9_.:-]{1,128}$/.test(id));
       const { q } = request.query;
-      return answerPage(
-        page,
-        (p) => store.accounts.list(p, q),
-        (account) => account.id,
-        present,
-      );
+      return answerPage(page, (p) => store.accounts.list(p, q), accountPlace, present);
     },
   );
 
@@ -92,7 +93,8 @@ export function accountRoutes(app: App, { store, contracts, directory, ids, cloc
     async (request) => {
       const account = await store.accounts.find(request.params.account);
       if (!account) throw new Problem('account_not_found');
-      return present(account);
+      // Metadata is what the operator keeps with the account, not what the account keeps.
+      return present(callerOf(request).kind === 'operator' ? account : { ...account, metadata: {} });
     },
   );
 

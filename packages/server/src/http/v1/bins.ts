@@ -42,7 +42,7 @@ const BinDetail = Type.Object({
 const BinParams = Type.Object({ account: Type.String({ maxLength: 128 }), bin: Type.String({ maxLength: 64 }) });
 
 /** The inspector: request bins of an account. */
-export function binRoutes(app: App, { inspector, endpoints, verification }: HttpParts): void {
+export function binRoutes(app: App, { inspector, endpoints }: HttpParts): void {
   const present = (bin: Bin) => ({
     id: bin.id,
     url: inspector.urlOf(bin),
@@ -51,18 +51,6 @@ export function binRoutes(app: App, { inspector, endpoints, verification }: Http
     body: bin.body,
     expires_at: bin.expiresAt.toISOString(),
   });
-  const detail = async (accountId: string, bin: Bin, from: string | undefined) => {
-    const [requests, account] = await Promise.all([
-      inspector.requests(bin, from === undefined ? undefined : Date.parse(from)),
-      endpoints.accountOf(accountId),
-    ]);
-    const url = inspector.urlOf(bin);
-    const senders = [...account.endpoints.values()].filter((endpoint) => endpoint.url === url);
-    return {
-      ...present(bin),
-      requests: requests.map((request) => presentRequest(request, verification.signerOf(request, senders))),
-    };
-  };
 
   app.post(
     '/accounts/:account/bins',
@@ -115,7 +103,10 @@ export function binRoutes(app: App, { inspector, endpoints, verification }: Http
     },
     async (request) => {
       const { account, bin } = request.params;
-      return detail(account, await inspector.find(account, bin), request.query.from);
+      const found = await inspector.find(account, bin);
+      const { from } = request.query;
+      const requests = await inspector.requests(found, from === undefined ? undefined : Date.parse(from));
+      return { ...present(found), requests: requests.map(presentRequest) };
     },
   );
 
@@ -157,7 +148,7 @@ export function binRoutes(app: App, { inspector, endpoints, verification }: Http
   );
 }
 
-function presentRequest(request: BinRequest, verifiedBy: string | null) {
+function presentRequest(request: BinRequest) {
   return {
     id: request.id,
     at: new Date(timeOfId(decodeId('req', request.id) ?? new Uint8Array(16))).toISOString(),
@@ -166,6 +157,6 @@ function presentRequest(request: BinRequest, verifiedBy: string | null) {
     headers: toRecord(request.headers),
     ...presentBody(request.body),
     truncated: request.truncated,
-    verified_by: verifiedBy,
+    verified_by: request.verifiedBy,
   };
 }

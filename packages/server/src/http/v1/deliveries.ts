@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { Problem } from '../../domain/errors.ts';
 import { decodeId, encodeId, isId } from '../../domain/ids.ts';
@@ -5,8 +6,9 @@ import { type Attempt, DELIVERY_STATUSES, type SettledAttempt, type StoredEvent 
 import { type AttemptError, ERROR_CODES } from '../../domain/outcome.ts';
 import type { DeliveryFilter, DeliveryRow } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
+import { seesCredentials } from '../caller.ts';
 import { answerPage, toPage } from '../cursor.ts';
-import { presentBody, toRecord } from '../present-http.ts';
+import { HIDDEN, presentBody, toRecord } from '../present-http.ts';
 import { AccountParams, closed, EndpointParams, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
 
 export const DeliveryView = Type.Object({
@@ -41,6 +43,7 @@ const AttemptView = Type.Object({
   error: Nullable(Type.Enum([...ERROR_CODES])),
   error_detail: Nullable(Type.String()),
   duration_ms: Type.Number(),
+  bodies_omitted: Type.Boolean({ description: 'Both bodies are empty here: ask for this attempt alone' }),
   timings_ms: Type.Object(
     {
       dns: Nullable(Type.Number()),
@@ -62,7 +65,18 @@ const AttemptView = Type.Object({
   ),
 });
 
-const DeliveryDetail = Type.Object({ ...DeliveryView.properties, attempts: Type.Array(AttemptView) });
+const ATTEMPTS_SHOWN = 100;
+/** The others are asked for one by one: a thousand bodies of a MiB would be more than a process can hold. */
+const ATTEMPTS_WITH_BODIES = 3;
+/** By hand and by replays: each is kept for as long as the history. */
+const ATTEMPTS_MAX = 1_000;
+/** What an endpoint's own headers prove it with, even when they have been taken away since. */
+const CREDENTIAL_HEADERS = ['authorization', 'cookie', 'x-api-key'];
+
+const DeliveryDetail = Type.Object({
+  ...DeliveryView.properties,
+  attempts: Type.Array(AttemptView, { description: 'The newest 100; the newest 3 with their bodies' }),
+});
 const DeliveryParams = Type.Object({
   account: Type.String({ maxLength: 128 }),
   delivery: Type.String({ maxLength: 64 }),
@@ -181,14 +195,44 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
     async (request) => {
       const { account, delivery: id } = request.params;
       const delivery = await find(account, id);
-      const [attempts, event] = await Promise.all([
-        store.deliveries.attempts(id),
-        store.events.find(account, delivery.eventId),
-      ]);
-      const body = event ? await bodyOf(account, event, delivery.topic) : Buffer.alloc(0);
-      return { ...presentDelivery(delivery), attempts: attempts.map((attempt) => presentAttempt(attempt, body)) };
+      return { ...presentDelivery(delivery), attempts: await attemptsOf(request, delivery) };
     },
   );
+
+  app.get(
+    '/accounts/:account/deliveries/:delivery/attempts/:number',
+    {
+      schema: {
+        operationId: 'getAttempt',
+        summary: 'Show one attempt with its bodies',
+        tags: ['Deliveries'],
+        params: Type.Object({
+          ...DeliveryParams.properties,
+          number: Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 }),
+        }),
+        response: responses({ 200: AttemptView }, 404),
+      },
+    },
+    async (request) => {
+      const { account, delivery: id, number } = request.params;
+      const [attempt] = await attemptsOf(request, await find(account, id), number);
+      if (!attempt) throw new Problem('attempt_not_found');
+      return attempt;
+    },
+  );
+
+  async function attemptsOf(request: FastifyRequest, delivery: DeliveryRow, number?: number) {
+    const { accountId, id, endpointId, eventId, topic } = delivery;
+    const [attempts, event, account] = await Promise.all([
+      store.deliveries.attempts(id, { limit: ATTEMPTS_SHOWN, withBodies: ATTEMPTS_WITH_BODIES }, number),
+      store.events.find(accountId, eventId),
+      directory.get(accountId),
+    ]);
+    const body = event ? await bodyOf(accountId, event, topic) : Buffer.alloc(0);
+    const own = account?.endpoints.get(endpointId)?.headers.map(([name]) => name) ?? [];
+    const hidden = seesCredentials(request) ? [] : [...own, ...CREDENTIAL_HEADERS];
+    return attempts.map((attempt) => presentAttempt(attempt, body, hidden));
+  }
 
   app.post(
     '/accounts/:account/deliveries/:delivery/retry',
@@ -206,6 +250,9 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
     async (request, reply) => {
       const { account, delivery: id } = request.params;
       const before = await find(account, id);
+      if (before.attempts >= ATTEMPTS_MAX) {
+        throw new Problem('not_retryable', `It has been sent ${ATTEMPTS_MAX} times: publish the event again instead.`);
+      }
       if (before.status === 'delivering') {
         // Leased: in flight, or waiting in a node's memory for its turn; here, it can be sent before the others.
         dispatcher.advance(before.endpointId, decodeId('dlv', id) ?? new Uint8Array());
@@ -287,6 +334,7 @@ function toAttempt({ delivery, startedAtMs, url, requestHeaders, outcome }: Sett
     responseHeaders: outcome.response?.headers ?? [],
     responseBody: outcome.response?.body ?? null,
     responseTruncated: outcome.response?.truncated ?? false,
+    bodiesOmitted: false,
     timings: outcome.timings,
   };
 }
@@ -311,7 +359,15 @@ export function presentDelivery(delivery: DeliveryRow) {
   };
 }
 
-function presentAttempt(attempt: Attempt, requestBody: Buffer) {
+const NOTHING = Buffer.alloc(0);
+
+/** The headers, with the values of some hidden. */
+function without(headers: readonly [string, string][], names: readonly string[]): [string, string][] {
+  const hidden = new Set(names.map((name) => name.toLowerCase()));
+  return headers.map(([name, value]) => [name, hidden.has(name.toLowerCase()) ? HIDDEN : value]);
+}
+
+function presentAttempt(attempt: Attempt, requestBody: Buffer, hidden: readonly string[] = []) {
   const { timings } = attempt;
   return {
     number: attempt.number,
@@ -320,6 +376,7 @@ function presentAttempt(attempt: Attempt, requestBody: Buffer) {
     error: attempt.error,
     error_detail: attempt.errorDetail,
     duration_ms: timings.total,
+    bodies_omitted: attempt.bodiesOmitted,
     timings_ms: {
       dns: timings.dns ?? null,
       connect: timings.connect ?? null,
@@ -327,7 +384,10 @@ function presentAttempt(attempt: Attempt, requestBody: Buffer) {
       first_byte: timings.firstByte ?? null,
       total: timings.total,
     },
-    request: { headers: toRecord(attempt.requestHeaders), ...presentBody(requestBody) },
+    request: {
+      headers: toRecord(without(attempt.requestHeaders, hidden)),
+      ...presentBody(attempt.bodiesOmitted ? NOTHING : requestBody),
+    },
     response:
       attempt.responseStatus === null
         ? null

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import type { Endpoint } from '../../domain/model.ts';
+import { HIDDEN } from '../present-http.ts';
 import { closed, Nullable, Time } from '../schemas.ts';
 
 export const Url = Type.String({ maxLength: 2048, description: 'Absolute https or http URL without credentials' });
@@ -56,7 +57,7 @@ export const EndpointWithSecret = Type.Object({
   secret: Type.String({ description: 'Shown only here and after a rotation' }),
 });
 
-export function presentEndpoint(endpoint: Endpoint, nowMs: number) {
+export function presentEndpoint(endpoint: Endpoint, nowMs: number, withCredentials = true) {
   const isTesting = endpoint.testingUntil !== null && endpoint.testingUntil.getTime() > nowMs;
   return {
     id: endpoint.id,
@@ -66,7 +67,7 @@ export function presentEndpoint(endpoint: Endpoint, nowMs: number) {
     status: endpoint.status,
     inactive_reason: endpoint.inactiveReason,
     subscriptions: endpoint.subscriptions,
-    headers: endpoint.headers,
+    headers: withCredentials ? endpoint.headers : hide(endpoint.headers),
     signature: endpoint.signature,
     version: endpoint.version,
     rate_limit: endpoint.rateLimit,
@@ -76,3 +77,6 @@ export function presentEndpoint(endpoint: Endpoint, nowMs: number) {
     updated_at: endpoint.updatedAt.toISOString(),
   };
 }
+
+const hide = (headers: Record<string, string>) =>
+  Object.fromEntries(Object.keys(headers).map((name) => [name, HIDDEN]));

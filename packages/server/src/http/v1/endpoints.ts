@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { isId } from '../../domain/ids.ts';
 import type { Endpoint } from '../../domain/model.ts';
 import type { App, HttpParts } from '../app.ts';
+import { seesCredentials } from '../caller.ts';
 import { answerPage, toPage } from '../cursor.ts';
 import { AccountParams, closed, EndpointParams, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
 import {
@@ -22,7 +23,8 @@ const OVERLAP_MAX_S = 7 * 86_400;
 const HOUR_MS = 3_600_000;
 
 export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts): void {
-  const present = (endpoint: Endpoint) => presentEndpoint(endpoint, clock.now());
+  const present = (endpoint: Endpoint, withCredentials = true) =>
+    presentEndpoint(endpoint, clock.now(), withCredentials);
 
   app.post(
     '/accounts/:account/endpoints',
@@ -97,7 +99,7 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
         page,
         (p) => store.endpoints.list(id, p),
         (e) => e.id,
-        present,
+        (e) => present(e, seesCredentials(request)),
       );
     },
   );
@@ -114,7 +116,8 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
       },
     },
     async (request) => {
-      return present(await endpoints.find(request.params.account, request.params.endpoint));
+      const endpoint = await endpoints.find(request.params.account, request.params.endpoint);
+      return present(endpoint, seesCredentials(request));
     },
   );
 

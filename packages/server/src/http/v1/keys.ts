@@ -23,13 +23,18 @@ const KeyView = Type.Object({
   created_at: Time,
   expires_at: Nullable(Time),
   last_used_at: Type.Union([Time, Type.Null()], { description: 'Exact to a minute' }),
+  previous_until: Type.Union([Time, Type.Null()], {
+    description: 'Until when a text from before the last rotation is valid, too',
+  }),
 });
 const KeyWithText = Type.Object({
   ...KeyView.properties,
   key: Type.String({ description: 'Shown only here and after a rotation' }),
 });
 
-export function keyRoutes(app: App, { apiKeys, keyVerifier }: HttpParts): void {
+export function keyRoutes(app: App, { apiKeys, keyVerifier, clock }: HttpParts): void {
+  const presentKey = (key: ApiKey) => present(key, clock.now());
+
   app.post(
     '/accounts/:account/keys',
     {
@@ -190,7 +195,9 @@ export function keyRoutes(app: App, { apiKeys, keyVerifier }: HttpParts): void {
   );
 }
 
-function presentKey(key: ApiKey) {
+const isPast = (at: Date | null, nowMs: number) => at !== null && at.getTime() <= nowMs;
+
+function present(key: ApiKey, nowMs: number) {
   return {
     id: key.id,
     account_id: key.accountId,
@@ -200,5 +207,6 @@ function presentKey(key: ApiKey) {
     created_at: key.createdAt.toISOString(),
     expires_at: key.expiresAt?.toISOString() ?? null,
     last_used_at: key.lastUsedAt?.toISOString() ?? null,
+    previous_until: isPast(key.previousUntil, nowMs) ? null : (key.previousUntil?.toISOString() ?? null),
   };
 }

@@ -104,6 +104,27 @@ export function pageRoutes(app: App, { store, sessions, directory, clock, pageOr
     },
   );
 
+  app.delete(
+    '/accounts/:account/page-sessions',
+    {
+      schema: {
+        operationId: 'endPageSessions',
+        summary: "End the sessions of an account's Developers page",
+        description: 'All of them, or those of one person: when somebody leaves, or a link got into wrong hands.',
+        tags: ['Developers page'],
+        params: AccountParams,
+        querystring: closed({ user_name: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })) }),
+        response: responses({ 204: Type.Null() }, 404),
+      },
+    },
+    async (request, reply) => {
+      const { account } = request.params;
+      if (!(await directory.get(account))) throw new Problem('account_not_found');
+      await sessions.endOf(account, request.query.user_name ?? null);
+      return reply.code(204).send(null);
+    },
+  );
+
   app.get(
     '/page',
     {
@@ -155,9 +176,12 @@ export function pageRoutes(app: App, { store, sessions, directory, clock, pageOr
       async (request) => {
         const { account = null } = request.params as { account?: string };
         const page = toPage(request.query, (id) => isId('aud', id));
+        const found = account === null ? undefined : await store.accounts.find(account);
+        if (account !== null && !found) throw new Problem('account_not_found');
         return answerPage(
           page,
-          (p) => store.audit.list(account, p),
+          // Of an account that had the same id before, only the operator's own log tells.
+          (p) => store.audit.list(account, p, found?.createdAt.getTime()),
           (entry) => entry.id,
           ({ accountId, userName, atMs, ...entry }) => ({
             ...entry,

@@ -1,23 +1,24 @@
--- Puts the next piece of every running replay that is due ($1: now) back into the queue, oldest deliveries first, each
--- replay on one node only. Finished deliveries leave the history while they wait again, as with a retry by hand.
+-- Puts the next piece of a running replay ($2) that is due ($1: now) back into the queue, oldest deliveries first, on one
+-- node only. Finished deliveries leave the history while they wait again, as with a retry by hand. At most $3 deliveries
+-- are looked at: a filter that takes hardly any may not read a million of them at once.
 WITH due AS MATERIALIZED (
-  SELECT * FROM replays WHERE status = 'running' AND next_at <= $1
-  ORDER BY next_at LIMIT 20 FOR UPDATE SKIP LOCKED
-), piece AS MATERIALIZED (
-  SELECT r.id AS replay_id, d.account_id, d.id
+  SELECT * FROM replays WHERE id = $2 AND status = 'running' AND next_at <= $1 FOR UPDATE SKIP LOCKED
+), scanned AS MATERIALIZED (
+  SELECT d.account_id, d.id, r.per_s,
+         (r.filter->>'endpoint' IS NULL OR d.endpoint_id = (r.filter->>'endpoint')::uuid)
+         AND (r.filter->>'status' IS NULL OR d.status = r.filter->>'status')
+         AND (r.filter->>'trigger' IS NULL OR d.trigger = r.filter->>'trigger')
+         AND NOT d.test AND d.reason IS DISTINCT FROM 'no_payload'
+         AND EXISTS (SELECT FROM endpoints e WHERE e.id = d.endpoint_id)
+         AND EXISTS (SELECT FROM events v WHERE v.account_id = d.account_id AND v.id = d.event_id) AS fits
   FROM due r
   CROSS JOIN LATERAL (
-    SELECT d.account_id, d.id FROM deliveries d
-    WHERE d.account_id = r.account_id AND d.id > r.after
-      AND d.id < (r.filter->>'below')::uuid
-      AND (r.filter->>'endpoint' IS NULL OR d.endpoint_id = (r.filter->>'endpoint')::uuid)
-      AND (r.filter->>'status' IS NULL OR d.status = r.filter->>'status')
-      AND (r.filter->>'trigger' IS NULL OR d.trigger = r.filter->>'trigger')
-      AND NOT d.test AND d.reason IS DISTINCT FROM 'no_payload'
-      AND EXISTS (SELECT FROM endpoints e WHERE e.id = d.endpoint_id)
-      AND EXISTS (SELECT FROM events v WHERE v.account_id = d.account_id AND v.id = d.event_id)
-    ORDER BY d.id LIMIT r.per_s
+    SELECT * FROM deliveries d
+    WHERE d.account_id = r.account_id AND d.id > r.after AND d.id < (r.filter->>'below')::uuid
+    ORDER BY d.id LIMIT $3
   ) d
+), piece AS MATERIALIZED (
+  SELECT account_id, id FROM scanned WHERE fits ORDER BY id LIMIT (SELECT per_s FROM due)
 ), taken AS (
   DELETE FROM deliveries d USING piece p WHERE d.account_id = p.account_id AND d.id = p.id
   RETURNING d.*
@@ -29,11 +30,14 @@ WITH due AS MATERIALIZED (
 ), moved AS (
   UPDATE replays r
   SET done = r.done + p.n,
-      after = coalesce(p.last, r.after),
+      -- A full piece may end before what was looked at; otherwise all of that is done with.
+      after = coalesce(CASE WHEN p.n = r.per_s THEN p.last ELSE p.looked_at END, r.after),
       next_at = $1 + interval '1 second',
-      status = CASE WHEN p.n < r.per_s THEN 'finished' ELSE 'running' END
-  FROM (SELECT due.id AS replay_id, count(piece.id)::int AS n, max(piece.id::text)::uuid AS last
-        FROM due LEFT JOIN piece ON piece.replay_id = due.id GROUP BY due.id) p
-  WHERE r.id = p.replay_id
+      status = CASE WHEN p.n < r.per_s AND p.scanned < $3 THEN 'finished' ELSE 'running' END
+  FROM (
+    SELECT (SELECT count(*) FROM piece)::int AS n, (SELECT max(id::text)::uuid FROM piece) AS last,
+           (SELECT count(*) FROM scanned)::int AS scanned, (SELECT max(id::text)::uuid FROM scanned) AS looked_at
+  ) p
+  WHERE r.id = (SELECT id FROM due)
 )
 SELECT DISTINCT endpoint_id, account_id FROM taken
