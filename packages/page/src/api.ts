@@ -1,5 +1,6 @@
 /** The one way to the server: adds the session, and turns problem details into errors that people can read. */
 import { browserStorage } from './browser-storage.ts';
+import { sessionHasEnded } from './session-end.ts';
 import type { Page } from './types.ts';
 
 export interface Problem {
@@ -84,6 +85,7 @@ export async function call<T>(method: string, path: string, body?: unknown, opti
 /** Problem details of our server; or of whatever stands before it, which may answer anything. */
 async function problemOf(response: Response): Promise<ApiError> {
   const { status } = response;
+  if (status === 401) sessionHasEnded();
   const told = (await response.json().catch(() => ({}))) as Partial<Problem>;
   const { code = 'unknown', title = 'Something went wrong', detail = `The server answered ${status}.` } = told;
   return new ApiError({ status, code, title, detail, ...(told.errors ? { errors: told.errors } : {}) });

@@ -1,10 +1,11 @@
 import { useQuery } from '@tanstack/react-query';
 import { BookOpen, History, Keyboard, KeyRound, Mailbox, MessageSquare, Webhook } from 'lucide-react';
-import { type ComponentType, lazy, type ReactNode, Suspense, useMemo, useState } from 'react';
+import { type ComponentType, lazy, type ReactNode, Suspense, useEffect, useMemo, useState } from 'react';
 import { Route, Switch, useLocation } from 'wouter';
 import { AccountProvider } from './account.tsx';
-import { get } from './api.ts';
+import { ApiError, get } from './api.ts';
 import { applyTheme } from './embedding.ts';
+import { onSessionEnd } from './session-end.ts';
 import { LoadingShell, Shell } from './shell.tsx';
 import type { Texts } from './texts/en.ts';
 import { useLanguage } from './texts/language.tsx';
@@ -82,18 +83,21 @@ export function Developers() {
     },
     staleTime: 60_000,
   });
-  if (page.error && !page.data) {
+  const [hasEnded, setEnded] = useState(false);
+  useEffect(() => onSessionEnd(() => setEnded(true)), []);
+  if (hasEnded || (page.error && !page.data)) {
+    const isRefused = hasEnded || (page.error instanceof ApiError && page.error.problem.status === 401);
     return (
       <main className="main">
-        <Empty title={t.page.closed} text={t.page.closedText}>
-          <ErrorNote error={page.error} />
+        <Empty isScreen title={t.page.closed} text={t.page.closedText}>
+          {!isRefused && <ErrorNote error={page.error} />}
         </Empty>
       </main>
     );
   }
   if (!page.data) return <LoadingShell />;
   const { account, permissions, theme } = page.data;
-  if (!account) return <Empty title={t.page.noAccount} text={t.page.noAccountText} />;
+  if (!account) return <Empty isScreen title={t.page.noAccount} text={t.page.noAccountText} />;
   return <AccountPage {...account} permissions={permissions} logo={theme.logo} />;
 }
 
@@ -152,7 +156,7 @@ export function AccountPage(props: {
               ))}
               <Route path="/" component={Webhooks} />
               <Route>
-                <Empty title={t.page.notFound} text={t.page.notFoundText} />
+                <Empty isScreen title={t.page.notFound} text={t.page.notFoundText} />
               </Route>
             </Switch>
           </Suspense>

@@ -39,7 +39,9 @@ export function Shell(props: {
         ))}
         <div className="foot">{foot}</div>
       </nav>
-      <main className="main">{children}</main>
+      <main className="main" tabIndex={-1}>
+        {children}
+      </main>
     </div>
   );
 }

@@ -115,12 +115,12 @@ export interface EndpointStats {
   hours: Bucket[];
   last_delivery_at: string | null;
   failures_in_a_row: number;
-  retrying: Retrying;
+  retrying: number;
+  failing: Failing | null;
 }
 
-/** What failed and waits for its next try; what the newest of them was answered. */
-export interface Retrying {
-  count: number;
+/** What was answered last, while something is retried or nothing has arrived since the last was given up. */
+export interface Failing {
   last_status: number | null;
   last_error: string | null;
 }
@@ -152,6 +152,8 @@ export interface Attempt {
   error: string | null;
   error_detail: string | null;
   duration_ms: number;
+  /** Both bodies are empty here: they are asked for with this attempt alone. */
+  bodies_omitted: boolean;
   timings_ms: {
     dns: number | null;
     connect: number | null;
@@ -181,6 +183,8 @@ export interface ApiKey {
   created_at: string;
   expires_at: string | null;
   last_used_at: string | null;
+  /** Until when a text from before the last rotation is valid, too. */
+  previous_until: string | null;
 }
 
 export interface Page<T> {
@@ -265,6 +269,7 @@ export interface NodeInfo {
 
 export interface FailingEndpoint {
   account_id: string;
+  account_name: string;
   endpoint_id: string;
   url: string;
   status: 'active' | 'inactive';

@@ -17,7 +17,7 @@ beforeEach(async () => {
 interface Line {
   action: string;
   target: string | null;
-  detail: Record<string, unknown>;
+  detail: { url?: string; subscriptions?: string };
 }
 
 async function lines(of = account): Promise<Line[]> {
@@ -54,8 +54,8 @@ test('attack: a long field does not hide the others', async () => {
   const subscriptions = Array.from({ length: 40 }, (_, i) => ({ trigger: `${'x'.repeat(100)}.${i}` }));
   await node.call('PATCH', path, { subscriptions, url: 'http://127.0.0.1:9/elsewhere' });
   const [line] = await lines();
-  expect(line?.detail['url']).toBe('http://127.0.0.1:9/elsewhere');
-  expect(line?.detail['subscriptions']).toMatch(/^\[\{"trigger":"xxx.*…$/);
+  expect(line?.detail.url).toBe('http://127.0.0.1:9/elsewhere');
+  expect(line?.detail.subscriptions).toMatch(/^\[\{"trigger":"xxx.*…$/);
 });
 
 test('a read is no change, by HEAD neither', async () => {

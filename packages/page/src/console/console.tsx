@@ -1,9 +1,11 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Activity, FileText, History, LogOut, Users } from 'lucide-react';
+import { useEffect } from 'react';
 import { Link, Route, Router, Switch, useLocation, useParams } from 'wouter';
 import { ApiError, get, part, post } from '../api.ts';
 import { AuditTable } from '../audit/audit-table.tsx';
 import { AccountPage } from '../developers.tsx';
+import { onSessionEnd } from '../session-end.ts';
 import { Head, Shell } from '../shell.tsx';
 import { useLanguage } from '../texts/language.tsx';
 import type { Account, PageInfo, Permission } from '../types.ts';
@@ -23,6 +25,14 @@ const ALL: Permission[] = ['read', 'webhooks', 'keys'];
 export function Console() {
   const page = useQuery({ queryKey: ['page'], queryFn: () => get<PageInfo>('/v1/page'), staleTime: 60_000 });
   const queries = useQueryClient();
+  useEffect(
+    () =>
+      onSessionEnd(() => {
+        // It was open: who is signed in is asked anew.
+        if (queries.getQueryData(['page']) !== undefined) void queries.resetQueries({ queryKey: ['page'] });
+      }),
+    [queries],
+  );
   if (page.error instanceof ApiError && page.error.problem.status === 401) {
     return <SignIn onDone={() => void queries.invalidateQueries({ queryKey: ['page'] })} />;
   }

@@ -92,16 +92,20 @@ function Failing({ endpoints }: { endpoints: FailingEndpoint[] }) {
   const columns = useMemo(
     () =>
       failing.columns([
-        failing.accessor('account_id', { header: t.console.account, meta: { width: '22%' } }),
+        failing.accessor((one) => one.account_name || one.account_id, {
+          id: 'account',
+          header: t.console.account,
+          meta: { width: '22%' },
+        }),
         failing.accessor('url', { header: t.console.url, meta: { kind: 'code' } }),
         failing.accessor((one) => one.reason ?? one.status, {
           id: 'status',
           header: t.messages.status,
-          meta: { width: '220px' },
+          meta: { width: '220px', phoneWidth: '130px' },
           cell: ({ row: { original: one } }) =>
             one.status === 'active' ? (
               <Status tone="wait" icon={RotateCw}>
-                {t.console.retrying(f.number(one.retrying))}
+                {one.retrying > 0 ? t.console.retrying(f.number(one.retrying)) : t.endpoint.failing}
               </Status>
             ) : (
               <Status tone="bad" icon={AlertCircle}>
@@ -111,8 +115,8 @@ function Failing({ endpoints }: { endpoints: FailingEndpoint[] }) {
         }),
         failing.accessor('failures_in_a_row', {
           header: t.console.inARow,
-          meta: { width: '130px', kind: 'number' },
-          cell: ({ getValue }) => f.number(getValue()),
+          meta: { width: '130px', kind: 'number', wideOnly: true },
+          cell: ({ getValue }) => (getValue() === 0 ? '–' : f.number(getValue())),
         }),
       ]),
     [t, f],

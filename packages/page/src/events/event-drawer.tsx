@@ -1,4 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link } from 'wouter';
 import { useAccount, useEndpoints, useUrlOf } from '../account.tsx';
 import { get, post } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
@@ -23,6 +24,10 @@ export function EventDrawer({ trigger, onClose }: { trigger: string; onClose: ()
         {word && <p>{word.description}</p>}
         <div className="row">
           <code>{trigger}</code> <Copyable text={trigger} label={t.events.copyName} />
+          <span className="grow" />
+          <Link className="button small plain" href={`/messages?trigger=${encodeURIComponent(trigger)}`}>
+            {t.endpoint.itsMessages}
+          </Link>
         </div>
         {word && word.implies.length > 0 && (
           <p className="quiet">{t.events.implies(word.implies.map((one) => one.trigger))}</p>

@@ -97,7 +97,21 @@ function useColumns(setOpen: (open: Open) => void) {
         header: t.keys.scopes,
         cell: ({ getValue }) => getValue() || t.keys.noScopes,
       }),
-      column.accessor('label', { header: t.keys.label, meta: { width: '18%' } }),
+      column.accessor('label', {
+        header: t.keys.label,
+        meta: { width: '22%' },
+        cell: ({ row: { original: key }, getValue }) => (
+          <>
+            {getValue()}
+            {key.previous_until !== null && (
+              <span className="quiet">
+                {` · ${t.keys.previousUntil} `}
+                <Time at={key.previous_until} />
+              </span>
+            )}
+          </>
+        ),
+      }),
       column.accessor('prefix', {
         header: t.keys.key,
         meta: { width: '170px', kind: 'code', wideOnly: true },

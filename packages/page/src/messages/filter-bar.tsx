@@ -30,14 +30,18 @@ export function FilterBar() {
   );
   return (
     <search className="toolbar">
-      <Search />
+      <TextFilter name="q" type="search" label={t.messages.search} hint={t.messages.searchHint} />
       {select(
         'status',
         t.messages.status,
         t.messages.everyStatus,
         DELIVERY_STATUSES.map((value) => ({ value, label: t.deliveryStatus[value] })),
       )}
-      {!contract.free_triggers && select('trigger', words.trigger, t.messages.every(words.trigger), contract.triggers)}
+      {contract.free_triggers ? (
+        <TextFilter name="trigger" type="text" label={words.trigger} hint={words.trigger} />
+      ) : (
+        select('trigger', words.trigger, t.messages.every(words.trigger), contract.triggers)
+      )}
       {hasTopicChoice && select('topic', words.topic, t.messages.every(words.topic), contract.topics)}
       {endpoints.length > 1 &&
         select(
@@ -67,11 +71,11 @@ export function FilterBar() {
   );
 }
 
-/** Searches when one pauses, or at once with Enter. */
-function Search() {
-  const { t } = useLanguage();
+/** Filters by what is typed when one pauses, or at once with Enter. */
+function TextFilter(props: { name: 'q' | 'trigger'; type: 'search' | 'text'; label: string; hint: string }) {
+  const { name, type, label, hint } = props;
   const { params, set } = useUrlState();
-  const q = params.get('q') ?? '';
+  const q = params.get(name) ?? '';
   const [text, setText] = useState(q);
   const [last, setLast] = useState(q);
   // Cleared from elsewhere.
@@ -83,7 +87,7 @@ function Search() {
   useEffect(() => () => clearTimeout(timer.current), []);
   const search = (wanted: string) => {
     clearTimeout(timer.current);
-    set({ q: wanted }, true);
+    set({ [name]: wanted.trim() }, true);
   };
   return (
     <form
@@ -93,9 +97,9 @@ function Search() {
       }}
     >
       <input
-        type="search"
-        aria-label={t.messages.search}
-        placeholder={t.messages.searchHint}
+        type={type}
+        aria-label={label}
+        placeholder={hint}
         value={text}
         onChange={({ target }) => {
           setText(target.value);

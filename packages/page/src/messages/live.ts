@@ -33,13 +33,13 @@ export function useLive(path: string, isOn: boolean, rows: readonly Delivery[], 
       if (queries.getQueryData(key.current) === undefined) return;
       const newest = JSON.parse(data) as Delivery[];
       const fresh = newest.filter((row) => !known.current.has(row.id));
-      const isReading = (document.querySelector('.rows')?.scrollTop ?? 0) > TOP_PX;
-      setCount(isReading ? fresh.length : 0);
+      const reads = isReading();
+      setCount(reads ? fresh.length : 0);
       // More than one message tells of have come since: what lies between has to be read.
       const isGap = fresh.length === NEWEST;
-      const isLong = known.current.size > ROWS_MAX;
-      if (isReading || !(isGap || isLong)) {
-        queries.setQueryData<Pages>(key.current, (before) => before && merge(before, newest, isReading ? [] : fresh));
+      const isLong = fresh.length > 0 && known.current.size > ROWS_MAX;
+      if (reads || !(isGap || isLong)) {
+        queries.setQueryData<Pages>(key.current, (before) => before && merge(before, newest, reads ? [] : fresh));
       } else {
         startOver(queries, key.current);
       }
@@ -65,6 +65,13 @@ export function useLive(path: string, isOn: boolean, rows: readonly Delivery[], 
     return () => ended.abort();
   }, [path, isOn, queries]);
   return { count, clear: () => setCount(0) };
+}
+
+/** Whether somebody has scrolled down: in the list, or with the page to where the list begins. */
+export function isReading(): boolean {
+  const rows = document.querySelector('.rows');
+  if (!rows) return false;
+  return rows.scrollTop > TOP_PX || rows.getBoundingClientRect().top < 0;
 }
 
 /**

@@ -71,7 +71,7 @@ export function MessageDrawer({ id, onClose }: { id: string; onClose: () => void
       {data && (
         <div className="stack">
           <Sentence message={data}>
-            {may('webhooks') && (
+            {may('webhooks') && data.reason !== 'no_payload' && (
               <Button disabled={!canResend} onClick={() => resend.mutate()}>
                 <RotateCw size={14} aria-hidden /> {t.messages.resend}
               </Button>
@@ -109,7 +109,7 @@ function Detail({ message }: { message: DeliveryDetail }) {
           <dt>{contract.words.url}</dt>
           <dd>
             <Link href={`/?endpoint=${message.endpoint_id}`}>
-              <code>{urlOf(message.endpoint_id)}</code>
+              <code>{attempt?.url ?? urlOf(message.endpoint_id)}</code>
             </Link>
           </dd>
         </div>
@@ -127,8 +127,26 @@ function Detail({ message }: { message: DeliveryDetail }) {
         </div>
       </dl>
       {message.attempts.length > 0 && <Timeline message={message} attempt={attempt} onChoose={setChosen} />}
-      {attempt && <SignatureFact message={message} attempt={attempt} />}
-      {attempt && <AttemptView key={attempt.number} attempt={attempt} />}
+      {attempt && <WholeAttempt key={attempt.number} message={message} attempt={attempt} />}
+    </>
+  );
+}
+
+/** Of many attempts, older ones come without their bodies: these are read when one looks. */
+function WholeAttempt({ message, attempt }: { message: DeliveryDetail; attempt: Attempt }) {
+  const { path } = useAccount();
+  const whole = useQuery({
+    queryKey: [path, 'attempt', message.id, attempt.number],
+    enabled: attempt.bodies_omitted,
+    queryFn: () => get<Attempt>(`${path}/deliveries/${part(message.id)}/attempts/${attempt.number}`),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  const shown = attempt.bodies_omitted ? whole.data : attempt;
+  if (!shown) return whole.error ? <ErrorNote error={whole.error} /> : <Skeleton />;
+  return (
+    <>
+      <SignatureFact message={message} attempt={shown} />
+      <AttemptView attempt={shown} />
     </>
   );
 }

@@ -12,7 +12,7 @@ import { Time } from '../ui/time.tsx';
 import { UrlText } from '../ui/url-text.tsx';
 import { FilterBar } from './filter-bar.tsx';
 import { CLEARED, isFiltered, queryOf } from './filters.ts';
-import { forgetPages, NEWEST, startOver, useLive } from './live.ts';
+import { forgetPages, isReading, NEWEST, startOver, useLive } from './live.ts';
 import { MessageDrawer } from './message-drawer.tsx';
 
 const PAGE_ROWS = '100';
@@ -95,12 +95,9 @@ function useDeliveries() {
   const query = queryOf(params, 0).toString();
   // Who comes back begins at the newest.
   useEffect(() => () => forgetPages(queries, [path, 'deliveries', query]), [queries, path, query]);
-  return useInfiniteQuery({
+  const list = useInfiniteQuery({
     queryKey: keyOf(path, params),
     refetchOnWindowFocus: false,
-    // Without filters it is live.
-    refetchInterval: ({ state }: { state: { data?: { pages: readonly unknown[] } | undefined } }) =>
-      isFiltered(params) && state.data?.pages.length === 1 ? FILTERED_MS : false,
     queryFn: ({ pageParam }) => {
       const query = queryOf(params, Date.now());
       query.set('limit', PAGE_ROWS);
@@ -110,6 +107,18 @@ function useDeliveries() {
     initialPageParam: '',
     getNextPageParam: (last) => last.next_cursor,
   });
+  const { refetch } = list;
+  const isOnePage = list.data?.pages.length === 1;
+  const isPolled = isFiltered(params) && isOnePage;
+  // Without filters it is live. With them it is read again, but never while one reads further down: nothing jumps.
+  useEffect(() => {
+    if (!isPolled) return;
+    const timer = setInterval(() => {
+      if (!document.hidden && !isReading()) void refetch();
+    }, FILTERED_MS);
+    return () => clearInterval(timer);
+  }, [isPolled, refetch]);
+  return list;
 }
 
 const column = columnsOf<Delivery>();
@@ -133,7 +142,7 @@ function useColumns() {
         }),
         column.accessor('status', {
           header: t.messages.status,
-          meta: { width: '120px', phoneWidth: '112px' },
+          meta: { width: '136px', phoneWidth: '124px' },
           cell: ({ getValue }) => <DeliveryStatusView status={getValue()} />,
         }),
         column.accessor((row) => row.last_status ?? t.attemptErrors[row.last_error ?? '']?.short ?? row.last_error, {

@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { useAccount, useEndpoints } from '../account.tsx';
+import { useAccount, useEndpoints, useUrlState } from '../account.tsx';
 import { get, post } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
 import type { Replay } from '../types.ts';
@@ -9,6 +9,7 @@ import { FormDialog } from '../ui/dialog.tsx';
 import { Field, Select } from '../ui/field.tsx';
 import { momentsOf, type Range, TimeRange } from '../ui/time-range.tsx';
 import { toast } from '../ui/toasts.tsx';
+import { rangeOf } from './filters.ts';
 
 /** Sends messages of a time again: first how many and for how long, then progress, with a way to stop. */
 export function Replays() {
@@ -23,8 +24,8 @@ export function Replays() {
   });
   const refresh = () => queries.invalidateQueries({ queryKey: [path, 'replays'] });
   const cancel = useMutation({
-    mutationFn: (id: string) => post(`${path}/replays/${id}/cancel`),
-    onSuccess: () => toast(t.replay.cancelled),
+    mutationFn: (id: string) => post<Replay>(`${path}/replays/${id}/cancel`),
+    onSuccess: (replay) => toast(t.replay.cancelled(f.number(replay.done), f.number(replay.count))),
     onError: (error) => toast(error.message),
     onSettled: refresh,
   });
@@ -65,10 +66,16 @@ function ReplayDialog({ onClose, onDone }: { onClose: () => void; onDone: () => 
   const { path, contract } = useAccount();
   const { t, f } = useLanguage();
   const endpoints = useEndpoints().data?.data ?? [];
-  const [wish, setWish] = useState<Wish>({
-    range: { span: '24h', from: '', to: '' },
-    status: 'discarded',
-    endpoint: '',
+  const { params } = useUrlState();
+  // What one was looking at is what one means.
+  const [wish, setWish] = useState<Wish>(() => {
+    const range = rangeOf(params);
+    const status = params.get('status') ?? '';
+    return {
+      range: range.span === 'any' ? { ...range, span: '24h' } : range,
+      status: t.replay.statuses.some((one) => one.value === status) && status !== '' ? status : 'discarded',
+      endpoint: params.get('endpoint') ?? '',
+    };
   });
   const [counted, setPlan] = useState<{ wish: Wish; replay: Replay; body: object }>();
   // What was counted is what is sent: another wish is counted anew.

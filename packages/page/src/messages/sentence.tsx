@@ -3,7 +3,7 @@ import { useAccount } from '../account.tsx';
 import type { Texts } from '../texts/en.ts';
 import type { Format } from '../texts/format.ts';
 import { useLanguage } from '../texts/language.tsx';
-import type { DeliveryDetail } from '../types.ts';
+import type { Attempt, DeliveryDetail } from '../types.ts';
 import { useNow } from '../ui/time.tsx';
 
 /** What happened, why, what comes next and what to do, with the button to do it beside it. */
@@ -11,7 +11,7 @@ export function Sentence({ message, children }: { message: DeliveryDetail; child
   const { t, f } = useLanguage();
   const { contract } = useAccount();
   const last = message.attempts.at(-1);
-  const todo = last?.error ? t.attemptErrors[last.error]?.todo : undefined;
+  const todo = last && todoOf(last, t);
   switch (message.status) {
     case 'succeeded':
       return (
@@ -61,6 +61,13 @@ export function Sentence({ message, children }: { message: DeliveryDetail; child
     case 'delivering':
       return <Note text={message.status === 'delivering' ? t.sentence.sending : t.sentence.waiting}>{children}</Note>;
   }
+}
+
+/** What to do about what went wrong. */
+function todoOf({ error, response }: Attempt, t: Texts): string | undefined {
+  if (error === null) return undefined;
+  if (error === 'http_status' && response) return t.statusTodo(response.status, response.headers.location);
+  return t.attemptErrors[error]?.todo;
 }
 
 /** `your server answered 503 after 2.1 s.` */

@@ -117,7 +117,9 @@ export const de: Texts = {
     deactivate: 'Deaktivieren',
     deactivated: 'Deaktiviert.',
     settings: 'Einstellungen',
-    itsMessages: 'Seine Nachrichten',
+    recent: 'Letzte Nachrichten',
+    noMessages: 'Dorthin ist noch nichts gesendet worden.',
+    itsMessages: 'Alle seine Nachrichten',
     copyUrl: 'URL kopieren',
     testingMode: 'Testmodus',
     testingText: (every, hours) =>
@@ -130,6 +132,8 @@ export const de: Texts = {
     allOf: (group) => `Alle von ${group}`,
   },
   webhooks: {
+    search: 'Suchen',
+    noneFits: 'Keiner passt dazu.',
     title: (word) => `${word}s`,
     create: (word) => `${word} anlegen`,
     created: (word) => `${word} angelegt.`,
@@ -187,6 +191,7 @@ export const de: Texts = {
     hint: 'Damit prüft dein Server, dass Anfragen von hier kommen.',
     publicKey: 'Öffentlicher Schlüssel:',
     rotateTitle: 'Das Geheimnis erneuern?',
+    rotated: 'Das Geheimnis ist erneuert.',
     rotateOverlap:
       'Du bekommst ein neues Geheimnis. Eine Zeit lang tragen Anfragen beide Unterschriften, so dass du ohne Lücke wechseln kannst.',
     rotateAtOnce:
@@ -307,6 +312,23 @@ export const de: Texts = {
     test: 'Tests werden einmal versucht.',
     endpoint_deleted: 'Der Webhook wurde gelöscht.',
   },
+  statusTodo: (status, location) => {
+    if (status >= 300 && status < 400) {
+      return `Weiterleitungen wird nicht gefolgt: Trage die URL ein, zu der sie führen${location === undefined ? '' : ` (${location})`}.`;
+    }
+    const known: Record<number, string> = {
+      400: 'Dein Server hat die Anfrage nicht verstanden: Seine Antwort unten sagt, warum.',
+      401: 'Dein Server will einen Nachweis: Prüfe sein Geheimnis („Signaturen prüfen“ hilft), oder ergänze einen Header, den er erwartet.',
+      403: 'Dein Server, oder eine Firewall davor, lässt hier niemanden herein.',
+      404: 'Unter diesem Pfad gibt es nichts: Prüfe die URL.',
+      405: 'Dein Server nimmt unter diesem Pfad kein POST an: Prüfe die URL.',
+      408: 'Dein Server hat zu lange gewartet: Antworte zuerst, und arbeite danach.',
+      413: 'Die Anfrage ist größer, als dein Server oder ein Proxy davor annimmt.',
+      415: 'Dein Server nimmt hier kein application/json an.',
+      429: 'Dein Server bittet um weniger Anfragen: In Retry-After sagt er, wann er die nächste will.',
+    };
+    return known[status] ?? 'Sieh dir die Antwort unten an: Das hat dein Server gesagt.';
+  },
   attemptErrors: {
     dns_failed: {
       short: 'DNS',
@@ -410,7 +432,7 @@ export const de: Texts = {
     backwards: 'Der zweite Zeitpunkt liegt nicht nach dem ersten.',
     start: (count) => `${count} wiederholen`,
     started: 'Die Wiederholung hat begonnen.',
-    cancelled: 'Die Wiederholung ist abgebrochen.',
+    cancelled: (done, all) => `Die Wiederholung ist abgebrochen: ${done} von ${all} wurden gesendet.`,
   },
   events: {
     all: 'Alle Ereignisse',
@@ -464,6 +486,7 @@ export const de: Texts = {
     kept: 'Ich habe ihn',
     copy: 'Schlüssel kopieren',
     rotateOne: (label) => `${label} erneuern`,
+    previousUntil: 'der Schlüssel davor gilt bis',
     rotateTitle: (label) => `„${label}“ erneuern`,
     rotateText: 'Du bekommst einen neuen Schlüssel mit derselben Bezeichnung und denselben Rechten.',
     overlap: 'Der vorige gilt nicht mehr',
@@ -542,6 +565,8 @@ export const de: Texts = {
       changeBin: 'Test-Adresse geändert',
       deleteBin: 'Test-Adresse gelöscht',
       createPageSession: 'Entwicklerseite geöffnet',
+      endPageSessions: 'Sitzungen der Entwicklerseite beendet',
+      signIn: 'An der Konsole angemeldet',
     },
   },
   console: {

@@ -110,7 +110,9 @@ export const en = {
     deactivate: 'Deactivate',
     deactivated: 'Deactivated.',
     settings: 'Settings',
-    itsMessages: 'Its messages',
+    recent: 'Last messages',
+    noMessages: 'Nothing has been sent to it yet.',
+    itsMessages: 'All its messages',
     copyUrl: 'Copy the URL',
     testingMode: 'Testing Mode',
     testingText: (every: string, hours: number) =>
@@ -123,6 +125,8 @@ export const en = {
     allOf: (group: string) => `All of ${group}`,
   },
   webhooks: {
+    search: 'Search',
+    noneFits: 'None of them fits.',
     title: (word: string) => `${word}s`,
     create: (word: string) => `Create ${lower(word)}`,
     created: (word: string) => `${word} created.`,
@@ -180,6 +184,7 @@ export const en = {
     hint: 'Your server verifies with it that requests come from here.',
     publicKey: 'Public key:',
     rotateTitle: 'Rotate the secret?',
+    rotated: 'The secret is rotated.',
     rotateOverlap:
       'You get a new secret. For a while requests carry a signature of each, so you can change over without a gap.',
     rotateAtOnce:
@@ -300,6 +305,24 @@ export const en = {
     test: 'Tests are tried once.',
     endpoint_deleted: 'The webhook was deleted.',
   } as Record<string, string>,
+  /** What to do about a status that is no success. */
+  statusTodo: (status: number, location: string | undefined) => {
+    if (status >= 300 && status < 400) {
+      return `Redirects are not followed: set the URL to where it leads${location === undefined ? '' : ` (${location})`}.`;
+    }
+    const known: Record<number, string> = {
+      400: 'Your server did not understand the request: its answer below says why.',
+      401: 'Your server wants proof: check its secret (“Verify signatures” helps), or add a header that it expects.',
+      403: 'Your server, or a firewall in front of it, lets nobody in here.',
+      404: 'There is nothing at this path: check the URL.',
+      405: 'Your server does not take POST at this path: check the URL.',
+      408: 'Your server waited too long: answer first, and work later.',
+      413: 'The request is larger than your server, or a proxy in front of it, takes.',
+      415: 'Your server does not take application/json here.',
+      429: 'Your server asks for fewer requests: it says in Retry-After when it wants the next.',
+    };
+    return known[status] ?? 'Look at the response below: it is what your server said.';
+  },
   /** What went wrong with a request, in one word, in a sentence, and what to do about it. */
   attemptErrors: {
     dns_failed: {
@@ -404,7 +427,7 @@ export const en = {
     backwards: 'The second moment is not after the first.',
     start: (count: string) => `Replay ${count}`,
     started: 'The replay has started.',
-    cancelled: 'The replay is cancelled.',
+    cancelled: (done: string, all: string) => `The replay is cancelled: ${done} of ${all} were sent.`,
   },
   events: {
     all: 'All events',
@@ -458,6 +481,7 @@ export const en = {
     kept: 'I have kept it',
     copy: 'Copy the key',
     rotateOne: (label: string) => `Rotate ${label}`,
+    previousUntil: 'the key before is valid until',
     rotateTitle: (label: string) => `Rotate “${label}”`,
     rotateText: 'You get a new key with the same label and scopes.',
     overlap: 'The key before stops working',
@@ -536,6 +560,8 @@ export const en = {
       changeBin: 'Changed a request bin',
       deleteBin: 'Deleted a request bin',
       createPageSession: 'Opened the Developers page',
+      endPageSessions: 'Ended sessions of the Developers page',
+      signIn: 'Signed in to the console',
     } as Record<string, string>,
   },
   console: {

@@ -23,7 +23,7 @@ function Failed() {
   const { t } = useLanguage();
   return (
     <div className="main">
-      <Empty title={t.page.failed} text={t.page.failedText}>
+      <Empty isScreen title={t.page.failed} text={t.page.failedText}>
         <Button kind="primary" onClick={() => window.location.reload()}>
           {t.page.reload}
         </Button>

@@ -6,8 +6,13 @@ import { toast } from './toasts.tsx';
 
 const DONE_MS = 1_500;
 
-/** Copies a text; `label` says which. With children it shows them as its word. */
-export function Copyable(props: { text: string; label: string; secret?: boolean; children?: ReactNode }) {
+/** Copies a text, or what is fetched for it; `label` says which. With children it shows them as its word. */
+export function Copyable(props: {
+  text: string | (() => Promise<string>);
+  label: string;
+  secret?: boolean;
+  children?: ReactNode;
+}) {
   const { text, label, secret = false, children } = props;
   const { t } = useLanguage();
   const [done, setDone] = useState(false);
@@ -19,7 +24,9 @@ export function Copyable(props: { text: string; label: string; secret?: boolean;
       title={name}
       onClick={async (event) => {
         event.stopPropagation();
-        if (!(await copyText(text, event.currentTarget))) {
+        const button = event.currentTarget;
+        const fetched = typeof text === 'string' ? text : await text().catch(() => undefined);
+        if (fetched === undefined || !(await copyText(fetched, button))) {
           toast(t.common.notCopied);
           return;
         }

@@ -39,7 +39,9 @@ export function Dialog(props: DialogProps) {
           onOpenAutoFocus={focusFirstField}
           onCloseAutoFocus={(event) => {
             event.preventDefault();
-            if (before instanceof HTMLElement && before.isConnected) before.focus();
+            // What opened it may be gone with what was done in it: then to the screen, never to nothing.
+            const next = before instanceof HTMLElement && before.isConnected ? before : document.querySelector('main');
+            if (next instanceof HTMLElement) next.focus();
           }}
           onInteractOutside={(event) => {
             // The toast may be gone already by the click that is told of here.

@@ -32,12 +32,13 @@ export function Skeleton({ rows = 5 }: { rows?: number }) {
   );
 }
 
-/** Teaches: a picture of what will be there, one sentence, one button. */
-export function Empty({ title, text, children }: { title: string; text: string; children?: ReactNode }) {
+/** Teaches: a picture of what will be there, one sentence, one button. As a screen of its own it only says what is. */
+export function Empty(props: { title: string; text: string; isScreen?: boolean; children?: ReactNode }) {
+  const { title, text, isScreen = false, children } = props;
   return (
     <div className="empty">
-      <Ghost />
-      <h2>{title}</h2>
+      {isScreen ? <h1>{title}</h1> : <Ghost />}
+      {!isScreen && <h2>{title}</h2>}
       <p className="quiet">{text}</p>
       {children}
     </div>

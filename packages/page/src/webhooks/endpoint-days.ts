@@ -10,14 +10,14 @@ export interface Day extends EndpointStats {
   share: number | null;
 }
 
-export function useEndpointDays(): ReadonlyMap<string, Day> {
+export function useEndpointDays() {
   const { path } = useAccount();
   const stats = useQuery({
     queryKey: [path, 'endpoint-stats'],
     queryFn: () => get<{ data: EndpointStats[] }>(`${path}/endpoint-stats`),
     refetchInterval: 15_000,
   });
-  return useMemo(
+  const days: ReadonlyMap<string, Day> = useMemo(
     () =>
       new Map(
         stats.data?.data.map((one) => {
@@ -28,4 +28,5 @@ export function useEndpointDays(): ReadonlyMap<string, Day> {
       ),
     [stats.data],
   );
+  return { days, isLoading: stats.isPending, error: stats.data === undefined ? stats.error : null };
 }

@@ -1,6 +1,5 @@
 import { Tabs } from 'radix-ui';
 import { useState } from 'react';
-import { Link } from 'wouter';
 import { useAccount, useUrlState } from '../account.tsx';
 import { useLanguage } from '../texts/language.tsx';
 import type { Endpoint } from '../types.ts';
@@ -12,6 +11,7 @@ import { Time } from '../ui/time.tsx';
 import { useEndpointActions } from './endpoint-actions.ts';
 import { EndpointForm } from './endpoint-form.tsx';
 import { EndpointStatusView } from './endpoint-status.tsx';
+import { RecentMessages } from './recent-messages.tsx';
 import { SecretView } from './secret-view.tsx';
 import { TestResultView, useTest } from './send-test.tsx';
 import { TestingMode } from './testing-mode.tsx';
@@ -60,6 +60,7 @@ export function EndpointDrawer({ endpoint, onClose }: { endpoint: Endpoint; onCl
         <Tabs.Content value="settings">
           <div className="stack">
             <Settings endpoint={endpoint} />
+            <RecentMessages endpoint={endpoint} />
             <SecretView endpoint={endpoint} />
             {may('webhooks') && <TestingMode endpoint={endpoint} onChange={actions.setTesting} />}
           </div>
@@ -82,9 +83,6 @@ function Settings({ endpoint }: { endpoint: Endpoint }) {
       <div className="row">
         <EndpointStatusView endpoint={endpoint} />
         <span className="grow" />
-        <Link className="button small plain" href={`/messages?endpoint=${endpoint.id}`}>
-          {t.endpoint.itsMessages}
-        </Link>
         {may('webhooks') && (
           <Button size="small" onClick={() => setEditing(true)}>
             {t.common.edit}

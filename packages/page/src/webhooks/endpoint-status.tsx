@@ -7,7 +7,8 @@ import { useEndpointDays } from './endpoint-days.ts';
 
 /** Active, failing with what was answered, in Testing Mode with the time left, or inactive with the reason. */
 export function EndpointStatusView({ endpoint }: { endpoint: Endpoint }) {
-  const retrying = useEndpointDays().get(endpoint.id)?.retrying;
+  const { days, isLoading } = useEndpointDays();
+  const failing = days.get(endpoint.id)?.failing;
   const now = useNow();
   const { t, f } = useLanguage();
   const testingLeftMs = endpoint.testing_until === null ? 0 : Date.parse(endpoint.testing_until) - now;
@@ -18,8 +19,10 @@ export function EndpointStatusView({ endpoint }: { endpoint: Endpoint }) {
       </Status>
     );
   }
-  if (endpoint.status === 'active' && retrying && retrying.count > 0) {
-    const answer = retrying.last_status ?? t.attemptErrors[retrying.last_error ?? '']?.short ?? '';
+  // Whether it fails is not known yet: nothing is said rather than something wrong.
+  if (endpoint.status === 'active' && isLoading) return <span className="skeleton inline" />;
+  if (endpoint.status === 'active' && failing) {
+    const answer = failing.last_status ?? t.attemptErrors[failing.last_error ?? '']?.short ?? '';
     return (
       <Status tone="wait" icon={RotateCw}>
         {t.endpoint.failing}

@@ -10,6 +10,7 @@ import { FormDialog } from '../ui/dialog.tsx';
 import { Field, Select } from '../ui/field.tsx';
 import { ErrorNote } from '../ui/notes.tsx';
 import { SecretRow } from '../ui/secret.tsx';
+import { toast } from '../ui/toasts.tsx';
 
 /** The secret of a webhook: fetched when it is revealed, and forgotten when it is hidden. */
 export function SecretView({ endpoint }: { endpoint: Endpoint }) {
@@ -18,8 +19,9 @@ export function SecretView({ endpoint }: { endpoint: Endpoint }) {
   const [secret, setSecret] = useState<string>();
   const [isRotating, setRotating] = useState(false);
   const here = `${path}/endpoints/${endpoint.id}`;
+  const fetchSecret = () => get<{ secret: string }>(`${here}/secret`);
   const read = useMutation({
-    mutationFn: () => get<{ secret: string }>(`${here}/secret`),
+    mutationFn: fetchSecret,
     onSuccess: (answer) => setSecret(answer.secret),
     gcTime: 0,
   });
@@ -32,7 +34,7 @@ export function SecretView({ endpoint }: { endpoint: Endpoint }) {
     <section className="stack tight" aria-label={contract.words.secret}>
       <h3>{contract.words.secret}</h3>
       <SecretRow shown={secret} onToggle={secret === undefined ? () => read.mutate() : hide}>
-        {secret !== undefined && <Copyable text={secret} label={t.secret.copy} secret />}
+        <Copyable text={secret ?? (async () => (await fetchSecret()).secret)} label={t.secret.copy} secret />
         <Button size="small" onClick={() => setRotating(true)}>
           {t.common.rotate}
         </Button>
@@ -47,6 +49,7 @@ export function SecretView({ endpoint }: { endpoint: Endpoint }) {
       {isRotating && (
         <RotateDialog
           here={here}
+          url={endpoint.url}
           onClose={() => setRotating(false)}
           onDone={(fresh) => {
             setSecret(fresh);
@@ -58,8 +61,8 @@ export function SecretView({ endpoint }: { endpoint: Endpoint }) {
   );
 }
 
-function RotateDialog(props: { here: string; onClose: () => void; onDone: (secret: string) => void }) {
-  const { here, onClose, onDone } = props;
+function RotateDialog(props: { here: string; url: string; onClose: () => void; onDone: (secret: string) => void }) {
+  const { here, url, onClose, onDone } = props;
   const { path, contract } = useAccount();
   const { t } = useLanguage();
   const queries = useQueryClient();
@@ -72,9 +75,13 @@ function RotateDialog(props: { here: string; onClose: () => void; onDone: (secre
       submit={async () => {
         const { secret } = await post<{ secret: string }>(`${here}/rotate-secret`, { overlap_seconds: overlapS });
         await queries.invalidateQueries({ queryKey: [path, 'verdict'] });
+        toast(t.secret.rotated);
         onDone(secret);
       }}
     >
+      <p>
+        <code>{url}</code>
+      </p>
       <p>{contract.signature_overlap ? t.secret.rotateOverlap : t.secret.rotateAtOnce}</p>
       {contract.signature_overlap && (
         <Field label={t.secret.overlap}>

@@ -24,7 +24,10 @@ export function useTest(endpoint: Endpoint) {
       const verdict = await post<Verdict>(`${here}/verify`, { headers, body }).catch(() => undefined);
       return { ...sent, verdict };
     },
-    onSuccess: () => queries.invalidateQueries({ queryKey: [path, 'deliveries'] }),
+    onSuccess: async () => {
+      await queries.invalidateQueries({ queryKey: [path, 'recent'] });
+      await queries.invalidateQueries({ queryKey: [path, 'deliveries'] });
+    },
   });
 }
 

@@ -28,14 +28,16 @@ export function WebhookList() {
   const endpoints = useEndpoints();
   const { removed, remove } = useRemovals();
   const [removing, setRemoving] = useState<Endpoint>();
-  const days = useEndpointDays();
+  const { days, isLoading, error } = useEndpointDays();
+  const [wanted, setWanted] = useState('');
   const list = useMemo(
     () =>
       (endpoints.data?.data ?? [])
         .filter((endpoint) => !removed.has(endpoint.id))
-        .map((endpoint): Row => ({ ...endpoint, day: days.get(endpoint.id) })),
-    [endpoints.data, removed, days],
+        .map((endpoint): Row => ({ ...endpoint, day: days.get(endpoint.id), isLoading })),
+    [endpoints.data, removed, days, isLoading],
   );
+  const shown = useMemo(() => list.filter((endpoint) => fits(endpoint, wanted)), [list, wanted]);
   const columns = useColumns(setRemoving);
   const openId = params.get('endpoint');
   const open = list.find((endpoint) => endpoint.id === openId);
@@ -46,19 +48,30 @@ export function WebhookList() {
   return (
     <>
       <Head title={t.webhooks.title(word)}>
+        {list.length > SEARCHED_FROM && (
+          <input
+            type="search"
+            className="narrow"
+            aria-label={t.webhooks.search}
+            placeholder={t.webhooks.search}
+            value={wanted}
+            onChange={({ target }) => setWanted(target.value)}
+          />
+        )}
         {may('webhooks') && (
           <Button kind="primary" onClick={create}>
             <Plus size={16} aria-hidden /> {t.webhooks.create(word)}
           </Button>
         )}
       </Head>
-      <ErrorNote error={endpoints.error} />
+      <ErrorNote error={endpoints.error ?? error} />
       {!endpoints.data && !endpoints.error && <Skeleton />}
       {endpoints.data && list.length === 0 && <FirstWebhook onCreate={create} />}
-      {list.length > 0 && (
+      {list.length > 0 && shown.length === 0 && <p className="quiet">{t.webhooks.noneFits}</p>}
+      {shown.length > 0 && (
         <DataTable
           label={t.webhooks.title(word)}
-          rows={list}
+          rows={shown}
           columns={columns}
           rowId={(endpoint) => endpoint.id}
           openId={openId}
@@ -94,11 +107,20 @@ export function WebhookList() {
   );
 }
 
+/** With more than this many, one looks for one by its words. */
+const SEARCHED_FROM = 8;
+
+function fits({ url, description, subscriptions }: Endpoint, wanted: string): boolean {
+  const text = [url, description, ...subscriptions.map((one) => one.trigger)].join('\n').toLowerCase();
+  return text.includes(wanted.trim().toLowerCase());
+}
+
 const hostOf = (endpoint: Endpoint) => new URL(endpoint.url).host;
 
 /** An endpoint with what its last 24 hours came to. */
 interface Row extends Endpoint {
   day: Day | undefined;
+  isLoading: boolean;
 }
 
 const column = columnsOf<Row>();
@@ -112,7 +134,7 @@ function useColumns(onRemove: (endpoint: Endpoint) => void) {
       column.accessor((endpoint) => triggerLabel(first(endpoint)?.trigger ?? ''), {
         id: 'trigger',
         header: contract.words.trigger,
-        meta: { width: '16%' },
+        meta: { width: '17%' },
         cell: ({ row, getValue }) => (
           <>
             {getValue()}
@@ -142,17 +164,18 @@ function useColumns(onRemove: (endpoint: Endpoint) => void) {
       }),
       column.accessor('status', {
         header: t.webhooks.status,
-        meta: { width: '230px', phoneWidth: '104px' },
+        meta: { width: '172px', phoneWidth: '112px' },
         cell: ({ row }) => <EndpointStatusView endpoint={row.original} />,
       }),
       column.accessor((endpoint) => endpoint.day?.share ?? undefined, {
         id: 'day',
         header: t.webhooks.day,
         sortUndefined: 'last',
-        meta: { width: '152px', wideOnly: true },
+        meta: { width: '144px', wideOnly: true },
         cell: ({ row, getValue }) => {
           const { day } = row.original;
           const share = getValue();
+          if (row.original.isLoading) return <span className="skeleton inline" />;
           return (
             day && (
               <span className="row nowrap">
@@ -169,8 +192,9 @@ function useColumns(onRemove: (endpoint: Endpoint) => void) {
         id: 'last',
         header: t.webhooks.lastMessage,
         sortUndefined: 'last',
-        meta: { width: '116px', wideOnly: true },
-        cell: ({ getValue }) => <Time at={getValue() ?? null} />,
+        meta: { width: '108px', wideOnly: true },
+        cell: ({ row, getValue }) =>
+          row.original.isLoading ? <span className="skeleton inline" /> : <Time at={getValue() ?? null} />,
       }),
       ...(may('webhooks')
         ? [

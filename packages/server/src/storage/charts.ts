@@ -122,6 +122,7 @@ export function chartStore(database: Database): ChartStore {
         last_at: Date | null;
         failures: number;
         retrying: number;
+        is_failing: boolean;
         last_status: number | null;
         last_error: AttemptError | null;
       }>(ENDPOINTS, [accountId, new Date(fromMs), bound(fromMs)]);
@@ -131,22 +132,25 @@ export function chartStore(database: Database): ChartStore {
         hours: toBuckets([...row.finished, ...row.retried], starts),
         lastAtMs: row.last_at?.getTime() ?? null,
         failures: row.failures,
-        retrying: { count: row.retrying, lastStatus: row.last_status, lastError: row.last_error },
+        retrying: row.retrying,
+        failing: row.is_failing ? { lastStatus: row.last_status, lastError: row.last_error } : null,
       }));
     },
 
-    async failing(limit) {
+    async failing(limit, sinceMs) {
       const rows = await database.read<{
         account_id: string;
+        account_name: string;
         id: string;
         url: string;
         status: string;
         inactive_reason: string | null;
         failures: number;
         retrying: number;
-      }>(FAILING, [limit]);
+      }>(FAILING, [limit, new Date(sinceMs)]);
       return rows.map((row) => ({
         accountId: row.account_id,
+        accountName: row.account_name,
         endpointId: fromUuidText('ep', row.id),
         url: row.url,
         status: row.status,

@@ -140,8 +140,10 @@ export interface EndpointDay {
   lastAtMs: number | null;
   /** In a row. */
   failures: number;
-  /** At most 1,000 are counted; the rest is of the newest. */
-  retrying: { count: number; lastStatus: number | null; lastError: AttemptError | null };
+  /** At most 1,000 are counted. */
+  retrying: number;
+  /** What it answered last, when something is being retried, or nothing has arrived since the last was given up. */
+  failing: { lastStatus: number | null; lastError: AttemptError | null } | null;
 }
 
 export interface LatencyBucket {
@@ -190,10 +192,14 @@ export interface ChartStore {
   oldestWaiting(accountId: string | null, endpointId: string | null): Promise<Date | null>;
   /** Every endpoint of an account: deliveries since then by hour, and the last one. */
   endpoints(accountId: string, fromMs: number): Promise<EndpointDay[]>;
-  /** Endpoints that are failing or were switched off, over all accounts. */
-  failing(limit: number): Promise<
+  /** Endpoints that are failing, have given up since then, or were switched off for it, over all accounts. */
+  failing(
+    limit: number,
+    sinceMs: number,
+  ): Promise<
     {
       accountId: string;
+      accountName: string;
       endpointId: string;
       url: string;
       status: string;

@@ -161,13 +161,13 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
                   hours: Type.Array(Bucket),
                   last_delivery_at: Nullable(Time),
                   failures_in_a_row: Type.Integer(),
-                  retrying: Type.Object(
-                    {
-                      count: Type.Integer({ description: 'At most 1,000' }),
-                      last_status: Nullable(Type.Integer()),
-                      last_error: Nullable(Type.String()),
-                    },
-                    { description: 'Deliveries that failed and wait for their next try; what the newest was answered' },
+                  retrying: Type.Integer({ description: 'Deliveries that failed and wait; at most 1,000' }),
+                  failing: Type.Union(
+                    [
+                      Type.Object({ last_status: Nullable(Type.Integer()), last_error: Nullable(Type.String()) }),
+                      Type.Null(),
+                    ],
+                    { description: 'What it answered last, while something is retried or nothing has arrived since' },
                   ),
                 }),
               ),
@@ -187,11 +187,8 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
           hours: entry.hours.map(presentBucket),
           last_delivery_at: entry.lastAtMs === null ? null : new Date(entry.lastAtMs).toISOString(),
           failures_in_a_row: entry.failures,
-          retrying: {
-            count: entry.retrying.count,
-            last_status: entry.retrying.lastStatus,
-            last_error: entry.retrying.lastError,
-          },
+          retrying: entry.retrying,
+          failing: entry.failing && { last_status: entry.failing.lastStatus, last_error: entry.failing.lastError },
         })),
       };
     },
@@ -231,6 +228,7 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
             failing: Type.Array(
               Type.Object({
                 account_id: Type.String(),
+                account_name: Type.String(),
                 endpoint_id: Type.String(),
                 url: Type.String(),
                 status: Type.String(),
@@ -251,7 +249,7 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
         store.overview.database(),
         store.charts.oldestWaiting(null, null),
         dayVolume(toMs),
-        store.charts.failing(FAILING_MAX),
+        store.charts.failing(FAILING_MAX, toMs - DAY_MS),
         store.retention.oldestDay(),
       ]);
       return {
@@ -270,7 +268,8 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
         oldest_waiting_at: oldest?.toISOString() ?? null,
         database: { version: database.version, size_bytes: database.sizeBytes, oldest_day: oldestDay },
         volume: volume.map(presentBucket),
-        failing: failing.map(({ accountId, endpointId, failures, ...row }) => ({
+        failing: failing.map(({ accountId, accountName, endpointId, failures, ...row }) => ({
+          account_name: accountName,
           ...row,
           account_id: accountId,
           endpoint_id: endpointId,

@@ -2,11 +2,11 @@
 -- are kept, and what is being retried now. $3 is the first id of that time.
 WITH counted AS MATERIALIZED (
   SELECT endpoint_id, at, sum(succeeded) AS succeeded, sum(discarded) AS discarded, sum(skipped) AS skipped,
-         max(last_at) AS last_at
+         max(last_at) AS last_at, max(last_success_at) AS last_success_at
   FROM delivery_hours WHERE account_id = $1
   GROUP BY 1, 2
 ), hours AS (
-  SELECT endpoint_id, max(last_at) AS last_at, json_agg(json_build_object(
+  SELECT endpoint_id, max(last_at) AS last_at, max(last_success_at) AS last_success_at, json_agg(json_build_object(
            'at', extract(epoch FROM at)::bigint * 1000, 'succeeded', succeeded, 'discarded', discarded, 'skipped', skipped
          )) FILTER (WHERE at >= $2) AS finished
   FROM counted GROUP BY 1
@@ -26,7 +26,9 @@ SELECT e.id AS endpoint_id, coalesce(h.failures, 0) AS failures, coalesce(hours.
   (SELECT count(*)::int FROM (
      SELECT FROM queue q WHERE q.account_id = $1 AND q.endpoint_id = e.id AND q.attempts > 0 LIMIT 1000
    ) waiting) AS retrying,
-  newest.last_status, newest.last_error
+  newest.id IS NOT NULL OR given_up.id IS NOT NULL AS is_failing,
+  coalesce(newest.last_status, given_up.last_status) AS last_status,
+  coalesce(newest.last_error, given_up.last_error) AS last_error
 FROM endpoints e
 LEFT JOIN endpoint_health h ON h.endpoint_id = e.id
 LEFT JOIN hours ON hours.endpoint_id = e.id
@@ -35,4 +37,12 @@ LEFT JOIN LATERAL (
   WHERE q.account_id = $1 AND q.endpoint_id = e.id AND q.attempts > 0
   ORDER BY q.id DESC LIMIT 1
 ) newest ON true
+-- Of an endpoint whose last message was given up: nothing has arrived since.
+LEFT JOIN LATERAL (
+  SELECT d.id, d.last_status, d.last_error FROM deliveries d
+  WHERE e.status = 'active' AND newest.id IS NULL
+    AND hours.last_at > coalesce(hours.last_success_at, '-infinity')
+    AND d.endpoint_id = e.id AND d.account_id = $1 AND d.status = 'discarded'
+  ORDER BY d.id DESC LIMIT 1
+) given_up ON true
 WHERE e.account_id = $1
