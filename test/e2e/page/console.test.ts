@@ -3,14 +3,15 @@
 import { describe, test } from 'vitest';
 import { eventually } from '../../support/node.ts';
 import { pageSuite } from '../../support/page.ts';
-import { createAccount } from '../../support/vendors.ts';
+import { createAccount, createWebhook } from '../../support/vendors.ts';
 
 const suite = pageSuite();
 
 describe('the console', () => {
   test('an empty installation leads to a verified delivery', async () => {
     const page = await suite.signedIn();
-    await page.getByRole('button', { name: 'Create account' }).click();
+    await page.getByRole('heading', { name: 'Welcome' }).waitFor();
+    await page.getByRole('button', { name: 'Create account' }).first().click();
     await page.getByLabel('Name').fill('First shop');
     await page.getByRole('radio', { name: /Loop Returns/ }).check();
     await page.getByRole('button', { name: 'Create', exact: true }).click();
@@ -20,9 +21,30 @@ describe('the console', () => {
     await page.getByText('The signature verifies with the secret of this webhook.').waitFor();
   });
 
+  test('who fails, down to the webhook; and back to the console', async () => {
+    const account = await createAccount(suite.node, 'standard', {});
+    await createWebhook(suite.node, account, { url: suite.receiver.url('/dead'), subscriptions: [{ trigger: '*' }] });
+    suite.receiver.respond = (_, response) => void response.writeHead(500).end();
+    await suite.node.publish(account, 'order.created', 1);
+    await suite.receiver.received(1);
+    const page = await suite.signedIn({ viewport: { width: 390, height: 844 } });
+    await page.getByRole('link', { name: 'Health' }).click();
+    await page.getByText(/^Waiting$/).waitFor();
+    await page.getByText(/^Oldest waiting$/).waitFor();
+    await page.getByText(/PostgreSQL \d+.*, history since/).waitFor();
+    await page.getByRole('row', { name: /A shop.*\/dead.*failing, 1 retrying/ }).click();
+    await page.getByRole('dialog').getByText('Failing').waitFor();
+    await page.keyboard.press('Escape');
+    // On a phone, too.
+    await page.getByRole('link', { name: 'Console' }).click();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByLabel('Operator key').waitFor();
+  });
+
   test('accounts with search, health, contracts with their differences, the audit log', async () => {
     const account = await createAccount(suite.node, 'loop-returns');
     const page = await suite.signedIn();
+    await createAccount(suite.node, 'standard');
     await page.getByLabel('Search accounts').fill(account);
     // Who is typing sees the whole list until the answer to the search is there.
     await eventually(

@@ -135,6 +135,125 @@ describe('messages', () => {
     );
   });
 
+  test('while one reads further down nothing moves: what is new is counted, and shown on demand', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
+    const events = Array.from({ length: 80 }, (_, i) => ({ trigger: 'order.sent', payload: i }));
+    await suite.node.call('POST', `/v1/accounts/${account}/events/batch`, { events });
+    await suite.receiver.received(80);
+    const page = await suite.show(account, '/messages');
+    const box = page.locator('.rows');
+    await box.getByText('Delivered').first().waitFor();
+    await box.evaluate((element) => element.scrollTo(0, 800));
+    const shown = () => box.locator('tr[data-row]').allInnerTexts();
+    await expect.poll(async () => (await shown()).length).toBeGreaterThan(0);
+    const top = await box.boundingBox();
+    await suite.node.publish(account, 'order.paid', 1);
+    await suite.node.publish(account, 'order.paid', 2);
+    const fresh = page.getByRole('button', { name: '2 new' });
+    await fresh.waitFor();
+    expect(await box.boundingBox()).toEqual(top);
+    expect(await box.evaluate((element) => element.scrollTop)).toBe(800);
+    expect((await shown()).join()).not.toContain('order.paid');
+    await fresh.click();
+    await box.getByText('order.paid').first().waitFor();
+    await fresh.waitFor({ state: 'detached' });
+  });
+
+  test('filters by event, webhook, time and status; each stands in the address', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    const make = (path: string, trigger: string) =>
+      createWebhook(suite.node, account, { url: suite.receiver.url(path), subscriptions: [{ trigger }] });
+    await make('/paid', 'order.paid');
+    await make('/all', '*');
+    await suite.node.publish(account, 'order.paid', 1);
+    await suite.node.publish(account, 'order.sent', 2);
+    await suite.receiver.received(3);
+    const page = await suite.show(account, '/messages');
+    const rows = page.locator('.rows tr[data-row]');
+    const counted = (count: number) => expect.poll(() => rows.count(), { timeout: 15_000 }).toBe(count);
+    await counted(3);
+    await page.getByRole('textbox', { name: 'Event' }).fill('order.sent');
+    await counted(1);
+    expect(page.url()).toContain('trigger=order.sent');
+    await page.getByRole('button', { name: 'Clear' }).click();
+    await page.getByLabel('Endpoint').selectOption({ label: suite.receiver.url('/all') });
+    await counted(2);
+    await page.reload();
+    await counted(2);
+    await page.getByRole('button', { name: 'Clear' }).click();
+    await page.getByLabel('Time').last().selectOption('From … to …');
+    await page.getByLabel('From').fill('2020-01-01T00:00');
+    await page.getByLabel('To', { exact: true }).fill('2020-01-02T00:00');
+    await page.getByText('Nothing found').waitFor();
+    await page.getByRole('button', { name: 'Clear the filters' }).click();
+    await page.getByLabel('Status').selectOption('discarded');
+    await page.getByText('Nothing found').waitFor();
+  });
+
+  test('a message tells where it went, what came back, and how to send it oneself', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    const { path } = await createWebhook(suite.node, account, {
+      url: suite.receiver.url('/old'),
+      subscriptions: [{ trigger: '*' }],
+    });
+    suite.receiver.respond = (_, response) =>
+      void response.writeHead(302, { location: 'https://example.com/login' }).end("it's elsewhere");
+    await suite.node.publish(account, 'order.paid', { total: 5.5 });
+    await suite.receiver.received(1);
+    await suite.node.call('PATCH', path, { url: suite.receiver.url('/new') });
+    const page = await suite.show(account, '/messages');
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.locator('.rows tr[data-row]').click();
+    const drawer = page.getByRole('dialog');
+    // The address that was called, not the one that it has now.
+    await drawer.getByRole('link', { name: /\/old$/ }).waitFor();
+    await drawer
+      .getByText('Redirects are not followed: set the URL to where it leads (https://example.com/login).')
+      .waitFor();
+    await drawer.getByText("it's elsewhere").waitFor();
+    const left = page.getByTestId('countdown');
+    const before = await left.innerText();
+    await expect.poll(() => left.innerText(), { timeout: 5_000 }).not.toBe(before);
+    await drawer.getByRole('button', { name: 'Copy as curl' }).click();
+    const command = await page.evaluate(() => navigator.clipboard.readText());
+    expect(command).toMatch(/^curl -X POST \\\n {2}'http:.*\/old'/);
+    expect(command).toContain("-H 'webhook-id: ");
+    expect(command).toMatch(/--data-raw '\{.*5\.5.*\}'$/);
+    const body = drawer.getByRole('region', { name: 'Request body' });
+    const pretty = await body.innerText();
+    await drawer.getByRole('button', { name: 'Raw' }).first().click();
+    await expect.poll(() => body.innerText()).not.toBe(pretty);
+    expect(await body.innerText()).toBe(suite.receiver.requests[0]?.body.toString());
+  });
+
+  test('a replay shows how far it is, and can be stopped', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
+    const events = Array.from({ length: 600 }, (_, i) => ({ trigger: 'order.sent', payload: i }));
+    await suite.node.call('POST', `/v1/accounts/${account}/events/batch`, { events });
+    await suite.receiver.received(600);
+    const page = await suite.show(account, '/messages');
+    await page.getByRole('button', { name: 'Replay …' }).click();
+    await page.getByLabel('Which').selectOption('All');
+    await page.getByRole('button', { name: 'Preview' }).click();
+    await page.getByText(/^600 messages, 100 a second.* 6 s/).waitFor();
+    await page.getByRole('button', { name: 'Replay 600' }).click();
+    await page.getByRole('progressbar').waitFor();
+    await page.getByText(/^[1-5]00 of 600$/).waitFor();
+    await page.getByRole('status').getByRole('button', { name: 'Cancel' }).click();
+    await page.getByText(/The replay is cancelled: [1-5]00 of 600 were sent\./).waitFor();
+    await page.getByRole('progressbar').waitFor({ state: 'detached' });
+    const [replay] = (await suite.node.call('GET', `/v1/accounts/${account}/replays`)).body.data;
+    await suite.receiver.received(600 + replay.done);
+    // Some rounds later it is as many.
+    await suite.node.publish(account, 'order.paid', 'after');
+    await suite.receiver.received(600 + replay.done + 1);
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    expect(suite.receiver.requests).toHaveLength(600 + replay.done + 1);
+    expect(replay.status).toBe('cancelled');
+  });
+
   test('keyboard alone: search, rows, open, close, help', async () => {
     const account = await createAccount(suite.node, 'standard');
     await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
@@ -171,10 +290,15 @@ describe('messages', () => {
       url: suite.receiver.url(),
       subscriptions: [{ trigger: '*' }],
     });
-    const trick = encodeURIComponent(`../endpoints/${id}/deactivate?`);
-    const page = await suite.show(account, `/messages?message=${trick}`);
+    // It would read something that exists, and then `r` would post to its `/retry`.
+    const page = await suite.show(account, `/messages?message=${encodeURIComponent(`../endpoints/${id}`)}`);
+    const asked: string[] = [];
+    page.on('request', (request) => void asked.push(new URL(request.url()).pathname));
+    await page.reload();
     await page.getByRole('dialog').getByRole('alert').waitFor();
     await page.keyboard.press('r');
+    expect(asked.filter((one) => one === path)).toEqual([]);
+    expect(asked.some((one) => one.endsWith(`deliveries/..%2Fendpoints%2F${id}`))).toBe(true);
     await page.goto(`${suite.node.url}/page/messages?message=..`);
     await page.getByRole('dialog').getByRole('alert').waitFor();
     expect((await suite.node.call('GET', path)).body.status).toBe('active');

@@ -36,14 +36,21 @@ describe('events, keys, inspector, audit log', () => {
     await page.mouse.click(5, 5);
     await page.keyboard.press('Escape');
     await page.getByRole('button', { name: 'I have kept it' }).click();
+    // What opened the window is gone: the focus is on the screen, not nowhere.
+    await page.locator('main:focus').waitFor();
     await page
       .getByRole('row', { name: /Warehouse/ })
+      .getByRole('cell')
+      .nth(4)
       .getByText('never')
-      .first()
       .waitFor();
     const facade = () => fetch(`${suite.node.url}/api/v1/webhooks`, { headers: { 'x-authorization': key } });
     expect((await facade()).status).toBe(200);
-    await page.getByRole('row', { name: /Warehouse.*(just now|s ago)/ }).waitFor({ timeout: 25_000 });
+    const lastUsed = page
+      .getByRole('row', { name: /Warehouse/ })
+      .getByRole('cell')
+      .nth(4);
+    await lastUsed.getByText(/just now|s ago/).waitFor({ timeout: 25_000 });
     await page.getByRole('button', { name: 'Developer Tools' }).click();
     await page.getByRole('checkbox', { name: /^Return/ }).check();
     await page.getByRole('button', { name: 'Save' }).click();
@@ -57,6 +64,52 @@ describe('events, keys, inspector, audit log', () => {
       await page.getByRole('row', { name: new RegExp(`${text}.*jane@example.com`) }).waitFor();
     }
     expect(await page.content()).not.toContain(key);
+  });
+
+  test('a key expires when it was said, and is rotated with an overlap that one can see', async () => {
+    const account = await createAccount(suite.node, 'loop-returns');
+    const page = await suite.show(account, '/keys');
+    await page.getByRole('button', { name: 'Generate API key' }).click();
+    await page.getByLabel('Label').fill('Short');
+    await page.getByRole('checkbox', { name: /Developer Tools/ }).check();
+    await page.getByLabel('Expires').selectOption('In 30 days');
+    await page.getByRole('button', { name: 'Generate', exact: true }).click();
+    const first = await page.getByTestId('api-key').innerText();
+    await page.getByRole('button', { name: 'I have kept it' }).click();
+    const [made] = (await suite.node.call('GET', `/v1/accounts/${account}/keys`)).body.data;
+    expect(Math.round((Date.parse(made.expires_at) - Date.now()) / 86_400_000)).toBe(30);
+    await page.getByRole('button', { name: 'Rotate Short' }).click();
+    await page.getByRole('button', { name: 'Rotate', exact: true }).click();
+    const second = await page.getByTestId('api-key').innerText();
+    expect(second).not.toBe(first);
+    await page.getByRole('button', { name: 'I have kept it' }).click();
+    await page.getByRole('row', { name: /Short · the key before is valid until/ }).waitFor();
+    for (const key of [first, second]) {
+      const { body } = await suite.node.call('POST', '/v1/keys/verify', { key });
+      expect(body.valid).toBe(true);
+    }
+  });
+
+  test('requests appear in a bin while one looks; it answers with the status, delay and body that it was told', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    const page = await suite.show(account, '/inspector');
+    await page.getByRole('button', { name: 'New bin' }).click();
+    const url = await page.getByTestId('bin-url').innerText();
+    await page.getByRole('heading', { name: 'Waiting for requests …' }).waitFor();
+    await page.getByLabel('Answers').fill('418');
+    await page.getByLabel('After').fill('300');
+    await page.getByLabel('With this body').fill('short and stout');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Saved: that is what it answers now.').waitFor();
+    const startedAt = Date.now();
+    const answer = await fetch(url, { method: 'POST', body: 'first' });
+    expect([answer.status, await answer.text()]).toEqual([418, 'short and stout']);
+    expect(Date.now() - startedAt).toBeGreaterThanOrEqual(295);
+    await page.getByRole('row', { name: /POST.*Not verified.*first/ }).waitFor();
+    await fetch(url, { method: 'PUT', body: 'second' });
+    await page.getByRole('row', { name: /PUT.*second/ }).click();
+    await page.getByRole('dialog', { name: /^PUT/ }).getByText('second').waitFor();
+    expect(await page.locator('.rows tr[data-row]').count()).toBe(2);
   });
 
   test('a bin shows what arrives, verified; answers as told; and is closed to other accounts', async () => {

@@ -58,7 +58,13 @@ describe('sessions', () => {
     await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
     const page = await suite.show(account, '', { session: { permissions: ['read'] } });
     await page.getByRole('cell', { name: 'All events' }).waitFor();
-    expect(await page.getByRole('button', { name: 'Create endpoint' }).count()).toBe(0);
+    for (const section of ['', '/keys', '/inspector', '/messages', '/events?event=order.created']) {
+      await page.goto(`${suite.node.url}/page${section}`);
+      await page.getByRole('heading').first().waitFor();
+      await page.locator('.skeleton').first().waitFor({ state: 'detached' });
+      const offered = page.getByRole('button', { name: /Create|Generate|New bin|Replay|Send|Delete|Rotate|Resend/ });
+      expect(await offered.count(), section).toBe(0);
+    }
     const { body } = await suite.node.call('POST', `/v1/accounts/${account}/page-sessions`, { permissions: ['read'] });
     const answer = await suite.node.call(
       'POST',
@@ -92,6 +98,12 @@ describe('sessions', () => {
     expect(await height).toBeGreaterThan(100);
     const frame = page.frameLocator('iframe');
     await frame.getByRole('heading', { name: 'No endpoints yet' }).waitFor();
+    // Its navigation lies above the content: tabs, as in the product around it.
+    const [tabs, heading] = await Promise.all([
+      frame.getByRole('navigation').boundingBox(),
+      frame.getByRole('heading', { name: 'No endpoints yet' }).boundingBox(),
+    ]);
+    expect((tabs?.y ?? 0) + (tabs?.height ?? 0)).toBeLessThanOrEqual(heading?.y ?? 0);
     const style = await frame.locator('html').evaluate((html) => ({
       mode: html.dataset.mode,
       accent: html.style.getPropertyValue('--accent'),
@@ -129,11 +141,52 @@ describe('sessions', () => {
       () => frame.getByRole('button', { name: 'Send test' }).boundingBox(),
       (box) => box !== null && box.y > 300 && box.y + box.height <= seen,
     );
+    // A host that renews the session changes nothing but what stands behind the `#`.
+    const renewed = await suite.node.call('POST', `/v1/accounts/${account}/page-sessions`, {
+      theme: { mode: 'light' },
+    });
+    await page.evaluate((src) => {
+      const [frame] = document.getElementsByTagName('iframe');
+      if (frame) frame.src = src;
+    }, renewed.body.url as string);
+    await frame.locator('html[data-mode="light"]').waitFor({ state: 'attached' });
     const csp = (await fetch(`${suite.node.url}/page/`)).headers.get('content-security-policy');
-    expect(csp).toContain(`frame-ancestors ${shop.origin}`);
+    expect(csp).toMatch(new RegExp(`frame-ancestors ${shop.origin}(;|$)`));
+    // Nobody else gets it into a frame.
+    const stranger = await startOtherOrigin();
+    try {
+      await page.goto(stranger.origin);
+      await page.evaluate((src) => {
+        const frame = document.createElement('iframe');
+        frame.src = src;
+        document.body.append(frame);
+      }, body.url as string);
+      suite.forgive(/frame-ancestors|refused to connect|Framing/i);
+      await eventually(
+        async () => page.frames().map((one) => one.url()),
+        (urls) => urls.some((url) => url.startsWith('chrome-error:')),
+      );
+    } finally {
+      stranger.stop();
+    }
     expect((await fetch(`${suite.node.url}/console/`)).headers.get('content-security-policy')).toContain(
       "frame-ancestors 'none'",
     );
+  });
+
+  test('a session that ends says so once, and shows nothing any more', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
+    const page = await suite.show(account, '/messages');
+    await page.getByRole('heading', { name: 'No messages yet' }).waitFor();
+    await suite.node.call('DELETE', `/v1/accounts/${account}/page-sessions`);
+    await page.getByRole('link', { name: 'API keys' }).click();
+    await page.getByRole('heading', { name: 'This page is not open any more' }).waitFor();
+    expect(await page.getByRole('alert').count()).toBe(0);
+    expect(await page.getByRole('link').count()).toBe(0);
+    await suite.node.publish(account, 'order.created', 1);
+    await suite.receiver.received(1);
+    expect(await page.getByText('order.created').count()).toBe(0);
   });
 
   test('works where the browser keeps nothing for it', async () => {

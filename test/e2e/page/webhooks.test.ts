@@ -215,6 +215,39 @@ describe('webhooks', () => {
     await page.getByRole('dialog').getByText('Failing').waitFor();
   });
 
+  test('a webhook whose last message was given up fails until something arrives; deleted ones are really deleted', async () => {
+    const account = await createAccount(suite.node, 'loop-returns');
+    const { path } = await createWebhook(suite.node, account, {
+      url: suite.receiver.url(),
+      subscriptions: [{ topic: 'return', trigger: 'return.created' }],
+      status: 'active',
+    });
+    suite.receiver.respond = (_, response) => void response.writeHead(422).end();
+    await suite.publishReturn(account);
+    await suite.receiver.received(1);
+    const page = await suite.show(account);
+    await page.getByRole('row', { name: /Failing · 422/ }).waitFor({ timeout: 20_000 });
+    suite.receiver.respond = (_, response) => void response.writeHead(200).end();
+    await suite.publishReturn(account, '8');
+    await suite.receiver.received(2);
+    await page.getByRole('row', { name: /Active/ }).waitFor({ timeout: 20_000 });
+    // The window shows what was sent last, and each opens in the history.
+    await page.getByRole('button', { name: 'Return created' }).click();
+    const recent = page.getByRole('region', { name: 'Last messages' });
+    await recent.getByRole('link', { name: /Failed.*422/ }).waitFor();
+    await page.getByRole('dialog').getByRole('button', { name: 'Copy the secret' }).waitFor();
+    await recent.getByRole('link', { name: /Delivered.*200/ }).click();
+    await page.getByRole('dialog').getByText('Delivered:').waitFor();
+    await page.goto(`${suite.node.url}/page/`);
+    await page.getByRole('button', { name: /^Delete the webhook/ }).click();
+    await page.getByRole('button', { name: 'Delete', exact: true }).click();
+    await eventually(
+      async () => (await suite.node.call('GET', path)).status,
+      (status) => status === 404,
+      20_000,
+    );
+  });
+
   test('help with verifying: code for this contract, and why a pasted signature fails', async () => {
     const account = await createAccount(suite.node, 'loop-returns');
     const { id } = await createWebhook(suite.node, account, {

@@ -40,7 +40,8 @@ export function Dialog(props: DialogProps) {
           onCloseAutoFocus={(event) => {
             event.preventDefault();
             // What opened it may be gone with what was done in it: then to the screen, never to nothing.
-            const next = before instanceof HTMLElement && before.isConnected ? before : document.querySelector('main');
+            const isThere = before?.isConnected && before !== document.body;
+            const next = isThere ? before : document.querySelector('main');
             if (next instanceof HTMLElement) next.focus();
           }}
           onInteractOutside={(event) => {

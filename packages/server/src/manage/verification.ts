@@ -1,4 +1,3 @@
-import type { Contract } from '../contract/contract.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { KnownEndpoint } from '../fanout/directory.ts';
 
@@ -52,13 +51,13 @@ export class Verification {
     if (contract.signature.canOverlap && contract.signature.kinds.includes('v1') && !hasIdAndTimestamp(all)) {
       return { ...base, valid: false, diagnosis: 'id_or_timestamp_missing' };
     }
-    if (own.fits) return { ...base, valid: true, diagnosis: this.isOld(contract, all) ? 'valid_but_old' : 'valid' };
-    if (variantsOf(body).some((variant) => verdictOf(variant).fits)) {
-      return { ...base, valid: false, diagnosis: 'body_reserialized' };
-    }
+    if (own.fits) return { ...base, valid: true, diagnosis: this.isOld(all) ? 'valid_but_old' : 'valid' };
     const trimmed = Buffer.from(body.toString('utf8').trim());
     if (trimmed.length !== body.length && verdictOf(trimmed).fits) {
       return { ...base, valid: false, diagnosis: 'body_trimmed' };
+    }
+    if (variantsOf(body).some((variant) => verdictOf(variant).fits)) {
+      return { ...base, valid: false, diagnosis: 'body_reserialized' };
     }
     if (own.expected?.startsWith(own.given) || own.given.length < (own.expected?.length ?? 0) / 2) {
       return { ...base, valid: false, diagnosis: 'header_truncated' };
@@ -76,9 +75,10 @@ export class Verification {
     });
   }
 
-  private isOld(contract: Contract, headers: ReadonlyMap<string, string>): boolean {
-    if (!contract.signature.kinds.includes('v1')) return false;
-    return Math.abs(this.parts.clock.now() / 1000 - Number(headers.get('webhook-timestamp'))) > TOLERANCE_S;
+  /** Schemes without a timestamp cannot tell. */
+  private isOld(headers: ReadonlyMap<string, string>): boolean {
+    const seconds = headers.get('webhook-timestamp') ?? timestampIn(headers);
+    return seconds !== undefined && Math.abs(this.parts.clock.now() / 1000 - Number(seconds)) > TOLERANCE_S;
   }
 }
 
