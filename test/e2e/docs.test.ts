@@ -48,6 +48,25 @@ test('the first delivery of the README, with curl only, is verified by its recei
   rmSync(folder, { recursive: true, force: true });
 });
 
+test('the keys of docs/keys.md are verified as it says', async () => {
+  const block = (file: string, name: string) =>
+    new RegExp(`\`\`\`sh ${name}\\n([\\s\\S]*?)\`\`\``).exec(readFileSync(join(ROOT, file), 'utf8'))?.[1] ?? '';
+  const folder = mkdtempSync(join(tmpdir(), 'posthorn-keys-'));
+  const server = startServer({ POSTHORN_DATA_DIR: join(folder, 'data') });
+  const url = await server.ready;
+  const setup = block('README.md', 'first-delivery').split('\n').slice(0, 2).join('\n');
+  const script = `${setup}\n${block('docs/keys.md', 'keys')}`
+    .replaceAll('http://127.0.0.1:8400', url)
+    .replaceAll('$(cat data/operator-key)', OPERATOR_KEY)
+    .replaceAll('key.json', join(folder, 'key.json'));
+  const [, , right, wrong] = (await run('bash', ['-c', script], ROOT)).trim().split('\n');
+  expect(JSON.parse(right ?? '')).toMatchObject({ valid: true, account: 'acme', scopes: ['orders:read'] });
+  expect(JSON.parse(wrong ?? '')).toMatchObject({ valid: false, reason: 'missing_scope' });
+  server.child.kill('SIGTERM');
+  await server.ended;
+  rmSync(folder, { recursive: true, force: true });
+});
+
 test('the short form of the bench works and ends with JSON', async () => {
   const printed = await run(process.execPath, [join(ROOT, 'bench/dist/main.js'), '--short'], ROOT);
   const results = JSON.parse(printed.trim().split('\n').at(-1) ?? '') as Record<string, unknown>;

@@ -105,7 +105,7 @@ describe('events, keys, inspector, audit log', () => {
     const answer = await fetch(url, { method: 'POST', body: 'first' });
     expect([answer.status, await answer.text()]).toEqual([418, 'short and stout']);
     expect(Date.now() - startedAt).toBeGreaterThanOrEqual(295);
-    await page.getByRole('row', { name: /POST.*Not verified.*first/ }).waitFor();
+    await page.getByRole('row', { name: /POST.*not by your webhooks.*first/ }).waitFor();
     await fetch(url, { method: 'PUT', body: 'second' });
     await page.getByRole('row', { name: /PUT.*second/ }).click();
     await page.getByRole('dialog', { name: /^PUT/ }).getByText('second').waitFor();

@@ -1,5 +1,6 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { useCallback, useMemo, useState } from 'react';
+import { useCallback, useMemo } from 'react';
+import { useUrlState } from '../account.tsx';
 import { get } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
 import type { AuditEntry, Page } from '../types.ts';
@@ -23,7 +24,8 @@ function summaryOf(detail: Record<string, unknown>): string {
 /** Who changed what, and when. */
 export function AuditTable({ path, withAccount = false }: { path: string; withAccount?: boolean }) {
   const { t } = useLanguage();
-  const [openId, setOpenId] = useState<string | null>(null);
+  const { params, set } = useUrlState();
+  const openId = params.get('entry');
   const list = useInfiniteQuery({
     refetchOnWindowFocus: false,
     queryKey: [path],
@@ -75,10 +77,10 @@ export function AuditTable({ path, withAccount = false }: { path: string; withAc
         columns={columns}
         rowId={(entry) => entry.id}
         openId={openId}
-        onOpen={(entry) => setOpenId(entry.id)}
+        onOpen={(entry) => set({ entry: entry.id }, openId !== null)}
         more={{ hasMore, isLoading, hasFailed, load }}
       />
-      {open && <EntryDrawer key={open.id} entry={open} onClose={() => setOpenId(null)} />}
+      {open && <EntryDrawer key={open.id} entry={open} onClose={() => set({ entry: null }, true)} />}
     </>
   );
 }

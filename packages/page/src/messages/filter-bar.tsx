@@ -78,15 +78,17 @@ function TextFilter(props: { name: 'q' | 'trigger'; type: 'search' | 'text'; lab
   const q = params.get(name) ?? '';
   const [text, setText] = useState(q);
   const [last, setLast] = useState(q);
-  // Cleared from elsewhere.
+  const [sent, setSent] = useState(q);
+  // Changed from elsewhere; what one typed oneself may have gone on meanwhile.
   if (q !== last) {
     setLast(q);
-    setText(q);
+    if (q !== sent) setText(q);
   }
   const timer = useRef(0);
   useEffect(() => () => clearTimeout(timer.current), []);
   const search = (wanted: string) => {
     clearTimeout(timer.current);
+    setSent(wanted.trim());
     set({ [name]: wanted.trim() }, true);
   };
   return (

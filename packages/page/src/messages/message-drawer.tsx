@@ -1,8 +1,8 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { AlertCircle, CheckCircle2, Clock, RotateCw } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { useEffect } from 'react';
 import { Link } from 'wouter';
-import { useAccount, useUrlOf } from '../account.tsx';
+import { useAccount, useUrlOf, useUrlState } from '../account.tsx';
 import { get, part, post } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
 import type { Attempt, DeliveryDetail, Verdict } from '../types.ts';
@@ -87,7 +87,8 @@ export function MessageDrawer({ id, onClose }: { id: string; onClose: () => void
 function Detail({ message }: { message: DeliveryDetail }) {
   const { topicLabel, contract, hasTopicChoice } = useAccount();
   const { t, f } = useLanguage();
-  const [chosen, setChosen] = useState<number>();
+  const { params, set } = useUrlState();
+  const chosen = Number(params.get('attempt') ?? 0);
   const urlOf = useUrlOf();
   const attempt = message.attempts.find((one) => one.number === chosen) ?? message.attempts.at(-1);
   return (
@@ -126,7 +127,9 @@ function Detail({ message }: { message: DeliveryDetail }) {
           </dd>
         </div>
       </dl>
-      {message.attempts.length > 0 && <Timeline message={message} attempt={attempt} onChoose={setChosen} />}
+      {message.attempts.length > 0 && (
+        <Timeline message={message} attempt={attempt} onChoose={(number) => set({ attempt: String(number) }, true)} />
+      )}
       {attempt && <WholeAttempt key={attempt.number} message={message} attempt={attempt} />}
     </>
   );

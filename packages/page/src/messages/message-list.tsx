@@ -67,7 +67,7 @@ export function MessageList() {
           columns={columns}
           rowId={(row) => row.id}
           openId={openId}
-          onOpen={(row) => set({ message: row.id }, openId !== null)}
+          onOpen={(row) => set({ message: row.id, attempt: null }, openId !== null)}
           onHover={({ id }) =>
             void queries.prefetchQuery({
               queryKey: [path, 'delivery', id],
@@ -77,7 +77,9 @@ export function MessageList() {
           more={{ hasMore, isLoading, hasFailed, load }}
         />
       )}
-      {openId !== null && <MessageDrawer key={openId} id={openId} onClose={() => set({ message: null }, true)} />}
+      {openId !== null && (
+        <MessageDrawer key={openId} id={openId} onClose={() => set({ message: null, attempt: null }, true)} />
+      )}
     </div>
   );
 }
