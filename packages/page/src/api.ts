@@ -1,6 +1,6 @@
 /** The one way to the server: adds the session, and turns problem details into errors that people can read. */
-import { browserStorage } from './browser-storage.ts';
 import { sessionHasEnded } from './session-end.ts';
+import { token } from './session-token.ts';
 import type { Page } from './types.ts';
 
 export interface Problem {
@@ -24,29 +24,6 @@ export class ApiError extends Error {
     return this.problem.errors?.find((e) => e.pointer === `#/${field}` || e.pointer.startsWith(`#/${field}/`))?.detail;
   }
 }
-
-const STORED = 'posthorn-token';
-
-/**
- * The token of an embedded or linked page comes behind `#`, which no server sees. It is kept for reloads of this tab
- * alone. The operator's console has a cookie instead, which no script sees.
- */
-function readToken(): string | undefined {
-  const kept = browserStorage('session');
-  const found = /(?:^#|&)token=(pst_[A-Za-z0-9_-]+)/.exec(location.hash)?.[1];
-  if (found !== undefined) {
-    kept?.setItem(STORED, found);
-    history.replaceState(null, '', location.pathname + location.search);
-  }
-  return location.pathname.startsWith('/page') ? (found ?? kept?.getItem(STORED) ?? undefined) : undefined;
-}
-
-const token = readToken();
-
-// A host that renews the session of its iframe changes what stands behind `#`, and nothing is loaded by that.
-addEventListener('hashchange', () => {
-  if (/(?:^#|&)token=/.test(location.hash)) location.reload();
-});
 
 function headers(hasBody: boolean): Record<string, string> {
   return {

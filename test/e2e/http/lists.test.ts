@@ -155,11 +155,11 @@ describe('lists', () => {
     }
     const days = await eventually(
       () => node.call('GET', `/v1/accounts/${own}/endpoint-stats`),
-      ({ body }) => body.data[0].retrying.count === 3,
+      ({ body }) => body.data[0].retrying === 3,
     );
     expect(days.body.data[0]).toMatchObject({
       endpoint_id: ep,
-      retrying: { last_status: 503, last_error: 'http_status' },
+      failing: { last_status: 503, last_error: 'http_status' },
       last_delivery_at: expect.any(String),
     });
     const { body: stats } = await node.call('GET', `/v1/accounts/${own}/stats`);

@@ -230,27 +230,27 @@ describe('messages', () => {
   test('a replay shows how far it is, and can be stopped', async () => {
     const account = await createAccount(suite.node, 'standard');
     await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
-    const events = Array.from({ length: 600 }, (_, i) => ({ trigger: 'order.sent', payload: i }));
+    const events = Array.from({ length: 1_000 }, (_, i) => ({ trigger: 'order.sent', payload: i }));
     await suite.node.call('POST', `/v1/accounts/${account}/events/batch`, { events });
-    await suite.receiver.received(600);
+    await suite.receiver.received(1_000);
     const page = await suite.show(account, '/messages');
     await page.getByRole('button', { name: 'Replay …' }).click();
     await page.getByLabel('Which').selectOption('All');
     await page.getByRole('button', { name: 'Preview' }).click();
-    await page.getByText(/^600 messages, 100 a second.* 6 s/).waitFor();
-    await page.getByRole('button', { name: 'Replay 600' }).click();
+    await page.getByText(/^1,000 messages, 100 a second.* 10 s/).waitFor();
+    await page.getByRole('button', { name: 'Replay 1,000' }).click();
     await page.getByRole('progressbar').waitFor();
-    await page.getByText(/^[1-5]00 of 600$/).waitFor();
+    await page.getByText(/^[1-9]00 of 1,000$/).waitFor();
     await page.getByRole('status').getByRole('button', { name: 'Cancel' }).click();
-    await page.getByText(/The replay is cancelled: [1-5]00 of 600 were sent\./).waitFor();
+    await page.getByText(/The replay is cancelled: [1-9]00 of 1,000 were sent\./).waitFor();
     await page.getByRole('progressbar').waitFor({ state: 'detached' });
     const [replay] = (await suite.node.call('GET', `/v1/accounts/${account}/replays`)).body.data;
-    await suite.receiver.received(600 + replay.done);
+    await suite.receiver.received(1_000 + replay.done);
     // Some rounds later it is as many.
     await suite.node.publish(account, 'order.paid', 'after');
-    await suite.receiver.received(600 + replay.done + 1);
+    await suite.receiver.received(1_000 + replay.done + 1);
     await new Promise((resolve) => setTimeout(resolve, 2_500));
-    expect(suite.receiver.requests).toHaveLength(600 + replay.done + 1);
+    expect(suite.receiver.requests).toHaveLength(1_000 + replay.done + 1);
     expect(replay.status).toBe('cancelled');
   });
 

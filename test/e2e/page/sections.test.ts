@@ -109,7 +109,7 @@ describe('events, keys, inspector, audit log', () => {
     await fetch(url, { method: 'PUT', body: 'second' });
     await page.getByRole('row', { name: /PUT.*second/ }).click();
     await page.getByRole('dialog', { name: /^PUT/ }).getByText('second').waitFor();
-    expect(await page.locator('.rows tr[data-row]').count()).toBe(2);
+    expect(await page.getByRole('table', { includeHidden: true }).locator('tbody tr').count()).toBe(2);
   });
 
   test('a bin shows what arrives, verified; answers as told; and is closed to other accounts', async () => {

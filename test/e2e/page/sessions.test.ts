@@ -189,6 +189,25 @@ describe('sessions', () => {
     expect(await page.getByText('order.created').count()).toBe(0);
   });
 
+  test('a link that is opened in another tab works there; with two accounts open none is guessed', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    const page = await suite.show(account);
+    await page.getByRole('heading', { name: 'No endpoints yet' }).waitFor();
+    const other = await page.context().newPage();
+    await other.goto(`${suite.node.url}/page/messages`);
+    await other.getByRole('heading', { name: 'No messages yet' }).waitFor();
+    const second = await createAccount(suite.node, 'loops');
+    const { body } = await suite.node.call('POST', `/v1/accounts/${second}/page-sessions`, {});
+    await other.goto('about:blank');
+    await other.goto(body.url);
+    await other.getByRole('navigation').getByRole('link', { name: 'API keys' }).waitFor();
+    const third = await page.context().newPage();
+    await third.goto(`${suite.node.url}/page/messages`);
+    await third.getByRole('heading', { name: 'This page is not open any more' }).waitFor();
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await third.getByRole('heading', { name: 'This page is not open any more' }).waitFor();
+  });
+
   test('works where the browser keeps nothing for it', async () => {
     const account = await createAccount(suite.node, 'standard');
     const { body } = await suite.node.call('POST', `/v1/accounts/${account}/page-sessions`, {});

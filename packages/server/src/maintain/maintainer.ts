@@ -1,6 +1,6 @@
 import type { Clock } from '../domain/clock.ts';
 import type { LeasedDelivery } from '../domain/model.ts';
-import type { Store } from '../storage/store.ts';
+import type { LostLease, Store } from '../storage/store.ts';
 
 const BEAT_EVERY_MS = 3_000;
 /** A node is dead after missing this many seconds of heartbeats; with one beat in between, takeover is below 30 s. */
@@ -163,13 +163,14 @@ export class Maintainer {
 
   /**
    * Frees leases that stand in the database and that this node does not know of, when it is found so twice in a row: one
-   * that was only on its way here is known the second time.
+   * that was only on its way here is known the second time. The lease of a later attempt is another one.
    */
   private async reconcile(): Promise<void> {
     const { store, node, leased, log } = this.parts;
     const lost = await store.nodes.lostLeases(node.id, leased());
-    const again = lost.filter((id) => this.lostBefore.has(id));
-    this.lostBefore = new Set(lost);
+    const nameOf = ({ id, attempts }: LostLease) => `${id} ${attempts}`;
+    const again = lost.filter((lease) => this.lostBefore.has(nameOf(lease)));
+    this.lostBefore = new Set(lost.map(nameOf));
     if (again.length === 0) return;
     await store.nodes.freeLeases(node.id, again);
     log(`${again.length} deliveries whose lease had been lost on the way are free again.`);

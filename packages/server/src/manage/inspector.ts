@@ -10,8 +10,9 @@ const BINS_MAX = 20;
 const LIFETIME_MS = 7 * 86_400_000;
 const REQUESTS_KEPT = 100;
 const BODY_KEPT_BYTES = 64 * 1024;
-/** Webhooks at one bin of which one may have signed: each costs a signature of the body. */
-const SENDERS_MAX = 20;
+/** Webhooks at one bin of which one may have signed: each costs a signature of the whole body. */
+const SENDERS_MAX = 100;
+const SIGNED_BYTES_MAX = 2 * 1024 * 1024;
 const TOKEN_BYTES = 18;
 /** Where bins take requests. */
 export const BIN_PATH = '/bin/';
@@ -91,7 +92,8 @@ export class Inspector {
     const account = await directory.get(bin.accountId);
     const url = this.urlOf(bin);
     const senders = [...(account?.endpoints.values() ?? [])].filter((endpoint) => endpoint.url === url);
-    return verification.signerOf(request, senders.slice(0, SENDERS_MAX));
+    const affordable = Math.max(1, Math.floor(SIGNED_BYTES_MAX / Math.max(request.body.length, 1)));
+    return verification.signerOf(request, senders.slice(0, Math.min(SENDERS_MAX, affordable)));
   }
 
   /** All that is kept of the bin, or what came since a moment; newest first. */

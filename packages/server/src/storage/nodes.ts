@@ -1,7 +1,7 @@
-import { uuids } from './arrays.ts';
+import { int4s, uuids } from './arrays.ts';
 import { type Database, statement } from './database.ts';
 import { bytesOfUuid } from './rows.ts';
-import type { NodeStore, OverviewStore, SettingStore } from './store.ts';
+import type { LostLease, NodeStore, OverviewStore, SettingStore } from './store.ts';
 
 const TAKE_OVER = statement('take_over').text;
 const FREE_ORPHANS = statement('free_orphans').text;
@@ -41,10 +41,12 @@ export function nodeStore(database: Database): NodeStore {
     },
     async lostLeases(node, known) {
       const ids = uuids([...known].map((delivery) => delivery.uuid));
-      return (await database.house<{ id: string }>(LOST_LEASES, [node, ids])).map((row) => row.id);
+      return database.house<LostLease>(LOST_LEASES, [node, ids]);
     },
-    async freeLeases(node, ids) {
-      if (ids.length > 0) await database.house(FREE_LEASES, [node, uuids(ids.map(bytesOfUuid))]);
+    async freeLeases(node, leases) {
+      if (leases.length === 0) return;
+      const ids = uuids(leases.map(({ id }) => bytesOfUuid(id)));
+      await database.house(FREE_LEASES, [node, ids, int4s(leases.map(({ attempts }) => attempts))]);
     },
     async endZombies() {
       const [row] = await database.house<{ ended: number }>(END_ZOMBIES, [ZOMBIES_AT_ONCE]);

@@ -303,6 +303,12 @@ export interface QueueStore {
   retry(accountId: string, id: string, node: number, nowMs: number): Promise<LeasedDelivery | undefined>;
 }
 
+/** A lease of one attempt: of the delivery's uuid as text, after so many attempts. */
+export interface LostLease {
+  id: string;
+  attempts: number;
+}
+
 export interface NodeStore {
   register(host: string, pid: number): Promise<number>;
   /** False when others have declared this node dead. */
@@ -310,8 +316,8 @@ export interface NodeStore {
   takeOver(node: number, deadAfterS: number, everybodyElse: boolean): Promise<{ nodes: number; deliveries: number }>;
   freeOrphans(): Promise<number>;
   /** What the database thinks this node holds and the node does not know of: answers that were lost on the way. */
-  lostLeases(node: number, known: Iterable<LeasedDelivery>): Promise<string[]>;
-  freeLeases(node: number, ids: readonly string[]): Promise<void>;
+  lostLeases(node: number, known: Iterable<LeasedDelivery>): Promise<LostLease[]>;
+  freeLeases(node: number, leases: readonly LostLease[]): Promise<void>;
   /** Ends a piece of the waiting deliveries whose endpoint is gone; false when none is left. */
   endZombies(): Promise<boolean>;
   list(): Promise<{ id: number; host: string; startedAt: Date; heartbeatAt: Date; finishedPerS: number }[]>;
