@@ -325,6 +325,17 @@ describe('a test', () => {
   });
 });
 
+test('a test of an inactive endpoint is sent, although the endpoint is being changed at that moment', async () => {
+  const { account, endpoint } = await node.createEndpoint(receiver.url(), { status: 'inactive' });
+  const path = `/v1/accounts/${account}/endpoints/${endpoint}`;
+  for (let i = 0; i < 20; i++) {
+    const changes = Array.from({ length: 3 }, (_, n) => node.call('PATCH', path, { description: `${i} ${n}` }));
+    const tests = Array.from({ length: 3 }, () => node.call('POST', `${path}/test`));
+    await Promise.all(changes);
+    expect((await Promise.all(tests)).map((answer) => answer.status)).toEqual([200, 200, 200]);
+  }
+});
+
 describe('the JSON samples of the vendors', () => {
   const folder = new URL('../samples/', import.meta.url);
   test.each(readdirSync(folder))('%s arrives token for token', async (file) => {

@@ -134,7 +134,7 @@ export class Dispatcher {
       else if (lane) {
         lane.backlog = 0;
         this.behind.delete(lane);
-        await this.handBack(lane);
+        await this.handBack(lane.takeUnforcedBehind(0));
       }
     }
   }
@@ -170,7 +170,7 @@ export class Dispatcher {
   }
 
   private async handBackAll(): Promise<void> {
-    for (const lane of this.lanes.values()) await this.handBack(lane).catch(() => {});
+    for (const lane of this.lanes.values()) await this.handBack(lane.takeBehind(0)).catch(() => {});
   }
 
   private laneOf(endpointId: string, accountId: string, endpoint?: KnownEndpoint): Lane {
@@ -334,13 +334,12 @@ export class Dispatcher {
 
   /** What a failing endpoint will not get soon waits in the database, not in memory. */
   private handBackRest(lane: Lane): void {
-    this.handBack(lane, lane.concurrency)
+    this.handBack(lane.takeUnforcedBehind(lane.concurrency))
       .then(() => this.noteBacklog(lane.endpointId, lane.accountId))
       .catch(this.parts.onError);
   }
 
-  private async handBack(lane: Lane, kept = 0): Promise<void> {
-    const jobs = lane.takeBehind(kept);
+  private async handBack(jobs: readonly Job[]): Promise<void> {
     if (jobs.length === 0) return;
     for (const job of jobs) this.letGo(job);
     await this.parts.release(jobs.map((job) => job.delivery));

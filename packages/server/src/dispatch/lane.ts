@@ -95,6 +95,13 @@ export class Lane {
     return this.jobs.splice(this.head + kept).filter((job) => job !== undefined);
   }
 
+  /** Takes out what is behind the first `kept`, but for what somebody asked for: that is sent whatever happens. */
+  takeUnforcedBehind(kept: number): Job[] {
+    const behind = this.takeBehind(kept);
+    this.jobs.push(...behind.filter((job) => job.options.forced));
+    return behind.filter((job) => !job.options.forced);
+  }
+
   /** Takes out one waiting delivery. */
   take(uuid: Uint8Array): Job | undefined {
     const at = this.jobs.findIndex((job) => job !== undefined && Buffer.compare(job.delivery.uuid, uuid) === 0);
