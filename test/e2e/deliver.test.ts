@@ -325,6 +325,20 @@ describe('a test', () => {
   });
 });
 
+test('attack: tests are no way to send many requests to somebody', async () => {
+  const { account } = await node.createEndpoint(receiver.url());
+  for (let i = 1; i < 30; i++) await node.createEndpoint(receiver.url(), {}, account);
+  const example = () => node.call('POST', `/v1/accounts/${account}/examples`, { trigger: 'order.created' });
+  const answers: number[] = [];
+  // Two minutes may be touched.
+  for (let i = 0; i < 21; i++) answers.push((await example()).status);
+  expect(answers.slice(0, 10)).toEqual(Array(10).fill(200));
+  expect(answers).toContain(429);
+  expect(receiver.requests.length).toBeLessThanOrEqual(600);
+  const other = await node.createEndpoint(receiver.url());
+  expect((await node.call('POST', `/v1/accounts/${other.account}/endpoints/${other.endpoint}/test`)).status).toBe(200);
+});
+
 test('a test of an inactive endpoint is sent, although the endpoint is being changed at that moment', async () => {
   const { account, endpoint } = await node.createEndpoint(receiver.url(), { status: 'inactive' });
   const path = `/v1/accounts/${account}/endpoints/${endpoint}`;

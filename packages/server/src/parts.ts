@@ -119,7 +119,7 @@ export function buildParts(ground: Ground) {
     clock,
     onError,
   });
-  const samples = new Samples({ acceptor, directory });
+  const samples = new Samples({ acceptor, directory, clock });
   const keyVerifier = new KeyVerifier({ keys: store.keys, clock, onError });
   const apiKeys = new ApiKeys({ store: store.keys, directory, verifier: keyVerifier, ids, clock });
   const sessions = new Sessions({ store: store.sessions, clock });

@@ -109,7 +109,8 @@ describe('events, keys, inspector, audit log', () => {
     await fetch(url, { method: 'PUT', body: 'second' });
     await page.getByRole('row', { name: /PUT.*second/ }).click();
     await page.getByRole('dialog', { name: /^PUT/ }).getByText('second').waitFor();
-    expect(await page.getByRole('table', { includeHidden: true }).locator('tbody tr').count()).toBe(2);
+    await page.keyboard.press('Escape');
+    await expect.poll(() => page.getByRole('row', { name: /first|second/ }).count()).toBe(2);
   });
 
   test('a bin shows what arrives, verified; answers as told; and is closed to other accounts', async () => {

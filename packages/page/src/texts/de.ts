@@ -554,6 +554,7 @@ export const de: Texts = {
       rotateSecret: 'Geheimnis erneuert',
       getSecret: 'Geheimnis angesehen',
       testEndpoint: 'Test gesendet',
+      sendExample: 'Beispiele eines Ereignisses gesendet',
       retryDelivery: 'Nachricht erneut gesendet',
       replay: 'Nachrichten wiederholt',
       cancelReplay: 'Wiederholung abgebrochen',

@@ -549,6 +549,7 @@ export const en = {
       rotateSecret: 'Rotated a secret',
       getSecret: 'Looked at a secret',
       testEndpoint: 'Sent a test',
+      sendExample: 'Sent examples of an event',
       retryDelivery: 'Resent a message',
       replay: 'Replayed messages',
       cancelReplay: 'Cancelled a replay',

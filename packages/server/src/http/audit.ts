@@ -3,14 +3,7 @@ import type { App, HttpParts } from './app.ts';
 import { callerOf } from './caller.ts';
 
 /** Changes that say nothing about the account's settings, or that come by the million. */
-const NOT_NOTED = new Set([
-  'publishEvent',
-  'publishEvents',
-  'verifyKey',
-  'generateSecret',
-  'verifySignature',
-  'sendExample',
-]);
+const NOT_NOTED = new Set(['publishEvent', 'publishEvents', 'verifyKey', 'generateSecret', 'verifySignature']);
 /** Reading a secret is worth a line, too. */
 const NOTED_READS = new Set(['getSecret']);
 /** `metadata` is the operator's own; the account sees its log. */

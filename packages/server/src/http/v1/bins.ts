@@ -84,7 +84,10 @@ export function binRoutes(app: App, { inspector, endpoints }: HttpParts): void {
         response: responses({ 200: Type.Object({ data: Type.Array(BinView) }) }, 404),
       },
     },
-    async (request) => ({ data: (await inspector.list(request.params.account)).map(present) }),
+    async (request) => {
+      const { id } = await endpoints.accountOf(request.params.account);
+      return { data: (await inspector.list(id)).map(present) };
+    },
   );
 
   app.get(

@@ -305,6 +305,7 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
           404,
           409,
           422,
+          429,
         ),
       },
     },

@@ -33,6 +33,7 @@ export function exampleRoutes(app: App, { samples }: HttpParts): void {
           },
           404,
           422,
+          429,
         ),
       },
     },

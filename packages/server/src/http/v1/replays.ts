@@ -28,7 +28,7 @@ const ReplayView = Type.Object({
 });
 const ReplayParams = Type.Object({ account: Type.String({ maxLength: 128 }), replay: Type.String({ maxLength: 64 }) });
 
-export function replayRoutes(app: App, { replays }: HttpParts): void {
+export function replayRoutes(app: App, { replays, endpoints }: HttpParts): void {
   app.post(
     '/accounts/:account/replay',
     {
@@ -70,7 +70,10 @@ export function replayRoutes(app: App, { replays }: HttpParts): void {
         response: responses({ 200: Type.Object({ data: Type.Array(ReplayView) }) }, 404),
       },
     },
-    async (request) => ({ data: (await replays.list(request.params.account, LISTED)).map(present) }),
+    async (request) => {
+      const { id } = await endpoints.accountOf(request.params.account);
+      return { data: (await replays.list(id, LISTED)).map(present) };
+    },
   );
 
   app.get(
