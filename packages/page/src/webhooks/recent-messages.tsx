@@ -32,7 +32,7 @@ export function RecentMessages({ endpoint }: { endpoint: Endpoint }) {
       {recent.isPending && <Skeleton rows={2} />}
       {recent.data?.data.length === 0 && <p className="quiet">{t.endpoint.noMessages}</p>}
       {recent.data && recent.data.data.length > 0 && (
-        <ul className="plain recent">
+        <ul className="recent">
           {recent.data.data.map((message) => (
             <li key={message.id}>
               <Link href={`/messages?message=${message.id}`}>
