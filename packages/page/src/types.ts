@@ -98,6 +98,8 @@ export interface Endpoint {
   version: string | null;
   rate_limit: number | null;
   testing_until: string | null;
+  /** Until when a secret from before the last rotation signs, too. */
+  previous_secret_until: string | null;
   created_at: string;
 }
 

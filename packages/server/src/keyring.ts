@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Config } from './config.ts';
+import type { SessionStore } from './storage/page-store.ts';
 import type { SettingStore } from './storage/store.ts';
 import { Vault } from './storage/vault.ts';
 
@@ -69,9 +70,15 @@ export interface OperatorKey {
 }
 
 /** The operator key: from the setting, as it was made at the first start, or made now and kept in the data folder. */
-export async function openOperatorKey(config: Config, settings: SettingStore): Promise<OperatorKey> {
+export async function openOperatorKey(
+  config: Config,
+  settings: SettingStore,
+  sessions: SessionStore,
+): Promise<OperatorKey> {
   if (config.operatorKey !== undefined) {
     const digest = digestOf(config.operatorKey);
+    // Another key than before: whoever had that one is out of the console, too.
+    if ((await settings.get('operator_key_digest')) !== digest) await sessions.removeOperators();
     await settings.put('operator_key_digest', digest);
     return { digest, fresh: undefined };
   }

@@ -84,7 +84,7 @@ export async function startNode(
     for (const name of await migrate(database)) log.debug(`Applied migration ${name}.`);
     const store = postgresStore(database, vault);
     await proveMasterKey(vault, store.settings);
-    const operatorKey = await openOperatorKey(config, store.settings);
+    const operatorKey = await openOperatorKey(config, store.settings, store.sessions);
 
     const register = () => store.nodes.register(hostname(), process.pid);
     const node = { id: await register(), aliveUntilMs: clock.now() + ALIVE_AT_FIRST_MS };

@@ -104,14 +104,17 @@ describe('lists', () => {
       () => node.call('GET', `${path}?status=succeeded`),
       (answer) => answer.body.data.length === 2,
     );
+    await node.call('POST', `/v1/accounts/${own}/endpoints/${ep}/test`);
     const count = async (filter: string) => (await node.call('GET', `${path}?${filter}`)).body.data.length;
-    expect(await count(`endpoint=${ep}`)).toBe(2);
+    expect([await count('test=true'), await count('test=false'), await count('')]).toEqual([1, 2, 3]);
+    await node.call('GET', `${path}?test=maybe`).then((answer) => expect(answer.status).toBe(400));
+    expect(await count(`endpoint=${ep}&test=false`)).toBe(2);
     expect(await count(`endpoint=${endpoint}`)).toBe(0);
     expect(await count('trigger=order.paid')).toBe(1);
     expect(await count(`event=${event.id}`)).toBe(1);
     expect(await count('status=failed')).toBe(0);
     expect(await count(`from=${encodeURIComponent(new Date(Date.now() + 60_000).toISOString())}`)).toBe(0);
-    expect(await count(`to=${encodeURIComponent(new Date(Date.now() + 60_000).toISOString())}`)).toBe(2);
+    expect(await count(`to=${encodeURIComponent(new Date(Date.now() + 60_000).toISOString())}`)).toBe(3);
   });
 
   test('filter by what the receiver answered; charts count failures and show latency by time', async () => {

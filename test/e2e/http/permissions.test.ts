@@ -1,7 +1,7 @@
 /** What each permission of a page session may call: every operation of the API, one by one. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PERMISSION_OF } from '../../../packages/server/src/http/caller.ts';
-import { startTestNode, type TestNode } from '../../support/node.ts';
+import { OPERATOR_KEY, startTestNode, type TestNode } from '../../support/node.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 type Permission = 'read' | 'webhooks' | 'keys';
@@ -135,6 +135,20 @@ describe('attack: a session does what it may not', () => {
     expect([await status(jane), await status(john)]).toEqual([401, 200]);
     await node.call('DELETE', `/v1/accounts/${account}/page-sessions`);
     expect(await status(john)).toBe(401);
+  });
+
+  test('another operator key ends the console’s sessions that came by the one before', async () => {
+    const { databaseUrl } = node;
+    const signedIn = await node.call('POST', '/sign-in', { key: OPERATOR_KEY });
+    const cookie = signedIn.headers.get('set-cookie')?.split(';')[0] ?? '';
+    const status = async (of: TestNode) => (await fetch(`${of.url}/v1/page`, { headers: { cookie } })).status;
+    const same = await startTestNode({ databaseUrl });
+    expect(await status(same)).toBe(200);
+    await same.stop();
+    const environment = { POSTHORN_OPERATOR_KEY: 'another-operator-key-0123456789' };
+    const changed = await startTestNode({ databaseUrl, environment });
+    expect(await status(changed)).toBe(401);
+    await changed.stop();
   });
 
   test('a page’s token is no cookie of the console', async () => {

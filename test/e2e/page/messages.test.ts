@@ -55,6 +55,8 @@ describe('messages', () => {
     const answers = [200, 200, 410, 422];
     suite.receiver.respond = (_, response, index) => void response.writeHead(answers[index] ?? 422).end();
     await publishEach(account, answers);
+    const [hook] = (await suite.node.call('GET', `/v1/accounts/${account}/endpoints`)).body.data;
+    await suite.node.call('POST', `/v1/accounts/${account}/endpoints/${hook.id}/test`);
     const page = await suite.show(account, '/messages');
     const rows = page.locator('.rows tr[data-row]');
     const charts = page.getByRole('region', { name: 'Charts' });

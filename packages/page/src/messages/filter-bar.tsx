@@ -50,6 +50,10 @@ export function FilterBar() {
           t.messages.every(words.endpoint),
           endpoints.map(({ id, url }) => ({ value: id, label: url })),
         )}
+      {select('test', t.messages.tests, t.messages.withTests, [
+        { value: 'false', label: t.messages.withoutTests },
+        { value: 'true', label: t.messages.onlyTests },
+      ])}
       <TimeRange
         withAny
         value={rangeOf(params)}

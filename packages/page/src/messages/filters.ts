@@ -1,7 +1,7 @@
 import { isSpan, momentsOf, type Range } from '../ui/time-range.tsx';
 
 /** Filters of the list that stand in the URL under the API's own names. */
-export const FILTERS = ['status', 'trigger', 'topic', 'endpoint', 'q', 'last_status', 'last_error'] as const;
+export const FILTERS = ['status', 'trigger', 'topic', 'endpoint', 'q', 'last_status', 'last_error', 'test'] as const;
 const TIMES = ['span', 'from', 'to'] as const;
 
 /** No filter at all. */

@@ -192,6 +192,7 @@ export const de: Texts = {
     publicKey: 'Öffentlicher Schlüssel:',
     rotateTitle: 'Das Geheimnis erneuern?',
     rotated: 'Das Geheimnis ist erneuert.',
+    previousUntil: 'Das Geheimnis davor signiert auch, bis',
     rotateOverlap:
       'Du bekommst ein neues Geheimnis. Eine Zeit lang tragen Anfragen beide Unterschriften, so dass du ohne Lücke wechseln kannst.',
     rotateAtOnce:
@@ -270,6 +271,10 @@ export const de: Texts = {
     copyEventId: 'Ereignis-Id kopieren',
     happened: 'Geschehen',
     test: 'Test',
+    tests: 'Tests',
+    withTests: 'Mit Tests',
+    withoutTests: 'Ohne Tests',
+    onlyTests: 'Nur Tests',
     everyStatus: 'Jeder Status',
     every: (word) => `${word}: alle`,
     search: 'Nach Id oder Text im Inhalt suchen',

@@ -185,6 +185,7 @@ export const en = {
     publicKey: 'Public key:',
     rotateTitle: 'Rotate the secret?',
     rotated: 'The secret is rotated.',
+    previousUntil: 'The secret before signs, too, until',
     rotateOverlap:
       'You get a new secret. For a while requests carry a signature of each, so you can change over without a gap.',
     rotateAtOnce:
@@ -263,6 +264,10 @@ export const en = {
     copyEventId: 'Copy the event id',
     happened: 'Happened',
     test: 'test',
+    tests: 'Tests',
+    withTests: 'With tests',
+    withoutTests: 'Without tests',
+    onlyTests: 'Tests only',
     everyStatus: 'Every status',
     every: (word: string) => `Every ${lower(word)}`,
     search: 'Search by id, or text in the payload',

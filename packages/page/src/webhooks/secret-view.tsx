@@ -10,6 +10,7 @@ import { FormDialog } from '../ui/dialog.tsx';
 import { Field, Select } from '../ui/field.tsx';
 import { ErrorNote } from '../ui/notes.tsx';
 import { SecretRow } from '../ui/secret.tsx';
+import { Time } from '../ui/time.tsx';
 import { toast } from '../ui/toasts.tsx';
 
 /** The secret of a webhook: fetched when it is revealed, and forgotten when it is hidden. */
@@ -45,6 +46,11 @@ export function SecretView({ endpoint }: { endpoint: Endpoint }) {
         </p>
       )}
       <p className="hint">{t.secret.hint}</p>
+      {endpoint.previous_secret_until !== null && (
+        <p className="hint">
+          {t.secret.previousUntil} <Time at={endpoint.previous_secret_until} />
+        </p>
+      )}
       <ErrorNote error={read.error} />
       {isRotating && (
         <RotateDialog
@@ -75,6 +81,7 @@ function RotateDialog(props: { here: string; url: string; onClose: () => void; o
       submit={async () => {
         const { secret } = await post<{ secret: string }>(`${here}/rotate-secret`, { overlap_seconds: overlapS });
         await queries.invalidateQueries({ queryKey: [path, 'verdict'] });
+        await queries.invalidateQueries({ queryKey: [path, 'endpoints'] });
         toast(t.secret.rotated);
         onDone(secret);
       }}

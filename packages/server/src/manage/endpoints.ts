@@ -98,6 +98,7 @@ export class Endpoints {
         version: wish.version ?? contract.versions?.default ?? null,
         rateLimit: wish.rateLimit ?? null,
         testingUntil: null,
+        previousSecretUntil: null,
         createdAt,
         updatedAt: createdAt,
         secret,

@@ -27,13 +27,15 @@ interface EndpointRow {
   version: string | null;
   rate_limit: number | null;
   testing_until: Date | null;
+  previous_secret_until: Date | null;
   created_at: Date;
   updated_at: Date;
 }
 
 const COLUMNS =
   'id, account_id, url, description, status, inactive_reason, subscriptions, headers, signature, public_key, version, rate_limit, created_at, updated_at';
-const SHOWN = `${COLUMNS}, number::text, testing_until`;
+const SHOWN = `${COLUMNS}, number::text, testing_until,
+  (SELECT max(s.expires_at) FROM endpoint_secrets s WHERE s.endpoint_id = endpoints.id) AS previous_secret_until`;
 
 function toEndpoint(row: EndpointRow): Endpoint {
   return {
@@ -51,6 +53,7 @@ function toEndpoint(row: EndpointRow): Endpoint {
     version: row.version,
     rateLimit: row.rate_limit,
     testingUntil: row.testing_until,
+    previousSecretUntil: row.previous_secret_until,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };
@@ -232,7 +235,7 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
           [uuid, overlapUntil],
         );
         await insertSecret(run, id, number, secret);
-        return toEndpoint(row);
+        return { ...toEndpoint(row), previousSecretUntil: overlapUntil };
       });
     },
 

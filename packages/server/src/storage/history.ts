@@ -150,6 +150,7 @@ export function deliveryStore(database: Database): DeliveryStore {
       filter.id === undefined ? null : toUuidText('dlv', filter.id),
       filter.lastStatus ?? null,
       filter.lastError ?? null,
+      filter.test ?? null,
     ]);
     return rows.map(toDelivery);
   };

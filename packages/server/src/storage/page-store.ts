@@ -25,6 +25,8 @@ export interface PageSession {
 }
 
 export interface SessionStore {
+  /** Ends the console's sessions. */
+  removeOperators(): Promise<void>;
   /** Ends the sessions of an account's page, of everybody or of one. */
   removeOf(accountId: string, userName: string | null): Promise<void>;
   create(digest: Buffer, session: PageSession): Promise<void>;

@@ -36,6 +36,10 @@ export function sessionStore(database: Database): SessionStore {
       await database.run('DELETE FROM page_sessions WHERE digest = $1', [digest]);
     },
 
+    async removeOperators() {
+      await database.run('DELETE FROM page_sessions WHERE account_id IS NULL');
+    },
+
     async removeOf(accountId, userName) {
       await database.run('DELETE FROM page_sessions WHERE account_id = $1 AND ($2::text IS NULL OR user_name = $2)', [
         accountId,

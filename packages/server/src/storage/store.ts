@@ -95,6 +95,7 @@ export interface DeliveryFilter {
   status?: DeliveryStatus;
   lastStatus?: number;
   lastError?: AttemptError;
+  test?: boolean;
   trigger?: string;
   fromMs?: number;
   toMs?: number;

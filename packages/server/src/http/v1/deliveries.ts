@@ -112,6 +112,7 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
             Type.Integer({ minimum: 100, maximum: 599, description: "The last response's HTTP status" }),
           ),
           last_error: Type.Optional(Type.Enum([...ERROR_CODES])),
+          test: Type.Optional(Type.Boolean({ description: 'Only tests, or none of them' })),
           trigger: Type.Optional(Type.String({ maxLength: 256 })),
           topic: Type.Optional(Type.String({ maxLength: 128 })),
           q: Type.Optional(
@@ -147,6 +148,7 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
       status?: DeliveryRow['status'];
       last_status?: number;
       last_error?: AttemptError;
+      test?: boolean;
       trigger?: string;
       topic?: string;
       q?: string;
@@ -167,6 +169,7 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
     if (query.status !== undefined) filter.status = query.status;
     if (query.last_status !== undefined) filter.lastStatus = query.last_status;
     if (query.last_error !== undefined) filter.lastError = query.last_error;
+    if (query.test !== undefined) filter.test = query.test;
     if (query.trigger !== undefined) filter.trigger = query.trigger;
     if (query.topic !== undefined) filter.topic = query.topic;
     if (query.q !== undefined && query.q.trim() !== '') {

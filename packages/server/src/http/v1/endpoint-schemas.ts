@@ -47,6 +47,9 @@ export const EndpointView = Type.Object({
   version: Type.Union([Type.String(), Type.Null()], { description: 'Of the API, in contracts that have versions' }),
   rate_limit: Type.Union([Type.Integer(), Type.Null()], { description: 'Requests a second, if it asked for fewer' }),
   testing_until: Type.Union([Time, Type.Null()], { description: 'Until then samples are sent all the time' }),
+  previous_secret_until: Type.Union([Time, Type.Null()], {
+    description: 'Until when a secret from before the last rotation signs, too',
+  }),
   public_key: Type.Union([Type.String(), Type.Null()], { description: '`whpk_…` of an ed25519 endpoint' }),
   created_at: Time,
   updated_at: Time,
@@ -58,6 +61,7 @@ export const EndpointWithSecret = Type.Object({
 });
 
 export function presentEndpoint(endpoint: Endpoint, nowMs: number, withCredentials = true) {
+  const isOverlapping = (endpoint.previousSecretUntil?.getTime() ?? 0) > nowMs;
   const isTesting = endpoint.testingUntil !== null && endpoint.testingUntil.getTime() > nowMs;
   return {
     id: endpoint.id,
@@ -72,6 +76,7 @@ export function presentEndpoint(endpoint: Endpoint, nowMs: number, withCredentia
     version: endpoint.version,
     rate_limit: endpoint.rateLimit,
     testing_until: isTesting ? (endpoint.testingUntil?.toISOString() ?? null) : null,
+    previous_secret_until: isOverlapping ? (endpoint.previousSecretUntil?.toISOString() ?? null) : null,
     public_key: endpoint.publicKey,
     created_at: endpoint.createdAt.toISOString(),
     updated_at: endpoint.updatedAt.toISOString(),

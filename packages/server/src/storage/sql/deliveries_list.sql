@@ -1,5 +1,5 @@
 -- One page of an account's deliveries, newest first: unfinished ones from the queue and finished ones from history.
--- $3..$8 and $10..$14 are filters, NULL when absent; $6 and $7 bound the ids, which begin with the time.
+-- $3..$8 and $10..$15 are filters, NULL when absent; $6 and $7 bound the ids, which begin with the time.
 SELECT * FROM (
   (SELECT q.id, q.account_id, q.endpoint_id, q.event_id, q.topic, q.trigger, q.test, q.attempts,
           CASE WHEN q.lease_node IS NOT NULL THEN 'delivering'
@@ -24,6 +24,7 @@ SELECT * FROM (
        SELECT FROM events v WHERE v.account_id = $1 AND v.id = q.event_id AND position($11 IN v.payload) > 0))
      AND ($12::uuid IS NULL OR q.id = $12)
      AND ($13::int IS NULL OR q.last_status = $13) AND ($14::text IS NULL OR q.last_error = $14)
+     AND ($15::bool IS NULL OR q.test = $15)
    ORDER BY q.id DESC LIMIT $9)
   UNION ALL
   (SELECT d.id, d.account_id, d.endpoint_id, d.event_id, d.topic, d.trigger, d.test, d.attempts, d.status, d.reason,
@@ -40,6 +41,7 @@ SELECT * FROM (
        SELECT FROM events v WHERE v.account_id = $1 AND v.id = d.event_id AND position($11 IN v.payload) > 0))
      AND ($12::uuid IS NULL OR d.id = $12)
      AND ($13::int IS NULL OR d.last_status = $13) AND ($14::text IS NULL OR d.last_error = $14)
+     AND ($15::bool IS NULL OR d.test = $15)
    ORDER BY d.id DESC LIMIT $9)
 ) page
 ORDER BY id DESC LIMIT $9
