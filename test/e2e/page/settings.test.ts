@@ -70,9 +70,13 @@ describe('settings', () => {
       subscriptions: [{ trigger: 'contact.*' }],
     });
     const page = await suite.show(account);
-    // Answers take a while, so that clicks overtake them.
+    // The first change is answered after the last click.
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
     await page.route(/\/endpoints/, async (route) => {
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      if (route.request().method() === 'PATCH') await held;
       await route.continue();
     });
     await page.getByRole('switch', { name: 'All of Contacts', checked: true }).waitFor();
@@ -80,6 +84,7 @@ describe('settings', () => {
     for (const trigger of ['contact.created', 'contact.unsubscribed', 'contact.deleted']) {
       await page.getByRole('checkbox', { name: new RegExp(`^${trigger}`) }).click();
     }
+    release();
     await eventually(
       async () =>
         (await suite.node.call('GET', path)).body.subscriptions.map((s: { trigger: string }) => s.trigger).sort(),

@@ -334,7 +334,9 @@ export class Dispatcher {
 
   /** What a failing endpoint will not get soon waits in the database, not in memory. */
   private handBackRest(lane: Lane): void {
-    this.handBack(lane.takeUnforcedBehind(lane.concurrency))
+    const rest = lane.takeUnforcedBehind(lane.concurrency);
+    if (rest.length === 0) return;
+    this.handBack(rest)
       .then(() => this.noteBacklog(lane.endpointId, lane.accountId))
       .catch(this.parts.onError);
   }

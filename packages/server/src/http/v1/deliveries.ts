@@ -2,14 +2,14 @@ import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { Problem } from '../../domain/errors.ts';
 import { decodeId, encodeId, isId } from '../../domain/ids.ts';
-import { type Attempt, DELIVERY_STATUSES, type SettledAttempt, type StoredEvent } from '../../domain/model.ts';
+import { DELIVERY_STATUSES, type StoredEvent } from '../../domain/model.ts';
 import { type AttemptError, ERROR_CODES } from '../../domain/outcome.ts';
 import type { DeliveryFilter, DeliveryRow } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { seesCredentials } from '../caller.ts';
 import { answerPage, toPage } from '../cursor.ts';
-import { HIDDEN, presentBody, toRecord } from '../present-http.ts';
 import { AccountParams, closed, EndpointParams, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
+import { presentAttempt, presentDelivery, toAttempt } from './present-delivery.ts';
 
 export const DeliveryView = Type.Object({
   id: Type.String(),
@@ -324,82 +324,4 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
       };
     },
   );
-}
-
-function toAttempt({ delivery, startedAtMs, url, requestHeaders, outcome }: SettledAttempt): Attempt {
-  return {
-    number: delivery.attempts + 1,
-    startedAt: new Date(startedAtMs),
-    url,
-    requestHeaders,
-    error: outcome.error ?? null,
-    errorDetail: outcome.errorDetail ?? null,
-    responseStatus: outcome.response?.status ?? null,
-    responseHeaders: outcome.response?.headers ?? [],
-    responseBody: outcome.response?.body ?? null,
-    responseTruncated: outcome.response?.truncated ?? false,
-    bodiesOmitted: false,
-    timings: outcome.timings,
-  };
-}
-
-export function presentDelivery(delivery: DeliveryRow) {
-  return {
-    id: delivery.id,
-    event_id: delivery.eventId,
-    endpoint_id: delivery.endpointId,
-    topic: delivery.topic,
-    trigger: delivery.trigger,
-    status: delivery.status,
-    reason: delivery.reason,
-    test: delivery.test,
-    attempt_count: delivery.attempts,
-    tries: delivery.tries,
-    last_status: delivery.lastStatus,
-    last_error: delivery.lastError,
-    created_at: new Date(delivery.createdAtMs).toISOString(),
-    next_attempt_at: delivery.nextAttemptAt?.toISOString() ?? null,
-    finished_at: delivery.finishedAt?.toISOString() ?? null,
-  };
-}
-
-const NOTHING = Buffer.alloc(0);
-
-/** The headers, with the values of some hidden. */
-function without(headers: readonly [string, string][], names: readonly string[]): [string, string][] {
-  const hidden = new Set(names.map((name) => name.toLowerCase()));
-  return headers.map(([name, value]) => [name, hidden.has(name.toLowerCase()) ? HIDDEN : value]);
-}
-
-function presentAttempt(attempt: Attempt, requestBody: Buffer, hidden: readonly string[] = []) {
-  const { timings } = attempt;
-  return {
-    number: attempt.number,
-    started_at: attempt.startedAt.toISOString(),
-    url: attempt.url,
-    error: attempt.error,
-    error_detail: attempt.errorDetail,
-    duration_ms: timings.total,
-    bodies_omitted: attempt.bodiesOmitted,
-    timings_ms: {
-      dns: timings.dns ?? null,
-      connect: timings.connect ?? null,
-      tls: timings.tls ?? null,
-      first_byte: timings.firstByte ?? null,
-      total: timings.total,
-    },
-    request: {
-      headers: toRecord(without(attempt.requestHeaders, hidden)),
-      ...presentBody(attempt.bodiesOmitted ? NOTHING : requestBody),
-    },
-    response:
-      attempt.responseStatus === null
-        ? null
-        : {
-            status: attempt.responseStatus,
-            headers: toRecord(attempt.responseHeaders),
-            ...presentBody(attempt.responseBody ?? Buffer.alloc(0)),
-            truncated: attempt.responseTruncated,
-          },
-  };
 }

@@ -4,7 +4,7 @@ import { Problem } from '../../domain/errors.ts';
 import type { App, HttpParts } from '../app.ts';
 import { isSessionCurrent } from '../caller.ts';
 import { AccountParams, responses } from '../schemas.ts';
-import { presentDelivery } from './deliveries.ts';
+import { presentDelivery } from './present-delivery.ts';
 
 /** What happened within this time comes in one message, so that a burst never floods a page. */
 const EVERY_MS = 1_000;

@@ -17,16 +17,7 @@ CREATE INDEX delivery_counts_at ON delivery_counts (at);
 
 -- What was counted and has not been added up yet: a row or a few with every batch, without an index and without a lock
 -- that two nodes could wait for. Maintenance adds them up every few seconds; whoever reads takes both, by the view.
-CREATE TABLE delivery_counts_new (
-  account_id      text COLLATE "C" NOT NULL,
-  at              timestamptz NOT NULL,
-  endpoint_id     uuid NOT NULL,
-  succeeded       bigint NOT NULL,
-  discarded       bigint NOT NULL,
-  skipped         bigint NOT NULL,
-  last_at         timestamptz,
-  last_success_at timestamptz
-) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
+CREATE TABLE delivery_counts_new (LIKE delivery_counts) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
 
 CREATE VIEW delivery_hours AS SELECT * FROM delivery_counts UNION ALL SELECT * FROM delivery_counts_new;
 
