@@ -22,13 +22,13 @@ export function run(command, args, options = {}) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-function isInstalled() {
-  const marker = join(root, 'node_modules', '.package-lock.json');
-  return existsSync(marker) && statSync(marker).mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs;
+function isInstalled(folder) {
+  const marker = join(folder, 'node_modules', '.package-lock.json');
+  return existsSync(marker) && statSync(marker).mtimeMs >= statSync(join(folder, 'package-lock.json')).mtimeMs;
 }
 
 export function install() {
-  if (isInstalled()) return;
+  if (isInstalled(root)) return;
   console.log('Installing packages (first start, or the lock file has changed) …');
   run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], {
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -67,23 +67,13 @@ function buildPage() {
   });
 }
 
-/** A Chromium for the browser tests, if there is none on this machine. */
+/** The Chromium for the browser tests: the same on every machine, whatever browsers it has, unless CHROMIUM_PATH names one. */
 export function installBrowser() {
   const folder = join(root, 'test', 'browser');
-  if (process.env.CHROMIUM_PATH || systemChromium() || existsSync(join(folder, 'node_modules'))) return;
+  if (process.env.CHROMIUM_PATH || isInstalled(folder)) return;
   console.log('Installing a browser for the tests …');
   run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: folder,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-}
-
-export function systemChromium() {
-  const names = [
-    '/usr/bin/chromium',
-    '/usr/bin/chromium-browser',
-    '/usr/bin/google-chrome',
-    '/opt/google/chrome/chrome',
-  ];
-  return names.find((name) => existsSync(name));
 }
