@@ -4,12 +4,14 @@ import { ConfigError, readConfig } from './config.ts';
 import { BrokenContract } from './contract/read-document.ts';
 import { KeyRefused } from './keyring.ts';
 import { type RunningNode, startNode } from './node.ts';
-import { DatabaseUnavailable } from './storage/database.ts';
+import { DatabaseUnavailable } from './storage/database-errors.ts';
 import { DataFolderInUse } from './storage/embedded.ts';
 import { MigrationRefused } from './storage/migrate.ts';
+import { DatabaseRefused } from './storage/requirements.ts';
 
 const realClock = {
   now: () => Date.now(),
+  monotonicMs: () => performance.now(),
   after: (delayMs: number, run: () => void) => {
     const timer = setTimeout(run, delayMs);
     return () => clearTimeout(timer);
@@ -17,7 +19,7 @@ const realClock = {
 };
 
 /** What an operator can mend; told in one line, without a stack. */
-const EXPECTED = [ConfigError, BrokenContract, KeyRefused, DataFolderInUse, MigrationRefused];
+const EXPECTED = [ConfigError, BrokenContract, KeyRefused, DataFolderInUse, DatabaseRefused, MigrationRefused];
 
 function explain(error: unknown): string {
   if (EXPECTED.some((kind) => error instanceof kind)) return (error as Error).message;

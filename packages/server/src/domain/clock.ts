@@ -1,7 +1,9 @@
 /** Time as the rest of the server sees it. Only `main.ts` reads the real one; tests move a fake one. */
 export interface Clock {
-  /** Milliseconds since the Unix epoch. */
+  /** Milliseconds since the Unix epoch: for what is shown, stored or signed. It may be set forwards and backwards. */
   now(): number;
+  /** Milliseconds since some moment, never backwards: for durations (leases, rate limits, caches, back-off). */
+  monotonicMs(): number;
   /** Calls `run` once after `delayMs`; the returned function takes it back. */
   after(delayMs: number, run: () => void): () => void;
 }

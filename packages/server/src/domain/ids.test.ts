@@ -26,6 +26,15 @@ test('text order is time order, also when many are made in one millisecond or th
   expect(new Set(made).size).toBe(made.length);
 });
 
+test('ids recover when a clock that was days ahead is right again', () => {
+  let now = 1_763_769_600_000;
+  const ids = new IdSource(() => now, randomFillSync);
+  now += 40 * 86_400_000;
+  ids.nextUuid();
+  now -= 40 * 86_400_000;
+  expect(timeOfId(ids.nextUuid())).toBe(now);
+});
+
 test('an id carries its time, and firstUuidOf is not above any id of that millisecond', () => {
   const ids = new IdSource(() => 1_763_769_600_123, randomFillSync);
   const bytes = decodeId('evt', ids.next('evt'));

@@ -9,12 +9,15 @@ const ENCODED_LENGTH = 26;
 const VALUE_OF = new Int8Array(128).fill(-1);
 for (let i = 0; i < ALPHABET.length; i++) VALUE_OF[ALPHABET.charCodeAt(i)] = i;
 
+/** A clock that goes back further was wrong before: ids of a time that has not come yet must not go on. */
+const BACKWARDS_MAX_MS = 10_000;
+
 /** Fills `target` with random bytes; `node:crypto`'s `randomFillSync` in production. */
 export type RandomBytes = (target: Uint8Array) => Uint8Array;
 
 /**
- * Makes ids that never go backwards within a process: 48 bits of milliseconds, a 12-bit counter in `rand_a`
- * (RFC 9562 §6.2, method 1) that starts at random below half its range, 62 random bits.
+ * Makes ids that do not go backwards within a process when the clock is set back a little: 48 bits of milliseconds, a
+ * 12-bit counter in `rand_a` (RFC 9562 §6.2, method 1) that starts at random below half its range, 62 random bits.
  */
 export class IdSource {
   private lastMs = 0;
@@ -35,11 +38,11 @@ export class IdSource {
   nextUuid(): Uint8Array {
     const bytes = this.random16();
     const ms = this.now();
-    if (ms > this.lastMs) {
+    if (ms > this.lastMs || ms < this.lastMs - BACKWARDS_MAX_MS) {
       this.lastMs = ms;
       this.counter = (((bytes[6] ?? 0) & 0x07) << 8) | (bytes[7] ?? 0);
     } else if (++this.counter > 0xfff) {
-      // The counter ran out within one millisecond, or the clock went back: borrow from the future.
+      // The counter ran out within one millisecond, or the clock went back a little: borrow from the future.
       this.lastMs++;
       this.counter = 0;
     }

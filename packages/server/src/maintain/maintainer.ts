@@ -1,6 +1,7 @@
-import type { Clock } from '../domain/clock.ts';
 import type { LeasedDelivery } from '../domain/model.ts';
+import type { ClockComparison, SteadyClock } from '../domain/steady-clock.ts';
 import type { LostLease, Store } from '../storage/store.ts';
+import { RetentionClock } from './retention-clock.ts';
 
 const BEAT_EVERY_MS = 3_000;
 /** A node is dead after missing this many seconds of heartbeats; with one beat in between, takeover is below 30 s. */
@@ -23,10 +24,15 @@ const REPLAYS_KEPT_MS = 30 * DAY_MS;
 const AUDIT_KEPT_MS = 366 * DAY_MS;
 /** Idempotency keys outlive the promised 24 hours by a margin. */
 const KEYS_KEPT_MS = 2 * DAY_MS;
+const NOTICES_KEPT_MS = 7 * DAY_MS;
+/** The setting that holds the database's time of the last look of retention. */
+const LAST_LOOK = 'retention_looked_at';
+/** By more than this, a clock is told of. */
+const CLOCK_OFF_MS = 60_000;
 
 export interface MaintainerParts {
   store: Store;
-  clock: Clock;
+  clock: SteadyClock;
   node: { id: number; aliveUntilMs: number };
   /** Deliveries whose lease this node knows that it holds. */
   leased: () => Iterable<LeasedDelivery>;
@@ -53,17 +59,29 @@ export class Maintainer {
   private readonly running = new Set<Promise<void>>();
   private lostBefore: ReadonlySet<string> = new Set();
   private purgedDay = 0;
-  private lastBeat = { atMs: 0, finished: 0 };
+  private lastBeat: { monotonicMs: number; finished: number } | undefined;
+  private retentionClock: RetentionClock | undefined;
+  /** What an operator should know of, by what it is about; shown with the node's readiness. */
+  private readonly troubles = new Map<'clock' | 'retention', string>();
 
   constructor(private readonly parts: MaintainerParts) {}
 
+  /** What an operator should know of and mend. */
+  get warnings(): readonly string[] {
+    return [...this.troubles.values()];
+  }
+
   async start(): Promise<void> {
+    await this.compareClocks();
     await this.makePartitions();
     this.every(BEAT_EVERY_MS, () => this.beat());
     this.every(PARTITIONS_EVERY_MS, () => this.makePartitions());
     this.every(RETENTION_EVERY_MS, () => this.dropOld());
     this.every(RECONCILE_EVERY_MS, () => this.reconcile());
-    this.every(PURGE_EVERY_MS, () => this.purge());
+    this.every(PURGE_EVERY_MS, async () => {
+      await this.purge();
+      await this.removeClosed();
+    });
     this.every(COUNTS_EVERY_MS, () => this.addUpCounts());
     this.every(TESTING_EVERY_MS, () => this.test());
     this.every(ORPHANS_EVERY_MS, async () => {
@@ -95,7 +113,7 @@ export class Maintainer {
 
   private async beat(): Promise<void> {
     const { store, node, clock, register, onDeclaredDead, upForMs, log } = this.parts;
-    const aliveUntilMs = clock.now() + ALIVE_MS;
+    const aliveUntilMs = clock.monotonicMs() + ALIVE_MS;
     if (!(await store.nodes.beat(node.id, this.finishedPerS()))) {
       node.id = await register();
       onDeclaredDead();
@@ -104,6 +122,7 @@ export class Maintainer {
       log(`This node was silent for too long and others took over its deliveries; it goes on as node ${node.id}.`);
     }
     node.aliveUntilMs = aliveUntilMs;
+    await this.compareClocks();
     // After the database was away, every heartbeat is old: give the others time for theirs.
     if (upForMs() < DEAD_AFTER_S * 1000) return;
     const taken = await store.nodes.takeOver(node.id, DEAD_AFTER_S, false);
@@ -114,10 +133,28 @@ export class Maintainer {
   private finishedPerS(): number {
     const { clock, finished } = this.parts;
     const before = this.lastBeat;
-    this.lastBeat = { atMs: clock.now(), finished: finished() };
-    const tookS = (this.lastBeat.atMs - before.atMs) / 1000;
-    if (before.atMs === 0 || tookS <= 0) return 0;
+    this.lastBeat = { monotonicMs: clock.monotonicMs(), finished: finished() };
+    const tookS = before ? (this.lastBeat.monotonicMs - before.monotonicMs) / 1000 : 0;
+    if (!before || tookS <= 0) return 0;
     return Math.round(((this.lastBeat.finished - before.finished) / tookS) * 10) / 10;
+  }
+
+  private async compareClocks(): Promise<void> {
+    const { store, clock, log } = this.parts;
+    const compared = clock.compare(await store.retention.databaseMs());
+    if (Math.abs(compared.movedMs) > CLOCK_OFF_MS) {
+      log(`The clocks of this machine and of the database moved by ${Math.round(compared.movedMs / 1000)} s.`);
+      await this.makePartitions();
+    }
+    this.note('clock', clockTrouble(compared));
+  }
+
+  /** Keeps a trouble for the operator to see, and tells of it when it is new or over. */
+  private note(about: 'clock' | 'retention', trouble: string | undefined): void {
+    const before = this.troubles.get(about);
+    if (trouble === undefined) this.troubles.delete(about);
+    else this.troubles.set(about, trouble);
+    if ((before === undefined) !== (trouble === undefined)) this.parts.log(trouble ?? `Mended: ${before}`);
   }
 
   private async test(): Promise<void> {
@@ -135,6 +172,10 @@ export class Maintainer {
     while (!this.isStopped && (await this.parts.store.retention.addUpCounts()));
   }
 
+  private async removeClosed(): Promise<void> {
+    while (!this.isStopped && (await this.parts.store.accounts.removeClosed()));
+  }
+
   private async makePartitions(): Promise<void> {
     const today = Math.floor(this.parts.clock.now() / DAY_MS) * DAY_MS;
     const days = Array.from({ length: PARTITIONS_AHEAD + 2 }, (_, i) => today + (i - 1) * DAY_MS);
@@ -142,23 +183,40 @@ export class Maintainer {
   }
 
   private async dropOld(): Promise<void> {
-    const { store, clock, retentionDays } = this.parts;
-    const today = Math.floor(clock.now() / DAY_MS) * DAY_MS;
+    const { store, clock } = this.parts;
+    this.retentionClock ??= new RetentionClock(toMs(await store.settings.get(LAST_LOOK)));
+    const databaseMs = await store.retention.databaseMs();
+    const time = this.retentionClock.look({ databaseMs, nodeMs: clock.now(), monotonicMs: clock.monotonicMs() });
+    if (!time.isAllowed) {
+      if (!time.quietly) this.note('retention', `Retention drops nothing for now: ${time.reason}.`);
+      return;
+    }
+    this.note('retention', undefined);
+    await this.dropBefore(time.nowMs);
+    await store.settings.put(LAST_LOOK, new Date(time.nowMs).toISOString());
+  }
+
+  private async dropBefore(nowMs: number): Promise<void> {
+    const { store, retentionDays } = this.parts;
+    const today = Math.floor(nowMs / DAY_MS) * DAY_MS;
     const longest = Math.max(...retentionDays.values());
-    await store.retention.dropBefore(today - longest * DAY_MS);
+    const { keptMs } = await store.retention.dropBefore(today - longest * DAY_MS);
     if (today !== this.purgedDay) {
-      // Days hold the events of all contracts: those that promise less are thinned out before the day is dropped.
+      // Days hold the events of all contracts: those that promise less are thinned out before the day is dropped, and
+      // so is a day that something unfinished keeps.
       for (const [contract, days] of retentionDays) {
-        if (days < longest) await store.retention.purgeContractBefore(contract, today - days * DAY_MS);
+        const isThinned = days < longest || keptMs.length > 0;
+        if (isThinned) await store.retention.purgeContractBefore(contract, today - days * DAY_MS);
       }
       this.purgedDay = today;
     }
-    await store.keys.dropCallsBefore(clock.now() - CALLS_KEPT_MS);
-    await store.sessions.dropBefore(clock.now());
-    await store.bins.dropExpired(clock.now());
-    await store.replays.dropBefore(clock.now() - REPLAYS_KEPT_MS);
-    await store.audit.dropBefore(clock.now() - AUDIT_KEPT_MS);
-    while (!this.isStopped && (await store.retention.dropKeysBefore(clock.now() - KEYS_KEPT_MS)));
+    await store.keys.dropCallsBefore(nowMs - CALLS_KEPT_MS);
+    await store.sessions.dropBefore(nowMs);
+    await store.bins.dropExpired(nowMs);
+    await store.notices.dropBefore(nowMs - NOTICES_KEPT_MS);
+    await store.replays.dropBefore(nowMs - REPLAYS_KEPT_MS);
+    await store.audit.dropBefore(nowMs - AUDIT_KEPT_MS);
+    while (!this.isStopped && (await store.retention.dropKeysBefore(nowMs - KEYS_KEPT_MS)));
   }
 
   /**
@@ -175,4 +233,16 @@ export class Maintainer {
     await store.nodes.freeLeases(node.id, again);
     log(`${again.length} deliveries whose lease had been lost on the way are free again.`);
   }
+}
+
+function clockTrouble({ machineAheadMs, databaseAheadMs }: ClockComparison): string | undefined {
+  const off = (ms: number) => `${Math.round(Math.abs(ms) / 1000)} s ${ms > 0 ? 'ahead' : 'behind'}`;
+  if (Math.abs(machineAheadMs) > CLOCK_OFF_MS)
+    return `The clock of this machine is ${off(machineAheadMs)}; it is not used.`;
+  if (Math.abs(databaseAheadMs) > CLOCK_OFF_MS) return `The clock of the database is ${off(databaseAheadMs)}.`;
+  return undefined;
+}
+
+function toMs(time: string | undefined): number | undefined {
+  return time === undefined ? undefined : Date.parse(time);
 }
