@@ -23,6 +23,7 @@ const [receiverUrl = '', key = ''] = process.argv.slice(2);
 
 const clock = {
   now: () => Date.now(),
+  monotonicMs: () => performance.now(),
   after: (delayMs: number, run: () => void) => {
     const timer = setTimeout(run, delayMs);
     return () => clearTimeout(timer);
@@ -43,9 +44,12 @@ const queue: QueueStore = {
       waiting.set(delivery.endpointId, list);
       list.push(delivery);
     }
-    return { kind: 'stored' };
+    return { refused: new Set(), stale: [] };
   },
-  claim: async (room) => [...room].flatMap(([endpointId, count]) => waiting.get(endpointId)?.splice(0, count) ?? []),
+  claim: async (room) => ({
+    leased: [...room].flatMap(([endpointId, count]) => waiting.get(endpointId)?.splice(0, count) ?? []),
+    isCut: false,
+  }),
   settle: async () => new Set(),
   findKeys: async () => [],
   release: async () => {},
@@ -79,10 +83,12 @@ const built = buildParts({
   clock,
   random: Math.random,
   node,
+  requests: { max: 1_000, unprovenMax: 500 },
   metrics,
   release: async () => {},
   isUp: () => true,
   whenUp: async () => {},
+  isStopping: () => false,
   onError: (error) => console.error(error),
   origin: () => 'http://bench.invalid',
 });
@@ -99,7 +105,7 @@ const parts: HttpParts = {
   signInToken: { value: undefined },
   pageOrigin: () => '',
   embedOrigins: [],
-  isReady: async () => ({ ready: true }),
+  isReady: async () => ({ ready: true, warnings: [] }),
   isUp: () => true,
 };
 const app = await buildServer(parts, pino({ level: 'fatal' }));

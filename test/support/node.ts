@@ -12,6 +12,7 @@ export const MASTER_KEY = Buffer.alloc(32, 7).toString('base64');
 
 export const realClock: Clock = {
   now: () => Date.now(),
+  monotonicMs: () => performance.now(),
   after: (delayMs, run) => {
     const timer = setTimeout(run, delayMs);
     return () => clearTimeout(timer);

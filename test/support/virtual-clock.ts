@@ -17,11 +17,21 @@ const STEP_MS = 50;
  */
 export class VirtualClock implements Clock {
   private nowMs = Date.now();
+  private setAheadMs = 0;
   private readonly timers = new Set<Timer>();
   private readonly ticking = setInterval(() => this.jump(STEP_MS), TICK_MS);
 
   now(): number {
+    return this.nowMs + this.setAheadMs;
+  }
+
+  monotonicMs(): number {
     return this.nowMs;
+  }
+
+  /** Sets the wall clock forwards or backwards, as somebody may do; the time that passes is not changed by it. */
+  set(ms: number): void {
+    this.setAheadMs += ms;
   }
 
   after(delayMs: number, run: () => void): () => void {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Network, parseNetwork } from './egress/address.ts';
+import { CONNECTIONS_DEFAULT, CONNECTIONS_MAX, CONNECTIONS_MIN } from './storage/connections.ts';
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
@@ -10,6 +11,8 @@ export interface Config {
   dataFolder: string;
   /** PostgreSQL to use; the embedded one when undefined. */
   databaseUrl: string | undefined;
+  /** Connections that this node may open to it. */
+  databaseConnections: number;
   operatorKey: string | undefined;
   /** The current master key first, older ones behind it. */
   masterKeys: Buffer[];
@@ -20,6 +23,9 @@ export interface Config {
   operatorWebhook: { url: string; secret: string | undefined } | undefined;
   /** PEM text of further certificate authorities that deliveries trust. */
   extraCa: string | undefined;
+  /** Requests in flight at a time, and how many of them to endpoints that are not known to answer well. */
+  requestsMax: number;
+  unprovenRequestsMax: number;
   /** Where people reach the page, when that is not the address it listens on. */
   publicUrl: string | undefined;
   /** Origins whose pages may embed the Developers page. */
@@ -45,9 +51,12 @@ const NAMES = [
   'POSTHORN_MASTER_KEY',
   'POSTHORN_ALLOW_NETWORKS',
   'POSTHORN_CONTRACTS',
+  'POSTHORN_DATABASE_CONNECTIONS',
   'POSTHORN_OPERATOR_WEBHOOK_URL',
   'POSTHORN_OPERATOR_WEBHOOK_SECRET',
   'POSTHORN_EXTRA_CA',
+  'POSTHORN_REQUESTS_MAX',
+  'POSTHORN_UNPROVEN_REQUESTS_MAX',
   'POSTHORN_PUBLIC_URL',
   'POSTHORN_EMBED_ORIGINS',
   'POSTHORN_LOG_LEVEL',
@@ -61,11 +70,18 @@ export function readConfig(env: Environment): Config {
   if (unknown !== undefined)
     throw new ConfigError(unknown, `there is no such setting; the settings are ${NAMES.join(', ')}`);
   const value = (name: string) => (env[name] === '' ? undefined : env[name]);
+  const requestsMax = readNumber('POSTHORN_REQUESTS_MAX', value('POSTHORN_REQUESTS_MAX') ?? '1000', 10, 10_000);
   return {
     host: value('POSTHORN_HOST') ?? '127.0.0.1',
     port: readPort(value('POSTHORN_PORT') ?? '8400'),
     dataFolder: resolve(value('POSTHORN_DATA_DIR') ?? './data'),
     databaseUrl: readDatabaseUrl(value('DATABASE_URL')),
+    databaseConnections: readNumber(
+      'POSTHORN_DATABASE_CONNECTIONS',
+      value('POSTHORN_DATABASE_CONNECTIONS') ?? String(CONNECTIONS_DEFAULT),
+      CONNECTIONS_MIN,
+      CONNECTIONS_MAX,
+    ),
     operatorKey: readOperatorKey(value('POSTHORN_OPERATOR_KEY')),
     masterKeys: list(value('POSTHORN_MASTER_KEY')).map(readMasterKey),
     allowNetworks: list(value('POSTHORN_ALLOW_NETWORKS')).map(readNetwork),
@@ -75,6 +91,13 @@ export function readConfig(env: Environment): Config {
       value('POSTHORN_OPERATOR_WEBHOOK_SECRET'),
     ),
     extraCa: readExtraCa(value('POSTHORN_EXTRA_CA')),
+    requestsMax,
+    unprovenRequestsMax: readNumber(
+      'POSTHORN_UNPROVEN_REQUESTS_MAX',
+      value('POSTHORN_UNPROVEN_REQUESTS_MAX') ?? String(Math.ceil(requestsMax / 2)),
+      1,
+      requestsMax,
+    ),
     publicUrl: readOrigin('POSTHORN_PUBLIC_URL', value('POSTHORN_PUBLIC_URL')),
     embedOrigins: list(value('POSTHORN_EMBED_ORIGINS')).flatMap(
       (text) => readOrigin('POSTHORN_EMBED_ORIGINS', text) ?? [],
@@ -95,6 +118,12 @@ function readPort(text: string): number {
   if (port < 0 || port > 65_535)
     throw new ConfigError('POSTHORN_PORT', `"${text}" is not a port: use a number from 0 (any free one) to 65535`);
   return port;
+}
+
+function readNumber(name: string, text: string, min: number, max: number): number {
+  const number = /^\d{1,9}$/.test(text) ? Number(text) : -1;
+  if (number < min || number > max) throw new ConfigError(name, `"${text}" is not a number from ${min} to ${max}`);
+  return number;
 }
 
 function readDatabaseUrl(text: string | undefined): string | undefined {

@@ -9,21 +9,25 @@ import { loadContracts } from './contract/load.ts';
 import type { Clock, Random } from './domain/clock.ts';
 import { Problem } from './domain/errors.ts';
 import { IdSource } from './domain/ids.ts';
+import { SteadyClock } from './domain/steady-clock.ts';
 import { Egress } from './egress/egress.ts';
 import { EgressGuard } from './egress/guard.ts';
 import { systemResolver } from './egress/resolve.ts';
 import { trustAlso } from './egress/trust.ts';
-import type { App } from './http/app.ts';
+import type { App, HttpParts } from './http/app.ts';
 import { buildServer } from './http/server.ts';
 import { openOperatorKey, openVault, proveMasterKey } from './keyring.ts';
 import { Maintainer } from './maintain/maintainer.ts';
 import type { Notices } from './manage/notices.ts';
 import { Metrics } from './metrics.ts';
-import { buildParts } from './parts.ts';
-import { Database, DatabaseUnavailable } from './storage/database.ts';
+import { buildParts, type Parts } from './parts.ts';
+import { Database } from './storage/database.ts';
+import { DatabaseUnavailable, isOutage, kindOf } from './storage/database-errors.ts';
 import { EmbeddedPostgres } from './storage/embedded.ts';
 import { isMigrated, migrate } from './storage/migrate.ts';
 import { postgresStore } from './storage/postgres-store.ts';
+import { checkDatabase } from './storage/requirements.ts';
+import { fromUuidText } from './storage/rows.ts';
 
 const CONTRACTS_FOLDER = fileURLToPath(new URL('../../../contracts/', import.meta.url));
 const DNS_TIMEOUT_MS = 5_000;
@@ -56,17 +60,17 @@ export interface RunningNode {
 /**
  * Builds one node out of its parts, starts them in the order of an event's way backwards, and stops them forwards:
  * nothing is accepted that could not be delivered, and nothing in flight is dropped.
- * @throws ConfigError, DataFolderInUse, MigrationRefused, KeyRefused, BrokenContract
+ * @throws ConfigError, DataFolderInUse, DatabaseRefused, MigrationRefused, KeyRefused, BrokenContract
  */
 export async function startNode(
   config: Config,
-  { clock, random, signInToken, logger }: StartOptions,
+  { clock: machineClock, random, signInToken, logger }: StartOptions,
 ): Promise<RunningNode> {
   const log = logger ?? pino({ level: config.logLevel, base: null });
   const say = (message: string) => log.info(message);
   const onError = (error: unknown) => {
-    // While the database is away every part meets the same error; the database itself has said so once.
-    if (!(error instanceof DatabaseUnavailable)) log.error({ err: error }, 'unexpected error');
+    // While the database cannot be used every part meets the same error; the database itself has said so once.
+    if (!isOutage(kindOf(error))) log.error({ err: error }, 'unexpected error');
   };
 
   prepareDataFolder(config.dataFolder);
@@ -74,20 +78,23 @@ export async function startNode(
   const vault = openVault(config);
   const embedded = config.databaseUrl === undefined ? new EmbeddedPostgres(config.dataFolder, say) : undefined;
   await embedded?.start();
-  const database = new Database(embedded ? embedded.connection : { connectionString: config.databaseUrl }, say);
+  const connection = embedded ? embedded.connection : { connectionString: config.databaseUrl };
+  const database = new Database(connection, say, config.databaseConnections);
   const stopDatabase = async () => {
     await database.stop();
     await embedded?.stop();
   };
 
   try {
-    for (const name of await migrate(database)) log.debug(`Applied migration ${name}.`);
+    await checkDatabase(connection, config.databaseConnections, say);
+    for (const name of await migrate(connection, say)) log.debug(`Applied migration ${name}.`);
     const store = postgresStore(database, vault);
     await proveMasterKey(vault, store.settings);
     const operatorKey = await openOperatorKey(config, store.settings, store.sessions);
 
     const register = () => store.nodes.register(hostname(), process.pid);
-    const node = { id: await register(), aliveUntilMs: clock.now() + ALIVE_AT_FIRST_MS };
+    const clock = new SteadyClock(machineClock);
+    const node = { id: await register(), aliveUntilMs: clock.monotonicMs() + ALIVE_AT_FIRST_MS };
     // The embedded database has no other node: whoever holds a lease there is a server that was killed.
     if (embedded) await store.nodes.takeOver(node.id, 0, true);
     await store.nodes.freeOrphans();
@@ -100,6 +107,7 @@ export async function startNode(
     const guard = new EgressGuard(config.allowNetworks);
     const egress = new Egress(guard, systemResolver(DNS_TIMEOUT_MS), trustAlso(config.extraCa));
     let isStopping = false;
+    let isGivingUp = false;
     let origin = config.publicUrl ?? '';
     const parts = buildParts({
       origin: () => origin,
@@ -111,16 +119,18 @@ export async function startNode(
       clock,
       random,
       node,
+      requests: { max: config.requestsMax, unprovenMax: config.unprovenRequestsMax },
       metrics,
       isUp: () => database.up,
-      whenUp: () => (isStopping ? Promise.reject(new DatabaseUnavailable('stopping')) : database.whenUp()),
+      whenUp: () => (isGivingUp ? Promise.reject(new DatabaseUnavailable('stopping')) : database.availability.whenUp()),
+      isStopping: () => isStopping,
       release: async (deliveries) => {
         for (;;) {
           try {
             return await store.queue.release(deliveries, node.id);
           } catch (error) {
-            if (!(error instanceof DatabaseUnavailable) || isStopping) throw error;
-            await database.whenUp();
+            if (!isOutage(kindOf(error)) || isGivingUp) throw error;
+            await database.availability.whenUp();
           }
         }
       },
@@ -137,7 +147,7 @@ export async function startNode(
       retentionDays: new Map([...contracts].map(([name, contract]) => [name, contract.policy.retentionDays])),
       sendSamples: (accountId, endpointId) => samples.sendRound(accountId, endpointId),
       finished: () => settler.finished,
-      upForMs: () => database.upForMs,
+      upForMs: () => database.availability.upForMs,
       log: say,
       onError,
     });
@@ -147,31 +157,26 @@ export async function startNode(
       await store.nodes.freeLeases(node.id, lost);
       if (lost.length > 0) say(`${lost.length} deliveries whose hand-over was interrupted are free again.`);
     });
-    database.onChange((up) => {
+    database.availability.onChange((up) => {
       if (up) dispatcher.resume();
     });
     await maintainer.start();
-    await database.listen('posthorn_account', (accountId) => {
-      if (accountId === '') directory.clear();
-      else {
-        directory.forget(accountId);
-        dispatcher.recheck(accountId).catch(onError);
-      }
+    await database.listen({
+      posthorn_account: (changed) => {
+        const [accountId = '', endpointUuid] = changed.split(' ');
+        if (accountId === '') directory.clear();
+        else directory.forget(accountId);
+        if (endpointUuid === undefined) return;
+        dispatcher.recheck(accountId, fromUuidText('ep', endpointUuid)).catch(onError);
+      },
+      posthorn_keys: () => keyVerifier.forgetAll(),
     });
-    await database.listen('posthorn_keys', () => keyVerifier.forgetAll());
     keyVerifier.start();
     dispatcher.start();
     replays.start();
     if (config.operatorWebhook) await startNotices(notices, config.operatorWebhook);
 
-    metrics.gauge('posthorn_in_flight', 'Requests in flight on this node', () => dispatcher.counts.inFlight);
-    metrics.gauge('posthorn_held', 'Leased deliveries in memory', () => dispatcher.counts.held);
-    metrics.gauge(
-      'posthorn_endpoints_behind',
-      'Endpoints with due deliveries in the database',
-      () => dispatcher.counts.behind,
-    );
-    metrics.gauge('posthorn_database_up', '1 while the database can be reached', () => Number(database.up));
+    showGauges(metrics, parts, database, config);
 
     const token = { value: signInToken as string | undefined };
     const app = await buildServer(
@@ -187,7 +192,7 @@ export async function startNode(
         signInToken: token,
         pageOrigin: () => origin,
         embedOrigins: config.embedOrigins,
-        isReady: readinessOf(database, clock),
+        isReady: readinessOf(database, clock, maintainer),
         isUp: () => database.up,
       },
       log,
@@ -208,13 +213,15 @@ export async function startNode(
     let stopping: Promise<void> | undefined;
     const stop = async () => {
       for (const cancel of warmUps) cancel();
+      isStopping = true;
       // From here on nothing waits for a database that is away: what could not be stored is found by whoever starts next.
-      isStopping = !database.up;
-      database.onChange((up) => {
-        if (!up) isStopping = true;
+      isGivingUp = !database.up;
+      database.availability.onChange((up) => {
+        if (!up) isGivingUp = true;
       });
       const closed = app.close();
       await replays.stop();
+      await notices.stop();
       await acceptor.stop();
       await dispatcher.stop(DRAIN_MS);
       egress.close();
@@ -281,21 +288,49 @@ async function listen(app: App, { host, port }: Config): Promise<string> {
   }
 }
 
+type Readiness = Awaited<ReturnType<HttpParts['isReady']>>;
+
 /** Asks the database at most once a second, however often it is asked itself: probes need no key. */
-function readinessOf(database: Database, clock: Clock): () => Promise<{ ready: boolean; reason?: string }> {
+function readinessOf(database: Database, clock: Clock, maintainer: Maintainer): () => Promise<Readiness> {
   let askedAtMs = Number.NEGATIVE_INFINITY;
-  let answer: Promise<{ ready: boolean; reason?: string }> | undefined;
-  return () => {
-    if (!database.up) return Promise.resolve({ ready: false, reason: 'the database cannot be reached' });
-    if (!answer || clock.now() - askedAtMs > READINESS_MS) {
-      askedAtMs = clock.now();
+  let answer: Promise<string | undefined> | undefined;
+  return async () => {
+    const warnings = [...maintainer.warnings];
+    const { reason } = database.availability;
+    if (reason !== undefined) return { ready: false, reason, warnings };
+    if (!answer || clock.monotonicMs() - askedAtMs > READINESS_MS) {
+      askedAtMs = clock.monotonicMs();
       answer = isMigrated(database).then(
-        (current) => (current ? { ready: true } : { ready: false, reason: 'migrations are missing' }),
-        () => ({ ready: false, reason: 'the database cannot be reached' }),
+        (current) => (current ? undefined : 'migrations are missing'),
+        () => database.availability.reason,
       );
     }
-    return answer;
+    const missing = await answer;
+    return missing === undefined ? { ready: true, warnings } : { ready: false, reason: missing, warnings };
   };
+}
+
+function showGauges(metrics: Metrics, { dispatcher, directory }: Parts, database: Database, config: Config): void {
+  const show = (name: string, help: string, read: () => number) => metrics.gauge(`posthorn_${name}`, help, read);
+  show('in_flight', 'Requests in flight on this node', () => dispatcher.counts.inFlight);
+  show('in_flight_max', 'Requests that may be in flight on this node', () => config.requestsMax);
+  show(
+    'in_flight_unproven',
+    'Requests in flight to endpoints that did not answer well when they began',
+    () => dispatcher.counts.inFlightUnproven,
+  );
+  show('in_flight_unproven_max', 'Requests that may be in flight to such endpoints', () => config.unprovenRequestsMax);
+  show('held', 'Leased deliveries in memory', () => dispatcher.counts.held);
+  show('held_bytes', 'Bytes of their payloads', () => dispatcher.counts.heldBytes);
+  show(
+    'held_bytes_unproven',
+    'Bytes of payloads for endpoints that do not answer well',
+    () => dispatcher.counts.heldBytesUnproven,
+  );
+  show('endpoints_behind', 'Endpoints with due deliveries in the database', () => dispatcher.counts.behind);
+  show('accounts_in_memory', 'Accounts whose endpoints are in memory', () => directory.counts.accounts);
+  show('accounts_in_memory_bytes', 'What they take up, as estimated', () => directory.counts.bytes);
+  show('database_up', '1 while the database can be used', () => Number(database.up));
 }
 
 /** @throws ConfigError */

@@ -22,7 +22,8 @@ import { Consequences } from './settle/consequences.ts';
 import { Settler } from './settle/settler.ts';
 import type { Store } from './storage/store.ts';
 
-const IN_FLIGHT_MAX = 1_000;
+/** What one account may have of the node's requests in flight, however many endpoints it has. */
+const ACCOUNT_SHARE = 0.25;
 
 /** What one node is made from. */
 export interface Ground {
@@ -33,13 +34,17 @@ export interface Ground {
   ids: IdSource;
   clock: Clock;
   random: Random;
+  /** `aliveUntilMs`: of the monotonic clock; until then no other node has taken over what this one holds. */
   node: { id: number; aliveUntilMs: number };
+  /** Requests in flight at a time: in all, and to endpoints that are not known to answer well. */
+  requests: { max: number; unprovenMax: number };
   metrics: Metrics;
   /** Hands deliveries back unsent; does not give up while the database is away. */
   release: (deliveries: readonly LeasedDelivery[]) => Promise<void>;
   isUp: () => boolean;
-  /** Resolves when the database can be reached; rejects when the server stops first. */
+  /** Resolves when the database can be used; rejects when the server stops first. */
   whenUp: () => Promise<void>;
+  isStopping: () => boolean;
   onError: (error: unknown) => void;
   /** This server's own address as deliveries reach it, for the inspector's bins. */
   origin: () => string;
@@ -49,8 +54,9 @@ export type Parts = ReturnType<typeof buildParts>;
 
 /** Builds the parts of a node, along the way of an event. Nothing runs yet. */
 export function buildParts(ground: Ground) {
-  const { store, contracts, guard, egress, ids, clock, random, node, metrics, release, isUp, whenUp, onError, origin } =
-    ground;
+  const { store, contracts, guard, egress, ids, clock, random, node, requests, metrics } = ground;
+  const { release, isUp, whenUp, isStopping, onError, origin } = ground;
+  const makePartitions = (ms: readonly number[]) => store.retention.ensureDays(daysOf(ms));
   const writtenAs = (kind: 'accept' | 'settle') => (size: number, ms: number) => {
     metrics.batchSize.observe({ kind }, size);
     metrics.batchSeconds.observe({ kind }, ms / 1000);
@@ -59,12 +65,22 @@ export function buildParts(ground: Ground) {
   const verification = new Verification({ clock });
   const inspector = new Inspector({ store: store.bins, directory, verification, ids, clock, origin });
   const endpoints = new Endpoints({ store: store.endpoints, directory, guard, inspector, ids, clock });
+  const notices = new Notices({
+    accounts: store.accounts,
+    store: store.endpoints,
+    notices: store.notices,
+    endpoints,
+    directory,
+    acceptor: () => acceptor,
+    clock,
+    onError,
+  });
   const consequences = new Consequences({
     endpoints: store.endpoints,
     health: store.health,
     directory,
     clock,
-    notify: (...args) => notices.publish(...args),
+    announcer: notices,
     onError,
   });
   const settler = new Settler({
@@ -72,6 +88,10 @@ export function buildParts(ground: Ground) {
     clock,
     node,
     whenUp,
+    isStopping,
+    makePartitions,
+    noticesOf: (attempts) => notices.ofOutcomes(attempts),
+    onFlowing: () => dispatcher.resume(),
     release: (delivery) => release([delivery]),
     onStored: (attempts) => consequences.draw(attempts),
     onSettled: (attempt, counted) => countAttempt(metrics, attempt, counted),
@@ -94,12 +114,12 @@ export function buildParts(ground: Ground) {
     directory,
     clock,
     node,
-    inFlightMax: IN_FLIGHT_MAX,
+    limits: { all: requests.max, account: Math.ceil(requests.max * ACCOUNT_SHARE), unproven: requests.unprovenMax },
     release,
     attempt: (delivery, forced) => sender.attempt(delivery, forced),
     settle: (attempt, done) => settler.settle(attempt, done),
-    mayGoOn: () => isUp() && !settler.isFull,
-    isAlive: () => clock.now() < node.aliveUntilMs,
+    mayGoOn: () => isUp() && !settler.isFull && !settler.isStalled,
+    isAlive: () => clock.monotonicMs() < node.aliveUntilMs,
     onError,
   });
   const acceptor = new Acceptor({
@@ -109,15 +129,8 @@ export function buildParts(ground: Ground) {
     ids,
     clock,
     node,
+    makePartitions,
     onWritten: writtenAs('accept'),
-  });
-  const notices = new Notices({
-    accounts: store.accounts,
-    store: store.endpoints,
-    endpoints,
-    acceptor,
-    clock,
-    onError,
   });
   const samples = new Samples({ acceptor, directory, clock });
   const keyVerifier = new KeyVerifier({ keys: store.keys, clock, onError });
@@ -146,6 +159,13 @@ export function buildParts(ground: Ground) {
     verification,
     replays,
   };
+}
+
+const DAY_MS = 86_400_000;
+
+/** The first milliseconds of the days that hold these moments. */
+function daysOf(ms: readonly number[]): number[] {
+  return [...new Set(ms.map((one) => Math.floor(one / DAY_MS) * DAY_MS))];
 }
 
 function countAttempt(metrics: Metrics, { outcome, decision }: SettledAttempt, counted: boolean): void {

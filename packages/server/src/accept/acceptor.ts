@@ -5,12 +5,13 @@ import { encodeId, type IdSource } from '../domain/ids.ts';
 import type { LeasedDelivery, StoredEvent } from '../domain/model.ts';
 import type { Directory, KnownAccount, KnownEndpoint } from '../fanout/directory.ts';
 import { fanOut } from '../fanout/fan-out.ts';
-import { DatabaseBusy, DatabaseUnavailable } from '../storage/database.ts';
-import type { AcceptBatch, QueueStore } from '../storage/store.ts';
+import { isOutage, kindOf } from '../storage/database-errors.ts';
+import type { AcceptBatch, AcceptResult, QueueStore } from '../storage/store.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { Publication } from './publication.ts';
 
-const BATCH_EVENTS_MAX = 1_000;
+/** Events and deliveries of one statement: it takes some 50 ms, and everybody else waits for that long. */
+const BATCH_ROWS_MAX = 2_000;
 const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 /** What may wait to be stored before publishers are told to come back later. */
 const WAITING_EVENTS_MAX = 20_000;
@@ -33,6 +34,8 @@ interface Waiting {
 /** What one publication becomes in a batch. */
 interface Planned {
   waiting: Waiting;
+  /** Its place in the batch. */
+  index: number;
   event: StoredEvent;
   deliveries: number;
   handedOver: { delivery: LeasedDelivery; endpoint: KnownEndpoint }[];
@@ -55,14 +58,18 @@ export class Acceptor {
       ids: IdSource;
       clock: Clock;
       node: { readonly id: number };
+      /** Makes the partitions of the days that hold these moments. */
+      makePartitions: (ms: readonly number[]) => Promise<void>;
       onWritten: (size: number, ms: number) => void;
     },
   ) {
     this.commit = new GroupCommit({
-      itemsMax: BATCH_EVENTS_MAX,
-      bytesMax: BATCH_BYTES_MAX,
-      bytesOf: ({ publication: { payload, implied } }) =>
-        implied.reduce((sum, i) => sum + i.payload.length, payload.length),
+      max: { rows: BATCH_ROWS_MAX, bytes: BATCH_BYTES_MAX },
+      costOf: ({ publication: { payload, implied, planned } }) => ({
+        rows: 1 + implied.length + planned,
+        bytes: implied.reduce((sum, i) => sum + i.payload.length, payload.length),
+      }),
+      ownerOf: ({ publication }) => publication.accountId,
       write: (batch) => this.write(batch),
       onWritten: parts.onWritten,
     });
@@ -88,13 +95,21 @@ export class Acceptor {
     payload: Buffer,
     options: SendOptions,
   ): Promise<string> {
-    const { ids, queue, dispatcher, node } = this.parts;
+    const { ids, dispatcher } = this.parts;
     if (this.isStopping) throw new Problem('shutting_down');
     const own = { accountId: endpoint.accountId, externalId: null, byTopic: false };
     const event = this.newEvent({ trigger, payload }, own, true);
     const delivery = newDelivery(ids.nextUuid(), endpoint, topic, event);
-    const queued = [{ delivery, endpointUuid: endpoint.uuid, dueAtMs: event.createdAtMs, leased: true }];
-    await queue.accept({ versions: new Map(), events: [event], keys: [], queued, skipped: [] }, node.id);
+    const batch: AcceptBatch = {
+      versions: new Map([[endpoint.accountId, null]]),
+      accountIds: [endpoint.accountId],
+      events: [{ publication: 0, event }],
+      keys: [],
+      queued: [{ publication: 0, delivery, endpointUuid: endpoint.uuid, dueAtMs: event.createdAtMs, leased: true }],
+      skipped: [],
+      nowMs: event.createdAtMs,
+    };
+    if ((await this.store(batch)).refused.size > 0) throw new Problem('account_not_found');
     dispatcher.sendNow(delivery, options);
     return encodeId('dlv', delivery.uuid);
   }
@@ -107,15 +122,23 @@ export class Acceptor {
 
   private async write(batch: Waiting[]): Promise<void> {
     const { first, repeats } = splitRepeats(batch);
-    let open = first;
+    await this.writeAll(first);
+    if (repeats.length > 0) await this.writeRepeats(repeats);
+  }
+
+  /** Stores and answers. What the database cannot store is halved until the one publication is found that it refuses. */
+  private async writeAll(all: Waiting[]): Promise<void> {
+    let open = all;
     try {
       for (let round = 0; open.length > 0 && round < STALE_ROUNDS_MAX; round++) open = await this.tryWrite(open);
       if (open.length > 0) throw new Problem('overloaded', 'The account is changing too fast; try again.');
     } catch (error) {
-      const problem = toProblem(error);
-      for (const waiting of open) waiting.reject(problem);
+      if (kindOf(error) === 'bad_row' && open.length > 1) {
+        const half = Math.ceil(open.length / 2);
+        await this.writeAll(open.slice(0, half));
+        await this.writeAll(open.slice(half));
+      } else for (const waiting of open) waiting.reject(toProblem(error));
     }
-    if (repeats.length > 0) await this.writeRepeats(repeats);
   }
 
   /** The first publication under each key is stored by now; if it was refused, its repeats try for themselves. */
@@ -129,7 +152,7 @@ export class Acceptor {
 
   /** One round. Answers what has to go round again. */
   private async tryWrite(open: Waiting[]): Promise<Waiting[]> {
-    const { queue, directory, node } = this.parts;
+    const { directory } = this.parts;
     const accounts = await this.loadAccounts(open);
     const known = open.filter((waiting) => {
       const exists = accounts.has(waiting.publication.accountId);
@@ -140,27 +163,40 @@ export class Acceptor {
 
     const batch: AcceptBatch = {
       versions: new Map([...accounts].map(([id, a]) => [id, a.version])),
+      accountIds: known.map((waiting) => waiting.publication.accountId),
       events: [],
       keys: [],
       queued: [],
       skipped: [],
+      nowMs: this.parts.clock.now(),
     };
-    const planned = known.map((waiting) => this.plan(waiting, accounts, batch));
+    const planned = known.map((waiting, i) => this.plan(waiting, i, accounts, batch));
     // In one order everywhere: two nodes that store the same keys wait for each other in turn, not crosswise.
     batch.keys.sort((a, b) => (a.accountId + a.key < b.accountId + b.key ? -1 : 1));
-    let isStored = false;
+    let refused: ReadonlySet<number> | undefined;
     try {
-      const result = await queue.accept(batch, node.id);
-      if (result.kind === 'repeated') return await this.answerRepeats(known);
-      if (result.kind === 'stale') {
-        for (const id of result.accounts) directory.forget(id);
-        return known;
-      }
-      isStored = true;
-      for (const plan of planned) this.finish(plan);
-      return [];
+      const result = await this.store(batch);
+      refused = result.refused;
+      for (const id of result.stale) directory.forget(id);
     } finally {
-      if (!isStored) for (const plan of planned) this.takeBack(plan);
+      planned.forEach((plan, i) => {
+        if (refused && !refused.has(i)) this.finish(plan);
+        else this.takeBack(plan);
+      });
+    }
+    const again = known.filter((_, i) => refused?.has(i));
+    return again.length === 0 ? [] : await this.answerRepeats(again);
+  }
+
+  /** A day that has no partition yet gets it: the clock may be ahead of what maintenance has made. */
+  private async store(batch: AcceptBatch): Promise<AcceptResult> {
+    const { queue, node, makePartitions } = this.parts;
+    try {
+      return await queue.accept(batch, node.id);
+    } catch (error) {
+      if (kindOf(error) !== 'no_partition') throw error;
+      await makePartitions(batch.events.map(({ event }) => event.createdAtMs));
+      return await queue.accept(batch, node.id);
     }
   }
 
@@ -173,11 +209,16 @@ export class Acceptor {
     return accounts;
   }
 
-  private plan(waiting: Waiting, accounts: ReadonlyMap<string, KnownAccount>, batch: AcceptBatch): Planned {
+  private plan(
+    waiting: Waiting,
+    index: number,
+    accounts: ReadonlyMap<string, KnownAccount>,
+    batch: AcceptBatch,
+  ): Planned {
     const { publication } = waiting;
     const account = accounts.get(publication.accountId);
     const event = this.newEvent(publication, publication);
-    const planned: Planned = { waiting, event, deliveries: 0, handedOver: [], backlog: [] };
+    const planned: Planned = { waiting, index, event, deliveries: 0, handedOver: [], backlog: [] };
     this.planEvent(event, publication.topics, account, planned, batch);
     for (const implied of publication.implied) {
       const more = { accountId: publication.accountId, externalId: null, byTopic: false };
@@ -185,7 +226,14 @@ export class Acceptor {
     }
     for (const key of publication.keys) {
       const digest = publication.digest ?? Buffer.alloc(0);
-      batch.keys.push({ accountId: event.accountId, key, digest, eventId: event.id, deliveries: planned.deliveries });
+      batch.keys.push({
+        publication: index,
+        accountId: event.accountId,
+        key,
+        digest,
+        eventId: event.id,
+        deliveries: planned.deliveries,
+      });
     }
     return planned;
   }
@@ -218,19 +266,20 @@ export class Acceptor {
     batch: AcceptBatch,
   ): void {
     const { ids, dispatcher } = this.parts;
+    const publication = planned.index;
     for (const { endpoint, topic, skip } of account ? fanOut(account, event.trigger, topics) : []) {
       const delivery = newDelivery(ids.nextUuid(), endpoint, topic, event);
       if (skip !== undefined) {
-        batch.skipped.push({ delivery, endpointUuid: endpoint.uuid, reason: skip });
+        batch.skipped.push({ publication, delivery, endpointUuid: endpoint.uuid, reason: skip });
         continue;
       }
       planned.deliveries++;
-      const leased = dispatcher.reserve(endpoint);
+      const leased = dispatcher.reserve(endpoint, event.payload.length);
       if (leased) planned.handedOver.push({ delivery, endpoint });
       else planned.backlog.push(endpoint);
-      batch.queued.push({ delivery, endpointUuid: endpoint.uuid, dueAtMs: event.createdAtMs, leased });
+      batch.queued.push({ publication, delivery, endpointUuid: endpoint.uuid, dueAtMs: event.createdAtMs, leased });
     }
-    batch.events.push(event);
+    batch.events.push({ publication, event });
   }
 
   private finish({ waiting, event, deliveries, handedOver, backlog }: Planned): void {
@@ -240,7 +289,9 @@ export class Acceptor {
   }
 
   private takeBack({ handedOver }: Planned): void {
-    for (const { endpoint } of handedOver) this.parts.dispatcher.unreserve(endpoint.id);
+    for (const { delivery, endpoint } of handedOver) {
+      this.parts.dispatcher.unreserve(endpoint.id, delivery.event.payload.length);
+    }
   }
 
   /** Answers publications whose key stands for an earlier event; the rest goes round again. */
@@ -275,8 +326,11 @@ function splitRepeats(batch: Waiting[]): { first: Waiting[]; repeats: Waiting[] 
 }
 
 function toProblem(error: unknown): unknown {
-  if (error instanceof DatabaseUnavailable) return new Problem('database_unavailable');
-  return error instanceof DatabaseBusy ? new Problem('overloaded', 'The database is busy; try again.') : error;
+  if (error instanceof Problem) return error;
+  const kind = kindOf(error);
+  if (isOutage(kind)) return new Problem('database_unavailable');
+  if (kind === 'busy' || kind === 'no_partition') return new Problem('overloaded', 'The database is busy; try again.');
+  return error;
 }
 
 function keyOf(accountId: string, key: string): string {

@@ -1,13 +1,12 @@
 import { expect, test } from 'vitest';
 import { GroupCommit } from './group-commit.ts';
 
-function gathering(itemsMax: number, bytesMax: number) {
+function gathering(rows: number, bytes: number) {
   const batches: number[][] = [];
   const finishers: (() => void)[] = [];
   const commit = new GroupCommit<number>({
-    itemsMax,
-    bytesMax,
-    bytesOf: (item) => item,
+    max: { rows, bytes },
+    costOf: (item) => ({ rows: 1, bytes: item }),
     write: (batch) => {
       batches.push(batch);
       return new Promise((resolve) => finishers.push(resolve));
@@ -55,9 +54,8 @@ test('a few items wait for company where nobody waits for them; many do not', as
   const batches: number[][] = [];
   const waits: (() => void)[] = [];
   const commit = new GroupCommit<number>({
-    itemsMax: 100,
-    bytesMax: 100,
-    bytesOf: () => 1,
+    max: { rows: 100, bytes: 100 },
+    costOf: () => ({ rows: 1, bytes: 1 }),
     gather: { below: 3, wait: () => new Promise((resolve) => waits.push(resolve)) },
     write: async (batch) => void batches.push(batch),
   });
@@ -76,4 +74,26 @@ test('a few items wait for company where nobody waits for them; many do not', as
     [3, 4, 5],
   ]);
   expect(waits).toEqual([]);
+});
+
+test('an owner with many items makes another one wait for a batch, not for all of them', async () => {
+  const batches: string[][] = [];
+  const finishers: (() => void)[] = [];
+  const commit = new GroupCommit<string>({
+    max: { rows: 200, bytes: 1_000_000 },
+    costOf: (item) => ({ rows: item.startsWith('wide') ? 101 : 1, bytes: 10 }),
+    ownerOf: (item) => item.slice(0, 4),
+    write: (batch) => {
+      batches.push(batch);
+      return new Promise((resolve) => finishers.push(resolve));
+    },
+  });
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < 1_000; i++) commit.add(`wide ${i}`);
+  await turn();
+  expect(batches).toEqual([['wide 0']]);
+  commit.add('thin 0');
+  finishers.shift()?.();
+  await turn();
+  expect(batches[1]).toEqual(['wide 1', 'thin 0']);
 });

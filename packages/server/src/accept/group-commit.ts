@@ -1,17 +1,28 @@
+import { FairQueue } from '../domain/fair-queue.ts';
+
+/** What an item, or a batch of them, costs. */
+export interface Cost {
+  /** Rows that are written. */
+  rows: number;
+  bytes: number;
+}
+
 /**
  * Gathers items while a write is under way and writes them together in the next one. No timer: an item that comes alone
- * is written at once, and batches grow exactly as fast as writes are slow.
+ * is written at once, and batches grow exactly as fast as writes are slow. Owners of items take turns in what a batch
+ * holds, so nobody's thousand items hold up another's one.
  */
 export class GroupCommit<T> {
-  private waiting: T[] = [];
+  private readonly queue = new FairQueue<{ item: T; cost: Cost }>();
   private waitingBytes = 0;
   private running: Promise<void> | undefined;
 
   constructor(
     private readonly options: {
-      itemsMax: number;
-      bytesMax: number;
-      bytesOf: (item: T) => number;
+      /** A batch holds more only when it is one item. */
+      max: Cost;
+      costOf: (item: T) => Cost;
+      ownerOf?: (item: T) => string;
       /** Must not reject: it answers its items' callers itself. */
       write: (batch: T[]) => Promise<void>;
       /** Where nobody waits for the answer: fewer items than this wait for company before they are written. */
@@ -22,7 +33,7 @@ export class GroupCommit<T> {
   ) {}
 
   get size(): number {
-    return this.waiting.length;
+    return this.queue.size;
   }
 
   get bytes(): number {
@@ -30,8 +41,10 @@ export class GroupCommit<T> {
   }
 
   add(item: T): void {
-    this.waiting.push(item);
-    this.waitingBytes += this.options.bytesOf(item);
+    const { costOf, ownerOf } = this.options;
+    const cost = costOf(item);
+    this.queue.push(ownerOf?.(item) ?? '', { item, cost });
+    this.waitingBytes += cost.bytes;
     this.running ??= this.run();
   }
 
@@ -43,9 +56,9 @@ export class GroupCommit<T> {
   private async run(): Promise<void> {
     // Items that arrive in the same turn of the event loop share the first write.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.waiting.length > 0) {
+    while (this.queue.size > 0) {
       const { gather } = this.options;
-      if (gather && this.waiting.length < gather.below) await gather.wait();
+      if (gather && this.queue.size < gather.below) await gather.wait();
       const batch = this.takeBatch();
       const startedAt = performance.now();
       await this.options.write(batch);
@@ -55,18 +68,20 @@ export class GroupCommit<T> {
   }
 
   private takeBatch(): T[] {
-    const { itemsMax, bytesMax, bytesOf } = this.options;
+    const { max } = this.options;
+    const batch: T[] = [];
+    let rows = 0;
     let bytes = 0;
-    let count = 0;
-    for (const item of this.waiting) {
-      bytes += bytesOf(item);
-      if (count > 0 && (count >= itemsMax || bytes > bytesMax)) {
-        bytes -= bytesOf(item);
-        break;
-      }
-      count++;
+    for (;;) {
+      const next = this.queue.peek();
+      if (!next) break;
+      rows += next.cost.rows;
+      bytes += next.cost.bytes;
+      if (batch.length > 0 && (rows > max.rows || bytes > max.bytes)) break;
+      this.queue.shift();
+      this.waitingBytes -= next.cost.bytes;
+      batch.push(next.item);
     }
-    this.waitingBytes -= bytes;
-    return this.waiting.splice(0, count);
+    return batch;
   }
 }

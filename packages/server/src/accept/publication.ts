@@ -17,6 +17,8 @@ export interface Publication {
   externalId: string | null;
   /** Events that the contract publishes along with this one, in the same commit. */
   implied: readonly { trigger: string; payload: Buffer; topics: readonly string[] | null }[];
+  /** How many deliveries it and what it implies will come to, by what is known now. */
+  planned: number;
   /** Under which a repeat answers the same: the header's key, the event's own id, both or none. */
   keys: string[];
   /** SHA-256 of what was meant; needed with keys only. */
@@ -66,6 +68,7 @@ export function toPublication(
   const topics = topicsOf(contract, input, pointer);
   const keys = id === undefined ? [] : [`id ${id}`];
   if (key !== undefined) keys.push(`key ${key}`);
+  const implied = impliedBy(contract.catalog, trigger, payload).map((one) => ({ ...one, topics: null }));
   return {
     accountId: account.id,
     trigger,
@@ -73,7 +76,8 @@ export function toPublication(
     byTopic,
     topics,
     externalId: id ?? null,
-    implied: impliedBy(contract.catalog, trigger, payload).map((implied) => ({ ...implied, topics: null })),
+    implied,
+    planned: implied.reduce((sum, one) => sum + account.matches(one.trigger).length, account.matches(trigger).length),
     keys,
     digest: keys.length === 0 ? null : digestOfEvent(trigger, id, payload),
     warnings: contract.payloadCheck === 'off' ? [] : check(account, input, payload, topics, pointer, nowMs),

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Clock, Random } from '../domain/clock.ts';
 import { type Decision, decide } from '../domain/decide.ts';
 import { Problem } from '../domain/errors.ts';
@@ -7,7 +8,7 @@ import type { AttemptOutcome } from '../domain/outcome.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { EgressGuard } from '../egress/guard.ts';
 import type { Directory, KnownEndpoint } from '../fanout/directory.ts';
-import { DatabaseUnavailable } from '../storage/database.ts';
+import { isPassing } from '../storage/database-errors.ts';
 
 /** URLs of endpoints, parsed and checked. */
 const URLS_MAX = 10_000;
@@ -32,7 +33,7 @@ const INTERNAL_ERROR_DELAY_MS = 60_000;
 export class Sender {
   /** One event goes to many endpoints with the same bytes. */
   private readonly bodies = new WeakMap<StoredEvent, { topic: string | null; body: Buffer }>();
-  private readonly urls = new Map<string, URL>();
+  private readonly urls = new LRUCache<string, URL>({ max: URLS_MAX });
 
   constructor(private readonly parts: SenderParts) {}
 
@@ -41,7 +42,8 @@ export class Sender {
     try {
       return await this.tryAttempt(delivery, forced);
     } catch (error) {
-      if (error instanceof DatabaseUnavailable) throw error;
+      // The delivery has not been tried: it waits for the database.
+      if (isPassing(error)) throw error;
       this.parts.onError(error);
       return notSent(
         delivery,
@@ -132,7 +134,6 @@ export class Sender {
       parsed = this.parts.inspector.isBin(url)
         ? new URL(url)
         : this.parts.guard.checkUrl(url, contract.limits.httpsOnly);
-      if (this.urls.size >= URLS_MAX) this.urls.clear();
       this.urls.set(url, parsed);
     }
     return parsed;

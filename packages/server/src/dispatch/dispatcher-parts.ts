@@ -2,6 +2,7 @@ import type { Clock } from '../domain/clock.ts';
 import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
 import type { Directory } from '../fanout/directory.ts';
 import type { PaceStore, QueueStore } from '../storage/store.ts';
+import type { SlotLimits } from './slots.ts';
 
 /** What a Dispatcher works with. */
 export interface DispatcherParts {
@@ -11,7 +12,7 @@ export interface DispatcherParts {
   clock: Clock;
   node: { readonly id: number };
   /** Requests in flight on this node. */
-  inFlightMax: number;
+  limits: SlotLimits;
   /** Hands deliveries back unsent; does not give up while the database is away. */
   release: (deliveries: readonly LeasedDelivery[]) => Promise<void>;
   /** Makes one attempt; answers undefined when it was handed back instead. Rejects only while the database is away. */

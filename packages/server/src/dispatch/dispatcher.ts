@@ -1,23 +1,23 @@
+import { LRUCache } from 'lru-cache';
 import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
 import type { KnownEndpoint } from '../fanout/directory.ts';
-import { type Claim, planClaims } from './claim-plan.ts';
-import { nextConcurrency } from './concurrency.ts';
+import { type ClaimPlan, planClaims } from './claim-plan.ts';
 import type { DispatcherParts } from './dispatcher-parts.ts';
 import { Holdings } from './holdings.ts';
 import { type Job, Lane, type SendOptions } from './lane.ts';
 import { Pace } from './pace.ts';
 import { PaceKeeper } from './pace-keeper.ts';
-import { Slots } from './slots.ts';
+import { type Slot, Slots } from './slots.ts';
+import { assess, type Standing } from './standing.ts';
 
 export type { SendOptions } from './lane.ts';
 
-/** What one account may have of the node's requests in flight, however many endpoints it has. */
-const ACCOUNT_SHARE = 0.25;
 const DISCOVER_MAX = 1_000;
 /** Until the account has been read. */
 const CONCURRENCY_UNKNOWN = 4;
 const DISCOVER_EVERY_MS = 1_000;
-const LANES_MAX = 10_000;
+/** Endpoints whose standing is remembered while nothing is sent to them. */
+const REMEMBERED_MAX = 50_000;
 
 /**
  * Decides what is sent next. One lane per endpoint; a lane is filled from memory (hand-over of fresh events) or, when it
@@ -32,6 +32,7 @@ export class Dispatcher {
   /** Lanes whose deliveries wait in the database, the one that has waited longest first. */
   private readonly behind = new Set<Lane>();
   private readonly holdings = new Holdings();
+  private readonly remembered = new LRUCache<string, Standing>({ max: REMEMBERED_MAX });
   private state: 'running' | 'draining' | 'stopped' = 'running';
   private claiming: Promise<void> | undefined;
   private discovering: Promise<void> | undefined;
@@ -42,7 +43,7 @@ export class Dispatcher {
 
   constructor(private readonly parts: DispatcherParts) {
     this.paceKeeper = new PaceKeeper({ ...parts, pump: (lane) => this.pump(lane) });
-    this.slots = new Slots(parts.inFlightMax, Math.ceil(parts.inFlightMax * ACCOUNT_SHARE));
+    this.slots = new Slots(parts.limits);
   }
 
   start(): void {
@@ -56,40 +57,41 @@ export class Dispatcher {
   get counts() {
     return {
       inFlight: this.slots.inFlight,
-      held: this.holdings.count,
+      inFlightUnproven: this.slots.unproven,
+      held: this.holdings.amount.count,
+      heldBytes: this.holdings.amount.bytes,
+      heldBytesUnproven: this.holdings.unprovenAmount.bytes,
       lanes: this.lanes.size,
       behind: this.behind.size,
     };
   }
 
   /** Promises room for a delivery that is about to be stored with this node's lease. */
-  reserve(endpoint: KnownEndpoint): boolean {
+  reserve(endpoint: KnownEndpoint, payloadBytes: number): boolean {
     // With a rate limit everything goes through the database: it holds the order over all nodes.
     if (this.state !== 'running' || endpoint.ratePerS !== undefined || !this.parts.mayGoOn()) return false;
     const lane = this.laneOf(endpoint.id, endpoint.accountId, endpoint);
-    if (lane.backlog > 0 || this.holdings.roomOf(lane) <= 0) return false;
-    lane.reserved++;
-    return true;
+    return lane.backlog === 0 && this.holdings.reserve(lane, payloadBytes);
   }
 
-  unreserve(endpointId: string): void {
+  unreserve(endpointId: string, payloadBytes: number): void {
     const lane = this.lanes.get(endpointId);
     if (!lane) return;
-    lane.reserved--;
+    this.holdings.unreserve(lane, payloadBytes);
     this.dropIfIdle(lane);
   }
 
   /** Takes a delivery that was stored with a reservation. */
   handOver(delivery: LeasedDelivery, endpoint: KnownEndpoint): void {
     const lane = this.laneOf(endpoint.id, endpoint.accountId, endpoint);
-    lane.reserved--;
+    this.holdings.unreserve(lane, delivery.event.payload.length);
     this.enqueue(lane, { delivery, options: { forced: false } });
   }
 
   /** Takes a leased delivery that somebody waits for. */
   sendNow(delivery: LeasedDelivery, options: SendOptions): void {
     const lane = this.laneOf(delivery.endpointId, delivery.accountId);
-    this.holdings.take(delivery);
+    this.holdings.take(lane, delivery);
     if (options.isPatient) lane.push({ delivery, options });
     else lane.pushFirst({ delivery, options });
     this.prepare([lane]).then(() => this.pump(lane), this.parts.onError);
@@ -124,18 +126,19 @@ export class Dispatcher {
     this.claim();
   }
 
-  /** An account changed: what this node holds of inactive or deleted endpoints goes back. */
-  async recheck(accountId: string): Promise<void> {
+  /** An endpoint has changed: where this node knows it, what it holds of it goes on, or goes back. */
+  async recheck(accountId: string, endpointId: string): Promise<void> {
+    if (!this.lanes.has(endpointId)) return;
     const account = await this.parts.directory.get(accountId);
-    for (const endpoint of account?.endpoints.values() ?? []) {
-      const lane = this.lanes.get(endpoint.id);
-      if (lane) learn(lane, endpoint);
-      if (endpoint.status === 'active') this.noteBacklog(endpoint.id, accountId);
-      else if (lane) {
-        lane.backlog = 0;
-        this.behind.delete(lane);
-        await this.handBack(lane.takeUnforcedBehind(0));
-      }
+    const endpoint = account?.endpoints.get(endpointId);
+    const lane = this.lanes.get(endpointId);
+    if (!lane) return;
+    learn(lane, endpoint);
+    if (endpoint?.status === 'active') this.noteBacklog(endpointId, accountId);
+    else {
+      lane.backlog = 0;
+      this.behind.delete(lane);
+      await this.handBack(lane, lane.takeUnforcedBehind(0));
     }
   }
 
@@ -143,7 +146,7 @@ export class Dispatcher {
   forgetAll(): void {
     for (const lane of this.lanes.values()) {
       lane.isHeld = false;
-      for (const job of lane.takeBehind(0)) this.letGo(job);
+      for (const job of lane.takeBehind(0)) this.letGo(lane, job);
     }
   }
 
@@ -170,13 +173,15 @@ export class Dispatcher {
   }
 
   private async handBackAll(): Promise<void> {
-    for (const lane of this.lanes.values()) await this.handBack(lane.takeBehind(0)).catch(() => {});
+    for (const lane of this.lanes.values()) await this.handBack(lane, lane.takeBehind(0)).catch(() => {});
   }
 
   private laneOf(endpointId: string, accountId: string, endpoint?: KnownEndpoint): Lane {
     let lane = this.lanes.get(endpointId);
     if (!lane) {
       lane = new Lane(endpointId, accountId, CONCURRENCY_UNKNOWN);
+      lane.standing = this.remembered.get(endpointId) ?? 'unproven';
+      if (lane.standing === 'failing') lane.concurrency = 1;
       this.lanes.set(endpointId, lane);
     }
     if (!lane.isKnown) learn(lane, endpoint ?? this.parts.directory.peek(accountId)?.endpoints.get(endpointId));
@@ -200,14 +205,14 @@ export class Dispatcher {
   }
 
   private enqueue(lane: Lane, job: Job): void {
-    this.holdings.take(job.delivery);
+    this.holdings.take(lane, job.delivery);
     lane.push(job);
     this.pump(lane);
   }
 
   /** Gives a job up that is not sent by this node. */
-  private letGo({ delivery, options }: Job): void {
-    this.holdings.putDown(delivery);
+  private letGo(lane: Lane, { delivery, options }: Job): void {
+    this.holdings.putDown(lane, delivery);
     this.holdings.forget(delivery);
     options.onSettled?.(undefined);
   }
@@ -215,16 +220,18 @@ export class Dispatcher {
   private pump(lane: Lane): void {
     if (this.state !== 'running' || !this.parts.mayGoOn()) return;
     while (lane.waiting > 0 && lane.inFlight < lane.concurrency) {
-      if (!this.paceKeeper.mayStart(lane) || !this.slots.take(lane)) return;
+      const slot = this.paceKeeper.mayStart(lane) ? this.slots.take(lane) : undefined;
+      if (!slot) return;
       const job = lane.shift();
-      if (job) void this.run(lane, job);
+      if (job) void this.run(slot, job);
     }
   }
 
-  private async run(lane: Lane, job: Job): Promise<void> {
+  private async run(slot: Slot, job: Job): Promise<void> {
+    const { lane } = slot;
     // The limit may change while the request is under way: it ends where it began.
     const { pace } = lane;
-    pace?.start(this.parts.clock.now());
+    pace?.start(this.parts.clock.monotonicMs());
     try {
       this.finish(lane, job, await this.parts.attempt(job.delivery, job.options.forced));
     } catch (error) {
@@ -232,20 +239,20 @@ export class Dispatcher {
       this.parts.onError(error);
       lane.push(job);
     }
-    pace?.end(this.parts.clock.now());
-    this.goOn(lane);
+    pace?.end(this.parts.clock.monotonicMs());
+    this.goOn(slot);
   }
 
   private finish(lane: Lane, job: Job, attempt: SettledAttempt | undefined): void {
     if (!attempt) {
-      this.letGo(job);
+      this.letGo(lane, job);
       return;
     }
-    this.holdings.putDown(job.delivery);
-    lane.concurrency = nextConcurrency(lane.concurrency, this.limitOf(lane), attempt.outcome);
-    lane.isFailing = attempt.outcome.error !== undefined;
-    lane.hasAnswered = true;
-    if (lane.isFailing && lane.waiting > lane.concurrency * 2) this.handBackRest(lane);
+    this.holdings.putDown(lane, job.delivery);
+    const assessed = assess(lane, this.limitOf(lane), attempt.outcome);
+    this.holdings.move(lane, () => Object.assign(lane, assessed));
+    this.remembered.set(lane.endpointId, lane.standing);
+    if (lane.standing === 'failing' && lane.waiting > lane.concurrency * 2) this.handBackRest(lane);
     this.parts.settle(attempt, () => {
       this.holdings.forget(job.delivery);
       job.options.onSettled?.(attempt);
@@ -254,8 +261,9 @@ export class Dispatcher {
   }
 
   /** After one request has ended: the next of a lane that waits for its turn, then the next of this one. */
-  private goOn(lane: Lane): void {
-    for (const next of this.slots.free(lane, !this.parts.mayGoOn())) this.pump(next);
+  private goOn(slot: Slot): void {
+    const { lane } = slot;
+    for (const next of this.slots.free(slot, !this.parts.mayGoOn())) this.pump(next);
     this.pump(lane);
     this.claim();
     this.dropIfIdle(lane);
@@ -269,17 +277,14 @@ export class Dispatcher {
   }
 
   private dropIfIdle(lane: Lane): void {
-    // What is known of a failing endpoint is kept while it may be needed.
-    if (lane.isIdle && (!lane.isFailing || this.lanes.size > LANES_MAX)) {
-      this.lanes.delete(lane.endpointId);
-    }
+    if (lane.isIdle) this.lanes.delete(lane.endpointId);
   }
 
   private claim(): void {
     if (this.claiming || this.behind.size === 0 || this.state !== 'running' || !this.parts.mayGoOn()) return;
-    const wanted = planClaims(this.behind, this.holdings);
-    if (wanted.size === 0) return;
-    this.claiming = this.claimOnce(wanted).then(
+    const plan = planClaims(this.behind, this.holdings);
+    if (plan.lanes.size === 0) return;
+    this.claiming = this.claimOnce(plan).then(
       () => {
         this.claiming = undefined;
         this.claim();
@@ -292,7 +297,7 @@ export class Dispatcher {
     );
   }
 
-  private async claimOnce(wanted: ReadonlyMap<Lane, Claim>): Promise<void> {
+  private async claimOnce({ lanes: wanted, bytesMax }: ClaimPlan): Promise<void> {
     const { queue, node, clock } = this.parts;
     for (const lane of wanted.keys()) lane.isClaiming = true;
     try {
@@ -301,7 +306,8 @@ export class Dispatcher {
       const room = new Map(
         [...wanted].filter(([lane]) => held.has(lane)).map(([lane, { room }]) => [lane.endpointId, room]),
       );
-      const leased = room.size === 0 ? [] : await queue.claim(room, node.id, clock.now());
+      const { leased, isCut } =
+        room.size === 0 ? { leased: [], isCut: false } : await queue.claim(room, bytesMax, node.id, clock.now());
       const counts = new Map<string, number>();
       for (const delivery of leased) {
         counts.set(delivery.endpointId, (counts.get(delivery.endpointId) ?? 0) + 1);
@@ -309,7 +315,7 @@ export class Dispatcher {
       }
       for (const [lane, { room, seen }] of wanted) {
         if (!held.has(lane)) this.putOff(lane);
-        else this.noteClaimed(lane, (counts.get(lane.endpointId) ?? 0) >= room, seen);
+        else this.noteClaimed(lane, isCut || (counts.get(lane.endpointId) ?? 0) >= room, seen);
       }
     } finally {
       for (const lane of wanted.keys()) {
@@ -336,14 +342,14 @@ export class Dispatcher {
   private handBackRest(lane: Lane): void {
     const rest = lane.takeUnforcedBehind(lane.concurrency);
     if (rest.length === 0) return;
-    this.handBack(rest)
+    this.handBack(lane, rest)
       .then(() => this.noteBacklog(lane.endpointId, lane.accountId))
       .catch(this.parts.onError);
   }
 
-  private async handBack(jobs: readonly Job[]): Promise<void> {
+  private async handBack(lane: Lane, jobs: readonly Job[]): Promise<void> {
     if (jobs.length === 0) return;
-    for (const job of jobs) this.letGo(job);
+    for (const job of jobs) this.letGo(lane, job);
     await this.parts.release(jobs.map((job) => job.delivery));
   }
 
@@ -376,7 +382,7 @@ export class Dispatcher {
 
 function learn(lane: Lane, endpoint: KnownEndpoint | undefined): void {
   if (!endpoint) return;
-  if (!lane.isKnown) lane.concurrency = endpoint.contract.policy.concurrency;
+  if (!lane.isKnown && lane.standing !== 'failing') lane.concurrency = endpoint.contract.policy.concurrency;
   lane.isKnown = true;
   const { ratePerS } = endpoint;
   if (ratePerS === undefined) lane.pace = undefined;

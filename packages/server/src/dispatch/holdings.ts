@@ -6,33 +6,56 @@ const RUN_AHEAD_MAX = 512;
 /** Bounds over all endpoints. Above half of them, only endpoints' concurrency is filled. */
 const HELD_MAX = 20_000;
 const HELD_BYTES_MAX = 64 * 1024 * 1024;
+/** What endpoints that are not healthy may have of both, together. */
+const UNPROVEN_SHARE = 0.5;
+
+interface Amount {
+  count: number;
+  bytes: number;
+}
 
 /** What this node holds in memory of what it has leases of, and how much more it takes. */
 export class Holdings {
   private readonly leases = new Set<LeasedDelivery>();
-  private bytes = 0;
-  private held = 0;
+  private readonly all: Amount = { count: 0, bytes: 0 };
+  /** Of lanes that are not healthy. */
+  private readonly unproven: Amount = { count: 0, bytes: 0 };
 
   /** All deliveries whose lease this node holds and knows of, until they are settled or handed back. */
   get leased(): Iterable<LeasedDelivery> {
     return this.leases;
   }
 
-  /** How many wait or are in flight here. */
-  get count(): number {
-    return this.held;
+  /** How many wait or are in flight here, and the bytes of their payloads. */
+  get amount(): Readonly<Amount> {
+    return this.all;
   }
 
-  take(delivery: LeasedDelivery): void {
+  get unprovenAmount(): Readonly<Amount> {
+    return this.unproven;
+  }
+
+  /** Promises room for a delivery that is about to be stored with this node's lease; false when there is none. */
+  reserve(lane: Lane, bytes: number): boolean {
+    if (this.roomOf(lane) <= 0 || bytes > this.bytesRoomOf(lane)) return false;
+    lane.reserved++;
+    this.add(lane, 0, bytes);
+    return true;
+  }
+
+  unreserve(lane: Lane, bytes: number): void {
+    lane.reserved--;
+    this.add(lane, 0, -bytes);
+  }
+
+  take(lane: Lane, delivery: LeasedDelivery): void {
     this.leases.add(delivery);
-    this.held++;
-    this.bytes += delivery.event.payload.length;
+    this.add(lane, 1, delivery.event.payload.length);
   }
 
   /** Its request has ended; the lease stays until the outcome is stored. */
-  putDown(delivery: LeasedDelivery): void {
-    this.held--;
-    this.bytes -= delivery.event.payload.length;
+  putDown(lane: Lane, delivery: LeasedDelivery): void {
+    this.add(lane, -1, -delivery.event.payload.length);
   }
 
   /** The lease is gone: settled, handed back or lost. */
@@ -40,21 +63,47 @@ export class Holdings {
     this.leases.delete(delivery);
   }
 
+  /** A lane has become healthy, or is so no longer: what it holds counts with the others of its kind. */
+  move(lane: Lane, change: () => void): void {
+    const { count, bytes } = lane.held;
+    this.add(lane, -count, -bytes);
+    change();
+    this.add(lane, count, bytes);
+  }
+
   /** How many more fit, over all endpoints. */
   get room(): number {
-    return Math.max(HELD_MAX - this.held, 0);
+    return Math.max(HELD_MAX - this.all.count, 0);
+  }
+
+  get bytesRoom(): number {
+    return Math.max(HELD_BYTES_MAX - this.all.bytes, 0);
   }
 
   /** How much of an endpoint is taken into memory, ahead of sending it. */
   aheadOf(lane: Lane): number {
-    const isHalfFull = this.held > HELD_MAX / 2 || this.bytes > HELD_BYTES_MAX / 2;
-    if (lane.isFailing || isHalfFull) return lane.concurrency;
+    const isHalfFull = this.all.count > HELD_MAX / 2 || this.all.bytes > HELD_BYTES_MAX / 2;
+    if (lane.standing === 'failing' || isHalfFull) return lane.concurrency;
     // A second's worth: what another node is to take over soon stays in the database.
     return lane.pace ? Math.min(lane.pace.perS, RUN_AHEAD_MAX) : RUN_AHEAD_MAX;
   }
 
   /** How many more of an endpoint's deliveries fit. */
   roomOf(lane: Lane): number {
-    return Math.min(this.aheadOf(lane) - lane.load, this.room);
+    const share = lane.standing === 'healthy' ? this.room : HELD_MAX * UNPROVEN_SHARE - this.unproven.count;
+    return Math.min(this.aheadOf(lane) - lane.load, this.room, share);
+  }
+
+  bytesRoomOf(lane: Lane): number {
+    if (lane.standing === 'healthy') return this.bytesRoom;
+    return Math.min(this.bytesRoom, HELD_BYTES_MAX * UNPROVEN_SHARE - this.unproven.bytes);
+  }
+
+  private add(lane: Lane, count: number, bytes: number): void {
+    const amounts = lane.standing === 'healthy' ? [lane.held, this.all] : [lane.held, this.all, this.unproven];
+    for (const amount of amounts) {
+      amount.count += count;
+      amount.bytes += bytes;
+    }
   }
 }

@@ -20,3 +20,14 @@ test('jobs leave in order; some may go first, and some may be taken out', () => 
   expect(numbers([lane.shift(), lane.shift()])).toEqual([3, undefined]);
   expect(lane.waiting).toBe(0);
 });
+
+test('a lane that never empties does not grow', () => {
+  const lane = new Lane('e', 'a', 10);
+  lane.push(job(0));
+  for (let i = 1; i < 100_000; i++) {
+    lane.push(job(i % 256));
+    expect(lane.shift()).toBeDefined();
+  }
+  expect(lane.waiting).toBe(1);
+  expect((lane as unknown as { jobs: unknown[] }).jobs.length).toBeLessThan(3_000);
+});

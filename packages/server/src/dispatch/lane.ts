@@ -1,5 +1,6 @@
 import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
 import type { Pace } from './pace.ts';
+import type { Standing } from './standing.ts';
 
 export interface SendOptions {
   /** Send although the endpoint is inactive: somebody asked for just this delivery. */
@@ -15,6 +16,8 @@ export interface Job {
   options: SendOptions;
 }
 
+const COMPACTED_AT = 1_024;
+
 /** Deliveries of one endpoint that this node holds leases of, in order, and what it knows of those in the database. */
 export class Lane {
   readonly endpointId: string;
@@ -24,12 +27,14 @@ export class Lane {
   inFlight = 0;
   /** Requests at a time, between 1 and the contract's limit. */
   concurrency: number;
-  /** Whether the last outcome was a failure: then little is taken ahead. */
-  isFailing = false;
+  /** How it has answered so far: what it may have of the node's requests and memory. */
+  standing: Standing = 'unproven';
+  /** In a row. */
+  failures = 0;
+  /** What it has in this node's memory, and what is promised to it; kept by Holdings. */
+  readonly held = { count: 0, bytes: 0 };
   /** Raised when deliveries of this endpoint are seen in the database; 0 when none are due there. */
   backlog = 0;
-  /** Whether any attempt has ended since this lane exists. */
-  hasAnswered = false;
   isClaiming = false;
   isQueued = false;
   /** Whether the account has been read: concurrency and pace are known then. */
@@ -83,8 +88,9 @@ export class Lane {
     if (!job) return undefined;
     // Nothing that has been sent is held on to, payload and all.
     this.jobs[this.head++] = undefined;
-    if (this.head === this.jobs.length) {
-      this.jobs = [];
+    // A lane that never empties gives back what it has left behind.
+    if (this.head === this.jobs.length || (this.head >= COMPACTED_AT && this.head * 2 >= this.jobs.length)) {
+      this.jobs = this.jobs.slice(this.head);
       this.head = 0;
     }
     return job;

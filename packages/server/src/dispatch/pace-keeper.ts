@@ -33,7 +33,7 @@ export class PaceKeeper {
       return false;
     }
     if (!this.parts.isAlive()) return false;
-    const waitMs = lane.pace.waitMs(this.parts.clock.now());
+    const waitMs = lane.pace.waitMs(this.parts.clock.monotonicMs());
     if (waitMs === 0) return true;
     if (waitMs !== undefined) this.wake(lane, waitMs);
     return false;
@@ -58,7 +58,7 @@ export class PaceKeeper {
 
   /** Lets go of lanes that have nothing to do, or that another node waits for. */
   async letGo(lanes: Iterable<Lane>, all = false): Promise<void> {
-    const nowMs = this.parts.clock.now();
+    const nowMs = this.parts.clock.monotonicMs();
     const given = [...lanes].filter((lane) => {
       if (!lane.isHeld) return false;
       if (all || !lane.pace) return true;

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Contract } from '../contract/contract.ts';
 import type { AccountFacts } from '../contract/fields.ts';
 import { decodeId } from '../domain/ids.ts';
@@ -6,9 +7,12 @@ import type { SigningKey } from '../domain/signature.ts';
 import { matchesTrigger, type Subscription } from '../domain/subscription.ts';
 import type { AccountSnapshot, EndpointSnapshot } from '../storage/store.ts';
 
-const ACCOUNTS_MAX = 10_000;
+/** What accounts may take up in memory, as estimated by `sizeOf`: some 40,000 endpoints. */
+const BYTES_MAX = 96 * 1024 * 1024;
+/** An endpoint's closures, maps and key objects, besides its own texts. */
+const ENDPOINT_BYTES = 2_000;
 /** Triggers are free in some contracts; a publisher that invents them may not fill the memory. */
-const MATCHES_MAX = 1_000;
+const MATCHES_MAX = 20_000;
 
 /** An endpoint as the hot path needs it: parsed once, not per request. */
 export interface KnownEndpoint {
@@ -49,13 +53,24 @@ export interface Match {
  * moment; accepting an event therefore checks its version in the database and comes back here if it is.
  */
 export class Directory {
-  private readonly known = new Map<string, KnownAccount>();
+  private readonly known: LRUCache<string, KnownAccount>;
+  private compiled = 0;
+  /** Of all accounts, by the copy's number and the trigger. */
+  private readonly found = new LRUCache<string, readonly Match[]>({ max: MATCHES_MAX });
   private readonly loading = new Map<string, Promise<KnownAccount | undefined>>();
 
   constructor(
     private readonly read: (id: string) => Promise<AccountSnapshot | undefined>,
     private readonly contracts: ReadonlyMap<string, Contract>,
-  ) {}
+    bytesMax = BYTES_MAX,
+  ) {
+    this.known = new LRUCache({ maxSize: bytesMax });
+  }
+
+  /** Accounts in memory, and the bytes that they are estimated to take up. */
+  get counts() {
+    return { accounts: this.known.size, bytes: this.known.calculatedSize };
+  }
 
   /** The copy in memory, if there is one. */
   peek(id: string): KnownAccount | undefined {
@@ -78,10 +93,10 @@ export class Directory {
 
   private load(id: string): Promise<KnownAccount | undefined> {
     const reading = this.read(id)
-      .then((snapshot) => snapshot && this.compile(snapshot))
-      .then((account) => {
+      .then((snapshot) => {
+        const account = snapshot && this.compile(snapshot);
         // If it was forgotten while we read, the answer may be outdated: use it once, keep it not.
-        if (account && this.loading.get(id) === reading) this.keep(account);
+        if (account && this.loading.get(id) === reading) this.known.set(id, account, { size: sizeOf(snapshot) });
         return account;
       })
       .finally(() => {
@@ -91,29 +106,23 @@ export class Directory {
     return reading;
   }
 
-  private keep(account: KnownAccount): void {
-    const [oldest] = this.known.keys();
-    if (this.known.size >= ACCOUNTS_MAX && oldest !== undefined) this.known.delete(oldest);
-    this.known.set(account.id, account);
-  }
-
   private compile({ account, version, endpoints }: AccountSnapshot): KnownAccount {
     const contract = this.contracts.get(account.contract);
     if (!contract) throw new Error(`Account ${account.id} uses contract ${account.contract}, which is not loaded.`);
     const known = endpoints.map((endpoint) => compileEndpoint(account, endpoint, contract));
-    const byTrigger = new Map<string, readonly Match[]>();
+    // Of this copy alone: an account made again under the same id begins with the same version.
+    const key = `${++this.compiled} `;
     return {
       id: account.id,
       version,
       contract,
       facts: account,
       endpoints: new Map(known.map((endpoint) => [endpoint.id, endpoint])),
-      matches(trigger) {
-        let found = byTrigger.get(trigger);
+      matches: (trigger) => {
+        let found = this.found.get(key + trigger);
         if (!found) {
-          if (byTrigger.size >= MATCHES_MAX) byTrigger.clear();
           found = findMatches(known, trigger);
-          byTrigger.set(trigger, found);
+          this.found.set(key + trigger, found);
         }
         return found;
       },
@@ -123,7 +132,7 @@ export class Directory {
 
 function compileEndpoint(account: AccountFacts, endpoint: EndpointSnapshot, contract: Contract): KnownEndpoint {
   const secrets = endpoint.secrets.map(({ secret, expiresAt }) => ({
-    key: contract.signature.parseSecret(secret),
+    key: once(() => contract.signature.parseSecret(secret)),
     expiresAtMs: expiresAt?.getTime() ?? Number.POSITIVE_INFINITY,
   }));
   return {
@@ -139,8 +148,22 @@ function compileEndpoint(account: AccountFacts, endpoint: EndpointSnapshot, cont
     version: endpoint.version ?? contract.versions?.default ?? null,
     ratePerS: rateOf(endpoint.rateLimit, contract.policy.ratePerS),
     testingUntilMs: endpoint.testingUntil?.getTime() ?? 0,
-    keysAt: (nowMs) => secrets.filter((s) => s.expiresAtMs > nowMs).map((s) => s.key),
+    keysAt: (nowMs) => secrets.filter((s) => s.expiresAtMs > nowMs).map((s) => s.key()),
   };
+}
+
+/** Keys are parsed when they sign first: most endpoints of an account in memory are not sent to. */
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+/** Roughly, in bytes: its texts, and what is made of each endpoint. */
+function sizeOf(snapshot: AccountSnapshot): number {
+  return 2 * JSON.stringify(snapshot).length + ENDPOINT_BYTES * (1 + snapshot.endpoints.length);
 }
 
 function findMatches(endpoints: readonly KnownEndpoint[], trigger: string): Match[] {

@@ -60,6 +60,6 @@ export interface HttpParts {
   /** The one-time token of the sign-in link, while nobody has used it. */
   signInToken: { value: string | undefined };
   /** Whether the database can be reached and its migrations are current. */
-  isReady: () => Promise<{ ready: boolean; reason?: string }>;
+  isReady: () => Promise<{ ready: boolean; reason?: string; warnings: string[] }>;
   isUp: () => boolean;
 }

@@ -16,7 +16,13 @@ export function healthRoutes(app: App, { isReady, metrics }: HttpParts): void {
     async () => ({ status: 'ok' as const }),
   );
 
-  const Readiness = Type.Object({ status: Type.Enum(['ready', 'not ready']), reason: Type.Optional(Type.String()) });
+  const Readiness = Type.Object({
+    status: Type.Enum(['ready', 'not ready']),
+    reason: Type.Optional(Type.String()),
+    warnings: Type.Array(Type.String(), {
+      description: 'What does not keep the node from working, and is to be mended',
+    }),
+  });
   app.get(
     '/readyz',
     {
@@ -29,12 +35,12 @@ export function healthRoutes(app: App, { isReady, metrics }: HttpParts): void {
       },
     },
     async (_, reply) => {
-      const { ready, reason } = await isReady();
-      if (ready) return { status: 'ready' as const };
+      const { ready, reason, warnings } = await isReady();
+      if (ready) return { status: 'ready' as const, warnings };
       return reply
         .code(503)
         .header('retry-after', '2')
-        .send({ status: 'not ready' as const, ...(reason === undefined ? {} : { reason }) });
+        .send({ status: 'not ready' as const, ...(reason === undefined ? {} : { reason }), warnings });
     },
   );
 

@@ -1,7 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { CATALOGUE, type ErrorCode, type PlaceOfError, Problem } from '../domain/errors.ts';
-import { DatabaseBusy, DatabaseUnavailable, sqlStateOf } from '../storage/database.ts';
+import { kindOf } from '../storage/database-errors.ts';
 
 const RETRY_AFTER_S = 2;
 
@@ -65,8 +65,6 @@ const BY_FASTIFY_CODE: Readonly<Record<string, ErrorCode>> = {
 export function toProblem(thrown: unknown): Problem {
   const error = thrown as FastifyError;
   if (error instanceof Problem) return error;
-  if (error instanceof DatabaseUnavailable) return new Problem('database_unavailable');
-  if (error instanceof DatabaseBusy) return new Problem('overloaded', 'The database is busy; try again.');
   if (error.validation) {
     const places = error.validation.map((v) =>
       toPlace(v, error.validationContext === 'body' || error.validationContext === undefined),
@@ -77,14 +75,33 @@ export function toProblem(thrown: unknown): Problem {
   const code = BY_FASTIFY_CODE[error.code];
   if (code)
     return new Problem(code, code === 'malformed_json' || code === 'payload_too_large' ? error.message : undefined);
-  // Class 22: text that PostgreSQL cannot store, such as a zero byte. RangeError: nested too deeply to be written.
-  if (sqlStateOf(error)?.startsWith('22') || error instanceof RangeError) {
-    return new Problem(
-      'invalid_request',
-      'The request holds text that cannot be stored (a zero byte, half a surrogate pair, or very deep nesting).',
-    );
+  // RangeError: nested too deeply to be written.
+  return error instanceof RangeError ? unstorable() : ofDatabase(error);
+}
+
+function ofDatabase(error: unknown): Problem {
+  switch (kindOf(error)) {
+    case 'away':
+    case 'read_only':
+    case 'full':
+      return new Problem('database_unavailable');
+    case 'busy':
+    case 'try_again':
+    case 'no_partition':
+      return new Problem('overloaded', 'The database is busy; try again.');
+    case 'bad_row':
+      return unstorable();
+    case 'defect':
+      return new Problem('internal_error');
   }
-  return new Problem('internal_error');
+}
+
+/** Text that PostgreSQL cannot store, such as a zero byte. */
+function unstorable(): Problem {
+  return new Problem(
+    'invalid_request',
+    'The request holds text that cannot be stored (a zero byte, half a surrogate pair, or very deep nesting).',
+  );
 }
 
 type Validation = NonNullable<FastifyError['validation']>[number];

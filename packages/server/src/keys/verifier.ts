@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../domain/clock.ts';
 import type { KeyStore, KnownKey } from '../storage/store.ts';
 import { digestOfKey, isKeyText } from './key-text.ts';
@@ -17,17 +18,13 @@ export type Verdict =
   | { valid: true; key: KnownKey }
   | { valid: false; reason: Refusal; key?: KnownKey; missing?: string };
 
-interface Cached {
-  key: KnownKey | undefined;
-  untilMs: number;
-}
-
 /**
  * Says whether a key is valid: from memory for less than a second, else from the database, several callers' keys in one
  * query. Notes when keys were last used, in batches.
  */
 export class KeyVerifier {
-  private readonly cache = new Map<string, Cached>();
+  /** What the database answered; `key` is undefined where it knew none. */
+  private readonly cache: LRUCache<string, { key: KnownKey | undefined }>;
   private waiting: {
     digest: Buffer;
     resolve: (key: KnownKey | undefined) => void;
@@ -40,7 +37,10 @@ export class KeyVerifier {
   /** Raised by every change: an answer from before it says nothing. */
   private generation = 0;
 
-  constructor(private readonly parts: { keys: KeyStore; clock: Clock; onError: (error: unknown) => void }) {}
+  constructor(private readonly parts: { keys: KeyStore; clock: Clock; onError: (error: unknown) => void }) {
+    const perf = { now: () => parts.clock.monotonicMs() };
+    this.cache = new LRUCache({ max: CACHED_MAX, ttl: FRESH_MS, ttlResolution: 0, perf });
+  }
 
   start(): void {
     this.cancelFlush = this.parts.clock.after(FLUSH_EVERY_MS, () => {
@@ -78,16 +78,15 @@ export class KeyVerifier {
 
   private async find(digest: Buffer, tries = 1): Promise<KnownKey | undefined> {
     const name = digest.toString('latin1');
-    const nowMs = this.parts.clock.now();
+    const askedAtMs = this.parts.clock.monotonicMs();
     const cached = this.cache.get(name);
-    if (cached && cached.untilMs > nowMs) return cached.key;
+    if (cached) return cached.key;
     const { generation } = this;
     const key = await this.look(digest);
     // The answer may be as old as the question: after a change, or a stall, it is asked again.
-    const isOld = this.generation !== generation || this.parts.clock.now() - nowMs > FRESH_MS;
+    const isOld = this.generation !== generation || this.parts.clock.monotonicMs() - askedAtMs > FRESH_MS;
     if (isOld && tries < TRIES_MAX) return this.find(digest, tries + 1);
-    if (this.cache.size >= CACHED_MAX) this.cache.clear();
-    this.cache.set(name, { key, untilMs: nowMs + FRESH_MS });
+    this.cache.set(name, { key }, { start: askedAtMs });
     return key;
   }
 

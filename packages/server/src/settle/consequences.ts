@@ -3,25 +3,12 @@ import type { SettledAttempt } from '../domain/model.ts';
 import type { AutoDisable } from '../domain/policy.ts';
 import type { Directory, KnownEndpoint } from '../fanout/directory.ts';
 import type { EndpointStore, HealthSeen, HealthStore } from '../storage/store.ts';
+import type { Announcer, Notice } from './notice.ts';
 
-/** What the operator is told of. */
-export type Notice =
-  | { trigger: 'endpoint.disabled'; reason: 'consecutive_failures' | 'gone' | 'retries_exhausted'; failures?: number }
-  | { trigger: 'endpoint.failing'; failures: number; limit: number }
-  | { trigger: 'endpoint.recovered' }
-  | {
-      trigger: 'delivery.discarded';
-      deliveryUuid: Uint8Array;
-      eventId: string;
-      deliveryTrigger: string;
-      reason: string;
-    };
-
-type Disabled = Extract<Notice, { trigger: 'endpoint.disabled' }>;
+type DisabledReason = Extract<Notice, { trigger: 'endpoint.disabled' }>['reason'];
 
 interface Observed {
   endpoint: KnownEndpoint;
-  rule: AutoDisable;
   seen: HealthSeen;
   run: number;
 }
@@ -37,7 +24,7 @@ export class Consequences {
       health: HealthStore;
       directory: Directory;
       clock: Clock;
-      notify: (accountId: string, endpointId: string, url: string, notice: Notice) => void;
+      announcer: Announcer;
       onError: (error: unknown) => void;
     },
   ) {}
@@ -48,6 +35,7 @@ export class Consequences {
       if (!this.isOrdinary(attempt)) await this.observe(attempt, observed).catch(this.parts.onError);
     }
     if (observed.size > 0) await this.count(observed).catch(this.parts.onError);
+    if (attempts.some(({ decision }) => decision.kind === 'discarded')) this.parts.announcer.publishSoon();
   }
 
   /** Nothing follows from most outcomes: they are passed over without waiting for anything. */
@@ -62,63 +50,52 @@ export class Consequences {
     const endpoint = await this.endpointOf(delivery.accountId, delivery.endpointId);
     if (!endpoint) return;
     const isTesting = endpoint.testingUntilMs > this.parts.clock.now();
-    if (decision.kind === 'discarded') {
-      await this.discarded(endpoint, attempt, decision.reason, decision.endpointGone && !isTesting, isTesting);
+    if (decision.kind === 'discarded' && !isTesting) {
+      await this.discarded(endpoint, decision.reason, decision.endpointGone);
     }
     const rule = endpoint.contract.policy.autoDisable;
     if (!rule || isTesting) return;
-    if (outcome.error === undefined) note(observed, endpoint, rule, false);
+    const isFailure = outcome.error !== undefined;
     // What went wrong here is not the endpoint's fault.
-    else if (outcome.error !== 'interrupted' && (rule.counts === 'attempts' || decision.kind === 'discarded')) {
-      note(observed, endpoint, rule, true);
-    }
+    if (outcome.error === 'interrupted') return;
+    if (isFailure && rule.counts === 'deliveries' && decision.kind !== 'discarded') return;
+    note(observed, endpoint, rule, isFailure, this.parts.announcer.about(endpoint));
   }
 
-  private async discarded(
-    endpoint: KnownEndpoint,
-    { delivery }: SettledAttempt,
-    reason: string,
-    isGone: boolean,
-    isTesting: boolean,
-  ): Promise<void> {
-    this.notify(endpoint, {
-      trigger: 'delivery.discarded',
-      deliveryUuid: delivery.uuid,
-      eventId: delivery.event.externalId ?? delivery.event.id,
-      deliveryTrigger: delivery.event.trigger,
-      reason,
-    });
+  private async discarded(endpoint: KnownEndpoint, reason: string, isGone: boolean): Promise<void> {
+    const { endpoints, directory, announcer } = this.parts;
     if (isGone) await this.switchOff(endpoint, 'gone');
     const { onExhausted } = endpoint.contract.policy;
-    if (reason !== 'retries_exhausted' || onExhausted === 'keep' || isTesting) return;
-    if (onExhausted === 'deactivate-endpoint') await this.switchOff(endpoint, 'retries_exhausted');
-    else if (await this.parts.endpoints.remove(endpoint.accountId, endpoint.id)) {
-      this.parts.directory.forget(endpoint.accountId);
-      this.notify(endpoint, { trigger: 'endpoint.disabled', reason: 'retries_exhausted' });
-    }
+    if (reason !== 'retries_exhausted' || onExhausted === 'keep') return;
+    if (onExhausted === 'deactivate-endpoint') return this.switchOff(endpoint, 'retries_exhausted');
+    const notice = announcer.textOf(endpoint, { trigger: 'endpoint.disabled', reason: 'retries_exhausted' });
+    if (!(await endpoints.remove(endpoint.accountId, endpoint.id, notice))) return;
+    directory.forget(endpoint.accountId);
+    announcer.publishSoon();
   }
 
   private async count(observed: ReadonlyMap<string, Observed>): Promise<void> {
-    const { health } = this.parts;
-    for (const { endpointId, before, after, peak } of await health.count([...observed.values()].map((o) => o.seen))) {
-      const { endpoint, rule } = observed.get(endpointId) ?? {};
-      if (!endpoint || !rule) continue;
-      const half = Math.ceil(rule.failures / 2);
-      if (peak >= rule.failures) {
-        await this.switchOff(endpoint, 'consecutive_failures', peak);
-      } else if (before < half && after >= half) {
-        this.notify(endpoint, { trigger: 'endpoint.failing', failures: after, limit: rule.failures });
-      } else if (before >= half && after < half) this.notify(endpoint, { trigger: 'endpoint.recovered' });
+    const { health, announcer } = this.parts;
+    for (const { endpointId, peak } of await health.count([...observed.values()].map((o) => o.seen))) {
+      const { endpoint, seen } = observed.get(endpointId) ?? {};
+      if (endpoint && seen && peak >= seen.limit) await this.switchOff(endpoint, 'consecutive_failures', peak);
     }
+    announcer.publishSoon();
   }
 
   /** Does and tells nothing when it was off already. */
-  private async switchOff(endpoint: KnownEndpoint, reason: Disabled['reason'], failures?: number): Promise<void> {
-    const { health, clock, directory } = this.parts;
+  private async switchOff(endpoint: KnownEndpoint, reason: DisabledReason, failures?: number): Promise<void> {
+    const { health, clock, directory, announcer } = this.parts;
+    const { accountId, id } = endpoint;
     const stored = reason === 'gone' ? 'gone' : 'consecutive_failures';
-    if (!(await health.switchOff(endpoint.accountId, endpoint.id, stored, clock.now()))) return;
-    directory.forget(endpoint.accountId);
-    this.notify(endpoint, { trigger: 'endpoint.disabled', reason, ...(failures === undefined ? {} : { failures }) });
+    const notice = announcer.textOf(endpoint, {
+      trigger: 'endpoint.disabled',
+      reason,
+      ...(failures === undefined ? {} : { failures }),
+    });
+    if (!(await health.switchOff(accountId, id, stored, clock.now(), notice))) return;
+    directory.forget(accountId);
+    announcer.publishSoon();
   }
 
   private async endpointOf(accountId: string, endpointId: string): Promise<KnownEndpoint | undefined> {
@@ -126,17 +103,19 @@ export class Consequences {
     const account = directory.peek(accountId) ?? (await directory.get(accountId));
     return account?.endpoints.get(endpointId);
   }
-
-  private notify(endpoint: KnownEndpoint, notice: Notice): void {
-    this.parts.notify(endpoint.accountId, endpoint.id, endpoint.url, notice);
-  }
 }
 
-function note(observed: Map<string, Observed>, endpoint: KnownEndpoint, rule: AutoDisable, isFailure: boolean): void {
+function note(
+  observed: Map<string, Observed>,
+  endpoint: KnownEndpoint,
+  { failures: limit }: AutoDisable,
+  isFailure: boolean,
+  about: string | null,
+): void {
   let entry = observed.get(endpoint.id);
   if (!entry) {
-    const seen = { endpointId: endpoint.id, leading: 0, hadSuccess: false, trailing: 0, longest: 0 };
-    entry = { endpoint, rule, seen, run: 0 };
+    const seen = { endpointId: endpoint.id, leading: 0, hadSuccess: false, trailing: 0, longest: 0, limit, about };
+    entry = { endpoint, seen, run: 0 };
     observed.set(endpoint.id, entry);
   }
   const { seen } = entry;

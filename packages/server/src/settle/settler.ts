@@ -1,18 +1,22 @@
 import { GroupCommit } from '../accept/group-commit.ts';
 import type { Clock } from '../domain/clock.ts';
-import { encodeId } from '../domain/ids.ts';
+import { encodeId, timeOfId } from '../domain/ids.ts';
 import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
-import { DatabaseUnavailable } from '../storage/database.ts';
+import type { AttemptOutcome } from '../domain/outcome.ts';
+import { isOutage, kindOf } from '../storage/database-errors.ts';
 import type { QueueStore } from '../storage/store.ts';
+import type { Announcer } from './notice.ts';
 
-const BATCH_MAX = 1_000;
+const BATCH_ROWS_MAX = 1_000;
 const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 /** Outcomes that may wait to be stored before dispatching pauses. */
 const WAITING_MAX = 10_000;
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
-/** A full disk or a deadlock may pass; an outcome that can never be stored may not hold up the others. */
-const TRIES_MAX = 5;
+/** Between two tries to store the same batch. */
 const RETRY_MS = 200;
+const RETRY_MAX_MS = 5_000;
+/** Once the server stops, what cannot be stored is left to its lease. */
+const TRIES_WHILE_STOPPING_MAX = 5;
 /**
  * Nobody waits for an outcome, so it waits for company: that makes fewer and larger writes, and leaves the
  * database to those who wait for their 202. It is also by how much longer a crash can repeat a delivery.
@@ -30,9 +34,16 @@ export interface SettlerParts {
   queue: QueueStore;
   clock: Clock;
   node: { readonly id: number };
-  /** Resolves when the database can be reached again; rejects when the server stops first. */
+  /** Resolves when the database can be used again; rejects when the server stops first. */
   whenUp: () => Promise<void>;
-  /** Hands a delivery back whose outcome cannot be stored. */
+  isStopping: () => boolean;
+  /** Makes the partitions of the days that hold these moments. */
+  makePartitions: (ms: readonly number[]) => Promise<void>;
+  /** What the operator is told of outcomes that count: stored together with them. */
+  noticesOf: Announcer['ofOutcomes'];
+  /** Outcomes are stored again, after a time in which they could not be. */
+  onFlowing: () => void;
+  /** Hands a delivery back whose outcome the database refuses in every form. */
   release: (delivery: LeasedDelivery) => Promise<void>;
   /** What follows from outcomes that counted, before the next batch is stored. Does not reject. */
   onStored: (attempts: readonly SettledAttempt[]) => Promise<void>;
@@ -42,16 +53,20 @@ export interface SettlerParts {
   onError: (error: unknown) => void;
 }
 
-/** Writes outcomes in batches. They stay in memory until they are stored, over a lost database connection too. */
+/**
+ * Writes outcomes in batches. They stay in memory until they are stored, whatever the database answers; while they cannot
+ * be stored, sending pauses (`isStalled`). Only what is wrong with one outcome is treated as that one's: it is stored
+ * without what the receiver answered.
+ */
 export class Settler {
   private readonly commit: GroupCommit<Waiting>;
   private finishedCount = 0;
+  private stalled = false;
 
   constructor(private readonly parts: SettlerParts) {
     this.commit = new GroupCommit({
-      itemsMax: BATCH_MAX,
-      bytesMax: BATCH_BYTES_MAX,
-      bytesOf: ({ attempt }) => 512 + (attempt.outcome.response?.body.length ?? 0),
+      max: { rows: BATCH_ROWS_MAX, bytes: BATCH_BYTES_MAX },
+      costOf: ({ attempt }) => ({ rows: 1, bytes: 512 + (attempt.outcome.response?.body.length ?? 0) }),
       write: (batch) => this.write(batch),
       gather: { below: GATHER_BELOW, wait: () => new Promise((resolve) => void parts.clock.after(GATHER_MS, resolve)) },
       onWritten: parts.onWritten,
@@ -65,6 +80,11 @@ export class Settler {
 
   get isFull(): boolean {
     return this.commit.size >= WAITING_MAX || this.commit.bytes >= WAITING_BYTES_MAX;
+  }
+
+  /** Whether outcomes cannot be stored right now. */
+  get isStalled(): boolean {
+    return this.stalled;
   }
 
   /** `done` is called when the outcome is stored, or when somebody else turned out to hold the lease. */
@@ -87,47 +107,87 @@ export class Settler {
     }
   }
 
-  /** Stores a batch. What the database refuses is halved until the one outcome is found that cannot be stored. */
+  /** Stores a batch. What the database refuses is halved until the one outcome is found that cannot be stored so. */
   private async store(batch: Waiting[]): Promise<void> {
-    const attempts = batch.map(({ attempt }) => attempt);
-    const lost = await this.trySettle(attempts);
-    if (lost) {
-      for (const { attempt, done } of batch) {
-        this.parts.onSettled(attempt, lost.size === 0 || !lost.has(idOf(attempt)));
-        done();
-      }
-      const counted = lost.size === 0 ? attempts : attempts.filter((attempt) => !lost.has(idOf(attempt)));
-      for (const { decision } of counted) if (decision.kind !== 'retry') this.finishedCount++;
-      await this.parts.onStored(counted);
-    } else if (batch.length > 1) {
+    const lost = await this.trySettle(batch.map(({ attempt }) => attempt));
+    if (lost !== 'refused') return this.finish(batch, lost);
+    const [first] = batch;
+    if (batch.length > 1) {
       const half = Math.ceil(batch.length / 2);
       await this.store(batch.slice(0, half));
       await this.store(batch.slice(half));
-    } else {
-      for (const { attempt, done } of batch) {
-        await this.parts.release(attempt.delivery);
-        done();
+    } else if (first) await this.storeBare(first);
+  }
+
+  private async storeBare({ attempt, done }: Waiting): Promise<void> {
+    const bare = withoutAnswer(attempt);
+    const lost = await this.trySettle([bare]);
+    if (lost !== 'refused') return this.finish([{ attempt: bare, done }], lost);
+    await this.parts.release(attempt.delivery);
+    done();
+  }
+
+  private async finish(batch: readonly Waiting[], lost: ReadonlySet<string>): Promise<void> {
+    const counted: SettledAttempt[] = [];
+    for (const { attempt, done } of batch) {
+      const isCounted = lost.size === 0 || !lost.has(idOf(attempt));
+      this.parts.onSettled(attempt, isCounted);
+      if (isCounted) counted.push(attempt);
+      done();
+    }
+    for (const { decision } of counted) if (decision.kind !== 'retry') this.finishedCount++;
+    await this.parts.onStored(counted);
+  }
+
+  /** Answers the outcomes that did not count, or `refused` when one of them cannot be stored as it is. */
+  private async trySettle(attempts: SettledAttempt[]): Promise<ReadonlySet<string> | 'refused'> {
+    const { queue, node, clock, isStopping, noticesOf } = this.parts;
+    const notices = noticesOf(attempts);
+    for (let tries = 1; ; tries++) {
+      try {
+        const lost = await queue.settle(attempts, node.id, clock.now(), notices);
+        this.flow();
+        return lost;
+      } catch (error) {
+        if (kindOf(error) === 'bad_row') {
+          this.parts.onError(error);
+          return 'refused';
+        }
+        if (isStopping() && tries >= TRIES_WHILE_STOPPING_MAX) throw error;
+        this.stalled = true;
+        await this.waitAfter(error, tries, attempts);
       }
     }
   }
 
-  /** Answers the outcomes that did not count, or undefined when the database refuses the batch again and again. */
-  private async trySettle(attempts: SettledAttempt[]): Promise<Set<string> | undefined> {
-    const { queue, node, clock, whenUp, onError } = this.parts;
-    for (let tries = 1; ; tries++) {
-      try {
-        return await queue.settle(attempts, node.id, clock.now());
-      } catch (error) {
-        // Whether the batch was stored is not known; if it was, the fence lets none of it count twice.
-        if (error instanceof DatabaseUnavailable) await whenUp();
-        else {
-          onError(error);
-          if (tries >= TRIES_MAX) return undefined;
-          await new Promise<void>((resolve) => void clock.after(RETRY_MS * tries, resolve));
-        }
-      }
+  /** Whether the batch was stored is not known; if it was, the fence lets none of it count twice. */
+  private async waitAfter(error: unknown, tries: number, attempts: readonly SettledAttempt[]): Promise<void> {
+    const { clock, whenUp, onError, makePartitions } = this.parts;
+    if (isOutage(kindOf(error))) return whenUp();
+    onError(error);
+    if (kindOf(error) === 'no_partition') {
+      await makePartitions(attempts.map(({ delivery }) => timeOfId(delivery.uuid))).catch(onError);
     }
+    await new Promise<void>((resolve) => void clock.after(Math.min(RETRY_MS * tries, RETRY_MAX_MS), resolve));
   }
+
+  private flow(): void {
+    if (!this.stalled) return;
+    this.stalled = false;
+    this.parts.onFlowing();
+  }
+}
+
+/** The outcome alone: that the attempt was made, and what follows. */
+function withoutAnswer(attempt: SettledAttempt): SettledAttempt {
+  const { error, response, timings } = attempt.outcome;
+  const outcome: AttemptOutcome = {
+    ...(error === undefined ? {} : { error }),
+    errorDetail: 'What was sent and answered could not be stored.',
+    ...(response ? { response: { status: response.status, headers: [], body: Buffer.alloc(0), truncated: true } } : {}),
+    timings,
+  };
+  return { ...attempt, url: '', requestHeaders: [], outcome };
 }
 
 function idOf({ delivery }: SettledAttempt): string {

@@ -1,4 +1,3 @@
-import { firstUuidOf } from '../domain/ids.ts';
 import type { Account } from '../domain/model.ts';
 import { type Database, statement } from './database.ts';
 import { fromUuidText } from './rows.ts';
@@ -6,6 +5,11 @@ import type { AccountStore, EndpointSnapshot } from './store.ts';
 import type { Vault } from './vault.ts';
 
 const DIRECTORY = statement('directory');
+const REMOVE_ACCOUNT = statement('remove_account').text;
+const REMOVE_CLOSED = statement('remove_closed').text;
+const REMOVED_AT_ONCE = 5_000;
+/** What an account has few of goes when it is closed; the rest follows in pieces. */
+const OF_ACCOUNT = ['endpoints', 'api_keys', 'page_sessions', 'bins', 'replays'];
 
 interface AccountRow {
   id: string;
@@ -62,13 +66,15 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
         [account.id, account.name, account.contract, JSON.stringify(account.metadata), account.createdAt],
       );
       if (rows.length > 0) return 'created';
-      return (await database.run('SELECT FROM accounts WHERE id = $1', [account.id])).length > 0
-        ? 'exists'
-        : 'being_deleted';
+      const open = await database.run('SELECT FROM accounts WHERE id = $1 AND closed_at IS NULL', [account.id]);
+      return open.length > 0 ? 'exists' : 'being_deleted';
     },
 
     async find(id) {
-      const [row] = await database.run<AccountRow>(`SELECT ${COLUMNS} FROM accounts WHERE id = $1`, [id]);
+      const [row] = await database.run<AccountRow>(
+        `SELECT ${COLUMNS} FROM accounts WHERE id = $1 AND closed_at IS NULL`,
+        [id],
+      );
       return row && toAccount(row);
     },
 
@@ -76,7 +82,7 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
       const [createdAt, id] = before === undefined ? [null, null] : placeOf(before);
       const rows = await database.run<AccountRow>(
         `SELECT ${COLUMNS} FROM accounts
-         WHERE ($2::timestamptz IS NULL OR (created_at, id) < ($2, $4))
+         WHERE closed_at IS NULL AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $4))
            AND ($3::text IS NULL OR position(lower($3) IN lower(id || ' ' || name)) > 0)
          ORDER BY created_at DESC, id DESC LIMIT $1`,
         [limit, createdAt, search ?? null, id],
@@ -88,20 +94,34 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
       const [row] = await database.run<AccountRow>(
         `UPDATE accounts SET name = coalesce($2, name), metadata = coalesce($3, metadata), updated_at = now(),
                              version = version + 1
-         WHERE id = $1 RETURNING ${COLUMNS}`,
+         WHERE id = $1 AND closed_at IS NULL RETURNING ${COLUMNS}`,
         [id, name ?? null, metadata ? JSON.stringify(metadata) : null],
       );
       return row && toAccount(row);
     },
 
-    async remove(id, nowMs) {
+    close(id) {
       return database.transaction(async (run) => {
-        const rows = await run('DELETE FROM accounts WHERE id = $1 RETURNING id', [id]);
+        const rows = await run(
+          `UPDATE accounts SET closed_at = now(), closed_xid = pg_current_xact_id(), version = version + 1
+           WHERE id = $1 AND closed_at IS NULL RETURNING id`,
+          [id],
+        );
         if (rows.length === 0) return false;
-        await run('DELETE FROM queue WHERE account_id = $1', [id]);
-        await run('DELETE FROM idempotency WHERE account_id = $1', [id]);
-        await run('INSERT INTO purges (account_id, before) VALUES ($1, $2)', [id, firstUuidOf(nowMs).toString('hex')]);
+        for (const table of OF_ACCOUNT) await run(`DELETE FROM ${table} WHERE account_id = $1`, [id]);
         return true;
+      });
+    },
+
+    removeClosed() {
+      return database.transaction(async (run) => {
+        const [closed] = await run<{ id: string }>(
+          'SELECT id FROM accounts WHERE closed_at IS NOT NULL ORDER BY closed_at LIMIT 1 FOR UPDATE SKIP LOCKED',
+        );
+        if (!closed) return false;
+        const [row] = await run<{ gone: number }>(REMOVE_ACCOUNT, [closed.id, REMOVED_AT_ONCE]);
+        if (row?.gone) return true;
+        return (await run(REMOVE_CLOSED, [closed.id])).length > 0;
       });
     },
 

@@ -1,34 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import { EventEmitter, once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
+import { Availability } from './availability.ts';
+import {
+  CONNECT_TIMEOUT_MS,
+  CONNECTIONS_DEFAULT,
+  type ConnectionBudget,
+  openPool,
+  type PoolName,
+  shareOut,
+} from './connections.ts';
+import { DatabaseBusy, DatabaseUnavailable, isOutage, kindOf } from './database-errors.ts';
+import { type Heard, Listener } from './listener.ts';
 
 /** What a statement's parameters may be. Buffers travel in binary: bytea, or an array made by `arrays.ts`. */
 export type Parameter = string | number | boolean | Date | Buffer | null;
-
-/** Thrown when the database cannot be reached; nothing is known about what the statement did. */
-export class DatabaseUnavailable extends Error {
-  constructor(cause: unknown) {
-    super('The database cannot be reached.', { cause });
-    this.name = 'DatabaseUnavailable';
-  }
-}
-
-/** Thrown when the database answers, but not in time: every connection is busy, or a statement took too long. */
-export class DatabaseBusy extends Error {
-  constructor(cause: unknown) {
-    super('The database is busy.', { cause });
-    this.name = 'DatabaseBusy';
-  }
-}
-
-/** PostgreSQL's code for a value that a unique index holds already. */
-export const UNIQUE_VIOLATION = '23505';
-
-/** SQLSTATE of an error that PostgreSQL answered, undefined for any other. */
-export function sqlStateOf(error: unknown): string | undefined {
-  return error instanceof pg.DatabaseError ? error.code : undefined;
-}
 
 const SQL_FOLDER = new URL('../../src/storage/sql/', import.meta.url);
 
@@ -42,88 +28,46 @@ export function statement(name: string): Statement {
   return { name, text: readFileSync(new URL(`${name}.sql`, SQL_FOLDER), 'utf8') };
 }
 
-/**
- * Hot statements join small arrays to large tables. The planner sees how large the queue was, not how large it gets, so
- * it is told to use indexes whatever its statistics say; `storage/plans.test.ts` holds the plans.
- */
-export const HOT_OPTIONS =
-  '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan -c jit=off';
-const HOT_CONNECTIONS = 4;
-const CONNECTIONS = 8;
-const PROBE_MS = 200;
-const LISTENER_PULSE_MS = 15_000;
-const CONNECT_TIMEOUT_MS = 5_000;
-const READ_CONNECTIONS = 4;
-const READ_TIMEOUT_MS = 10_000;
-/** PostgreSQL itself gives a statement up after this. */
-const STATEMENT_TIMEOUT_MS = 30_000;
-/** A statement without any answer for this long means that the connection is dead. */
-const QUERY_TIMEOUT_MS = 60_000;
-const STATEMENT_TIMEOUT = '57014';
+/** A statement that was rolled back because of another one is tried again so often. */
+const TRIES_MAX = 4;
+const TRY_AGAIN_MS = 10;
+/** While PostgreSQL has no connection left for us. */
+const CONNECT_AGAIN_MS = 100;
+/** How long our own statements of before an outage may take to end. */
+const STRAGGLERS_MS = 10_000;
 
 /**
- * Two pools on one database: `hot` for the batches on the way of an event, `run` for everything else.
+ * Pools on one database: `hot` for the batches on the way of an event, `run` for everything else, `read` for looks through
+ * the history, `house` for heartbeats and recovery.
  *
- * up --(a connection fails)--> down --(a probe answers)--> up. While it is down, callers fail at once with
- * DatabaseUnavailable instead of piling up, and `whenUp` tells when to go on.
+ * Only `hot` decides whether the database is up: what publishing and settling need. The others answer DatabaseBusy
+ * when they get no connection, or lose one, and the database is up all the same.
  */
 export class Database {
   /** Tells this process's connections from everybody else's. */
   private readonly name = `posthorn ${randomBytes(6).toString('hex')}`;
-  private readonly pool: pg.Pool;
-  private readonly hotPool: pg.Pool;
-  /** For looking through the history, which may take long: nothing else waits behind it. */
-  private readonly readPool: pg.Pool;
-  /** For the heartbeat and for recovery, which may not wait behind API calls. */
-  private readonly housePool: pg.Pool;
-  private readonly changes = new EventEmitter().setMaxListeners(0);
-  private isUp = true;
-  private upSinceMs = Date.now();
-  private stopped = false;
+  readonly budget: ConnectionBudget;
+  private readonly pools: Readonly<Record<PoolName, pg.Pool>>;
+  readonly availability: Availability;
+  private listener: Listener | undefined;
+  private isStopped = false;
   private isRecovering = false;
+  private checking: Promise<void> | undefined;
   private recover: () => Promise<void> = async () => {};
-  private readonly listeners = new Set<pg.Client>();
 
   constructor(
     private readonly config: pg.ClientConfig,
-    private readonly log: (message: string) => void = () => {},
+    log: (message: string) => void = () => {},
+    connections = CONNECTIONS_DEFAULT,
   ) {
-    const common = {
-      ...config,
-      application_name: this.name,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      query_timeout: QUERY_TIMEOUT_MS,
-      keepAlive: true,
-      idleTimeoutMillis: 60_000,
-    };
-    this.pool = new pg.Pool({ ...common, max: CONNECTIONS, statement_timeout: STATEMENT_TIMEOUT_MS });
-    this.housePool = new pg.Pool({ ...common, max: 2, statement_timeout: STATEMENT_TIMEOUT_MS });
-    this.readPool = new pg.Pool({ ...common, max: READ_CONNECTIONS, statement_timeout: READ_TIMEOUT_MS });
-    this.hotPool = new pg.Pool({
-      ...common,
-      max: HOT_CONNECTIONS,
-      options: HOT_OPTIONS,
-      idleTimeoutMillis: 0,
-      statement_timeout: STATEMENT_TIMEOUT_MS,
-    });
-    for (const pool of this.pools) {
-      // A connection that breaks while nobody waits for an answer says so here; the next query finds out by itself.
-      pool.on('error', () => {});
-      pool.on('connect', (client) => client.on('error', () => {}));
-    }
-  }
-
-  private get pools(): pg.Pool[] {
-    return [this.pool, this.hotPool, this.housePool, this.readPool];
+    this.budget = shareOut(connections);
+    const open = (name: PoolName) => openPool(name, this.budget[name], config, this.name);
+    this.pools = { hot: open('hot'), run: open('run'), read: open('read'), house: open('house') };
+    this.availability = new Availability({ probe: () => this.probe(), log });
   }
 
   get up(): boolean {
-    return this.isUp;
-  }
-
-  /** For how long it has been up without a break. */
-  get upForMs(): number {
-    return this.isUp ? Date.now() - this.upSinceMs : 0;
+    return this.availability.isUp;
   }
 
   /** `work` runs each time the database has come back, before anybody else may use it. */
@@ -131,151 +75,144 @@ export class Database {
     this.recover = work;
   }
 
-  /** Calls back on every change between up and down. */
-  onChange(listen: (up: boolean) => void): void {
-    this.changes.on('change', listen);
-  }
-
-  /** Resolves when the database is up, at once if it is; rejects when the server stops first. */
-  async whenUp(): Promise<void> {
-    for (;;) {
-      if (this.stopped) throw new DatabaseUnavailable('stopped');
-      if (this.isUp) return;
-      await once(this.changes, 'change');
-    }
-  }
-
-  /** A prepared statement on the way of an event. @throws DatabaseUnavailable */
+  /** A prepared statement on the way of an event. @throws DatabaseUnavailable, DatabaseBusy */
   hot<Row extends pg.QueryResultRow>(hotStatement: Statement, values: Parameter[]): Promise<Row[]> {
-    return this.guarded<Row>(this.hotPool, { ...hotStatement, values });
+    return this.guarded<Row>('hot', { ...hotStatement, values });
   }
 
-  /** Any other statement; planned anew each time, so that absent filters cost nothing. @throws DatabaseUnavailable */
+  /** Any other statement; planned anew each time, so that absent filters cost nothing. @throws as `hot` */
   run<Row extends pg.QueryResultRow>(text: string, values: Parameter[] = []): Promise<Row[]> {
-    return this.guarded<Row>(this.pool, { text, values });
+    return this.guarded<Row>('run', { text, values });
   }
 
-  /** A look through the history: what it takes depends on how much there is. @throws DatabaseUnavailable, DatabaseBusy */
+  /** A look through the history: what it takes depends on how much there is. @throws as `hot` */
   read<Row extends pg.QueryResultRow>(text: string, values: Parameter[] = []): Promise<Row[]> {
-    return this.guarded<Row>(this.readPool, { text, values });
+    return this.guarded<Row>('read', { text, values });
   }
 
-  /** A statement of the house: heartbeat, take-over, recovery. @throws DatabaseUnavailable */
+  /** A statement of the house: heartbeat, take-over, recovery. @throws as `hot` */
   house<Row extends pg.QueryResultRow>(text: string, values: Parameter[] = []): Promise<Row[]> {
-    return this.guarded<Row>(this.housePool, { text, values });
+    return this.guarded<Row>('house', { text, values });
   }
 
-  /** Runs `work` in a transaction on one connection. @throws DatabaseUnavailable, and whatever `work` throws */
-  async transaction<T>(work: (run: Database['run']) => Promise<T>): Promise<T> {
-    const client = await this.connect(this.pool);
-    const run = <Row extends pg.QueryResultRow>(text: string, values: Parameter[] = []) =>
-      client.query<Row>({ text, values }).then((result) => result.rows);
-    let broken: Error | undefined;
-    try {
+  /**
+   * Runs `work` in a transaction on one connection, and again when another transaction made it roll back: it may do
+   * nothing else. @throws as `hot`, and whatever `work` throws
+   */
+  transaction<T>(work: (run: Database['run']) => Promise<T>): Promise<T> {
+    return this.use('run', async (client) => {
+      const run = <Row extends pg.QueryResultRow>(text: string, values: Parameter[] = []) =>
+        client.query<Row>({ text, values }).then((result) => result.rows);
       await client.query('BEGIN');
       const result = await work(run);
       await client.query('COMMIT');
       return result;
-    } catch (error) {
-      await client.query('ROLLBACK').catch((failure: Error) => {
-        broken = failure;
-      });
-      return this.rethrow(error);
-    } finally {
-      client.release(broken);
-    }
+    });
   }
 
-  /** Listens on a channel, over lost connections too; `heard('')` after a gap in which messages may have been missed. */
-  async listen(channel: string, heard: (payload: string) => void): Promise<void> {
-    if (this.stopped) return;
-    const client = new pg.Client({
-      ...this.config,
-      application_name: `${this.name} listener`,
-      keepAlive: true,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      query_timeout: CONNECT_TIMEOUT_MS,
-    });
-    // A half-open connection says nothing for hours; a question shows it.
-    const pulse = setInterval(() => {
-      client.query('SELECT 1').catch(() => client.end().catch(() => {}));
-    }, LISTENER_PULSE_MS);
-    const again = () => {
-      clearInterval(pulse);
-      if (!this.listeners.delete(client) || this.stopped) return;
-      setTimeout(() => {
-        this.whenUp()
-          .then(() => this.listen(channel, heard))
-          .catch(() => {});
-      }, PROBE_MS);
-    };
-    this.listeners.add(client);
-    client.on('error', () => {});
-    client.on('end', again);
-    client.on('notification', (message) => heard(message.payload ?? ''));
-    try {
-      await client.connect();
-      await client.query(`LISTEN ${client.escapeIdentifier(channel)}`);
-      heard('');
-    } catch (error) {
-      this.noteFailure(error);
-      client.end().catch(() => {});
-      again();
-    }
+  /** Listens on channels for as long as the database is used; called once. */
+  async listen(channels: Readonly<Record<string, Heard>>): Promise<void> {
+    if (this.isStopped) return;
+    this.listener = new Listener({ ...this.config, application_name: `${this.name} listener` }, channels);
+    await this.listener.start();
   }
 
   async stop(): Promise<void> {
-    if (this.stopped) return;
-    this.stopped = true;
-    this.changes.emit('change', this.isUp);
-    const listeners = [...this.listeners].map((listener) => listener.end());
-    await Promise.allSettled([...listeners, ...this.pools.map((pool) => pool.end())]);
+    if (this.isStopped) return;
+    this.isStopped = true;
+    this.availability.stop();
+    await Promise.allSettled([this.listener?.stop(), ...Object.values(this.pools).map((pool) => pool.end())]);
   }
 
-  private async guarded<Row extends pg.QueryResultRow>(pool: pg.Pool, query: pg.QueryConfig): Promise<Row[]> {
-    const client = await this.connect(pool);
-    try {
-      const { rows } = await client.query<Row>(query);
-      client.release();
-      return rows;
-    } catch (error) {
-      client.release(isConnectionFailure(error));
-      return this.rethrow(error);
+  private guarded<Row extends pg.QueryResultRow>(pool: PoolName, query: pg.QueryConfig): Promise<Row[]> {
+    return this.use(pool, async (client) => (await client.query<Row>(query)).rows);
+  }
+
+  private async use<T>(pool: PoolName, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      const client = await this.acquire(pool);
+      try {
+        const result = await work(client);
+        client.release();
+        return result;
+      } catch (error) {
+        await giveBack(client, error);
+        if (kindOf(error) !== 'try_again') return await this.fail(pool, error);
+        if (tries >= TRIES_MAX) throw new DatabaseBusy(error);
+        await pause(TRY_AGAIN_MS * tries);
+      }
     }
   }
 
-  /** Whatever stands against a connection, a full server or a wrong password: nothing can be stored. */
-  private async connect(pool: pg.Pool): Promise<pg.PoolClient> {
-    if (!this.isUp && !this.isRecovering) throw new DatabaseUnavailable('down');
-    try {
-      return await pool.connect();
-    } catch (error) {
-      // With every connection handed out, it was the wait for one of them that took too long.
-      if (pool.totalCount >= (pool.options.max ?? 0) && this.isUp) throw new DatabaseBusy(error);
-      this.goDown();
-      throw new DatabaseUnavailable(error);
+  private async acquire(name: PoolName): Promise<pg.PoolClient> {
+    const pool = this.pools[name];
+    const deadlineMs = performance.now() + CONNECT_TIMEOUT_MS;
+    for (;;) {
+      if (!this.isRecovering) this.availability.require();
+      try {
+        return await pool.connect();
+      } catch (error) {
+        // With every connection handed out, it was the wait for one of them that took too long.
+        if (pool.totalCount >= this.budget[name]) throw new DatabaseBusy(error);
+        const kind = kindOf(error);
+        // Whatever else stands against a connection, nothing can be stored.
+        if (kind !== 'busy') return await this.fail(name, new DatabaseUnavailable(error, isOutage(kind) ? kind : 'away'));
+        if (performance.now() > deadlineMs) {
+          if (pool.totalCount > 0) throw new DatabaseBusy(error);
+          return await this.fail(name, new DatabaseUnavailable(error));
+        }
+      }
+      await pause(CONNECT_AGAIN_MS);
     }
   }
 
-  private rethrow(error: unknown): never {
-    if (this.noteFailure(error)) throw new DatabaseUnavailable(error);
-    if (sqlStateOf(error) === STATEMENT_TIMEOUT) throw new DatabaseBusy(error);
-    throw error;
+  /** Throws what an error means to the caller. */
+  private async fail(pool: PoolName, error: unknown): Promise<never> {
+    const kind = kindOf(error);
+    if (kind === 'busy') throw new DatabaseBusy(error);
+    if (!isOutage(kind)) throw error;
+    if (this.isRecovering) throw new DatabaseUnavailable(error, kind);
+    // A standby refuses writes on every connection alike.
+    if (pool === 'hot' || kind === 'read_only') this.availability.goDown(kind);
+    else await this.check();
+    if (this.up) throw new DatabaseBusy(error);
+    throw new DatabaseUnavailable(error, kind);
   }
 
-  /** Whether the error means that the database is away; then probing begins. */
-  private noteFailure(error: unknown): boolean {
-    if (!isConnectionFailure(error)) return false;
-    this.goDown();
-    return true;
+  /** Finds out whether it was that connection alone: if not, the database is down afterwards. */
+  private check(): Promise<void> {
+    this.checking ??= this.guarded('hot', { text: 'SELECT 1' })
+      .then(
+        () => {},
+        () => {},
+      )
+      .finally(() => {
+        this.checking = undefined;
+      });
+    return this.checking;
   }
 
-  private goDown(): void {
-    if (!this.isUp || this.stopped) return;
-    this.isUp = false;
-    this.log('The database cannot be reached; accepting and delivering pause until it is back.');
-    this.changes.emit('change', false);
-    void this.probe();
+  /** Whether the database can be used: reached, written to, and asked about what was under way. Bounded in time. */
+  private async probe(): Promise<void> {
+    const client = new pg.Client({
+      ...this.config,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: CONNECT_TIMEOUT_MS,
+    });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      await client.query(
+        `INSERT INTO settings (name, value) VALUES ('written_at', now()::text)
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+      );
+      await this.endStragglers(client);
+      this.isRecovering = true;
+      await this.recover();
+    } finally {
+      this.isRecovering = false;
+      client.end().catch(() => {});
+    }
   }
 
   /**
@@ -284,43 +221,24 @@ export class Database {
    */
   private async endStragglers(client: pg.Client): Promise<void> {
     const ours = 'FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()';
+    const deadlineMs = performance.now() + STRAGGLERS_MS;
     await client.query(`SELECT pg_terminate_backend(pid) ${ours}`, [this.name]);
-    for (;;) {
-      const { rows } = await client.query(`SELECT 1 ${ours}`, [this.name]);
-      if (rows.length === 0) return;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-
-  private async probe(): Promise<void> {
-    while (!this.stopped) {
-      await new Promise((resolve) => setTimeout(resolve, PROBE_MS));
-      const client = new pg.Client({ ...this.config, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
-      client.on('error', () => {});
-      try {
-        await client.connect();
-        await this.endStragglers(client);
-        this.isRecovering = true;
-        await this.recover();
-        this.isUp = true;
-        this.upSinceMs = Date.now();
-        this.log('The database is back.');
-        this.changes.emit('change', true);
-        return;
-      } catch {
-        // Still away: probe again.
-      } finally {
-        this.isRecovering = false;
-        client.end().catch(() => {});
-      }
+    while ((await client.query(`SELECT 1 ${ours}`, [this.name])).rows.length > 0) {
+      if (performance.now() > deadlineMs) throw new DatabaseUnavailable('statements of before the outage do not end');
+      await pause(20);
     }
   }
 }
 
-function isConnectionFailure(error: unknown): boolean {
-  if (error instanceof DatabaseUnavailable) return true;
-  if (!(error instanceof Error)) return false;
-  if (!(error instanceof pg.DatabaseError)) return !(error instanceof TypeError || error instanceof RangeError);
-  // 08: connection exceptions; 57P: shutdown, crash, cannot connect now; 53300: too many connections.
-  return /^(08|57P|53300)/.test(error.code ?? '');
+/** A connection that an error broke, or whose transaction cannot be ended, is not used again. */
+async function giveBack(client: pg.PoolClient, error: unknown): Promise<void> {
+  const isBroken = kindOf(error) === 'away' || (await client.query('ROLLBACK').then(isFalse, isTrue));
+  client.release(isBroken);
+}
+
+const isTrue = () => true;
+const isFalse = () => false;
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

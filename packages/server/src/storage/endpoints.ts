@@ -200,15 +200,18 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
       return row && toEndpoint(row);
     },
 
-    remove(accountId, id) {
+    remove(accountId, id, notice) {
       return database.transaction(async (run) => {
         const uuid = toUuidText('ep', id);
         const rows = await run('DELETE FROM endpoints WHERE account_id = $1 AND id = $2 RETURNING id', [
           accountId,
           uuid,
         ]);
-        if (rows.length > 0) await run(REMOVE_WAITING, [accountId, uuid, REMOVED_AT_ONCE]);
-        return rows.length > 0;
+        if (rows.length === 0) return false;
+        await run(REMOVE_WAITING, [accountId, uuid, REMOVED_AT_ONCE]);
+        if (notice)
+          await run('INSERT INTO notices (trigger, payload) VALUES ($1, $2)', [notice.trigger, notice.payload]);
+        return true;
       });
     },
 

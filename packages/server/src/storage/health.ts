@@ -1,4 +1,4 @@
-import { bools, int4s, uuids } from './arrays.ts';
+import { bools, int4s, texts, uuids } from './arrays.ts';
 import { type Database, statement } from './database.ts';
 import { fromUuidText, toUuid, toUuidText } from './rows.ts';
 import type { HealthStore } from './store.ts';
@@ -14,16 +14,30 @@ export function healthStore(database: Database): HealthStore {
         bools(seen.map((s) => s.hadSuccess)),
         int4s(seen.map((s) => s.trailing)),
         int4s(seen.map((s) => s.longest)),
+        int4s(seen.map((s) => s.limit)),
+        texts(seen.map((s) => s.about)),
       ]);
       return rows.map(({ endpoint_id, ...counts }) => ({ endpointId: fromUuidText('ep', endpoint_id), ...counts }));
     },
 
-    async switchOff(accountId, endpointId, reason, nowMs) {
+    async switchOff(accountId, endpointId, reason, nowMs, notice) {
       const rows = await database.run(
-        `UPDATE endpoints SET status = 'inactive', inactive_reason = $4, updated_at = now()
-         WHERE account_id = $1 AND id = $2 AND status = 'active' AND (testing_until IS NULL OR testing_until <= $3)
-         RETURNING id`,
-        [accountId, toUuidText('ep', endpointId), new Date(nowMs), reason],
+        `WITH changed AS (
+           UPDATE endpoints SET status = 'inactive', inactive_reason = $4, updated_at = now()
+           WHERE account_id = $1 AND id = $2 AND status = 'active' AND (testing_until IS NULL OR testing_until <= $3)
+           RETURNING id
+         ), told AS (
+           INSERT INTO notices (trigger, payload) SELECT $5, $6 FROM changed WHERE $5::text IS NOT NULL
+         )
+         SELECT id FROM changed`,
+        [
+          accountId,
+          toUuidText('ep', endpointId),
+          new Date(nowMs),
+          reason,
+          notice?.trigger ?? null,
+          notice?.payload ?? null,
+        ],
       );
       return rows.length > 0;
     },

@@ -1,11 +1,20 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import pg from 'pg';
+import { CONNECT_TIMEOUT_MS, settingStatement } from './connections.ts';
 import type { Database } from './database.ts';
+import { kindOf } from './database-errors.ts';
 
 const FOLDER = new URL('../../src/storage/migrations/', import.meta.url);
 /** Serialises migrations of nodes that start at the same moment (any constant will do). */
 const MIGRATION_LOCK = 7_120_017;
 const OLDEST_POSTGRES = 150_000;
+/** How long a migration waits for a table: behind a long reader, its request would hold up every writer. */
+const LOCK_TIMEOUT = '5s';
+const LOCK_TRIES_MAX = 60;
+const LOCK_AGAIN_MS = 1_000;
+/** When another node's migration is noted in the log. */
+const WAITING_NOTED_MS = 2_000;
 
 export interface Migration {
   version: number;
@@ -38,48 +47,95 @@ export class MigrationRefused extends Error {
 }
 
 /**
- * Applies what is missing, each migration in the one transaction that also notes it, under a lock.
+ * Applies what is missing, each migration in the one transaction that also notes it, under a lock that other nodes wait
+ * for. On a connection of its own, without a bound on how long a statement takes: what a migration does to a large
+ * history takes its time, and no other node may begin to use half of it.
  * @throws MigrationRefused when the server is too old, an applied migration was edited, or the database is newer
  */
-export async function migrate(database: Database, migrations = readMigrations()): Promise<string[]> {
-  const [server] = await database.run<{ version: number; text: string }>(
+export async function migrate(
+  config: pg.ClientConfig,
+  log: (message: string) => void,
+  migrations = readMigrations(),
+): Promise<string[]> {
+  const client = new pg.Client({ ...config, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, keepAlive: true });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.query(settingStatement({ statement_timeout: '0', lock_timeout: '0' }));
+    await requireVersion(client);
+    await takeLock(client, log);
+    const missing = await missingOf(client, migrations);
+    for (const migration of missing) await apply(client, migration, log);
+    return missing.map((m) => m.name);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+async function requireVersion(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ version: number; text: string }>(
     "SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS text",
   );
-  if ((server?.version ?? 0) < OLDEST_POSTGRES) {
-    throw new MigrationRefused(`PostgreSQL ${server?.text} is too old: Posthorn needs version 15 or newer.`);
+  if ((rows[0]?.version ?? 0) < OLDEST_POSTGRES) {
+    throw new MigrationRefused(`PostgreSQL ${rows[0]?.text} is too old: Posthorn needs version 15 or newer.`);
   }
-  return database.transaction(async (run) => {
-    await run('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
-    await run(
-      `CREATE TABLE IF NOT EXISTS migrations (
-         version int PRIMARY KEY, name text NOT NULL, digest text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`,
-    );
-    const applied = await run<{ version: number; name: string; digest: string }>(
-      'SELECT version, name, digest FROM migrations ORDER BY version',
-    );
-    const known = new Map(migrations.map((m) => [m.version, m]));
-    for (const done of applied) {
-      const migration = known.get(done.version);
-      if (!migration)
-        throw new MigrationRefused(
-          `The database is at migration ${done.name}, which this version of Posthorn does not know. Start a newer one.`,
-        );
-      if (migration.digest !== done.digest)
-        throw new MigrationRefused(
-          `Migration ${migration.name} was edited after it had been applied. Restore the file and add a new one.`,
-        );
-    }
-    const missing = migrations.filter((m) => !applied.some((done) => done.version === m.version));
-    for (const migration of missing) {
-      await run(migration.sql);
-      await run('INSERT INTO migrations (version, name, digest) VALUES ($1, $2, $3)', [
+}
+
+/** The lock ends with the connection. */
+async function takeLock(client: pg.Client, log: (message: string) => void): Promise<void> {
+  const noted = setTimeout(() => log('Waiting for the migrations of another node …'), WAITING_NOTED_MS);
+  try {
+    await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+  } finally {
+    clearTimeout(noted);
+  }
+}
+
+async function missingOf(client: pg.Client, migrations: readonly Migration[]): Promise<Migration[]> {
+  await client.query(
+    `CREATE TABLE IF NOT EXISTS migrations (
+       version int PRIMARY KEY, name text NOT NULL, digest text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`,
+  );
+  const { rows: applied } = await client.query<{ version: number; name: string; digest: string }>(
+    'SELECT version, name, digest FROM migrations ORDER BY version',
+  );
+  const known = new Map(migrations.map((m) => [m.version, m]));
+  for (const done of applied) {
+    const migration = known.get(done.version);
+    if (!migration)
+      throw new MigrationRefused(
+        `The database is at migration ${done.name}, which this version of Posthorn does not know. Start a newer one.`,
+      );
+    if (migration.digest !== done.digest)
+      throw new MigrationRefused(
+        `Migration ${migration.name} was edited after it had been applied. Restore the file and add a new one.`,
+      );
+  }
+  return migrations.filter((m) => !applied.some((done) => done.version === m.version));
+}
+
+/** Tries again when a table that the migration changes is in use for long. */
+async function apply(client: pg.Client, migration: Migration, log: (message: string) => void): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await client.query('BEGIN');
+      await client.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
+      await client.query(migration.sql);
+      await client.query('INSERT INTO migrations (version, name, digest) VALUES ($1, $2, $3)', [
         migration.version,
         migration.name,
         migration.digest,
       ]);
+      await client.query('COMMIT');
+      return;
+    } catch (error) {
+      if (kindOf(error) !== 'busy' && kindOf(error) !== 'try_again') throw error;
+      await client.query('ROLLBACK');
+      if (tries >= LOCK_TRIES_MAX) throw error;
+      log(`Migration ${migration.name} waits for a table that is in use …`);
+      await new Promise((resolve) => setTimeout(resolve, LOCK_AGAIN_MS));
     }
-    return missing.map((m) => m.name);
-  });
+  }
 }
 
 const NEWEST = Math.max(...readMigrations().map((m) => m.version));

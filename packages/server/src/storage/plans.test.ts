@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createDatabase } from '../../../../test/support/database.ts';
-import { Database, HOT_OPTIONS } from './database.ts';
+import { HOT_SETTINGS, settingStatement } from './connections.ts';
+import { Database } from './database.ts';
 import { migrate } from './migrate.ts';
 import { retentionStore } from './retention.ts';
 
@@ -14,11 +15,12 @@ let database: Database;
 beforeAll(async () => {
   const url = await createDatabase();
   database = new Database({ connectionString: url });
-  await migrate(database);
+  await migrate({ connectionString: url }, () => {});
   const today = Math.floor(Date.now() / DAY_MS) * DAY_MS;
   await retentionStore(database).ensureDays([today, today + DAY_MS]);
-  client = new pg.Client({ connectionString: url, options: HOT_OPTIONS });
+  client = new pg.Client({ connectionString: url });
   await client.connect();
+  await client.query(settingStatement(HOT_SETTINGS));
 });
 afterAll(async () => {
   await client.end();

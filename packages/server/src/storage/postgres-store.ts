@@ -7,6 +7,7 @@ import { healthStore } from './health.ts';
 import { deliveryStore, eventStore } from './history.ts';
 import { keyStore } from './keys.ts';
 import { nodeStore, overviewStore, settingStore } from './nodes.ts';
+import { noticeStore } from './notices.ts';
 import { paceStore } from './paces.ts';
 import { queueStore } from './queue.ts';
 import { replayStore } from './replays.ts';
@@ -25,6 +26,7 @@ export function postgresStore(database: Database, vault: Vault): Store {
     queue: queueStore(database),
     paces: paceStore(database),
     health: healthStore(database),
+    notices: noticeStore(database),
     keys: keyStore(database),
     sessions: sessionStore(database),
     audit: auditStore(database),

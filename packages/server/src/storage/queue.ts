@@ -1,6 +1,7 @@
 import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
 import { bools, byteas, int4s, int8s, texts, timestamps, uuids } from './arrays.ts';
-import { type Database, type Parameter, sqlStateOf, statement, UNIQUE_VIOLATION } from './database.ts';
+import { type Database, type Parameter, statement } from './database.ts';
+import { sqlStateOf, UNIQUE_VIOLATION } from './database-errors.ts';
 import { bytesOfUuid, type EventRow, fromUuidText, toStoredEvent, toUuid, toUuidText } from './rows.ts';
 import type { AcceptBatch, QueueStore } from './store.ts';
 
@@ -26,11 +27,19 @@ export function queueStore(database: Database): QueueStore {
   return {
     async accept(batch, node) {
       try {
-        const stale = await database.hot<{ id: string }>(ACCEPT, acceptParameters(batch, node));
-        return stale.length === 0 ? { kind: 'stored' } : { kind: 'stale', accounts: stale.map((row) => row.id) };
+        const rows = await database.hot<{ publication: number | null; stale: string | null }>(
+          ACCEPT,
+          acceptParameters(batch, node),
+        );
+        return {
+          // SQL counts from 1.
+          refused: new Set(rows.flatMap(({ publication }) => (publication === null ? [] : [publication - 1]))),
+          stale: rows.flatMap(({ stale }) => stale ?? []),
+        };
       } catch (error) {
-        if (sqlStateOf(error) === UNIQUE_VIOLATION && batch.keys.length > 0) return { kind: 'repeated' };
-        throw error;
+        // Another node has stored a key of this batch at the same moment: it is seen the next time.
+        if (sqlStateOf(error) !== UNIQUE_VIOLATION || batch.keys.length === 0) throw error;
+        return { refused: new Set(batch.accountIds.keys()), stale: [] };
       }
     },
 
@@ -51,19 +60,25 @@ export function queueStore(database: Database): QueueStore {
       }));
     },
 
-    async claim(room, node, nowMs) {
+    async claim(room, bytesMax, node, nowMs) {
       const endpoints = [...room.keys()].map((id) => toUuid('ep', id));
-      const rows = await database.hot<LeasedRow>(CLAIM, [
+      const rows = await database.hot<LeasedRow & { is_cut: boolean }>(CLAIM, [
         uuids(endpoints),
         int4s([...room.values()]),
         node,
         new Date(nowMs),
+        bytesMax,
       ]);
-      return rows.map(toLeased);
+      return { leased: rows.map(toLeased), isCut: rows[0]?.is_cut ?? false };
     },
 
-    async settle(attempts, node, nowMs) {
-      const rows = await database.hot<{ id: string }>(SETTLE, settleParameters(attempts, node, nowMs));
+    async settle(attempts, node, nowMs, notices) {
+      const rows = await database.hot<{ id: string }>(SETTLE, [
+        ...settleParameters(attempts, node, nowMs),
+        uuids(notices.map((n) => n.deliveryUuid)),
+        texts(notices.map((n) => n.trigger)),
+        texts(notices.map((n) => n.payload)),
+      ]);
       return new Set(rows.map((row) => fromUuidText('dlv', row.id)));
     },
 
@@ -106,22 +121,29 @@ function toLeased(row: LeasedRow): LeasedDelivery {
   };
 }
 
-function acceptParameters({ versions, keys, events, queued, skipped }: AcceptBatch, node: number): Parameter[] {
+function acceptParameters(batch: AcceptBatch, node: number): Parameter[] {
+  const { versions, accountIds, keys, events, queued, skipped } = batch;
+  // SQL counts from 1.
+  const publications = (list: readonly { publication: number }[]) => int4s(list.map((one) => one.publication + 1));
   return [
     texts([...versions.keys()]),
     int8s([...versions.values()]),
+    texts(accountIds),
+    publications(keys),
     texts(keys.map((k) => k.accountId)),
     texts(keys.map((k) => k.key)),
     uuids(keys.map((k) => toUuid('evt', k.eventId))),
     byteas(keys.map((k) => k.digest)),
     int4s(keys.map((k) => k.deliveries)),
-    texts(events.map((e) => e.accountId)),
-    uuids(events.map((e) => e.uuid)),
-    texts(events.map((e) => e.externalId)),
-    texts(events.map((e) => e.trigger)),
-    bools(events.map((e) => e.byTopic)),
-    bools(events.map((e) => e.test)),
-    byteas(events.map((e) => e.payload)),
+    publications(events),
+    texts(events.map((e) => e.event.accountId)),
+    uuids(events.map((e) => e.event.uuid)),
+    texts(events.map((e) => e.event.externalId)),
+    texts(events.map((e) => e.event.trigger)),
+    bools(events.map((e) => e.event.byTopic)),
+    bools(events.map((e) => e.event.test)),
+    byteas(events.map((e) => e.event.payload)),
+    publications(queued),
     texts(queued.map((q) => q.delivery.accountId)),
     uuids(queued.map((q) => q.delivery.uuid)),
     uuids(queued.map((q) => q.endpointUuid)),
@@ -131,6 +153,8 @@ function acceptParameters({ versions, keys, events, queued, skipped }: AcceptBat
     bools(queued.map((q) => q.delivery.test)),
     timestamps(queued.map((q) => q.dueAtMs)),
     int4s(queued.map((q) => (q.leased ? node : null))),
+    int4s(queued.map((q) => q.delivery.event.payload.length)),
+    publications(skipped),
     texts(skipped.map((s) => s.delivery.accountId)),
     uuids(skipped.map((s) => s.delivery.uuid)),
     uuids(skipped.map((s) => s.endpointUuid)),
@@ -139,7 +163,7 @@ function acceptParameters({ versions, keys, events, queued, skipped }: AcceptBat
     texts(skipped.map((s) => s.delivery.event.trigger)),
     bools(skipped.map((s) => s.delivery.test)),
     texts(skipped.map((s) => s.reason)),
-    new Date(),
+    new Date(batch.nowMs),
   ];
 }
 

@@ -12,11 +12,35 @@ const COUNTS_ADD_UP = statement('counts_add_up').text;
 const COUNTS_ROWS = 10_000;
 const DROP_KEYS = statement('drop_keys').text;
 const KEYS_ROWS = 10_000;
-const EXPIRE_WAITING = statement('expire_waiting').text;
 
 /** `events_20261122` for that day in UTC. */
 function partitionOf(table: string, dayMs: number): string {
   return `${table}_${new Date(dayMs).toISOString().slice(0, 10).replaceAll('-', '')}`;
+}
+
+/** False when something of that day is not finished: then nothing is done. */
+function dropDay(database: Database, dayMs: number): Promise<boolean> {
+  const [first, end] = [dayMs, dayMs + DAY_MS].map((ms) => firstUuidOf(ms).toString('hex')) as [string, string];
+  const tables = PARTITIONED.map((table) => partitionOf(table, dayMs));
+  return database.transaction(async (run) => {
+    await run("SET LOCAL lock_timeout = '2s'");
+    await run('SELECT pg_advisory_xact_lock($1)', [PARTITION_LOCK]);
+    // Whoever wants to send something of that day again waits until it is gone, or stays.
+    const existing = await run<{ name: string }>('SELECT relname AS name FROM pg_class WHERE relname = ANY ($1)', [
+      `{${tables.join(',')}}`,
+    ]);
+    const names = existing.map(({ name }) => name).join(', ');
+    if (names === '') return true;
+    await run(`LOCK TABLE ${names} IN ACCESS EXCLUSIVE MODE`);
+    const unfinished = await run(
+      'SELECT FROM queue WHERE (event_id >= $1 AND event_id < $2) OR (id >= $1 AND id < $2) LIMIT 1',
+      [first, end],
+    );
+    if (unfinished.length > 0) return false;
+    await run(`DROP TABLE ${names}`);
+    await run('DELETE FROM delivery_counts WHERE at >= $1 AND at < $2', [new Date(dayMs), new Date(dayMs + DAY_MS)]);
+    return true;
+  });
 }
 
 export function retentionStore(database: Database): RetentionStore {
@@ -43,26 +67,23 @@ export function retentionStore(database: Database): RetentionStore {
       });
     },
 
+    async databaseMs() {
+      const [row] = await database.house<{ ms: number }>('SELECT (extract(epoch FROM now()) * 1000)::float8 AS ms');
+      return row?.ms ?? Number.NaN;
+    },
+
     async dropBefore(ms) {
-      const firstKept = partitionOf('', Math.floor(ms / DAY_MS) * DAY_MS);
-      return database.transaction(async (run) => {
-        await run('SELECT pg_advisory_xact_lock($1)', [PARTITION_LOCK]);
-        await run("SET LOCAL lock_timeout = '2s'");
-        const rows = await run<{ relname: string }>(
-          `SELECT c.relname FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid JOIN pg_class p ON p.oid = i.inhparent
-           WHERE p.relname = ANY ($1) AND c.relkind = 'r'`,
-          [`{${PARTITIONED.join(',')}}`],
-        );
-        const old = rows
-          .map((r) => r.relname)
-          .filter((name) => /^[a-z]+_\d{8}$/.test(name) && name.slice(-9) < firstKept);
-        if (old.length > 0) {
-          await run(EXPIRE_WAITING, [firstUuidOf(Math.floor(ms / DAY_MS) * DAY_MS).toString('hex')]);
-          await run(`DROP TABLE ${old.join(', ')}`);
-          await run('DELETE FROM delivery_counts WHERE at < $1', [new Date(Math.floor(ms / DAY_MS) * DAY_MS)]);
-        }
-        return old;
-      });
+      const firstKeptMs = Math.floor(ms / DAY_MS) * DAY_MS;
+      const rows = await database.run<{ day: string }>(
+        "SELECT DISTINCT right(relname, 8) AS day FROM pg_class WHERE relispartition AND relname ~ '^[a-z]+_[0-9]{8}$'",
+      );
+      const days = rows.map(({ day }) => Date.UTC(+day.slice(0, 4), +day.slice(4, 6) - 1, +day.slice(6)));
+      const droppedMs: number[] = [];
+      const keptMs: number[] = [];
+      for (const dayMs of days.sort((a, b) => a - b).filter((dayMs) => dayMs < firstKeptMs)) {
+        ((await dropDay(database, dayMs)) ? droppedMs : keptMs).push(dayMs);
+      }
+      return { droppedMs, keptMs };
     },
 
     async oldestDay() {

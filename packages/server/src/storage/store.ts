@@ -46,7 +46,12 @@ export interface IdempotencyEntry {
   deliveries: number;
 }
 
-export interface QueuedDelivery {
+/** A part of the publication that stands at this place of the batch. */
+interface OfPublication {
+  publication: number;
+}
+
+export interface QueuedDelivery extends OfPublication {
   delivery: LeasedDelivery;
   endpointUuid: Uint8Array;
   dueAtMs: number;
@@ -54,23 +59,30 @@ export interface QueuedDelivery {
   leased: boolean;
 }
 
-export interface SkippedDelivery {
+export interface SkippedDelivery extends OfPublication {
   delivery: LeasedDelivery;
   endpointUuid: Uint8Array;
   reason: SkipReason;
 }
 
 export interface AcceptBatch {
-  /** Account id -> the version that was fanned out by. */
-  versions: ReadonlyMap<string, string>;
-  events: StoredEvent[];
-  keys: IdempotencyEntry[];
+  /** Account id -> the version that was fanned out by; null where any will do, as long as the account is open. */
+  versions: ReadonlyMap<string, string | null>;
+  /** The account of each publication. */
+  accountIds: readonly string[];
+  events: (OfPublication & { event: StoredEvent })[];
+  keys: (OfPublication & IdempotencyEntry)[];
   queued: QueuedDelivery[];
   skipped: SkippedDelivery[];
+  nowMs: number;
 }
 
-/** `stale`: these accounts have changed meanwhile. `repeated`: a key is taken. In both cases nothing was stored. */
-export type AcceptResult = { kind: 'stored' } | { kind: 'stale'; accounts: string[] } | { kind: 'repeated' };
+export interface AcceptResult {
+  /** Publications that were not stored: their account is stale, or one of their keys is taken. */
+  refused: ReadonlySet<number>;
+  /** Accounts that have changed since they were read, or are gone. */
+  stale: readonly string[];
+}
 
 export interface WaitingEndpoint {
   endpointId: string;
@@ -140,6 +152,10 @@ export interface HealthSeen {
   /** Failures after the last success. */
   trailing: number;
   longest: number;
+  /** So many in a row switch it off; at half of them the operator is told. */
+  limit: number;
+  /** What a notice of it begins with, as JSON text; null where the operator is not told. */
+  about: string | null;
 }
 
 export interface HealthCounted {
@@ -150,16 +166,33 @@ export interface HealthCounted {
   peak: number;
 }
 
+/** What the operator is told, as it is stored until it is published. `payload` is JSON text. */
+export interface NoticeText {
+  trigger: string;
+  payload: string;
+}
+
 export interface HealthStore {
-  /** Counts failures in a row over all nodes. Answers endpoints whose count is, or was, above zero. */
+  /**
+   * Counts failures in a row over all nodes, and tells the operator of endpoints that begin to fail or recover. Answers
+   * endpoints whose count is, or was, above zero.
+   */
   count(seen: readonly HealthSeen[]): Promise<HealthCounted[]>;
-  /** Switches an endpoint off if it is active and not in testing mode. False when it was not. */
+  /** Switches an endpoint off if it is active and not in testing mode, and tells so. False when it was not. */
   switchOff(
     accountId: string,
     endpointId: string,
     reason: 'consecutive_failures' | 'gone',
     nowMs: number,
+    notice: NoticeText | undefined,
   ): Promise<boolean>;
+}
+
+/** What the operator is to be told: written with the change that it tells of, and kept until it is published. */
+export interface NoticeStore {
+  list(limit: number): Promise<(NoticeText & { id: string })[]>;
+  remove(ids: readonly string[]): Promise<void>;
+  dropBefore(ms: number): Promise<void>;
 }
 
 export interface PaceStore {
@@ -229,8 +262,10 @@ export interface AccountStore {
   /** @param search text in the id or the name */
   list(page: Page, search?: string): Promise<Account[]>;
   change(id: string, change: Partial<Pick<Account, 'name' | 'metadata'>>): Promise<Account | undefined>;
-  /** Deletes the account with its endpoints and waiting deliveries at once; its history is purged soon after. */
-  remove(id: string, nowMs: number): Promise<boolean>;
+  /** Closes the account for good, and deletes its endpoints, keys and sessions; what it has stored is removed soon after. */
+  close(id: string): Promise<boolean>;
+  /** Removes a piece of what closed accounts have stored, the account itself last; false when nothing can be removed now. */
+  removeClosed(): Promise<boolean>;
   snapshot(id: string): Promise<AccountSnapshot | undefined>;
 }
 
@@ -246,7 +281,7 @@ export interface EndpointStore {
     status: EndpointStatus,
     reason: InactiveReason | null,
   ): Promise<Endpoint | undefined>;
-  remove(accountId: string, id: string): Promise<boolean>;
+  remove(accountId: string, id: string, notice?: NoticeText): Promise<boolean>;
   /** By the number that vendors' APIs show. */
   findByNumber(accountId: string, number: number): Promise<Endpoint | undefined>;
   /** The current secret, for the page of the account. */
@@ -295,9 +330,20 @@ export interface DeliveryStore {
 export interface QueueStore {
   accept(batch: AcceptBatch, node: number): Promise<AcceptResult>;
   findKeys(keys: readonly { accountId: string; key: string }[]): Promise<IdempotencyEntry[]>;
-  claim(room: ReadonlyMap<string, number>, node: number, nowMs: number): Promise<LeasedDelivery[]>;
+  /** @param bytesMax of payloads. `isCut`: more of these endpoints is due, and did not fit. */
+  claim(
+    room: ReadonlyMap<string, number>,
+    bytesMax: number,
+    node: number,
+    nowMs: number,
+  ): Promise<{ leased: LeasedDelivery[]; isCut: boolean }>;
   /** Answers the ids (`dlv_…`) whose outcome did not count, because this node had lost their lease. */
-  settle(attempts: readonly SettledAttempt[], node: number, nowMs: number): Promise<Set<string>>;
+  settle(
+    attempts: readonly SettledAttempt[],
+    node: number,
+    nowMs: number,
+    notices: readonly (NoticeText & { deliveryUuid: Uint8Array })[],
+  ): Promise<Set<string>>;
   release(deliveries: readonly LeasedDelivery[], node: number): Promise<void>;
   discover(afterEndpointId: string | undefined, limit: number): Promise<WaitingEndpoint[]>;
   /** Leases one delivery for a retry by hand. */
@@ -335,8 +381,13 @@ export interface SettingStore {
 export interface RetentionStore {
   /** Makes sure that the partitions of these days (UTC midnights, in milliseconds) exist. */
   ensureDays(daysMs: readonly number[]): Promise<void>;
-  /** Drops everything made before this moment, whole days at a time. Answers the partitions dropped. */
-  dropBefore(ms: number): Promise<string[]>;
+  /** What the database's clock says. */
+  databaseMs(): Promise<number>;
+  /**
+   * Drops the days that ended before this moment, but for those of which a delivery is not finished. Answers the first
+   * milliseconds of the days that were dropped, and of those that were kept.
+   */
+  dropBefore(ms: number): Promise<{ droppedMs: number[]; keptMs: number[] }>;
   /** The first day that is still kept, as `2026-11-22`. */
   oldestDay(): Promise<string | null>;
   /** Has what the accounts of a contract have that is older than this removed, piece by piece. */
@@ -371,6 +422,7 @@ export interface Store {
   readonly queue: QueueStore;
   readonly paces: PaceStore;
   readonly health: HealthStore;
+  readonly notices: NoticeStore;
   readonly keys: KeyStore;
   readonly sessions: SessionStore;
   readonly audit: AuditStore;

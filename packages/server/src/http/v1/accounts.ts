@@ -125,14 +125,15 @@ export function accountRoutes(app: App, { store, contracts, directory, ids, cloc
       schema: {
         operationId: 'deleteAccount',
         summary: 'Delete an account with its endpoints',
-        description: 'Deliveries that still wait are dropped, and its history is removed soon after.',
+        description:
+          'From then on nothing is accepted or sent. What it has stored is removed soon after; until then its id cannot be used again.',
         tags: ['Accounts'],
         params: AccountParams,
         response: responses({ 204: Type.Null() }, 404),
       },
     },
     async (request, reply) => {
-      if (!(await store.accounts.remove(request.params.account, clock.now()))) throw new Problem('account_not_found');
+      if (!(await store.accounts.close(request.params.account))) throw new Problem('account_not_found');
       directory.forget(request.params.account);
       return reply.code(204).send(null);
     },

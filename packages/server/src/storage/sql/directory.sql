@@ -11,4 +11,4 @@ SELECT a.id, a.name, a.contract, a.metadata, a.version::text,
     ) ORDER BY e.id)
     FROM endpoints e WHERE e.account_id = a.id
   ), '[]') AS endpoints
-FROM accounts a WHERE a.id = $1
+FROM accounts a WHERE a.id = $1 AND a.closed_at IS NULL

@@ -3,4 +3,4 @@ SELECT d.digest, k.id, k.account_id, a.contract, k.scopes, least(k.expires_at, d
 FROM api_key_digests d
 JOIN api_keys k ON k.id = d.key_id
 JOIN accounts a ON a.id = k.account_id
-WHERE d.digest = ANY ($1::bytea[])
+WHERE d.digest = ANY ($1::bytea[]) AND a.closed_at IS NULL

@@ -1,11 +1,11 @@
--- Removes a piece of an account's history: all of it when the account was deleted, what is older than its contract keeps
--- otherwise. Answers how many rows went; 0 means that nothing is left of it.
-WITH gone_waiting AS (
-  -- Without its event it could not be sent any more.
-  DELETE FROM queue WHERE account_id = $1 AND event_id < $2 AND lease_node IS NULL
-), gone_events AS (
+-- Removes a piece of an account's history that is older than $2, the first id that is kept. What is not finished stays, with its
+-- event and its attempts. Answers how many rows went; 0 means that nothing is left of it.
+WITH gone_events AS (
   DELETE FROM events WHERE account_id = $1 AND id IN (
-    SELECT id FROM events WHERE account_id = $1 AND id < $2 LIMIT $3)
+    SELECT id FROM events
+    WHERE account_id = $1 AND id < $2
+      AND id NOT IN (SELECT event_id FROM queue WHERE account_id = $1 AND event_id < $2)
+    LIMIT $3)
   RETURNING 1
 ), gone_deliveries AS (
   DELETE FROM deliveries WHERE account_id = $1 AND id IN (

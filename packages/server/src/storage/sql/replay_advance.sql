@@ -24,8 +24,9 @@ WITH due AS MATERIALIZED (
   RETURNING d.*
 ), revived AS (
   INSERT INTO queue (account_id, id, endpoint_id, event_id, topic, trigger, test, attempts, tries, due_at, lease_node,
-                     last_status, last_error)
-  SELECT account_id, id, endpoint_id, event_id, topic, trigger, test, attempts, 0, $1, NULL, last_status, last_error
+                     last_status, last_error, payload_bytes)
+  SELECT account_id, id, endpoint_id, event_id, topic, trigger, test, attempts, 0, $1, NULL, last_status, last_error,
+         coalesce((SELECT octet_length(v.payload) FROM events v WHERE v.account_id = taken.account_id AND v.id = taken.event_id), 0)
   FROM taken
 ), moved AS (
   UPDATE replays r

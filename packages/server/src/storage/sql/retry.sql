@@ -13,8 +13,9 @@ WITH waiting AS (
   RETURNING account_id, id, endpoint_id, event_id, topic, trigger, test, attempts, last_status, last_error
 ), revived AS (
   INSERT INTO queue (account_id, id, endpoint_id, event_id, topic, trigger, test, attempts, tries, due_at, lease_node,
-                     last_status, last_error)
-  SELECT account_id, id, endpoint_id, event_id, topic, trigger, test, attempts, 0, $4, $3, last_status, last_error
+                     last_status, last_error, payload_bytes)
+  SELECT account_id, id, endpoint_id, event_id, topic, trigger, test, attempts, 0, $4, $3, last_status, last_error,
+         (SELECT octet_length(v.payload) FROM events v WHERE v.account_id = $1 AND v.id = ended.event_id)
   FROM ended
   RETURNING account_id, id, endpoint_id, event_id, topic, test, attempts
 )

@@ -1,6 +1,7 @@
 -- Writes a batch of attempts with what follows from each. Fenced: an outcome counts only while this node still holds
 -- the lease of exactly this attempt. Answers the ids that did not count: normally none.
--- status: 'succeeded' or 'discarded' ends the delivery, NULL means a retry at due_at.
+-- status: 'succeeded' or 'discarded' ends the delivery, NULL means a retry at due_at. $24 to $26: what the operator is told
+-- of outcomes that count, by delivery.
 WITH outcome AS MATERIALIZED (
   SELECT * FROM unnest(
     $1::text[], $2::uuid[], $3::int4[], $4::int4[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[],
@@ -42,6 +43,10 @@ WITH outcome AS MATERIALIZED (
   SELECT for_delivery, number, started_at, url, request_headers, error, error_detail, response_status,
          response_headers, response_body, truncated, dns_us, connect_us, tls_us, first_byte_us, total_us
   FROM held
+), told AS (
+  INSERT INTO notices (trigger, payload)
+  SELECT n.trigger, n.payload FROM unnest($24::uuid[], $25::text[], $26::text[]) AS n(for_delivery, trigger, payload)
+  WHERE n.for_delivery IN (SELECT for_delivery FROM held)
 )
 SELECT for_delivery AS id FROM outcome
 EXCEPT ALL

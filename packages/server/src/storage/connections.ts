@@ -1,0 +1,72 @@
+import pg from 'pg';
+
+/** What a pool is for. Nothing that one of them waits for holds up the others. */
+export type PoolName = 'hot' | 'run' | 'read' | 'house';
+
+/** Connections of one node to the database, by use. */
+export interface ConnectionBudget extends Readonly<Record<PoolName, number>> {
+  /** The one that hears of changes (LISTEN). */
+  readonly listener: 1;
+}
+
+export const CONNECTIONS_DEFAULT = 20;
+export const CONNECTIONS_MIN = 8;
+export const CONNECTIONS_MAX = 200;
+
+/** Shares out a number of connections between `CONNECTIONS_MIN` and `CONNECTIONS_MAX`. */
+export function shareOut(total: number): ConnectionBudget {
+  const listener = 1;
+  const house = 2;
+  const hot = Math.min(8, Math.max(2, Math.floor(total / 5)));
+  const rest = total - listener - house - hot;
+  const read = Math.max(1, Math.floor(rest / 3));
+  return { hot, run: rest - read, read, house, listener };
+}
+
+/**
+ * Hot statements join small arrays to large tables. The planner sees how large the queue was, not how large it gets, so
+ * it is told to use indexes whatever its statistics say; `plans.test.ts` holds the plans.
+ */
+export const HOT_SETTINGS: Readonly<Record<string, string>> = {
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  plan_cache_mode: 'force_generic_plan',
+  jit: 'off',
+};
+
+export const CONNECT_TIMEOUT_MS = 5_000;
+/** PostgreSQL itself gives a statement up after this. */
+const STATEMENT_TIMEOUT_MS = 30_000;
+const READ_TIMEOUT_MS = 10_000;
+/** A statement without any answer for this long means that the connection is dead. */
+const SILENCE_TIMEOUT_MS = 35_000;
+
+export function openPool(name: PoolName, max: number, config: pg.ClientConfig, applicationName: string): pg.Pool {
+  const settings = {
+    statement_timeout: String(name === 'read' ? READ_TIMEOUT_MS : STATEMENT_TIMEOUT_MS),
+    ...(name === 'hot' ? HOT_SETTINGS : {}),
+  };
+  const pool = new pg.Pool({
+    ...config,
+    application_name: applicationName,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: SILENCE_TIMEOUT_MS,
+    keepAlive: true,
+    idleTimeoutMillis: name === 'hot' ? 0 : 60_000,
+    max,
+    // Not in the startup packet, which poolers refuse.
+    onConnect: async (client) => void (await client.query(settingStatement(settings))),
+  });
+  // A connection that breaks while nobody waits for an answer says so here; the next query finds out by itself.
+  pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
+  return pool;
+}
+
+/** `SET` takes no parameters; names and values are constants of this file. */
+export function settingStatement(settings: Readonly<Record<string, string>>): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `SET ${name} = '${value}'`)
+    .join('; ');
+}

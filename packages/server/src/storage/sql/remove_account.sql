@@ -1,0 +1,18 @@
+-- Removes a piece of what a closed account ($1) has: at most $2 rows of each kind. Answers how many rows went.
+WITH gone_queue AS (
+  DELETE FROM queue WHERE account_id = $1 AND id IN (SELECT id FROM queue WHERE account_id = $1 LIMIT $2)
+  RETURNING id
+), gone_keys AS (
+  DELETE FROM idempotency WHERE account_id = $1 AND key IN (SELECT key FROM idempotency WHERE account_id = $1 LIMIT $2)
+  RETURNING 1
+), gone_events AS (
+  DELETE FROM events WHERE account_id = $1 AND id IN (SELECT id FROM events WHERE account_id = $1 LIMIT $2)
+  RETURNING 1
+), gone_deliveries AS (
+  DELETE FROM deliveries WHERE account_id = $1 AND id IN (SELECT id FROM deliveries WHERE account_id = $1 LIMIT $2)
+  RETURNING id
+), gone_attempts AS (
+  DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM gone_deliveries UNION ALL SELECT id FROM gone_queue)
+)
+SELECT ((SELECT count(*) FROM gone_queue) + (SELECT count(*) FROM gone_keys) + (SELECT count(*) FROM gone_events)
+        + (SELECT count(*) FROM gone_deliveries))::int AS gone
