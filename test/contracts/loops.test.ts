@@ -301,7 +301,7 @@ describe('rate limit', () => {
 describe('history', () => {
   test("LO-14 keeps every request with the endpoint's response for 30 days, then drops it", async () => {
     const clock = new VirtualClock();
-    const slow = await startTestNode({ clock, random: () => 0 });
+    const slow = await startTestNode({ clock, hasMovableClock: true, random: () => 0 });
     receiver.respond = (_, response) => void response.writeHead(418, { 'x-why': 'teapot' }).end('short and stout');
     const shop = await createAccount(slow, 'loops');
     const { path } = await createWebhook(slow, shop, {

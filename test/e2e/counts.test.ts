@@ -12,7 +12,7 @@ let node: TestNode;
 let receiver: Receiver;
 
 beforeAll(async () => {
-  node = await startTestNode({ clock });
+  node = await startTestNode({ clock, hasMovableClock: true });
 });
 afterAll(async () => {
   await node.stop();

@@ -6,6 +6,7 @@ import { readConfig } from '../../packages/server/src/config.ts';
 import type { Clock } from '../../packages/server/src/domain/clock.ts';
 import { type RunningNode, startNode } from '../../packages/server/src/node.ts';
 import { createDatabase } from './database.ts';
+import { makeClockMovable } from './faults.ts';
 
 export const OPERATOR_KEY = 'test-operator-key-0123456789';
 export const MASTER_KEY = Buffer.alloc(32, 7).toString('base64');
@@ -45,11 +46,14 @@ export interface TestNodeOptions {
   clock?: Clock;
   random?: () => number;
   environment?: Record<string, string>;
+  /** PostgreSQL's clock can be moved: see faults.ts. */
+  hasMovableClock?: boolean;
 }
 
 /** Starts a real node on a real database, on any free port. */
 export async function startTestNode(options: TestNodeOptions = {}): Promise<TestNode> {
   const databaseUrl = options.databaseUrl ?? (await createDatabase());
+  if (options.hasMovableClock) await makeClockMovable(databaseUrl);
   const folder = mkdtempSync(join(tmpdir(), 'posthorn-node-'));
   const config = readConfig({
     POSTHORN_PORT: '0',

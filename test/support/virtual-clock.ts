@@ -1,5 +1,6 @@
 import type { Clock } from '../../packages/server/src/domain/clock.ts';
 import { query } from './database.ts';
+import { setDatabaseClock } from './faults.ts';
 import { eventually, type TestNode } from './node.ts';
 
 interface Timer {
@@ -56,7 +57,7 @@ export class VirtualClock implements Clock {
 }
 
 /**
- * Leaps over at least three days, and waits until retention has had a whole look at the time after: the last thing that
+ * Leaps over at least three days, PostgreSQL's clock too (`makeClockMovable`), and waits until retention has had a whole look at the time after: the last thing that
  * it does is to forget old idempotency keys, and there is one.
  */
 export async function leapWithRetention(node: TestNode, clock: VirtualClock, ms: number): Promise<void> {
@@ -66,6 +67,7 @@ export async function leapWithRetention(node: TestNode, clock: VirtualClock, ms:
   const event = { id: key, trigger: 'leap', payload: {} };
   const answer = await node.call('POST', `/v1/accounts/${account.body.id}/events`, event);
   if ((await kept()).length === 0) throw new Error(answer.text);
+  await setDatabaseClock(node.databaseUrl, clock.monotonicMs() + ms);
   clock.jump(ms);
   await eventually(kept, (rows) => rows.length === 0);
 }

@@ -44,7 +44,7 @@ const STRAGGLERS_MS = 10_000;
  * when they get no connection, or lose one, and the database is up all the same.
  */
 export class Database {
-  /** Tells this process's connections from everybody else's. */
+  /** Tells this process's connections from everybody else's; what each is for follows. */
   private readonly name = `posthorn ${randomBytes(6).toString('hex')}`;
   readonly budget: ConnectionBudget;
   private readonly pools: Readonly<Record<PoolName, pg.Pool>>;
@@ -61,7 +61,7 @@ export class Database {
     connections = CONNECTIONS_DEFAULT,
   ) {
     this.budget = shareOut(connections);
-    const open = (name: PoolName) => openPool(name, this.budget[name], config, this.name);
+    const open = (name: PoolName) => openPool(name, this.budget[name], config, `${this.name} ${name}`);
     this.pools = { hot: open('hot'), run: open('run'), read: open('read'), house: open('house') };
     this.availability = new Availability({ probe: () => this.probe(), log });
   }
@@ -156,7 +156,8 @@ export class Database {
         if (pool.totalCount >= this.budget[name]) throw new DatabaseBusy(error);
         const kind = kindOf(error);
         // Whatever else stands against a connection, nothing can be stored.
-        if (kind !== 'busy') return await this.fail(name, new DatabaseUnavailable(error, isOutage(kind) ? kind : 'away'));
+        if (kind !== 'busy')
+          return await this.fail(name, new DatabaseUnavailable(error, isOutage(kind) ? kind : 'away'));
         if (performance.now() > deadlineMs) {
           if (pool.totalCount > 0) throw new DatabaseBusy(error);
           return await this.fail(name, new DatabaseUnavailable(error));
@@ -220,10 +221,11 @@ export class Database {
    * Before anything is concluded from what the database holds, ours have to be over.
    */
   private async endStragglers(client: pg.Client): Promise<void> {
-    const ours = 'FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()';
+    const ours = 'FROM pg_stat_activity WHERE application_name = ANY ($1)';
+    const names = [Object.keys(this.pools).map((pool) => `${this.name} ${pool}`)];
     const deadlineMs = performance.now() + STRAGGLERS_MS;
-    await client.query(`SELECT pg_terminate_backend(pid) ${ours}`, [this.name]);
-    while ((await client.query(`SELECT 1 ${ours}`, [this.name])).rows.length > 0) {
+    await client.query(`SELECT pg_terminate_backend(pid) ${ours}`, names);
+    while ((await client.query(`SELECT 1 ${ours}`, names)).rows.length > 0) {
       if (performance.now() > deadlineMs) throw new DatabaseUnavailable('statements of before the outage do not end');
       await pause(20);
     }

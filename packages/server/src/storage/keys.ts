@@ -151,9 +151,14 @@ export function keyStore(database: Database): KeyStore {
       if (times.size === 0) return;
       const ids = `{${[...times.keys()].map((id) => toUuidText('key', id)).join(',')}}`;
       const at = `{${[...times.values()].map((ms) => new Date(ms).toISOString()).join(',')}}`;
+      // Locked in one order everywhere: two nodes that note the same keys wait for each other in turn, not crosswise.
       await database.run(
-        `UPDATE api_keys SET last_used_at = greatest(last_used_at, given.at)
-         FROM unnest($1::uuid[], $2::timestamptz[]) AS given(id, at) WHERE api_keys.id = given.id`,
+        `WITH given AS (
+           SELECT * FROM unnest($1::uuid[], $2::timestamptz[]) AS g(key_id, at)
+         ), locked AS MATERIALIZED (
+           SELECT k.id, g.at FROM api_keys k JOIN given g ON g.key_id = k.id ORDER BY k.id FOR NO KEY UPDATE OF k
+         )
+         UPDATE api_keys SET last_used_at = greatest(last_used_at, locked.at) FROM locked WHERE api_keys.id = locked.id`,
         [ids, at],
       );
     },
