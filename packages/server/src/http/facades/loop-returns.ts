@@ -40,7 +40,7 @@ const invalid = (errors: Record<string, string[]>) =>
  */
 export function loopReturnsFacade(app: App, parts: HttpParts): void {
   const { store, endpoints, contracts, keyVerifier, clock } = parts;
-  noteChanges(app, parts);
+  noteChanges(app, parts, ['topic', 'trigger', 'url', 'status']);
   app.setErrorHandler((error, _, reply) => sendRefusal(reply, toRefusal(error)));
   app.setNotFoundHandler((_, reply) => sendRefusal(reply, notFound()));
 

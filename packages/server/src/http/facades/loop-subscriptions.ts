@@ -31,7 +31,7 @@ interface VersionParams {
  */
 export function loopSubscriptionsFacade(app: App, parts: HttpParts): void {
   const { store, endpoints, contracts, keyVerifier } = parts;
-  noteChanges(app, parts);
+  noteChanges(app, parts, ['address', 'topic']);
   const contract = contracts.get(CONTRACT);
 
   app.setErrorHandler((error, _, reply) => refuse(reply, toRefusal(error)));
