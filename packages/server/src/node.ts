@@ -83,7 +83,7 @@ export async function startNode(
   try {
     for (const name of await migrate(database)) log.debug(`Applied migration ${name}.`);
     const store = postgresStore(database, vault);
-    await proveMasterKey(vault, store.settings);
+    await proveMasterKey(vault, store.settings, store.sealed);
     const operatorKey = await openOperatorKey(config, store.settings, store.sessions);
 
     const register = () => store.nodes.register(hostname(), process.pid);

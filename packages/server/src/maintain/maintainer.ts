@@ -13,6 +13,9 @@ const ORPHANS_EVERY_MS = 60_000;
 const PURGE_EVERY_MS = 2_000;
 /** What lies in between is read row by row with every chart. */
 const COUNTS_EVERY_MS = 10_000;
+/** Headers of endpoints that were stored before sealing existed: after an upgrade. */
+const SEAL_EVERY_MS = 5_000;
+const SEALED_AT_ONCE = 100;
 const TESTING_EVERY_MS = 2_000;
 const TESTING_MAX = 200;
 /** Below the time after which others take over: until then this node may rely on what only it may do. */
@@ -65,6 +68,7 @@ export class Maintainer {
     this.every(RECONCILE_EVERY_MS, () => this.reconcile());
     this.every(PURGE_EVERY_MS, () => this.purge());
     this.every(COUNTS_EVERY_MS, () => this.addUpCounts());
+    this.every(SEAL_EVERY_MS, () => this.sealHeaders());
     this.every(TESTING_EVERY_MS, () => this.test());
     this.every(ORPHANS_EVERY_MS, async () => {
       await this.parts.store.nodes.freeOrphans();
@@ -135,6 +139,10 @@ export class Maintainer {
     while (!this.isStopped && (await this.parts.store.retention.addUpCounts()));
   }
 
+  private async sealHeaders(): Promise<void> {
+    while (!this.isStopped && (await this.parts.store.endpoints.sealPlainHeaders(SEALED_AT_ONCE)));
+  }
+
   private async makePartitions(): Promise<void> {
     const today = Math.floor(this.parts.clock.now() / DAY_MS) * DAY_MS;
     const days = Array.from({ length: PARTITIONS_AHEAD + 2 }, (_, i) => today + (i - 1) * DAY_MS);
@@ -156,6 +164,7 @@ export class Maintainer {
     await store.keys.dropCallsBefore(clock.now() - CALLS_KEPT_MS);
     await store.sessions.dropBefore(clock.now());
     await store.bins.dropExpired(clock.now());
+    await store.endpoints.dropOldHeaders();
     await store.replays.dropBefore(clock.now() - REPLAYS_KEPT_MS);
     await store.audit.dropBefore(clock.now() - AUDIT_KEPT_MS);
     while (!this.isStopped && (await store.retention.dropKeysBefore(clock.now() - KEYS_KEPT_MS)));

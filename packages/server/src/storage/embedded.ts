@@ -67,6 +67,17 @@ const SETTINGS: Record<string, string> = {
   log_timezone: 'UTC',
 };
 
+/** How to connect to the embedded database that a running server has started; undefined when none runs. */
+export function runningEmbedded(folder: string): pg.ClientConfig | undefined {
+  try {
+    const lines = readFileSync(join(folder, 'postgres', 'postmaster.pid'), 'utf8').split('\n');
+    const password = readFileSync(join(folder, 'postgres-password'), 'utf8');
+    return { host: lines[4] || '127.0.0.1', port: Number(lines[3]), user: USER, database: DATABASE, password };
+  } catch {
+    return undefined;
+  }
+}
+
 /** Another Posthorn server runs on this data folder. */
 export class DataFolderInUse extends Error {
   constructor(folder: string, owner: string) {
