@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Logger } from 'pino';
 import { readConfig } from '../../packages/server/src/config.ts';
 import type { Clock } from '../../packages/server/src/domain/clock.ts';
 import { type RunningNode, startNode } from '../../packages/server/src/node.ts';
@@ -17,6 +18,18 @@ export const realClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** The real clock, set forward on demand; timers stay real. For what is counted over time. */
+export function shiftedClock(): Clock & { jump(ms: number): void } {
+  let aheadMs = 0;
+  return {
+    now: () => Date.now() + aheadMs,
+    after: realClock.after,
+    jump(ms) {
+      aheadMs += ms;
+    },
+  };
+}
 
 export interface TestAnswer {
   status: number;
@@ -44,6 +57,7 @@ export interface TestNodeOptions {
   clock?: Clock;
   random?: () => number;
   environment?: Record<string, string>;
+  logger?: Logger;
 }
 
 /** Starts a real node on a real database, on any free port. */
@@ -64,6 +78,7 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
     clock: options.clock ?? realClock,
     random: options.random ?? Math.random,
     signInToken: 'test-sign-in-token',
+    ...(options.logger ? { logger: options.logger } : {}),
   });
 
   const call: TestNode['call'] = async (method, path, body, headers = {}) => {

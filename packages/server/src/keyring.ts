@@ -82,6 +82,11 @@ export interface OperatorKey {
   fresh: string | undefined;
 }
 
+/** Where a key that was made here is kept. */
+export function operatorKeyFile({ dataFolder }: Pick<Config, 'dataFolder'>): string {
+  return join(dataFolder, OPERATOR_KEY_FILE);
+}
+
 /** The operator key: from the setting, as it was made at the first start, or made now and kept in the data folder. */
 export async function openOperatorKey(
   config: Config,
@@ -99,7 +104,7 @@ export async function openOperatorKey(
   if (stored !== undefined) return { digest: stored, fresh: undefined };
   // The file first: a digest whose key nobody has would lock the operator out.
   const made = `pho_${randomBytes(24).toString('base64url')}`;
-  const file = join(config.dataFolder, OPERATOR_KEY_FILE);
+  const file = operatorKeyFile(config);
   writeKeyFile(file, made);
   const digest = await settings.putFirst('operator_key_digest', digestOf(made));
   if (digest === digestOf(made)) return { digest, fresh: made };

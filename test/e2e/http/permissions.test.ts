@@ -94,6 +94,37 @@ describe('attack: a session does what it may not', () => {
     expect(through.sort()).toEqual(allowed.toSorted());
   });
 
+  test('without a key, with a wrong one or with an ended session nothing is answered', async () => {
+    for (const authorization of [undefined, 'Bearer wrong', 'Basic b3A6b3A=', `Bearer pst_${'x'.repeat(43)}`]) {
+      const statuses = new Set<number>();
+      for (const { method, path } of operations) {
+        const headers = authorization === undefined ? {} : { authorization };
+        const answer = await fetch(node.url + path.replace('{account}', account), { method, headers });
+        statuses.add(answer.status);
+        await answer.body?.cancel();
+      }
+      // A wrong operator key is told apart from none after a while: by 429.
+      expect([...statuses].filter((status) => status !== 401 && status !== 429)).toEqual([]);
+    }
+  });
+
+  test('attack: by HEAD nothing is let through that GET refuses', async () => {
+    const made = await node.call('POST', `/v1/accounts/${account}/endpoints`, {
+      url: 'http://127.0.0.1:9/',
+      subscriptions: [{ trigger: 'head' }],
+    });
+    const head = async (permissions: Permission[], path: string) => {
+      const headers = { authorization: `Bearer ${await sessionOf(permissions)}` };
+      return (await fetch(`${node.url}${path}`, { method: 'HEAD', headers })).status;
+    };
+    const secret = `/v1/accounts/${account}/endpoints/${made.body.id}/secret`;
+    expect([await head(['read'], secret), await head(['webhooks'], secret)]).toEqual([403, 200]);
+    const [line] = (await node.call('GET', `/v1/accounts/${account}/audit?limit=1`)).body.data;
+    expect(line).toMatchObject({ action: 'getSecret', target: made.body.id });
+    // A stream has no head: it would stay open with nobody to read it.
+    expect(await head(['read'], `/v1/accounts/${account}/deliveries/live`)).toBe(404);
+  });
+
   test('credentials in custom headers are for those who may change them', async () => {
     const { body } = await node.call('POST', `/v1/accounts/${account}/endpoints`, {
       url: 'http://127.0.0.1:9/',

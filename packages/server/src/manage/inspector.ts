@@ -5,6 +5,7 @@ import { isPublicHeader } from '../domain/header-names.ts';
 import { type IdSource, isId } from '../domain/ids.ts';
 import type { Directory, KnownAccount } from '../fanout/directory.ts';
 import type { Bin, BinRequest, BinStore } from '../storage/page-store.ts';
+import type { AccountLimits } from './account-limits.ts';
 import type { Signed, Verification } from './verification.ts';
 
 const BINS_MAX = 20;
@@ -20,6 +21,8 @@ export const BIN_PATH = '/bin/';
 
 /** A request as it came in. */
 export type Arrived = Pick<BinRequest, 'method' | 'path' | 'headers' | 'body'>;
+const isToken = (text: string) => /^[A-Za-z0-9_-]{24}$/.test(text);
+
 export type BinAnswer = Pick<Bin, 'status' | 'delayMs' | 'body'>;
 
 /** Request bins: an account points a webhook at one and sees what arrives. They expire by themselves. */
@@ -29,6 +32,7 @@ export class Inspector {
       store: BinStore;
       directory: Directory;
       verification: Verification;
+      limits: AccountLimits;
       ids: IdSource;
       clock: Clock;
       /** This server's own address, as deliveries reach it; known when it listens. */
@@ -77,10 +81,11 @@ export class Inspector {
     await this.parts.store.remove(accountId, id);
   }
 
-  /** Keeps a request. Answers how the bin wants to answer it. */
+  /** Keeps a request. Answers how the bin wants to answer it. @throws TooManyRequests */
   async take(token: string, request: Arrived): Promise<Bin | undefined> {
-    const bin = await this.parts.store.findByToken(token);
+    const bin = isToken(token) ? await this.parts.store.findByToken(token) : undefined;
     if (!bin || this.isOver(bin)) return undefined;
+    this.parts.limits.take(bin.accountId, 'binRequests');
     const account = await this.parts.directory.get(bin.accountId);
     const verifiedBy = this.signerOf(bin, account, request);
     const isPublic = ([name]: [string, string]) =>
@@ -130,7 +135,7 @@ export class Inspector {
     const at = url.indexOf(BIN_PATH);
     if (at < 0 || url.slice(0, at) !== this.parts.origin()) return undefined;
     const token = url.slice(at + BIN_PATH.length);
-    return /^[A-Za-z0-9_-]{24}$/.test(token) ? token : undefined;
+    return isToken(token) ? token : undefined;
   }
 
   private isOver(bin: Bin): boolean {

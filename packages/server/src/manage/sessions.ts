@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../domain/clock.ts';
 import type { PageSession, SessionStore } from '../storage/page-store.ts';
 
@@ -11,7 +12,9 @@ export const TOKEN_PREFIX = 'pst_';
 
 /** Sessions of the page and the console: a random token outside, its digest in the database. */
 export class Sessions {
-  private readonly cache = new Map<string, { session: PageSession | undefined; untilMs: number }>();
+  private readonly cache = new LRUCache<string, { session: PageSession | undefined; untilMs: number }>({
+    max: CACHED_MAX,
+  });
 
   constructor(private readonly parts: { store: SessionStore; clock: Clock }) {}
 
@@ -29,7 +32,6 @@ export class Sessions {
     let known = this.cache.get(name);
     if (!known || known.untilMs <= nowMs) {
       known = { session: await this.parts.store.find(digest), untilMs: nowMs + FRESH_MS };
-      if (this.cache.size >= CACHED_MAX) this.cache.clear();
       this.cache.set(name, known);
     }
     return known.session && known.session.expiresAtMs > nowMs ? known.session : undefined;
