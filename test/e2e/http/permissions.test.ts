@@ -125,6 +125,13 @@ describe('attack: a session does what it may not', () => {
     expect(await head(['read'], `/v1/accounts/${account}/deliveries/live`)).toBe(404);
   });
 
+  test('attack: a contract that is not its own is not there', async () => {
+    const headers = { authorization: `Bearer ${await sessionOf(['read', 'webhooks', 'keys'])}` };
+    const status = async (contract: string) =>
+      (await node.call('GET', `/v1/contracts/${contract}`, undefined, headers)).status;
+    expect([await status('standard'), await status('loops'), await status('none')]).toEqual([200, 404, 404]);
+  });
+
   test('credentials in custom headers are for those who may change them', async () => {
     const { body } = await node.call('POST', `/v1/accounts/${account}/endpoints`, {
       url: 'http://127.0.0.1:9/',
