@@ -65,6 +65,7 @@ const snapshot = async (id: string): Promise<AccountSnapshot> => {
     status: 'active' as const,
     subscriptions: [{ trigger: '*' }],
     headers: {},
+    headersId: null,
     version: null,
     rateLimit: null,
     testingUntil: null,

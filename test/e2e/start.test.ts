@@ -1,4 +1,5 @@
 /** Starting as a user starts it: a process of its own, an empty data folder, and every way in which that can go wrong. */
+import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -47,15 +48,18 @@ afterEach(async () => {
 });
 
 describe('the embedded database', () => {
-  test('first start prints page, sign-in link and operator key once; the key is kept, and works', async () => {
+  test('first start prints page and sign-in link; the operator key is kept where it says, and works', async () => {
     const first = start({ POSTHORN_OPERATOR_KEY: '' });
     const url = await first.ready;
-    const key = await eventually(
-      async () => /Operator key .*: (pho_\S+)/.exec(first.printed())?.[1],
+    const file = await eventually(
+      async () => /operator key is in (\S+)\.\n/.exec(first.printed())?.[1],
       (found) => found !== undefined,
     );
+    const key = readFileSync(file ?? '', 'utf8').trim();
+    // What is printed here goes into a log.
+    expect(first.printed()).not.toContain('pho_');
     expect(first.printed()).toMatch(/Sign in +http:\/\/\S+\/sign-in\?token=\S{20,}/);
-    expect(readFileSync(join(folder, 'operator-key'), 'utf8').trim()).toBe(key);
+    expect(file).toBe(join(folder, 'operator-key'));
     for (const file of ['operator-key', 'master-key']) expect(statSync(join(folder, file)).mode & 0o077).toBe(0);
     const answer = await fetch(`${url}/v1/database`, { headers: { authorization: `Bearer ${key}` } });
     expect(await answer.json()).toMatchObject({
@@ -76,6 +80,19 @@ describe('the embedded database', () => {
     const socketFolder = join(folder, 'postgres-socket');
     expect(statSync(socketFolder).mode & 0o077).toBe(0);
     expect(existsSync(join(socketFolder, '.s.PGSQL.5432'))).toBe(true);
+  });
+
+  test('is found by `posthorn reseal` while the server runs', async () => {
+    const first = start();
+    await first.ready;
+    await stop(first);
+    const old = readFileSync(join(folder, 'master-key'), 'utf8').trim();
+    const keys = `${Buffer.alloc(32, 9).toString('base64')},${old}`;
+    await start({ POSTHORN_MASTER_KEY: keys }).ready;
+    const env = { PATH: process.env.PATH, POSTHORN_DATA_DIR: folder, POSTHORN_MASTER_KEY: keys };
+    const reseal = spawnSync(process.execPath, ['packages/cli/posthorn.mjs', 'reseal'], { env, encoding: 'utf8' });
+    expect(reseal.stdout).toContain('can be taken out of POSTHORN_MASTER_KEY');
+    expect(reseal.status).toBe(0);
   });
 
   test('stops with the server, and leaves nothing running', async () => {

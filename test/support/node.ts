@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Logger } from 'pino';
 import { readConfig } from '../../packages/server/src/config.ts';
 import type { Clock } from '../../packages/server/src/domain/clock.ts';
 import { type RunningNode, startNode } from '../../packages/server/src/node.ts';
@@ -19,6 +20,19 @@ export const realClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** The real clock, set forward on demand; timers stay real. For what is counted over time. */
+export function shiftedClock(): Clock & { jump(ms: number): void } {
+  let aheadMs = 0;
+  return {
+    now: () => Date.now() + aheadMs,
+    monotonicMs: () => performance.now() + aheadMs,
+    after: realClock.after,
+    jump(ms) {
+      aheadMs += ms;
+    },
+  };
+}
 
 export interface TestAnswer {
   status: number;
@@ -48,6 +62,7 @@ export interface TestNodeOptions {
   environment?: Record<string, string>;
   /** PostgreSQL's clock can be moved: see faults.ts. */
   hasMovableClock?: boolean;
+  logger?: Logger;
 }
 
 /** Starts a real node on a real database, on any free port. */
@@ -69,6 +84,7 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
     clock: options.clock ?? realClock,
     random: options.random ?? Math.random,
     signInToken: 'test-sign-in-token',
+    ...(options.logger ? { logger: options.logger } : {}),
   });
 
   const call: TestNode['call'] = async (method, path, body, headers = {}) => {

@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { checkContract, diffContractFolders } from './contract.js';
+import { resealSecrets } from './reseal.js';
 
 const program = new Command('posthorn').description('Outbound webhooks for your own customers');
 const contract = program.command('contract').description('Work with contracts: what a sender promises, as data');
@@ -24,4 +25,11 @@ contract
     process.exitCode = diffContractFolders(before, after, all, console.log);
   });
 
-program.parse();
+program
+  .command('reseal')
+  .description('Encrypt all secrets anew with the first key of POSTHORN_MASTER_KEY, while servers run')
+  .action(async () => {
+    process.exitCode = await resealSecrets(process.env, console.log);
+  });
+
+await program.parseAsync();

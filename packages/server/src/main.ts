@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { ConfigError, readConfig } from './config.ts';
 import { BrokenContract } from './contract/read-document.ts';
-import { KeyRefused } from './keyring.ts';
+import { greeting } from './greeting.ts';
+import { KeyRefused, operatorKeyFile } from './keyring.ts';
 import { type RunningNode, startNode } from './node.ts';
 import { DatabaseUnavailable } from './storage/database-errors.ts';
 import { DataFolderInUse } from './storage/embedded.ts';
@@ -31,21 +32,6 @@ function explain(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-function greet({ url, freshOperatorKey, signInToken }: RunningNode): void {
-  const lines = [
-    '',
-    `  Posthorn is ready.`,
-    '',
-    `  Page      ${url}`,
-    `  Sign in   ${url}/sign-in?token=${signInToken}`,
-    `  API       ${url}/docs`,
-  ];
-  if (freshOperatorKey !== undefined) {
-    lines.push('', `  Operator key (shown once, kept in the data folder): ${freshOperatorKey}`);
-  }
-  process.stdout.write(`${lines.join('\n')}\n\n`);
-}
-
 async function main(): Promise<void> {
   let node: RunningNode | undefined;
   let isStopping = false;
@@ -58,13 +44,15 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  node = await startNode(readConfig(process.env), {
+  const config = readConfig(process.env);
+  node = await startNode(config, {
     clock: realClock,
     random: Math.random,
     signInToken: randomBytes(24).toString('base64url'),
   });
   if (isStopping) return void node.stop().then(() => process.exit(0), die);
-  greet(node);
+  const isTerminal = process.stdout.isTTY === true;
+  process.stdout.write(greeting(node, { isTerminal, keyFile: operatorKeyFile(config) }));
 }
 
 function die(error: unknown): void {

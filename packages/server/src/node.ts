@@ -89,7 +89,7 @@ export async function startNode(
     await checkDatabase(connection, config.databaseConnections, say);
     for (const name of await migrate(connection, say)) log.debug(`Applied migration ${name}.`);
     const store = postgresStore(database, vault);
-    await proveMasterKey(vault, store.settings);
+    await proveMasterKey(vault, store.settings, store.sealed);
     const operatorKey = await openOperatorKey(config, store.settings, store.sessions);
 
     const register = () => store.nodes.register(hostname(), process.pid);

@@ -9,6 +9,7 @@ import type { Egress } from './egress/egress.ts';
 import type { EgressGuard } from './egress/guard.ts';
 import { Directory } from './fanout/directory.ts';
 import { KeyVerifier } from './keys/verifier.ts';
+import { AccountLimits } from './manage/account-limits.ts';
 import { ApiKeys } from './manage/api-keys.ts';
 import { Endpoints } from './manage/endpoints.ts';
 import { Inspector } from './manage/inspector.ts';
@@ -61,9 +62,10 @@ export function buildParts(ground: Ground) {
     metrics.batchSize.observe({ kind }, size);
     metrics.batchSeconds.observe({ kind }, ms / 1000);
   };
+  const limits = new AccountLimits(() => clock.monotonicMs());
   const directory = new Directory(store.accounts.snapshot, contracts);
   const verification = new Verification({ clock });
-  const inspector = new Inspector({ store: store.bins, directory, verification, ids, clock, origin });
+  const inspector = new Inspector({ store: store.bins, directory, verification, limits, ids, clock, origin });
   const endpoints = new Endpoints({ store: store.endpoints, directory, guard, inspector, ids, clock });
   const notices = new Notices({
     accounts: store.accounts,
@@ -132,7 +134,7 @@ export function buildParts(ground: Ground) {
     makePartitions,
     onWritten: writtenAs('accept'),
   });
-  const samples = new Samples({ acceptor, directory, clock });
+  const samples = new Samples({ acceptor, directory, limits });
   const keyVerifier = new KeyVerifier({ keys: store.keys, clock, onError });
   const apiKeys = new ApiKeys({ store: store.keys, directory, verifier: keyVerifier, ids, clock });
   const sessions = new Sessions({ store: store.sessions, clock });
@@ -158,6 +160,7 @@ export function buildParts(ground: Ground) {
     sessions,
     verification,
     replays,
+    limits,
   };
 }
 

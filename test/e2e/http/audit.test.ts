@@ -1,5 +1,7 @@
 /** The audit log: nothing that was changed is missing, whatever the request looked like. */
+
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { detailOf } from '../../../packages/server/src/http/audit.ts';
 import { eventually, startTestNode, type TestNode } from '../../support/node.ts';
 import { createAccount, createKey, createWebhook } from '../../support/vendors.ts';
 
@@ -56,6 +58,46 @@ test('attack: a long field does not hide the others', async () => {
   const [line] = await lines();
   expect(line?.detail.url).toBe('http://127.0.0.1:9/elsewhere');
   expect(line?.detail.subscriptions).toMatch(/^\[\{"trigger":"xxx.*…$/);
+});
+
+test('attack: a vendor’s API takes bodies of any shape; the log keeps what the call means, and no credential', async () => {
+  const shop = await createAccount(node, 'loop-subscriptions');
+  const returns = await createAccount(node, 'loop-returns');
+  const [key, other] = [
+    await createKey(node, shop, ['webhooks:write']),
+    await createKey(node, returns, ['developer_tools']),
+  ];
+  const extra = {
+    headers: { Authorization: 'leak-1' },
+    webhook: { Headers: { 'x-api-key': 'leak-2' }, list: [{ secret: 'leak-3' }] },
+    Authorization: 'leak-4',
+    note: 'leak-5',
+  };
+  const made = await node.call(
+    'POST',
+    '/admin/2023-10/webhook',
+    { address: 'https://example.com/', topic: 'order/processed', ...extra },
+    { 'x-loop-token': key },
+  );
+  const body = { topic: 'return', trigger: 'return.created', url: 'https://example.com/', ...extra };
+  const also = await node.call('POST', '/api/v1/webhooks', body, { 'x-authorization': other });
+  expect([made.status, also.status]).toEqual([200, 201]);
+  const [[first], [second]] = [await lines(shop), await lines(returns)];
+  expect(first?.detail).toEqual({ address: 'https://example.com/', topic: 'order/processed' });
+  expect(second?.detail).toEqual({ topic: 'return', trigger: 'return.created', url: 'https://example.com/' });
+});
+
+test('attack: what is secret is hidden at any depth and in any spelling', () => {
+  const body = {
+    url: 'https://example.com/',
+    Headers: { a: 'leak' },
+    options: [{ API_KEY: 'leak', nested: { password: 'leak', kept: 1 } }],
+  };
+  expect(detailOf(body)).toEqual({
+    url: 'https://example.com/',
+    Headers: '…',
+    options: [{ API_KEY: '…', nested: { password: '…', kept: 1 } }],
+  });
 });
 
 test('a read is no change, by HEAD neither', async () => {

@@ -1,7 +1,9 @@
 /** What each permission of a page session may call: every operation of the API, one by one. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PERMISSION_OF } from '../../../packages/server/src/http/caller.ts';
+import { query } from '../../support/database.ts';
 import { OPERATOR_KEY, startTestNode, type TestNode } from '../../support/node.ts';
+import { Receiver } from '../../support/receiver.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 type Permission = 'read' | 'webhooks' | 'keys';
@@ -92,6 +94,44 @@ describe('attack: a session does what it may not', () => {
     expect(through.sort()).toEqual(allowed.toSorted());
   });
 
+  test('without a key, with a wrong one or with an ended session nothing is answered', async () => {
+    for (const authorization of [undefined, 'Bearer wrong', 'Basic b3A6b3A=', `Bearer pst_${'x'.repeat(43)}`]) {
+      const statuses = new Set<number>();
+      for (const { method, path } of operations) {
+        const headers = authorization === undefined ? {} : { authorization };
+        const answer = await fetch(node.url + path.replace('{account}', account), { method, headers });
+        statuses.add(answer.status);
+        await answer.body?.cancel();
+      }
+      // A wrong operator key is told apart from none after a while: by 429.
+      expect([...statuses].filter((status) => status !== 401 && status !== 429)).toEqual([]);
+    }
+  });
+
+  test('attack: by HEAD nothing is let through that GET refuses', async () => {
+    const made = await node.call('POST', `/v1/accounts/${account}/endpoints`, {
+      url: 'http://127.0.0.1:9/',
+      subscriptions: [{ trigger: 'head' }],
+    });
+    const head = async (permissions: Permission[], path: string) => {
+      const headers = { authorization: `Bearer ${await sessionOf(permissions)}` };
+      return (await fetch(`${node.url}${path}`, { method: 'HEAD', headers })).status;
+    };
+    const secret = `/v1/accounts/${account}/endpoints/${made.body.id}/secret`;
+    expect([await head(['read'], secret), await head(['webhooks'], secret)]).toEqual([403, 200]);
+    const [line] = (await node.call('GET', `/v1/accounts/${account}/audit?limit=1`)).body.data;
+    expect(line).toMatchObject({ action: 'getSecret', target: made.body.id });
+    // A stream has no head: it would stay open with nobody to read it.
+    expect(await head(['read'], `/v1/accounts/${account}/deliveries/live`)).toBe(404);
+  });
+
+  test('attack: a contract that is not its own is not there', async () => {
+    const headers = { authorization: `Bearer ${await sessionOf(['read', 'webhooks', 'keys'])}` };
+    const status = async (contract: string) =>
+      (await node.call('GET', `/v1/contracts/${contract}`, undefined, headers)).status;
+    expect([await status('standard'), await status('loops'), await status('none')]).toEqual([200, 404, 404]);
+  });
+
   test('credentials in custom headers are for those who may change them', async () => {
     const { body } = await node.call('POST', `/v1/accounts/${account}/endpoints`, {
       url: 'http://127.0.0.1:9/',
@@ -110,6 +150,105 @@ describe('attack: a session does what it may not', () => {
     const detail = `/v1/accounts/${account}/deliveries/${delivery.id}`;
     await expect.poll(() => as(['webhooks'], detail)).toMatch(/top-secret/);
     for (const of of [detail, `${detail}/attempts/1`]) expect(await as(['read'], of)).not.toMatch(/top-secret|"also"/);
+  });
+
+  describe('what is secret is decided when it is stored, not by today’s endpoint', () => {
+    const own = { 'X-Custom': 'value-of-custom', Authorization: 'Bearer of-authorization', 'x-api-key': 'of-api-key' };
+    const SECRET = /of-custom|of-authorization|of-api-key/;
+
+    /** A delivery with the headers above, attempted once; and what a session with these permissions sees of it. */
+    async function sent(url: string) {
+      const made = await node.call('POST', `/v1/accounts/${account}/endpoints`, {
+        url,
+        subscriptions: [{ trigger: 'secret.sent' }],
+        headers: own,
+      });
+      const endpoint = `/v1/accounts/${account}/endpoints/${made.body.id}`;
+      const { body } = await node.call('POST', `${endpoint}/test`);
+      const delivery = `/v1/accounts/${account}/deliveries/${body.delivery_id}`;
+      const sees = async (permissions: Permission[], path: string) => {
+        const headers = { authorization: `Bearer ${await sessionOf(permissions)}` };
+        const answer = await node.call('GET', path, undefined, headers);
+        expect(answer.status).toBe(200);
+        return answer.text;
+      };
+      return { endpoint, delivery, sees };
+    }
+
+    test.each([
+      ['the headers were taken away', (path: string) => node.call('PATCH', path, { headers: {} })],
+      ['the headers were replaced', (path: string) => node.call('PATCH', path, { headers: { 'X-Other': 'other' } })],
+      ['the endpoint was deleted', (path: string) => node.call('DELETE', path)],
+    ])('in the history, after %s', async (_, change) => {
+      const { endpoint, delivery, sees } = await sent('http://127.0.0.1:9/');
+      expect((await change(endpoint)).status).toBeLessThan(300);
+      for (const path of [delivery, `${delivery}/attempts/1`]) {
+        expect(await sees(['read'], path)).not.toMatch(SECRET);
+        // Who may change webhooks sees what was sent.
+        const all = await sees(['read', 'webhooks'], path);
+        for (const value of Object.values(own)) expect(all).toContain(value);
+      }
+      const [, attempt] = await Promise.all([sees(['read'], delivery), sees(['read'], `${delivery}/attempts/1`)]);
+      const { headers } = JSON.parse(attempt).request;
+      expect(headers).toMatchObject({ 'X-Custom': '…', Authorization: '…', 'content-type': 'application/json' });
+      expect(headers['webhook-signature']).toMatch(/^v1,/);
+    });
+
+    test('in a bin, after the endpoint was deleted', async () => {
+      const bin = (await node.call('POST', `/v1/accounts/${account}/bins`, {})).body;
+      const { endpoint, sees } = await sent(bin.url);
+      await node.call('DELETE', endpoint);
+      const path = `/v1/accounts/${account}/bins/${bin.id}`;
+      const all = await sees(['read', 'webhooks'], path);
+      for (const value of Object.values(own)) expect(all).toContain(value);
+      const seen = await sees(['read'], path);
+      expect(seen).not.toMatch(SECRET);
+      expect(JSON.parse(seen).requests[0].headers).toMatchObject({
+        'content-type': 'application/json',
+        'webhook-signature': expect.stringMatching(/^v1,/),
+      });
+    });
+
+    test('in a bin, whoever sent it: credentials by their usual names, in any case', async () => {
+      const bin = (await node.call('POST', `/v1/accounts/${account}/bins`, {})).body;
+      const names = `AUTHORIZATION Proxy-Authorization Cookie X-Auth-Token X-Amz-Security-Token x-client-secret api_key
+        X-ApiKey password X-Vault-Credential`.split(/\s+/);
+      await fetch(bin.url, {
+        method: 'POST',
+        headers: Object.fromEntries(names.map((name) => [name, `leak-${name}`])),
+      });
+      const headers = { authorization: `Bearer ${await sessionOf(['read'])}` };
+      const answer = await node.call('GET', `/v1/accounts/${account}/bins/${bin.id}`, undefined, headers);
+      expect(answer.body.requests).toHaveLength(1);
+      expect(answer.text).not.toContain('leak-');
+    });
+
+    test('in what was stored before it was decided then: all that is not the contract’s own is hidden', async () => {
+      const bin = (await node.call('POST', `/v1/accounts/${account}/bins`, {})).body;
+      const { delivery, sees } = await sent(bin.url);
+      const before = JSON.stringify([
+        ['content-type', 'application/json'],
+        ['webhook-id', 'evt_1'],
+        ...Object.entries(own),
+      ]);
+      await query(node.databaseUrl, 'UPDATE attempts SET request_headers = $1, headers_id = NULL', [before]);
+      await query(node.databaseUrl, 'UPDATE bin_requests SET headers = $1, key_id = NULL, sealed = NULL', [before]);
+      for (const path of [delivery, `/v1/accounts/${account}/bins/${bin.id}`]) {
+        const seen = await sees(['read'], path);
+        expect(seen).not.toMatch(SECRET);
+        expect(seen).toContain('evt_1');
+        expect(await sees(['webhooks'], path)).toMatch(SECRET);
+      }
+    });
+
+    test('in what a receiver answered', async () => {
+      const receiver = await Receiver.start();
+      receiver.respond = (_, response) => void response.writeHead(200, { 'set-cookie': 'sid=of-custom' }).end();
+      const { delivery, sees } = await sent(receiver.url());
+      await receiver.stop();
+      expect(await sees(['read'], delivery)).not.toMatch(SECRET);
+      expect(await sees(['webhooks'], delivery)).toContain('sid=of-custom');
+    });
   });
 
   test('what the operator keeps with an account is not shown to it', async () => {

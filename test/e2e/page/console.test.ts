@@ -21,6 +21,13 @@ describe('the console', () => {
     await page.getByText('The signature verifies with the secret of this webhook.').waitFor();
   });
 
+  test('a sign-in link that came too late says so', async () => {
+    const page = await suite.blank();
+    await page.goto(`${suite.node.url}/console/?link=expired`);
+    await page.getByText('This link was valid for 15 minutes after the start.').waitFor();
+    await page.getByLabel('Operator key').waitFor();
+  });
+
   test('who fails, down to the webhook; and back to the console', async () => {
     const account = await createAccount(suite.node, 'standard', {});
     await createWebhook(suite.node, account, { url: suite.receiver.url('/dead'), subscriptions: [{ trigger: '*' }] });

@@ -21,6 +21,7 @@ export function SignIn({ onDone }: { onDone: () => void }) {
     <main className="signin">
       <h1>{'Posthorn'}</h1>
       {search.includes('link=used') && <div className="note wait">{t.console.linkUsed}</div>}
+      {search.includes('link=expired') && <div className="note wait">{t.console.linkExpired}</div>}
       <form className="stack" onSubmit={submit}>
         <Field label={t.console.operatorKey} hint={t.console.operatorKeyHint}>
           <input

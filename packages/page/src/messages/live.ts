@@ -6,6 +6,8 @@ import type { Delivery, DeliveryDetail, Page } from '../types.ts';
 type Pages = InfiniteData<Page<Delivery>>;
 
 const AGAIN_MS = 2_000;
+const TOO_MANY = 429;
+const WHEN_TOO_MANY_MS = 15_000;
 /** So many rows a message of the server holds, when there are so many. */
 export const NEWEST = 50;
 /** As long as no more than this has been scrolled, one is looking at the newest. */
@@ -53,12 +55,15 @@ export function useLive(path: string, isOn: boolean, rows: readonly Delivery[], 
         try {
           await follow(`${path}/deliveries/live`, heard, AbortSignal.any([ended.signal, hidden.signal]));
         } catch (error) {
+          const status = error instanceof ApiError ? error.problem.status : 0;
+          // So many watch already: a place is free when one of them leaves.
+          if (status === TOO_MANY) await pause(WHEN_TOO_MANY_MS);
           // The session has ended, or the account: to ask again would change nothing.
-          if (error instanceof ApiError && error.problem.status >= 400 && error.problem.status < 500) return;
+          else if (status >= 400 && status < 500) return;
         } finally {
           document.removeEventListener('visibilitychange', stop);
         }
-        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+        await pause(AGAIN_MS);
       }
     };
     void watch();
@@ -66,6 +71,8 @@ export function useLive(path: string, isOn: boolean, rows: readonly Delivery[], 
   }, [path, isOn, queries]);
   return { count, clear: () => setCount(0) };
 }
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Whether somebody has scrolled down: in the list, or with the page to where the list begins. */
 export function isReading(): boolean {

@@ -67,6 +67,10 @@ export const de: Texts = {
       title: 'Die Sitzung ist zu Ende',
       detail: 'Öffne diese Seite noch einmal von dort, woher du kamst.',
     },
+    too_many_requests: {
+      title: 'Zu viele Anfragen in kurzer Zeit',
+      detail: 'Warte einen Moment und versuche es noch einmal.',
+    },
     forbidden: { title: 'Das ist hier nicht erlaubt', detail: 'Dieser Sitzung fehlt das Recht dazu.' },
     blocked_address: {
       title: 'Diese Adresse ist nicht erlaubt',
@@ -581,6 +585,8 @@ export const de: Texts = {
     signIn: 'Anmelden',
     signOut: 'Abmelden',
     linkUsed: 'Dieser Link wurde schon benutzt oder ist falsch. Nimm den Betreiberschlüssel.',
+    linkExpired:
+      'Dieser Link galt 15 Minuten lang nach dem Start. Nimm den Betreiberschlüssel, oder starte den Server neu.',
     operatorKey: 'Betreiberschlüssel',
     operatorKeyHint: 'Er wurde beim ersten Start gezeigt und liegt im Datenordner als operator-key.',
     account: 'Konto',

@@ -70,6 +70,7 @@ export const en = {
       title: 'The server cannot be reached',
       detail: 'Check your connection; this page tries again by itself.',
     },
+    too_many_requests: { title: 'Too many requests in a short time', detail: 'Wait a moment and try again.' },
   } as Record<string, { title: string; detail: string | undefined }>,
   code: {
     empty: 'Empty',
@@ -576,6 +577,7 @@ export const en = {
     signIn: 'Sign in',
     signOut: 'Sign out',
     linkUsed: 'This link has been used or is wrong. Use the operator key.',
+    linkExpired: 'This link was valid for 15 minutes after the start. Use the operator key, or start the server again.',
     operatorKey: 'Operator key',
     operatorKeyHint: 'It was printed at the first start and is kept in the data folder as operator-key.',
     account: 'Account',

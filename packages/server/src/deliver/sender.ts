@@ -3,7 +3,7 @@ import type { Clock, Random } from '../domain/clock.ts';
 import { type Decision, decide } from '../domain/decide.ts';
 import { Problem } from '../domain/errors.ts';
 import { encodeId } from '../domain/ids.ts';
-import type { LeasedDelivery, SettledAttempt, StoredEvent } from '../domain/model.ts';
+import type { LeasedDelivery, OwnHeaders, SettledAttempt, StoredEvent } from '../domain/model.ts';
 import type { AttemptOutcome } from '../domain/outcome.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { EgressGuard } from '../egress/guard.ts';
@@ -12,6 +12,7 @@ import { isPassing } from '../storage/database-errors.ts';
 
 /** URLs of endpoints, parsed and checked. */
 const URLS_MAX = 10_000;
+const NO_HEADERS: OwnHeaders = { id: null, values: [] };
 
 export interface SenderParts {
   directory: Directory;
@@ -75,9 +76,11 @@ export class Sender {
     }
     const body = this.bodyOf(endpoint, delivery);
     const requestHeaders = this.headersFor(endpoint, delivery, body, startedAtMs);
-    const outcome = await this.send(endpoint, requestHeaders, body);
+    const { headers: ownHeaders, url } = endpoint;
+    const headers = ownHeaders.values.length === 0 ? requestHeaders : [...requestHeaders, ...ownHeaders.values];
+    const outcome = await this.send(endpoint, headers, body);
     const decision = this.decide(endpoint, delivery, outcome);
-    return { delivery, startedAtMs, url: endpoint.url, requestHeaders, outcome, decision };
+    return { delivery, startedAtMs, url, requestHeaders, ownHeaders, outcome, decision };
   }
 
   private bodyOf({ contract, account }: KnownEndpoint, { event, topic }: LeasedDelivery): Buffer {
@@ -106,7 +109,7 @@ export class Sender {
       keys: endpoint.keysAt(nowMs),
       nowMs,
     });
-    return [...contract.defaultHeaders, ...own, ...endpoint.headers];
+    return [...contract.defaultHeaders, ...own];
   }
 
   private send(endpoint: KnownEndpoint, headers: [string, string][], body: Buffer): Promise<AttemptOutcome> {
@@ -156,5 +159,5 @@ function notSent(
   decision: Decision,
 ): SettledAttempt {
   const outcome: AttemptOutcome = { error: 'interrupted', errorDetail, timings: { total: 0 } };
-  return { delivery, startedAtMs, url: '', requestHeaders: [], outcome, decision };
+  return { delivery, startedAtMs, url: '', requestHeaders: [], ownHeaders: NO_HEADERS, outcome, decision };
 }

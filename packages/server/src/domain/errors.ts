@@ -59,7 +59,7 @@ export const CATALOGUE = {
     'Use a public address, or add its network to POSTHORN_ALLOW_NETWORKS.',
   ],
   invalid_secret: [422, 'The secret has the wrong form', 'Send `whsec_` or `whsk_` and base64, or leave it out.'],
-  too_many_tests: [429, 'Too many tests in a minute', 'Wait a minute; tests are for trying out.'],
+  too_many_requests: [429, 'Too many requests in a short time', 'Try again after `Retry-After` seconds.'],
   internal_error: [500, 'Something went wrong here', 'Try again; if it stays, give the operator the request id.'],
   database_unavailable: [503, 'The database cannot be reached', 'Try again after `Retry-After` seconds.'],
   overloaded: [503, 'Too much is waiting to be stored', 'Try again after `Retry-After` seconds.'],

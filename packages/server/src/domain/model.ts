@@ -105,7 +105,10 @@ export interface Attempt {
   number: number;
   startedAt: Date;
   url: string;
+  /** The contract's own. */
   requestHeaders: [string, string][];
+  /** The endpoint's own, as they were then: their values are for those who may change the endpoint. */
+  ownHeaders: [string, string][];
   error: AttemptError | null;
   errorDetail: string | null;
   responseStatus: number | null;
@@ -132,12 +135,20 @@ export interface LeasedDelivery {
   event: StoredEvent;
 }
 
+/** An endpoint's own headers, and the id under which they are stored; `null` when there are none. */
+export interface OwnHeaders {
+  readonly id: string | null;
+  readonly values: readonly [string, string][];
+}
+
 /** What one attempt came to, on its way to be stored. */
 export interface SettledAttempt {
   delivery: LeasedDelivery;
   startedAtMs: number;
   url: string;
+  /** The contract's own. */
   requestHeaders: [string, string][];
+  ownHeaders: OwnHeaders;
   outcome: AttemptOutcome;
   decision: Decision;
 }

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Contract } from '../contract/contract.ts';
 import type { AccountFacts } from '../contract/fields.ts';
 import { decodeId } from '../domain/ids.ts';
-import type { EndpointStatus } from '../domain/model.ts';
+import type { EndpointStatus, OwnHeaders } from '../domain/model.ts';
 import type { SigningKey } from '../domain/signature.ts';
 import { matchesTrigger, type Subscription } from '../domain/subscription.ts';
 import type { AccountSnapshot, EndpointSnapshot } from '../storage/store.ts';
@@ -22,7 +22,7 @@ export interface KnownEndpoint {
   readonly url: string;
   readonly status: EndpointStatus;
   readonly subscriptions: readonly Subscription[];
-  readonly headers: readonly [string, string][];
+  readonly headers: OwnHeaders;
   readonly contract: Contract;
   readonly account: AccountFacts;
   readonly version: string | null;
@@ -142,7 +142,7 @@ function compileEndpoint(account: AccountFacts, endpoint: EndpointSnapshot, cont
     url: endpoint.url,
     status: endpoint.status,
     subscriptions: endpoint.subscriptions,
-    headers: Object.entries(endpoint.headers),
+    headers: { id: endpoint.headersId, values: Object.entries(endpoint.headers) },
     contract,
     account,
     version: endpoint.version ?? contract.versions?.default ?? null,

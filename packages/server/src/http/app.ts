@@ -13,6 +13,7 @@ import type { Clock } from '../domain/clock.ts';
 import type { IdSource } from '../domain/ids.ts';
 import type { Directory } from '../fanout/directory.ts';
 import type { KeyVerifier } from '../keys/verifier.ts';
+import type { AccountLimits } from '../manage/account-limits.ts';
 import type { ApiKeys } from '../manage/api-keys.ts';
 import type { Endpoints } from '../manage/endpoints.ts';
 import type { Inspector } from '../manage/inspector.ts';
@@ -46,6 +47,7 @@ export interface HttpParts {
   inspector: Inspector;
   sessions: Sessions;
   verification: Verification;
+  limits: AccountLimits;
   replays: Replays;
   /** Where people reach the page; it stands in links. */
   pageOrigin: () => string;

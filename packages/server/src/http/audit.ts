@@ -1,6 +1,8 @@
 import type { FastifyRequest } from 'fastify';
+import { isCredentialName } from '../domain/header-names.ts';
 import type { App, HttpParts } from './app.ts';
 import { callerOf } from './caller.ts';
+import { HIDDEN } from './present-http.ts';
 
 /** Changes that say nothing about the account's settings, or that come by the million. */
 const NOT_NOTED = new Set(['publishEvent', 'publishEvents', 'verifyKey', 'generateSecret', 'verifySignature']);
@@ -10,8 +12,11 @@ const NOTED_READS = new Set(['getSecret']);
 const HIDDEN_FIELDS = new Set(['secret', 'key', 'payload', 'headers', 'body', 'metadata']);
 const VALUE_LENGTH_MAX = 1_000;
 
-/** Notes every change that succeeded: who, what, when. The answer waits for it. */
-export function noteChanges(app: App, { store, ids }: HttpParts): void {
+/**
+ * Notes every change that succeeded: who, what, when. The answer waits for it.
+ * @param fields of the body that are noted; where a schema has checked the body, all of them
+ */
+export function noteChanges(app: App, { store, ids }: HttpParts, fields?: readonly string[]): void {
   app.addHook('onSend', async (request, reply, payload) => {
     const { operationId } = (request.routeOptions.schema ?? {}) as { operationId?: string };
     if (operationId === undefined || reply.statusCode >= 300 || NOT_NOTED.has(operationId)) return;
@@ -29,7 +34,7 @@ export function noteChanges(app: App, { store, ids }: HttpParts): void {
         userName: callerOf(request).session?.userName ?? null,
         action: operationId,
         target,
-        detail: detailOf(request.body),
+        detail: detailOf(request.body, fields),
       });
     } catch (error) {
       // The change itself has been made: saying that it failed would be wrong.
@@ -70,15 +75,22 @@ function idIn(payload: unknown): string | null {
 }
 
 /** The request's own fields, without what is secret or long. */
-function detailOf(body: unknown): Record<string, unknown> {
+export function detailOf(body: unknown, fields?: readonly string[]): Record<string, unknown> {
   if (typeof body !== 'object' || body === null) return {};
-  const kept = Object.entries(body).map(([name, value]) => [name, HIDDEN_FIELDS.has(name) ? '…' : storable(value)]);
+  const kept = Object.entries(body)
+    .filter(([name]) => fields === undefined || fields.includes(name))
+    .map(([name, value]) => [name, isHidden(name) ? HIDDEN : storable(value)]);
   return Object.fromEntries(kept) as Record<string, unknown>;
 }
 
+const isHidden = (name: string) => HIDDEN_FIELDS.has(name.toLowerCase()) || isCredentialName(name);
+
 /** As PostgreSQL's JSON can hold it, and not longer than anybody reads: each value by itself, so that none hides another. */
 function storable(value: unknown): unknown {
-  const text = JSON.stringify(value, (_, part) => (typeof part === 'string' ? wellFormed(part) : part));
+  const text = JSON.stringify(value, (name, part) => {
+    if (isHidden(name)) return HIDDEN;
+    return typeof part === 'string' ? wellFormed(part) : part;
+  });
   return text.length > VALUE_LENGTH_MAX ? `${wellFormed(text.slice(0, VALUE_LENGTH_MAX))}…` : JSON.parse(text);
 }
 

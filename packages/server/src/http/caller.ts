@@ -1,10 +1,20 @@
 import type { FastifyRequest } from 'fastify';
 import { Problem } from '../domain/errors.ts';
-import type { Sessions } from '../manage/sessions.ts';
+import type { AccountLimits } from '../manage/account-limits.ts';
 import type { PageSession, Permission } from '../storage/page-store.ts';
+import type { KnownKey } from '../storage/store.ts';
+import type { App, HttpParts } from './app.ts';
 import type { requireOperator } from './auth.ts';
+import type { KeyGuard } from './key-guard.ts';
 
-export const SESSION_COOKIE = 'posthorn_session';
+/** Behind TLS the name itself forbids that another host of the same domain sets it (RFC 6265bis, 4.1.3.2). */
+export function sessionCookie(origin: string): { name: string; attributes: string } {
+  const strict = 'HttpOnly; SameSite=Strict';
+  return origin.startsWith('https:')
+    ? { name: '__Host-posthorn_session', attributes: `${strict}; Secure` }
+    : { name: 'posthorn_session', attributes: strict };
+}
+
 /** Browsers send it across sites only after asking (CORS), which this server never allows. */
 const PAGE_HEADER = 'x-posthorn-page';
 
@@ -14,15 +24,75 @@ export type Caller =
   | { kind: 'account'; session: PageSession; accountId: string }
   | { kind: 'key'; session?: undefined; accountId: string; keyId: string };
 
-const callers = new WeakMap<object, Caller>();
-
-/** A vendor's facade found out by itself. */
-export function setCaller(request: { raw: object }, caller: Caller): void {
-  callers.set(request.raw, caller);
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** `null` until somebody has found out who calls. */
+    caller: Caller | null;
+  }
+  interface FastifyContextConfig {
+    /** Nobody needs to be known for this route. */
+    isOpen?: boolean;
+  }
 }
 
-export function callerOf(request: { raw: object }): Caller {
-  return callers.get(request.raw) ?? { kind: 'operator' };
+/** With the operator key. */
+export const OPERATOR: Caller = { kind: 'operator' };
+
+/**
+ * Routes that need no caller. Vendors' facades stand under prefixes of their own, and find out by their own headers who
+ * calls. Every other route answers only those whom a check has let through.
+ */
+const OPEN = new Set([
+  '/',
+  '/healthz',
+  '/readyz',
+  '/metrics',
+  '/openapi.json',
+  '/contract.schema.json',
+  '/docs',
+  '/sign-in',
+  '/sign-out',
+  '/page',
+  '/page/*',
+  '/console',
+  '/console/*',
+  '/assets/:name',
+  '/bin/:token',
+]);
+const OPEN_BELOW = /^\/(docs|api|admin)\//;
+
+/** Refuses every request whose caller nobody has found out, before its body is read. Comes before all routes. */
+export function denyUnknown(app: App): void {
+  app.decorateRequest('caller', null);
+  app.addHook('onRoute', (route) => {
+    const isOpen = OPEN.has(route.url) || OPEN_BELOW.test(route.url);
+    if (isOpen) route.config = { ...route.config, isOpen };
+  });
+  // After the hooks `onRequest` of all plugins: there the checks are.
+  app.addHook('preParsing', (request, _, payload, done) => {
+    const mayGoOn = request.caller !== null || request.routeOptions.config.isOpen === true || request.is404;
+    done(mayGoOn ? null : new Problem('unauthorized'), payload);
+  });
+}
+
+/** A vendor's facade has found out whose key it is. @throws TooManyRequests */
+export function admitKey(
+  request: FastifyRequest,
+  limits: AccountLimits,
+  key: Pick<KnownKey, 'id' | 'accountId'>,
+): void {
+  setCaller(request, { kind: 'key', accountId: key.accountId, keyId: key.id });
+  limits.call(key.accountId, operationOf(request));
+}
+
+export function setCaller(request: FastifyRequest, caller: Caller): void {
+  request.caller = caller;
+}
+
+/** @throws Problem `unauthorized` when nobody has found out who calls */
+export function callerOf(request: FastifyRequest): Caller {
+  if (request.caller === null) throw new Problem('unauthorized');
+  return request.caller;
 }
 
 /**
@@ -75,13 +145,18 @@ export const PERMISSION_OF: Readonly<Record<string, Permission>> = {
   rotateKey: 'keys',
 };
 
-/** Finds out who calls, and refuses what they may not. */
-export function authorize(checkOperator: ReturnType<typeof requireOperator>, sessions: Sessions) {
+/** Finds out who calls, and refuses what they may not, or not so often. */
+export function authorize(
+  checkOperator: ReturnType<typeof requireOperator>,
+  keyGuard: KeyGuard,
+  { sessions, limits, pageOrigin }: Pick<HttpParts, 'sessions' | 'limits' | 'pageOrigin'>,
+) {
   return async (request: FastifyRequest): Promise<void> => {
-    const { token, isCookie } = sessionTokenOf(request);
+    const { token, isCookie } = sessionTokenOf(request, pageOrigin());
     if (token === undefined) {
       const problem = checkOperator(request);
-      if (problem) throw problem;
+      if (!problem) setCaller(request, OPERATOR);
+      else throw request.headers.authorization === undefined ? problem : keyGuard.failed(request, problem);
       return;
     }
     const session = await sessions.find(token);
@@ -92,40 +167,47 @@ export function authorize(checkOperator: ReturnType<typeof requireOperator>, ses
     if (isCookie && request.method !== 'GET' && request.headers[PAGE_HEADER] === undefined) {
       throw new Problem('forbidden', `Send the header ${PAGE_HEADER} with the session's cookie.`);
     }
-    if (session.accountId === null) callers.set(request.raw, { kind: 'operator', session });
+    if (session.accountId === null) setCaller(request, { kind: 'operator', session });
     else {
       checkPermission(request, session, session.accountId);
-      callers.set(request.raw, { kind: 'account', session, accountId: session.accountId });
+      setCaller(request, { kind: 'account', session, accountId: session.accountId });
+      limits.call(session.accountId, operationOf(request));
     }
   };
 }
 
 /** Whether the session that a long answer was begun with, if it was one, has not ended meanwhile. */
-export async function isSessionCurrent(request: FastifyRequest, sessions: Sessions): Promise<boolean> {
-  const { token } = sessionTokenOf(request);
+export async function isSessionCurrent(
+  request: FastifyRequest,
+  { sessions, pageOrigin }: Pick<HttpParts, 'sessions' | 'pageOrigin'>,
+): Promise<boolean> {
+  const { token } = sessionTokenOf(request, pageOrigin());
   return token === undefined || (await sessions.find(token)) !== undefined;
 }
 
 /** Whether the caller may see what webhooks carry to prove themselves: who may change them may. */
-export function seesCredentials(request: { raw: object }): boolean {
+export function seesCredentials(request: FastifyRequest): boolean {
   const { session } = callerOf(request);
   return session === undefined || session.permissions.includes('webhooks');
 }
 
-function sessionTokenOf({ headers }: FastifyRequest): { token: string | undefined; isCookie: boolean } {
-  if (headers.authorization === undefined) return { token: tokenIn(headers.cookie), isCookie: true };
+function sessionTokenOf({ headers }: FastifyRequest, origin: string): { token: string | undefined; isCookie: boolean } {
+  if (headers.authorization === undefined) return { token: tokenIn(headers.cookie, origin), isCookie: true };
   return { token: /^Bearer +(pst_\S+)$/i.exec(headers.authorization)?.[1], isCookie: false };
 }
 
+export function operationOf(request: FastifyRequest): string {
+  return (request.routeOptions.schema as { operationId?: string } | undefined)?.operationId ?? '';
+}
+
 function checkPermission(request: FastifyRequest, { permissions }: PageSession, accountId: string): void {
-  const operation = (request.routeOptions.schema as { operationId?: string } | undefined)?.operationId ?? '';
-  const needed = PERMISSION_OF[operation];
+  const needed = PERMISSION_OF[operationOf(request)];
   if (needed === undefined || !permissions.includes(needed)) throw new Problem('forbidden');
   const { account } = request.params as { account?: string };
   if (account !== undefined && account !== accountId) throw new Problem('account_not_found');
 }
 
-export function tokenIn(cookie: string | undefined): string | undefined {
+export function tokenIn(cookie: string | undefined, origin: string): string | undefined {
   if (cookie === undefined) return undefined;
-  return new RegExp(`(?:^|; *)${SESSION_COOKIE}=([A-Za-z0-9_-]+)`).exec(cookie)?.[1];
+  return new RegExp(`(?:^|; *)${sessionCookie(origin).name}=([A-Za-z0-9_-]+)`).exec(cookie)?.[1];
 }

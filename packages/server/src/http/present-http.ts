@@ -3,6 +3,14 @@ import { isUtf8 } from 'node:buffer';
 /** Stands for a value that the caller may not see. */
 export const HIDDEN = '…';
 
+/** Headers with the values of those hidden that may not be seen. */
+export function hideUnless(
+  headers: readonly [string, string][],
+  mayBeSeen: (name: string) => boolean,
+): [string, string][] {
+  return headers.map(([name, value]) => [name, mayBeSeen(name) ? value : HIDDEN]);
+}
+
 /** Bytes as JSON can carry them. */
 export function presentBody(bytes: Buffer) {
   return isUtf8(bytes)

@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { CATALOGUE, type ErrorCode, type PlaceOfError, Problem } from '../domain/errors.ts';
+import { TooManyRequests } from '../domain/too-many-requests.ts';
 import { kindOf } from '../storage/database-errors.ts';
 
 const RETRY_AFTER_S = 2;
@@ -27,6 +28,7 @@ export const ProblemSchema = Type.Object(
 );
 
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
+  if (problem instanceof TooManyRequests) reply.header('retry-after', String(problem.retryAfterS));
   if (problem.status === 503) reply.header('retry-after', String(RETRY_AFTER_S));
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="posthorn"');
   return reply

@@ -36,6 +36,6 @@ const PROBLEM = {
 
 /** Responses of a route: its own, and problem details for every error it can answer. */
 export function responses<T extends Record<number, TSchema>>(own: T, ...errors: number[]) {
-  const problems = Object.fromEntries([400, 401, ...errors, 503].map((status) => [status, PROBLEM]));
+  const problems = Object.fromEntries([400, 401, 429, ...errors, 503].map((status) => [status, PROBLEM]));
   return { ...problems, ...own } as T;
 }

@@ -8,11 +8,12 @@ import type { App, HttpParts } from './app.ts';
 import { noteChanges } from './audit.ts';
 import { requireOperator } from './auth.ts';
 import { takeRequests } from './bin-requests.ts';
-import { authorize } from './caller.ts';
+import { authorize, denyUnknown, OPERATOR, setCaller } from './caller.ts';
 import { errorsPage } from './errors-page.ts';
 import { loopReturnsFacade } from './facades/loop-returns.ts';
 import { loopSubscriptionsFacade } from './facades/loop-subscriptions.ts';
 import { healthRoutes } from './health.ts';
+import { KeyGuard } from './key-guard.ts';
 import { openApi } from './openapi.ts';
 import { pageFiles } from './page-files.ts';
 import { handleError, sendProblem } from './problem.ts';
@@ -47,6 +48,8 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
     return503OnClosing: false,
     frameworkErrors: handleError,
     routerOptions: { maxParamLength: 200 },
+    // A proxy in a network that is not public says for whom it asks; who comes directly is who they are.
+    trustProxy: ['loopback', 'linklocal', 'uniquelocal'],
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
 
   app.setValidatorCompiler(({ schema, httpPart }) =>
@@ -69,18 +72,24 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
     done();
   });
 
+  denyUnknown(app);
   await openApi(app);
   healthRoutes(app, parts);
   errorsPage(app);
   contractSchemaRoute(app);
-  signInRoutes(app, parts);
+  const keyGuard = new KeyGuard(() => parts.clock.monotonicMs());
+  signInRoutes(app, parts, keyGuard);
   await app.register(
     async (v1: App) => {
       const checkOperator = requireOperator(parts.operatorKeyDigest);
-      const check = authorize(checkOperator, parts.sessions);
+      const check = authorize(checkOperator, keyGuard, parts);
       v1.addHook('onRequest', (request, _, done) => {
         // Publishers come with the operator key: for them this costs a comparison.
         if (checkOperator(request) === undefined) {
+          const refusal = keyGuard.refusal(request);
+          if (refusal) return done(refusal);
+          keyGuard.succeeded(request);
+          setCaller(request, OPERATOR);
           done(parts.isUp() ? undefined : new Problem('database_unavailable'));
         } else check(request).then(() => done(), done);
       });

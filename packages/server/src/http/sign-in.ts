@@ -1,20 +1,25 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { Problem } from '../domain/errors.ts';
 import { PERMISSIONS } from '../storage/page-store.ts';
 import type { App, HttpParts } from './app.ts';
 import { isKey } from './auth.ts';
-import { SESSION_COOKIE, tokenIn } from './caller.ts';
+import { sessionCookie, tokenIn } from './caller.ts';
+import type { KeyGuard } from './key-guard.ts';
 import { closed } from './schemas.ts';
 
 const SESSION_MS = 12 * 3_600_000;
+/** From the start on. */
+const LINK_MS = 15 * 60_000;
 
 /** The operator's way into the console: the start's link, once, or the operator key. */
 export function signInRoutes(
   app: App,
   { store, ids, clock, sessions, operatorKeyDigest, signInToken, pageOrigin }: HttpParts,
+  keyGuard: KeyGuard,
 ): void {
+  const linkUntilMs = clock.monotonicMs() + LINK_MS;
   const signIn = async (reply: FastifyReply, by: 'link' | 'key') => {
     const expiresAtMs = clock.now() + SESSION_MS;
     const token = await sessions.create({
@@ -33,11 +38,11 @@ export function signInRoutes(
       target: null,
       detail: { by },
     });
-    const secure = pageOrigin().startsWith('https:') ? '; Secure' : '';
-    reply.header(
-      'set-cookie',
-      `${SESSION_COOKIE}=${token}; Path=/; Max-Age=${SESSION_MS / 1000}; HttpOnly; SameSite=Strict${secure}`,
-    );
+    setCookie(reply, token, SESSION_MS / 1000);
+  };
+  const setCookie = (reply: FastifyReply, token: string, maxAgeS: number) => {
+    const { name, attributes } = sessionCookie(pageOrigin());
+    reply.header('set-cookie', `${name}=${token}; Path=/; Max-Age=${maxAgeS}; ${attributes}`);
   };
 
   app.get(
@@ -53,6 +58,9 @@ export function signInRoutes(
       const isRight =
         expected !== undefined && given.length === expected.length && timingSafeEqual(given, Buffer.from(expected));
       if (!isRight) return reply.redirect('/console/?link=used', 303);
+      if (clock.monotonicMs() >= linkUntilMs) return reply.redirect('/console/?link=expired', 303);
+      // Whoever only looks ahead has not come yet.
+      if (isPrefetch(request)) return reply.code(204).send();
       signInToken.value = undefined;
       try {
         await signIn(reply, 'link');
@@ -68,19 +76,27 @@ export function signInRoutes(
     '/sign-in',
     { schema: { hide: true, body: closed({ key: Type.String({ maxLength: 512 }) }) } },
     async (request, reply) => {
+      const refusal = keyGuard.refusal(request);
+      if (refusal) throw refusal;
       if (!isKey(request.body.key, operatorKeyDigest)) {
-        request.log.warn({ ip: request.ip }, 'a sign-in with a wrong operator key');
-        throw new Problem('unauthorized', 'This is not the operator key.');
+        throw keyGuard.failed(request, new Problem('unauthorized', 'This is not the operator key.'));
       }
+      keyGuard.succeeded(request);
       await signIn(reply, 'key');
       return reply.code(204).send();
     },
   );
 
   app.post('/sign-out', { schema: { hide: true } }, async (request, reply) => {
-    const token = tokenIn(request.headers.cookie);
+    const token = tokenIn(request.headers.cookie, pageOrigin());
     if (token !== undefined) await sessions.end(token);
-    reply.header('set-cookie', `${SESSION_COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict`);
+    setCookie(reply, '', 0);
     return reply.code(204).send();
   });
+}
+
+function isPrefetch({ headers }: FastifyRequest): boolean {
+  return ['sec-purpose', 'purpose', 'x-purpose', 'x-moz'].some((name) =>
+    /prefetch|preview/.test(String(headers[name])),
+  );
 }

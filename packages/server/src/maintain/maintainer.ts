@@ -14,6 +14,9 @@ const ORPHANS_EVERY_MS = 60_000;
 const PURGE_EVERY_MS = 2_000;
 /** What lies in between is read row by row with every chart. */
 const COUNTS_EVERY_MS = 10_000;
+/** Headers of endpoints that were stored before sealing existed: after an upgrade. */
+const SEAL_EVERY_MS = 5_000;
+const SEALED_AT_ONCE = 100;
 const TESTING_EVERY_MS = 2_000;
 const TESTING_MAX = 200;
 /** Below the time after which others take over: until then this node may rely on what only it may do. */
@@ -27,6 +30,8 @@ const KEYS_KEPT_MS = 2 * DAY_MS;
 const NOTICES_KEPT_MS = 7 * DAY_MS;
 /** The setting that holds the database's time of the last look of retention. */
 const LAST_LOOK = 'retention_looked_at';
+/** Heartbeats are compared by the database's clock: a change like this between two of them makes them look old. */
+const DATABASE_CLOCK_SET_MS = 3_000;
 /** By more than this, a clock is told of. */
 const CLOCK_OFF_MS = 60_000;
 
@@ -60,6 +65,8 @@ export class Maintainer {
   private lostBefore: ReadonlySet<string> = new Set();
   private purgedDay = 0;
   private lastBeat: { monotonicMs: number; finished: number } | undefined;
+  /** The database's clock against our monotonic one, and when it was last set. */
+  private databaseClock = { offsetMs: Number.NaN, setAtMs: Number.NEGATIVE_INFINITY };
   private retentionClock: RetentionClock | undefined;
   /** What an operator should know of, by what it is about; shown with the node's readiness. */
   private readonly troubles = new Map<'clock' | 'retention', string>();
@@ -83,6 +90,7 @@ export class Maintainer {
       await this.removeClosed();
     });
     this.every(COUNTS_EVERY_MS, () => this.addUpCounts());
+    this.every(SEAL_EVERY_MS, () => this.sealHeaders());
     this.every(TESTING_EVERY_MS, () => this.test());
     this.every(ORPHANS_EVERY_MS, async () => {
       await this.parts.store.nodes.freeOrphans();
@@ -123,8 +131,9 @@ export class Maintainer {
     }
     node.aliveUntilMs = aliveUntilMs;
     await this.compareClocks();
-    // After the database was away, every heartbeat is old: give the others time for theirs.
-    if (upForMs() < DEAD_AFTER_S * 1000) return;
+    // After the database was away, or its clock was set, every heartbeat is old: give the others time for theirs.
+    const steadyForMs = Math.min(upForMs(), clock.monotonicMs() - this.databaseClock.setAtMs);
+    if (steadyForMs < DEAD_AFTER_S * 1000) return;
     const taken = await store.nodes.takeOver(node.id, DEAD_AFTER_S, false);
     if (taken.nodes > 0) log(`Took over ${taken.deliveries} deliveries of ${taken.nodes} dead node(s).`);
   }
@@ -141,7 +150,12 @@ export class Maintainer {
 
   private async compareClocks(): Promise<void> {
     const { store, clock, log } = this.parts;
-    const compared = clock.compare(await store.retention.databaseMs());
+    const databaseMs = await store.retention.databaseMs();
+    const compared = clock.compare(databaseMs);
+    const offsetMs = databaseMs - clock.monotonicMs();
+    const isSet = Math.abs(offsetMs - this.databaseClock.offsetMs) > DATABASE_CLOCK_SET_MS;
+    if (isSet) this.databaseClock = { offsetMs, setAtMs: clock.monotonicMs() };
+    else this.databaseClock.offsetMs = offsetMs;
     if (Math.abs(compared.movedMs) > CLOCK_OFF_MS) {
       log(`The clocks of this machine and of the database moved by ${Math.round(compared.movedMs / 1000)} s.`);
       await this.makePartitions();
@@ -174,6 +188,10 @@ export class Maintainer {
 
   private async removeClosed(): Promise<void> {
     while (!this.isStopped && (await this.parts.store.accounts.removeClosed()));
+  }
+
+  private async sealHeaders(): Promise<void> {
+    while (!this.isStopped && (await this.parts.store.endpoints.sealPlainHeaders(SEALED_AT_ONCE)));
   }
 
   private async makePartitions(): Promise<void> {
@@ -213,6 +231,7 @@ export class Maintainer {
     await store.keys.dropCallsBefore(nowMs - CALLS_KEPT_MS);
     await store.sessions.dropBefore(nowMs);
     await store.bins.dropExpired(nowMs);
+    await store.endpoints.dropOldHeaders();
     await store.notices.dropBefore(nowMs - NOTICES_KEPT_MS);
     await store.replays.dropBefore(nowMs - REPLAYS_KEPT_MS);
     await store.audit.dropBefore(nowMs - AUDIT_KEPT_MS);

@@ -1,6 +1,7 @@
 import type { Contract } from '../contract/contract.ts';
 import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
+import { isReservedHeader } from '../domain/header-names.ts';
 import { type IdSource, isId } from '../domain/ids.ts';
 import type { Endpoint, EndpointStatus } from '../domain/model.ts';
 import type { SignatureKind } from '../domain/signature.ts';
@@ -14,9 +15,6 @@ import type { Inspector } from './inspector.ts';
 const OLD_SECRETS_MAX = 4;
 const HEADERS_MAX = 20;
 const HEADERS_BYTES_MAX = 8 * 1024;
-/** Written by the HTTP client or the signature; an endpoint's own headers may not replace them. */
-const RESERVED =
-  /^(host|connection|content-length|content-type|content-encoding|transfer-encoding|te|trailer|upgrade|expect|keep-alive|proxy-.*|webhook-.*|user-agent|date)$/;
 
 export interface EndpointWish {
   url: string;
@@ -170,10 +168,11 @@ export class Endpoints {
         `This endpoint signs with ${before.signature}; the secret is for ${key.kind}.`,
       );
     }
-    const overlapUntil = new Date(this.parts.clock.now() + (scheme.canOverlap ? overlapMs : 0));
+    const nowMs = this.parts.clock.now();
+    const overlapUntil = new Date(nowMs + (scheme.canOverlap ? overlapMs : 0));
     const publicKey = scheme.publicKeyOf(key) ?? null;
     const endpoint = await this.changed(accountId, () =>
-      this.parts.store.rotateSecret(accountId, id, secret, publicKey, overlapUntil, OLD_SECRETS_MAX),
+      this.parts.store.rotateSecret(accountId, id, secret, publicKey, overlapUntil, OLD_SECRETS_MAX, nowMs),
     );
     return { endpoint, secret };
   }
@@ -206,7 +205,7 @@ function completeSubscriptions(subscriptions: readonly Subscription[], { limits,
 /** @throws Problem `invalid_request` */
 function checkHeaders(headers: Record<string, string>, contract: Contract): void {
   const names = Object.keys(headers);
-  const isReserved = (name: string) => RESERVED.test(name) || contract.headerNames.has(name);
+  const isReserved = (name: string) => isReservedHeader(name) || contract.headerNames.has(name);
   const reserved = names.find((name) => isReserved(name.toLowerCase()));
   if (reserved !== undefined) {
     const detail = `${reserved} is written by Posthorn itself`;

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
+import { isPublicHeader } from '../domain/header-names.ts';
 import { type IdSource, isId } from '../domain/ids.ts';
-import type { Directory } from '../fanout/directory.ts';
+import type { Directory, KnownAccount } from '../fanout/directory.ts';
 import type { Bin, BinRequest, BinStore } from '../storage/page-store.ts';
+import type { AccountLimits } from './account-limits.ts';
 import type { Signed, Verification } from './verification.ts';
 
 const BINS_MAX = 20;
@@ -17,6 +19,10 @@ const TOKEN_BYTES = 18;
 /** Where bins take requests. */
 export const BIN_PATH = '/bin/';
 
+/** A request as it came in. */
+export type Arrived = Pick<BinRequest, 'method' | 'path' | 'headers' | 'body'>;
+const isToken = (text: string) => /^[A-Za-z0-9_-]{24}$/.test(text);
+
 export type BinAnswer = Pick<Bin, 'status' | 'delayMs' | 'body'>;
 
 /** Request bins: an account points a webhook at one and sees what arrives. They expire by themselves. */
@@ -26,6 +32,7 @@ export class Inspector {
       store: BinStore;
       directory: Directory;
       verification: Verification;
+      limits: AccountLimits;
       ids: IdSource;
       clock: Clock;
       /** This server's own address, as deliveries reach it; known when it listens. */
@@ -74,22 +81,28 @@ export class Inspector {
     await this.parts.store.remove(accountId, id);
   }
 
-  /** Keeps a request. Answers how the bin wants to answer it. */
-  async take(token: string, request: Omit<BinRequest, 'id' | 'truncated' | 'verifiedBy'>): Promise<Bin | undefined> {
-    const bin = await this.parts.store.findByToken(token);
+  /** Keeps a request. Answers how the bin wants to answer it. @throws TooManyRequests */
+  async take(token: string, request: Arrived): Promise<Bin | undefined> {
+    const bin = isToken(token) ? await this.parts.store.findByToken(token) : undefined;
     if (!bin || this.isOver(bin)) return undefined;
-    const verifiedBy = await this.signerOf(bin, request);
+    this.parts.limits.take(bin.accountId, 'binRequests');
+    const account = await this.parts.directory.get(bin.accountId);
+    const verifiedBy = this.signerOf(bin, account, request);
+    const isPublic = ([name]: [string, string]) =>
+      account !== undefined && isPublicHeader(name, account.contract.headerNames);
+    const headers = request.headers.filter(isPublic);
+    const secretHeaders = request.headers.filter((header) => !isPublic(header));
     const truncated = request.body.length > BODY_KEPT_BYTES;
     const body = request.body.subarray(0, BODY_KEPT_BYTES);
     const id = this.parts.ids.next('req');
-    await this.parts.store.addRequest(bin.id, { ...request, id, body, truncated, verifiedBy }, REQUESTS_KEPT);
+    const kept = { ...request, id, headers, secretHeaders, body, truncated, verifiedBy };
+    await this.parts.store.addRequest(bin.id, kept, REQUESTS_KEPT);
     return bin;
   }
 
   /** The webhook that points here and whose secret signed this. */
-  private async signerOf(bin: Bin, request: Signed): Promise<string | null> {
-    const { directory, verification } = this.parts;
-    const account = await directory.get(bin.accountId);
+  private signerOf(bin: Bin, account: KnownAccount | undefined, request: Signed): string | null {
+    const { verification } = this.parts;
     const url = this.urlOf(bin);
     const senders = [...(account?.endpoints.values() ?? [])].filter((endpoint) => endpoint.url === url);
     const affordable = Math.max(1, Math.floor(SIGNED_BYTES_MAX / Math.max(request.body.length, 1)));
@@ -122,7 +135,7 @@ export class Inspector {
     const at = url.indexOf(BIN_PATH);
     if (at < 0 || url.slice(0, at) !== this.parts.origin()) return undefined;
     const token = url.slice(at + BIN_PATH.length);
-    return /^[A-Za-z0-9_-]{24}$/.test(token) ? token : undefined;
+    return isToken(token) ? token : undefined;
   }
 
   private isOver(bin: Bin): boolean {

@@ -1,14 +1,12 @@
 import type { Acceptor } from '../accept/acceptor.ts';
-import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
 import type { SettledAttempt } from '../domain/model.ts';
 import { matchesTrigger, type Subscription } from '../domain/subscription.ts';
 import type { Directory, KnownEndpoint } from '../fanout/directory.ts';
+import type { AccountLimits } from './account-limits.ts';
 
 /** What a test of an endpoint without a trigger of its own is called. */
 const FREE_TEST_TRIGGER = 'posthorn.test';
-const MINUTE_MS = 60_000;
-const TESTS_PER_MINUTE = 300;
 const FREE_TEST_PAYLOAD = { message: 'A test delivery.' };
 
 export interface SampleWish {
@@ -29,20 +27,16 @@ export class Samples {
   /** Samples of testing mode that are not finished, by endpoint: a slow receiver gets the next round when it has kept up. */
   private readonly unfinished = new Map<string, number>();
 
-  /** Tests of each account in this minute, on this node. */
-  private readonly recent = new Map<string, number>();
-  private minute = 0;
-
-  constructor(private readonly parts: { acceptor: Acceptor; directory: Directory; clock: Clock }) {}
+  constructor(private readonly parts: { acceptor: Acceptor; directory: Directory; limits: AccountLimits }) {}
 
   /**
    * Sends one sample at once, to an inactive endpoint too, and answers what became of it.
    * @throws Problem `account_not_found`, `endpoint_not_found`, `unknown_trigger`, `unknown_topic`, `unknown_pair`,
-   *   `shutting_down`, `too_many_tests`
+   *   `shutting_down`, `too_many_requests`
    */
   async sendTest(accountId: string, endpointId: string, wish: SampleWish): Promise<SettledAttempt> {
     const endpoint = await this.endpointOf(accountId, endpointId);
-    this.spend(accountId, 1);
+    this.parts.limits.take(accountId, 'tests');
     const settled = await this.send(endpoint, sampleFor(endpoint, wish));
     if (!settled) throw new Problem('shutting_down');
     return settled;
@@ -57,7 +51,7 @@ export class Samples {
     if (!account) throw new Problem('account_not_found');
     if (!account.contract.catalog.hasTrigger(trigger)) throw new Problem('unknown_trigger');
     const matches = account.matches(trigger).filter((match) => topic === undefined || match.topic === topic);
-    this.spend(accountId, matches.length);
+    this.parts.limits.take(accountId, 'tests', matches.length);
     const sent = await Promise.all(
       matches.map(({ endpoint, topic: own }) =>
         this.send(endpoint, sampleFor(endpoint, { trigger, ...(own === null ? {} : { topic: own }) })),
@@ -72,17 +66,6 @@ export class Samples {
     if ((this.unfinished.get(endpointId) ?? 0) > 0) return;
     const wishes = endpoint.subscriptions.flatMap((subscription) => expand(endpoint, subscription));
     await Promise.all(wishes.map((wish) => this.queueInTurn(endpoint, sampleFor(endpoint, wish))));
-  }
-
-  /** Tests go out at once, past every rate: they are not a way to send many requests to somebody. */
-  private spend(accountId: string, count: number): void {
-    const minute = Math.floor(this.parts.clock.now() / MINUTE_MS);
-    if (minute !== this.minute) this.recent.clear();
-    this.minute = minute;
-    const spent = this.recent.get(accountId) ?? 0;
-    // The first call of a minute may be larger: an account can have more webhooks than that.
-    if (spent > 0 && spent + count > TESTS_PER_MINUTE) throw new Problem('too_many_tests');
-    this.recent.set(accountId, spent + count);
   }
 
   private async endpointOf(accountId: string, endpointId: string): Promise<KnownEndpoint> {

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../domain/clock.ts';
 import type { PageSession, SessionStore } from '../storage/page-store.ts';
 
@@ -11,9 +12,12 @@ export const TOKEN_PREFIX = 'pst_';
 
 /** Sessions of the page and the console: a random token outside, its digest in the database. */
 export class Sessions {
-  private readonly cache = new Map<string, { session: PageSession | undefined; untilMs: number }>();
+  private readonly cache: LRUCache<string, { session: PageSession | undefined }>;
 
-  constructor(private readonly parts: { store: SessionStore; clock: Clock }) {}
+  constructor(private readonly parts: { store: SessionStore; clock: Clock }) {
+    const perf = { now: () => parts.clock.monotonicMs() };
+    this.cache = new LRUCache({ max: CACHED_MAX, ttl: FRESH_MS, ttlResolution: 0, perf });
+  }
 
   async create(session: PageSession): Promise<string> {
     const token = TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString('base64url');
@@ -23,16 +27,14 @@ export class Sessions {
 
   async find(token: string): Promise<PageSession | undefined> {
     if (!token.startsWith(TOKEN_PREFIX) || token.length > 100) return undefined;
-    const nowMs = this.parts.clock.now();
     const digest = digestOf(token);
     const name = digest.toString('latin1');
     let known = this.cache.get(name);
-    if (!known || known.untilMs <= nowMs) {
-      known = { session: await this.parts.store.find(digest), untilMs: nowMs + FRESH_MS };
-      if (this.cache.size >= CACHED_MAX) this.cache.clear();
+    if (!known) {
+      known = { session: await this.parts.store.find(digest) };
       this.cache.set(name, known);
     }
-    return known.session && known.session.expiresAtMs > nowMs ? known.session : undefined;
+    return known.session && known.session.expiresAtMs > this.parts.clock.now() ? known.session : undefined;
   }
 
   /** Ends the sessions of an account's page; other nodes may take five seconds to notice. */

@@ -1,5 +1,6 @@
 import type { Account } from '../domain/model.ts';
 import { type Database, statement } from './database.ts';
+import { openHeaders, type SealedHeaders, sealPlainHeaders } from './endpoint-headers.ts';
 import { fromUuidText } from './rows.ts';
 import type { AccountStore, EndpointSnapshot } from './store.ts';
 import type { Vault } from './vault.ts';
@@ -10,6 +11,8 @@ const REMOVE_CLOSED = statement('remove_closed').text;
 const REMOVED_AT_ONCE = 5_000;
 /** What an account has few of goes when it is closed; the rest follows in pieces. */
 const OF_ACCOUNT = ['endpoints', 'api_keys', 'page_sessions', 'bins', 'replays'];
+/** More than an account has. */
+const ENDPOINTS_MAX = 1_000_000;
 
 interface AccountRow {
   id: string;
@@ -28,6 +31,7 @@ interface SnapshotRow {
   metadata: Record<string, unknown>;
   version: string;
   endpoints: (Pick<EndpointSnapshot, 'id' | 'url' | 'status' | 'subscriptions' | 'headers' | 'version'> & {
+    sealed_headers: SealedHeaders | null;
     rate_limit: number | null;
     testing_until: string | null;
     secrets: { number: number; key_id: string; ciphertext: string; expires_at: string | null }[];
@@ -126,17 +130,24 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
     },
 
     async snapshot(id) {
-      const [row] = await database.hot<SnapshotRow>(DIRECTORY, [id]);
+      let [row] = await database.hot<SnapshotRow>(DIRECTORY, [id]);
+      if (row?.endpoints.some(({ headers }) => Object.keys(headers).length > 0)) {
+        // Stored before headers were sealed. Attempts refer to sealed ones only.
+        await sealPlainHeaders(database, vault, { accountId: id, limit: ENDPOINTS_MAX });
+        [row] = await database.hot<SnapshotRow>(DIRECTORY, [id]);
+      }
       if (!row) return undefined;
       const { version, endpoints, ...account } = row;
       return {
         account,
         version,
-        endpoints: endpoints.map(({ secrets, rate_limit, testing_until, ...endpoint }) => {
+        endpoints: endpoints.map(({ secrets, rate_limit, testing_until, sealed_headers, ...endpoint }) => {
           const endpointId = fromUuidText('ep', endpoint.id);
           return {
             ...endpoint,
             id: endpointId,
+            headers: sealed_headers ? openHeaders(vault, endpointId, sealed_headers) : {},
+            headersId: sealed_headers?.id ?? null,
             rateLimit: rate_limit,
             testingUntil: testing_until === null ? null : new Date(testing_until),
             secrets: secrets.map((s) => ({

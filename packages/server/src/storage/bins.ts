@@ -2,6 +2,7 @@ import { encodeId, firstUuidOf } from '../domain/ids.ts';
 import type { Database, Parameter } from './database.ts';
 import type { Bin, BinStore } from './page-store.ts';
 import { bytesOfUuid, fromUuidText, toUuidText } from './rows.ts';
+import type { Vault } from './vault.ts';
 
 interface BinRow {
   id: string;
@@ -27,7 +28,12 @@ function toBin(row: BinRow): Bin {
   };
 }
 
-export function binStore(database: Database): BinStore {
+/** The associated data of a request's sealed headers. */
+export function binRequestIdentity(binId: string, id: string): string {
+  return `bin_requests ${binId} ${id}`;
+}
+
+export function binStore(database: Database, vault: Vault): BinStore {
   const many = async (where: string, values: Parameter[]) =>
     (await database.run<BinRow>(`SELECT ${COLUMNS} FROM bins WHERE ${where} ORDER BY id DESC`, values)).map(toBin);
 
@@ -72,12 +78,25 @@ export function binStore(database: Database): BinStore {
       return rows.length > 0;
     },
 
-    async addRequest(binId, { id, method, path, headers, body, truncated, verifiedBy }, keep) {
+    async addRequest(binId, { id, method, path, headers, secretHeaders, body, truncated, verifiedBy }, keep) {
       const bin = toUuidText('bin', binId);
+      const identity = binRequestIdentity(binId, id);
+      const sealed = secretHeaders.length > 0 ? vault.seal(JSON.stringify(secretHeaders), identity) : undefined;
       await database.run(
-        `INSERT INTO bin_requests (bin_id, id, method, path, headers, body, truncated, verified_by)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8 WHERE EXISTS (SELECT FROM bins WHERE id = $1)`,
-        [bin, toUuidText('req', id), method, path, JSON.stringify(headers), body, truncated, verifiedBy],
+        `INSERT INTO bin_requests (bin_id, id, method, path, headers, body, truncated, verified_by, key_id, sealed)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 WHERE EXISTS (SELECT FROM bins WHERE id = $1)`,
+        [
+          bin,
+          toUuidText('req', id),
+          method,
+          path,
+          JSON.stringify(headers),
+          body,
+          truncated,
+          verifiedBy,
+          sealed?.keyId ?? null,
+          sealed?.ciphertext ?? null,
+        ],
       );
       await database.run(
         `DELETE FROM bin_requests WHERE bin_id = $1 AND id <= (
@@ -95,17 +114,25 @@ export function binStore(database: Database): BinStore {
         body: Buffer;
         truncated: boolean;
         verified_by: string | null;
+        key_id: string | null;
+        sealed: Buffer | null;
       }>(
-        `SELECT id, method, path, headers, body, truncated, verified_by FROM bin_requests
+        `SELECT id, method, path, headers, body, truncated, verified_by, key_id, sealed FROM bin_requests
          WHERE bin_id = $1 AND id >= $3 ORDER BY id DESC LIMIT $2`,
         [toUuidText('bin', binId), limit, firstUuidOf(fromMs).toString('hex')],
       );
-      return rows.map(({ verified_by: verifiedBy, ...row }) => ({
-        ...row,
-        verifiedBy,
-        id: encodeId('req', bytesOfUuid(row.id)),
-        headers: JSON.parse(row.headers) as [string, string][],
-      }));
+      return rows.map(({ verified_by: verifiedBy, key_id: keyId, sealed, ...row }) => {
+        const id = encodeId('req', bytesOfUuid(row.id));
+        const secretHeaders =
+          keyId !== null && sealed ? vault.open({ keyId, ciphertext: sealed }, binRequestIdentity(binId, id)) : '[]';
+        return {
+          ...row,
+          verifiedBy,
+          id,
+          headers: JSON.parse(row.headers) as [string, string][],
+          secretHeaders: JSON.parse(secretHeaders) as [string, string][],
+        };
+      });
     },
 
     async dropExpired(ms) {

@@ -67,6 +67,17 @@ const SETTINGS: Record<string, string> = {
   log_timezone: 'UTC',
 };
 
+/** How to connect to the embedded database that a running server has started; undefined when none runs. */
+export function runningEmbedded(folder: string): pg.ClientConfig | undefined {
+  try {
+    const lines = readFileSync(join(folder, 'postgres', 'postmaster.pid'), 'utf8').split('\n');
+    const password = readFileSync(join(folder, 'postgres-password'), 'utf8');
+    return { host: lines[4] || '127.0.0.1', port: Number(lines[3]), user: USER, database: DATABASE, password };
+  } catch {
+    return undefined;
+  }
+}
+
 /** Another Posthorn server runs on this data folder. */
 export class DataFolderInUse extends Error {
   constructor(folder: string, owner: string) {
@@ -173,13 +184,13 @@ export class EmbeddedPostgres {
   }
 
   private async bringUp(): Promise<void> {
-    const deadline = Date.now() + READY_TIMEOUT_MS;
+    const deadline = performance.now() + READY_TIMEOUT_MS;
     for (let wait = 50; ; wait = Math.min(wait * 2, 1000)) {
       // Whatever answers on the socket is running, also where its process cannot be seen from here.
       if (await this.own()) return;
       if (!this.isRunning()) await this.spawnPostgres();
       if (this.stopping) return;
-      if (Date.now() > deadline)
+      if (performance.now() > deadline)
         throw new Error(`PostgreSQL does not answer. The end of ${this.logFile}:\n${this.logTail()}`);
       await pause(this.child && this.child.exitCode === null ? 25 : wait);
     }

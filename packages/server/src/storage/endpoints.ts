@@ -3,6 +3,14 @@ import type { SignatureKind } from '../domain/signature.ts';
 import type { Subscription } from '../domain/subscription.ts';
 import { secretIdentity } from './accounts.ts';
 import { type Database, statement } from './database.ts';
+import {
+  openHeaders,
+  retireHeaders,
+  SEALED_HEADERS,
+  type SealedHeaders,
+  sealPlainHeaders,
+  storeHeaders,
+} from './endpoint-headers.ts';
 import { fromUuidText, toUuidText } from './rows.ts';
 import type { EndpointStore } from './store.ts';
 import type { Vault } from './vault.ts';
@@ -11,6 +19,7 @@ const STATS = statement('endpoint_stats');
 const TESTING_DUE = statement('testing_due').text;
 const REMOVE_WAITING = statement('remove_waiting').text;
 const REMOVED_AT_ONCE = 20_000;
+const DROP_OLD_HEADERS = statement('drop_old_headers').text;
 
 interface EndpointRow {
   id: string;
@@ -20,7 +29,9 @@ interface EndpointRow {
   status: EndpointStatus;
   inactive_reason: InactiveReason | null;
   subscriptions: Subscription[];
+  /** From before they were sealed. */
   headers: Record<string, string>;
+  sealed_headers: SealedHeaders | null;
   signature: SignatureKind;
   public_key: string | null;
   number: string;
@@ -33,20 +44,21 @@ interface EndpointRow {
 }
 
 const COLUMNS =
-  'id, account_id, url, description, status, inactive_reason, subscriptions, headers, signature, public_key, version, rate_limit, created_at, updated_at';
-const SHOWN = `${COLUMNS}, number::text, testing_until,
+  'id, account_id, url, description, status, inactive_reason, subscriptions, headers_id, signature, public_key, version, rate_limit, created_at, updated_at';
+const SHOWN = `${COLUMNS}, headers, ${SEALED_HEADERS} AS sealed_headers, number::text, testing_until,
   (SELECT max(s.expires_at) FROM endpoint_secrets s WHERE s.endpoint_id = endpoints.id) AS previous_secret_until`;
 
-function toEndpoint(row: EndpointRow): Endpoint {
+function toEndpoint(row: EndpointRow, vault: Vault): Endpoint {
+  const id = fromUuidText('ep', row.id);
   return {
-    id: fromUuidText('ep', row.id),
+    id,
     accountId: row.account_id,
     url: row.url,
     description: row.description,
     status: row.status,
     inactiveReason: row.inactive_reason,
     subscriptions: row.subscriptions,
-    headers: row.headers,
+    headers: row.sealed_headers ? openHeaders(vault, id, row.sealed_headers) : row.headers,
     signature: row.signature,
     publicKey: row.public_key,
     number: Number(row.number),
@@ -60,6 +72,7 @@ function toEndpoint(row: EndpointRow): Endpoint {
 }
 
 export function endpointStore(database: Database, vault: Vault): EndpointStore {
+  const show = (row: EndpointRow) => toEndpoint(row, vault);
   const insertSecret = async (run: Database['run'], endpointId: string, number: number, secret: string) => {
     const sealed = vault.seal(secret, secretIdentity(endpointId, number));
     await run('INSERT INTO endpoint_secrets (endpoint_id, number, key_id, ciphertext) VALUES ($1, $2, $3, $4)', [
@@ -68,6 +81,19 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
       sealed.keyId,
       sealed.ciphertext,
     ]);
+  };
+
+  /** The set before stays for the attempts that were made with it. */
+  const changeHeaders = async (run: Database['run'], accountId: string, id: string, headers: Endpoint['headers']) => {
+    const uuid = toUuidText('ep', id);
+    const [row] = await run<EndpointRow>(
+      `SELECT ${SHOWN} FROM endpoints WHERE account_id = $1 AND id = $2 FOR UPDATE`,
+      [accountId, uuid],
+    );
+    if (!row || JSON.stringify(show(row).headers) === JSON.stringify(headers)) return;
+    const headersId = await storeHeaders(run, vault, { accountId, endpointId: id, headers });
+    await retireHeaders(run, row.sealed_headers?.id ?? null);
+    await run(`UPDATE endpoints SET headers = '{}', headers_id = $2 WHERE id = $1`, [uuid, headersId]);
   };
 
   return {
@@ -79,6 +105,8 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
           endpoint.accountId,
         ]);
         if ((counted?.n ?? 0) >= max) return undefined;
+        const { accountId, headers } = endpoint;
+        const headersId = await storeHeaders(run, vault, { accountId, endpointId: endpoint.id, headers });
         const [row] = await run<EndpointRow>(
           `INSERT INTO endpoints (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13) RETURNING ${SHOWN}`,
           [
@@ -89,7 +117,7 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
             endpoint.status,
             endpoint.inactiveReason,
             JSON.stringify(endpoint.subscriptions),
-            JSON.stringify(endpoint.headers),
+            headersId,
             endpoint.signature,
             endpoint.publicKey,
             endpoint.version,
@@ -98,7 +126,7 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
           ],
         );
         await insertSecret(run, endpoint.id, 1, endpoint.secret);
-        return row && toEndpoint(row);
+        return row && show(row);
       });
     },
 
@@ -107,7 +135,7 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
         `SELECT ${SHOWN} FROM endpoints WHERE account_id = $1 AND id = $2`,
         [accountId, toUuidText('ep', id)],
       );
-      return row && toEndpoint(row);
+      return row && show(row);
     },
 
     async list(accountId, { limit, before }) {
@@ -116,28 +144,31 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
          ORDER BY id DESC LIMIT $2`,
         [accountId, limit, before === undefined ? null : toUuidText('ep', before)],
       );
-      return rows.map(toEndpoint);
+      return rows.map(show);
     },
 
-    async change(accountId, id, { url, description, subscriptions, headers, version, rateLimit }) {
-      const [row] = await database.run<EndpointRow>(
-        `UPDATE endpoints SET url = coalesce($3, url), description = coalesce($4, description),
-           subscriptions = coalesce($5, subscriptions), headers = coalesce($6, headers),
-           version = coalesce($7, version), rate_limit = CASE WHEN $8 THEN $9 ELSE rate_limit END, updated_at = now()
-         WHERE account_id = $1 AND id = $2 RETURNING ${SHOWN}`,
-        [
-          accountId,
-          toUuidText('ep', id),
-          url ?? null,
-          description ?? null,
-          subscriptions ? JSON.stringify(subscriptions) : null,
-          headers ? JSON.stringify(headers) : null,
-          version ?? null,
-          rateLimit !== undefined,
-          rateLimit ?? null,
-        ],
-      );
-      return row && toEndpoint(row);
+    change(accountId, id, { url, description, subscriptions, headers, version, rateLimit }) {
+      return database.transaction(async (run) => {
+        const uuid = toUuidText('ep', id);
+        if (headers !== undefined) await changeHeaders(run, accountId, id, headers);
+        const [row] = await run<EndpointRow>(
+          `UPDATE endpoints SET url = coalesce($3, url), description = coalesce($4, description),
+             subscriptions = coalesce($5, subscriptions), version = coalesce($6, version),
+             rate_limit = CASE WHEN $7 THEN $8 ELSE rate_limit END, updated_at = now()
+           WHERE account_id = $1 AND id = $2 RETURNING ${SHOWN}`,
+          [
+            accountId,
+            uuid,
+            url ?? null,
+            description ?? null,
+            subscriptions ? JSON.stringify(subscriptions) : null,
+            version ?? null,
+            rateLimit !== undefined,
+            rateLimit ?? null,
+          ],
+        );
+        return row && show(row);
+      });
     },
 
     async findByNumber(accountId, number) {
@@ -145,7 +176,7 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
         `SELECT ${SHOWN} FROM endpoints WHERE account_id = $1 AND number = $2`,
         [accountId, number],
       );
-      return row && toEndpoint(row);
+      return row && show(row);
     },
 
     async secretOf(accountId, id) {
@@ -176,7 +207,7 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
             Math.round(intervalMs / 1000),
           ]);
         }
-        return toEndpoint(row);
+        return show(row);
       });
     },
 
@@ -197,17 +228,18 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
       if (row && status === 'active') {
         await database.run('DELETE FROM endpoint_health WHERE endpoint_id = $1', [toUuidText('ep', id)]);
       }
-      return row && toEndpoint(row);
+      return row && show(row);
     },
 
     remove(accountId, id, notice) {
       return database.transaction(async (run) => {
         const uuid = toUuidText('ep', id);
-        const rows = await run('DELETE FROM endpoints WHERE account_id = $1 AND id = $2 RETURNING id', [
-          accountId,
-          uuid,
-        ]);
-        if (rows.length === 0) return false;
+        const [gone] = await run<{ headers_id: string | null }>(
+          'DELETE FROM endpoints WHERE account_id = $1 AND id = $2 RETURNING headers_id::text',
+          [accountId, uuid],
+        );
+        if (!gone) return false;
+        await retireHeaders(run, gone.headers_id);
         await run(REMOVE_WAITING, [accountId, uuid, REMOVED_AT_ONCE]);
         if (notice)
           await run('INSERT INTO notices (trigger, payload) VALUES ($1, $2)', [notice.trigger, notice.payload]);
@@ -215,7 +247,7 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
       });
     },
 
-    rotateSecret(accountId, id, secret, publicKey, overlapUntil, keep) {
+    rotateSecret(accountId, id, secret, publicKey, overlapUntil, keep, nowMs) {
       return database.transaction(async (run) => {
         const uuid = toUuidText('ep', id);
         const [row] = await run<EndpointRow>(
@@ -230,16 +262,22 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
         );
         const number = (last?.number ?? 0) + 1;
         await run(
-          `DELETE FROM endpoint_secrets WHERE endpoint_id = $1 AND (number <= $2 OR expires_at <= now() OR $3 <= now())`,
-          [uuid, number - 1 - keep, overlapUntil],
+          `DELETE FROM endpoint_secrets WHERE endpoint_id = $1 AND (number <= $2 OR expires_at <= $4 OR $3 <= $4)`,
+          [uuid, number - 1 - keep, overlapUntil, new Date(nowMs)],
         );
         await run(
           `UPDATE endpoint_secrets SET expires_at = least(coalesce(expires_at, 'infinity'), $2) WHERE endpoint_id = $1`,
           [uuid, overlapUntil],
         );
         await insertSecret(run, id, number, secret);
-        return { ...toEndpoint(row), previousSecretUntil: overlapUntil };
+        return { ...show(row), previousSecretUntil: overlapUntil };
       });
+    },
+
+    sealPlainHeaders: (limit) => sealPlainHeaders(database, vault, { limit }),
+
+    async dropOldHeaders() {
+      await database.run(DROP_OLD_HEADERS);
     },
 
     async stats(accountId, id, sinceMs) {

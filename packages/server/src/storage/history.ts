@@ -2,8 +2,10 @@ import { decodeId, encodeId, firstUuidOf, timeOfId } from '../domain/ids.ts';
 import type { Attempt, DeliveryStatus } from '../domain/model.ts';
 import type { AttemptError, Timings } from '../domain/outcome.ts';
 import { type Database, statement } from './database.ts';
+import { type Headers, readHeaders } from './endpoint-headers.ts';
 import { bytesOfUuid, type EventRow, fromUuidText, toStoredEvent, toUuidText } from './rows.ts';
 import type { DeliveryFilter, DeliveryRow, DeliveryStore, EventStore } from './store.ts';
+import type { Vault } from './vault.ts';
 
 const LIST_DELIVERIES = statement('deliveries_list').text;
 const ATTEMPTS = statement('delivery_attempts').text;
@@ -91,6 +93,7 @@ interface AttemptRow {
   started_at: Date;
   url: string;
   request_headers: string;
+  headers_id: string | null;
   error: AttemptError | null;
   error_detail: string | null;
   response_status: number | null;
@@ -105,7 +108,7 @@ interface AttemptRow {
   total_us: number;
 }
 
-function toAttempt(row: AttemptRow): Attempt {
+function toAttempt(row: AttemptRow, ownHeaders: Headers = {}): Attempt {
   const timings: Timings = { total: row.total_us / 1000 };
   if (row.dns_us !== null) timings.dns = row.dns_us / 1000;
   if (row.connect_us !== null) timings.connect = row.connect_us / 1000;
@@ -116,6 +119,7 @@ function toAttempt(row: AttemptRow): Attempt {
     startedAt: row.started_at,
     url: row.url,
     requestHeaders: JSON.parse(row.request_headers) as [string, string][],
+    ownHeaders: Object.entries(ownHeaders),
     error: row.error,
     errorDetail: row.error_detail,
     responseStatus: row.response_status,
@@ -127,7 +131,7 @@ function toAttempt(row: AttemptRow): Attempt {
   };
 }
 
-export function deliveryStore(database: Database): DeliveryStore {
+export function deliveryStore(database: Database, vault: Vault): DeliveryStore {
   const query = async (
     pool: 'run' | 'read',
     accountId: string,
@@ -170,7 +174,10 @@ export function deliveryStore(database: Database): DeliveryStore {
 
     async attempts(deliveryId, { limit, withBodies }, number) {
       const values = [toUuidText('dlv', deliveryId), limit, withBodies, number ?? null];
-      return (await database.run<AttemptRow>(ATTEMPTS, values)).map(toAttempt);
+      const rows = await database.run<AttemptRow>(ATTEMPTS, values);
+      const ids = new Set(rows.flatMap(({ headers_id }) => headers_id ?? []));
+      const headers = await readHeaders(database, vault, [...ids]);
+      return rows.map((row) => toAttempt(row, headers.get(row.headers_id ?? '')));
     },
   };
 }

@@ -73,6 +73,8 @@ export interface BinRequest {
   method: string;
   path: string;
   headers: [string, string][];
+  /** Those that may be credentials: sealed, and for those who may change webhooks. */
+  secretHeaders: [string, string][];
   body: Buffer;
   truncated: boolean;
 }

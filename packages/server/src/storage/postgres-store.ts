@@ -12,6 +12,7 @@ import { paceStore } from './paces.ts';
 import { queueStore } from './queue.ts';
 import { replayStore } from './replays.ts';
 import { retentionStore } from './retention.ts';
+import { sealedStore } from './sealed.ts';
 import { auditStore, sessionStore } from './sessions.ts';
 import type { Store } from './store.ts';
 import type { Vault } from './vault.ts';
@@ -22,7 +23,7 @@ export function postgresStore(database: Database, vault: Vault): Store {
     accounts: accountStore(database, vault),
     endpoints: endpointStore(database, vault),
     events: eventStore(database),
-    deliveries: deliveryStore(database),
+    deliveries: deliveryStore(database, vault),
     queue: queueStore(database),
     paces: paceStore(database),
     health: healthStore(database),
@@ -30,12 +31,13 @@ export function postgresStore(database: Database, vault: Vault): Store {
     keys: keyStore(database),
     sessions: sessionStore(database),
     audit: auditStore(database),
-    bins: binStore(database),
+    bins: binStore(database, vault),
     replays: replayStore(database),
     charts: chartStore(database),
     nodes: nodeStore(database),
     overview: overviewStore(database),
     settings: settingStore(database),
+    sealed: sealedStore(database, vault),
     retention: retentionStore(database),
   };
 }

@@ -194,5 +194,6 @@ function settleParameters(attempts: readonly SettledAttempt[], node: number, now
     int4s(column((a) => micros(a.outcome.timings.total))),
     node,
     new Date(nowMs),
+    int8s(column((a) => a.ownHeaders.id)),
   ];
 }

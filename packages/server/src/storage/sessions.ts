@@ -3,6 +3,9 @@ import type { Database } from './database.ts';
 import type { AuditStore, PageTheme, Permission, SessionStore } from './page-store.ts';
 import { bytesOfUuid, toUuidText } from './rows.ts';
 
+/** Sessions of one account's page at a time; those that end first make room. */
+const OF_ACCOUNT_MAX = 1_000;
+
 export function sessionStore(database: Database): SessionStore {
   return {
     async create(digest, { accountId, permissions, theme, userName, expiresAtMs }) {
@@ -10,6 +13,13 @@ export function sessionStore(database: Database): SessionStore {
         `INSERT INTO page_sessions (digest, account_id, permissions, theme, user_name, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6)`,
         [digest, accountId, JSON.stringify(permissions), JSON.stringify(theme), userName, new Date(expiresAtMs)],
+      );
+      if (accountId === null) return;
+      await database.run(
+        `DELETE FROM page_sessions WHERE digest IN (
+           SELECT digest FROM page_sessions WHERE account_id = $1 AND digest <> $2
+           ORDER BY account_id DESC, expires_at DESC OFFSET $3)`,
+        [accountId, digest, OF_ACCOUNT_MAX - 1],
       );
     },
 

@@ -29,6 +29,8 @@ export interface EndpointSnapshot {
   status: EndpointStatus;
   subscriptions: Subscription[];
   headers: Record<string, string>;
+  /** Under which the headers are stored, sealed; `null` when there are none. */
+  headersId: string | null;
   version: string | null;
   rateLimit: number | null;
   testingUntil: Date | null;
@@ -304,7 +306,12 @@ export interface EndpointStore {
     publicKey: string | null,
     overlapUntil: Date,
     keep: number,
+    nowMs: number,
   ): Promise<Endpoint | undefined>;
+  /** Seals the headers of so many endpoints that were stored before sealing existed; false when none is left. */
+  sealPlainHeaders(limit: number): Promise<boolean>;
+  /** Removes replaced headers that no attempt of the days that are kept was made with. */
+  dropOldHeaders(): Promise<void>;
   stats(accountId: string, id: string, sinceMs: number): Promise<EndpointStats>;
 }
 
@@ -378,6 +385,19 @@ export interface SettingStore {
   put(name: string, value: string): Promise<void>;
 }
 
+/** Rows that hold what a master key has encrypted. */
+export interface SealedStore {
+  /** The ids of all master keys that are needed to open everything. */
+  keyIds(): Promise<string[]>;
+  /** How many rows each master key has sealed. */
+  countByKey(): Promise<ReadonlyMap<string, number>>;
+  /**
+   * Seals up to `limit` rows of one key anew with the current one, and says where; undefined when none is left.
+   * @throws when the vault does not hold the key
+   */
+  reseal(keyId: string, limit: number): Promise<{ table: string; count: number } | undefined>;
+}
+
 export interface RetentionStore {
   /** Makes sure that the partitions of these days (UTC midnights, in milliseconds) exist. */
   ensureDays(daysMs: readonly number[]): Promise<void>;
@@ -431,5 +451,6 @@ export interface Store {
   readonly charts: ChartStore;
   readonly nodes: NodeStore;
   readonly settings: SettingStore;
+  readonly sealed: SealedStore;
   readonly retention: RetentionStore;
 }

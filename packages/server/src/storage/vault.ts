@@ -26,6 +26,10 @@ export class Vault {
     return this.current;
   }
 
+  holds(keyId: string): boolean {
+    return this.keys.has(keyId);
+  }
+
   seal(plain: string, identity: string): Sealed {
     const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv('aes-256-gcm', this.keyFor(this.current), nonce).setAAD(Buffer.from(identity));

@@ -1,9 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Account, Endpoint, EndpointStatus } from '../../domain/model.ts';
+import { TooManyRequests } from '../../domain/too-many-requests.ts';
 import type { KnownKey } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { noteChanges, noteTarget } from '../audit.ts';
-import { setCaller } from '../caller.ts';
+import { admitKey } from '../caller.ts';
 import { toProblem } from '../problem.ts';
 import { callerOf } from './key-caller.ts';
 
@@ -39,15 +40,15 @@ const invalid = (errors: Record<string, string[]>) =>
  * answers: it is read on the Developers page.
  */
 export function loopReturnsFacade(app: App, parts: HttpParts): void {
-  const { store, endpoints, contracts, keyVerifier, clock } = parts;
-  noteChanges(app, parts);
+  const { store, endpoints, contracts, keyVerifier, clock, limits } = parts;
+  noteChanges(app, parts, ['topic', 'trigger', 'url', 'status']);
   app.setErrorHandler((error, _, reply) => sendRefusal(reply, toRefusal(error)));
   app.setNotFoundHandler((_, reply) => sendRefusal(reply, notFound()));
 
   const authenticate = async (request: FastifyRequest): Promise<KnownKey> => {
     const key = await callerOf(request, 'x-authorization', CONTRACT, [SCOPE], keyVerifier);
     if (!key) throw unauthorized();
-    setCaller(request, { kind: 'key', accountId: key.accountId, keyId: key.id });
+    admitKey(request, limits, key);
     const nowMs = clock.now();
     const minuteMs = Math.floor(nowMs / MINUTE_MS) * MINUTE_MS;
     if ((await store.keys.countCall(key.id, minuteMs)) > CALLS_PER_MINUTE) {
@@ -146,6 +147,9 @@ function present(endpoint: Endpoint, account: Account) {
 
 function toRefusal(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
+  if (error instanceof TooManyRequests) {
+    return refusal(429, 'TOO-MANY-REQUESTS', 'Too Many Attempts.', error.retryAfterS);
+  }
   const problem = toProblem(error);
   switch (problem.code) {
     case 'invalid_url':

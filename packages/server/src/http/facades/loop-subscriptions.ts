@@ -1,9 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Problem } from '../../domain/errors.ts';
 import { decodeId, encodeId } from '../../domain/ids.ts';
 import type { Account, Endpoint } from '../../domain/model.ts';
+import { TooManyRequests } from '../../domain/too-many-requests.ts';
 import type { App, HttpParts } from '../app.ts';
 import { noteChanges, noteTarget } from '../audit.ts';
-import { setCaller } from '../caller.ts';
+import { admitKey } from '../caller.ts';
 import { toProblem } from '../problem.ts';
 import { callerOf } from './key-caller.ts';
 
@@ -16,6 +18,7 @@ class Refusal extends Error {
   constructor(
     readonly status: number,
     message: string,
+    readonly retryAfterS?: number,
   ) {
     super(message);
   }
@@ -30,8 +33,8 @@ interface VersionParams {
  * paths: those are ours. Every answer stands in the vendor's envelope, errors included.
  */
 export function loopSubscriptionsFacade(app: App, parts: HttpParts): void {
-  const { store, endpoints, contracts, keyVerifier } = parts;
-  noteChanges(app, parts);
+  const { store, endpoints, contracts, keyVerifier, limits } = parts;
+  noteChanges(app, parts, ['address', 'topic']);
   const contract = contracts.get(CONTRACT);
 
   app.setErrorHandler((error, _, reply) => refuse(reply, toRefusal(error)));
@@ -41,7 +44,7 @@ export function loopSubscriptionsFacade(app: App, parts: HttpParts): void {
     const key = await callerOf(request, 'x-loop-token', CONTRACT, scopes, keyVerifier);
     const account = key && (await store.accounts.find(key.accountId));
     if (!account) throw new Refusal(401, 'invalid token');
-    setCaller(request, { kind: 'key', accountId: account.id, keyId: key.id });
+    admitKey(request, limits, key);
     const { version } = request.params;
     if (!contract?.versions?.values.includes(version)) {
       throw new Refusal(404, `version | Must be one of ${contract?.versions?.values.join(', ')}`);
@@ -136,10 +139,15 @@ function toRefusal(error: unknown): Refusal {
   if (problem.code === 'invalid_url' || problem.code === 'blocked_address') {
     return new Refusal(422, `address | ${problem.message}`);
   }
-  return new Refusal(problem.status, problem.message);
+  return new Refusal(problem.status, problem.message, retryAfterOf(problem));
 }
 
-function refuse(reply: FastifyReply, { status, message }: Refusal): FastifyReply {
-  if (status === 503) reply.header('retry-after', '2');
+function retryAfterOf(problem: Problem): number | undefined {
+  if (problem instanceof TooManyRequests) return problem.retryAfterS;
+  return problem.status === 503 ? 2 : undefined;
+}
+
+function refuse(reply: FastifyReply, { status, message, retryAfterS }: Refusal): FastifyReply {
+  if (retryAfterS !== undefined) reply.header('retry-after', String(retryAfterS));
   return reply.code(status).send({ success: false, message, data: {} });
 }

@@ -1,8 +1,10 @@
 import { Type } from 'typebox';
+import { isPublicHeader } from '../../domain/header-names.ts';
 import { decodeId, timeOfId } from '../../domain/ids.ts';
 import type { Bin, BinRequest } from '../../storage/page-store.ts';
 import type { App, HttpParts } from '../app.ts';
-import { presentBody, toRecord } from '../present-http.ts';
+import { seesCredentials } from '../caller.ts';
+import { hideUnless, presentBody, toRecord } from '../present-http.ts';
 import { AccountParams, closed, Nullable, responses, Time } from '../schemas.ts';
 
 const DELAY_MAX_MS = 30_000;
@@ -106,10 +108,11 @@ export function binRoutes(app: App, { inspector, endpoints }: HttpParts): void {
     },
     async (request) => {
       const { account, bin } = request.params;
-      const found = await inspector.find(account, bin);
+      const [{ contract }, found] = await Promise.all([endpoints.accountOf(account), inspector.find(account, bin)]);
       const { from } = request.query;
       const requests = await inspector.requests(found, from === undefined ? undefined : Date.parse(from));
-      return { ...present(found), requests: requests.map(presentRequest) };
+      const sees = seesCredentials(request) ? () => true : (name: string) => isPublicHeader(name, contract.headerNames);
+      return { ...present(found), requests: requests.map((one) => presentRequest(one, sees)) };
     },
   );
 
@@ -151,13 +154,13 @@ export function binRoutes(app: App, { inspector, endpoints }: HttpParts): void {
   );
 }
 
-function presentRequest(request: BinRequest) {
+function presentRequest(request: BinRequest, mayBeSeen: (name: string) => boolean) {
   return {
     id: request.id,
     at: new Date(timeOfId(decodeId('req', request.id) ?? new Uint8Array(16))).toISOString(),
     method: request.method,
     path: request.path,
-    headers: toRecord(request.headers),
+    headers: toRecord(hideUnless([...request.headers, ...request.secretHeaders], mayBeSeen)),
     ...presentBody(request.body),
     truncated: request.truncated,
     verified_by: request.verifiedBy,

@@ -4,6 +4,7 @@ import { diffContracts } from '../../contract/diff.ts';
 import { ContractDocument } from '../../contract/document.ts';
 import { Problem } from '../../domain/errors.ts';
 import type { App, HttpParts } from '../app.ts';
+import { callerOf } from '../caller.ts';
 import { sendJson } from '../raw-json.ts';
 import { closed, Nullable, responses } from '../schemas.ts';
 
@@ -59,7 +60,7 @@ const ContractView = Type.Object({
   }),
 });
 
-export function contractRoutes(app: App, { contracts }: HttpParts): void {
+export function contractRoutes(app: App, { contracts, directory }: HttpParts): void {
   const described = new Map([...contracts].map(([name, contract]) => [name, describeContract(contract)]));
 
   app.get(
@@ -89,8 +90,12 @@ export function contractRoutes(app: App, { contracts }: HttpParts): void {
       },
     },
     async (request, reply) => {
-      const text = described.get(request.params.contract);
-      if (text === undefined) throw new Problem('contract_not_found');
+      const { contract } = request.params;
+      const text = described.get(contract);
+      const caller = callerOf(request);
+      // What else the operator sends is not the accounts' business.
+      const own = caller.kind === 'account' ? (await directory.get(caller.accountId))?.contract.name : contract;
+      if (text === undefined || contract !== own) throw new Problem('contract_not_found');
       return sendJson(reply, text);
     },
   );

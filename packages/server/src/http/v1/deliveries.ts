@@ -9,7 +9,7 @@ import type { App, HttpParts } from '../app.ts';
 import { seesCredentials } from '../caller.ts';
 import { answerPage, toPage } from '../cursor.ts';
 import { AccountParams, closed, EndpointParams, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
-import { presentAttempt, presentDelivery, toAttempt } from './present-delivery.ts';
+import { presentAttempt, presentDelivery, toAttempt, withoutCredentials } from './present-delivery.ts';
 
 export const DeliveryView = Type.Object({
   id: Type.String(),
@@ -70,8 +70,7 @@ const ATTEMPTS_SHOWN = 100;
 const ATTEMPTS_WITH_BODIES = 3;
 /** By hand and by replays: each is kept for as long as the history. */
 const ATTEMPTS_MAX = 1_000;
-/** What an endpoint's own headers prove it with, even when they have been taken away since. */
-const CREDENTIAL_HEADERS = ['authorization', 'cookie', 'x-api-key'];
+const NO_CONTRACT = { headerNames: new Set<string>() };
 
 const DeliveryDetail = Type.Object({
   ...DeliveryView.properties,
@@ -225,16 +224,15 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
   );
 
   async function attemptsOf(request: FastifyRequest, delivery: DeliveryRow, number?: number) {
-    const { accountId, id, endpointId, eventId, topic } = delivery;
+    const { accountId, id, eventId, topic } = delivery;
     const [attempts, event, account] = await Promise.all([
       store.deliveries.attempts(id, { limit: ATTEMPTS_SHOWN, withBodies: ATTEMPTS_WITH_BODIES }, number),
       store.events.find(accountId, eventId),
       directory.get(accountId),
     ]);
     const body = event ? await bodyOf(accountId, event, topic) : Buffer.alloc(0);
-    const own = account?.endpoints.get(endpointId)?.headers.map(([name]) => name) ?? [];
-    const hidden = seesCredentials(request) ? [] : [...own, ...CREDENTIAL_HEADERS];
-    return attempts.map((attempt) => presentAttempt(attempt, body, hidden));
+    const sees = seesCredentials(request) ? undefined : withoutCredentials(account?.contract ?? NO_CONTRACT);
+    return attempts.map((attempt) => presentAttempt(attempt, body, sees));
   }
 
   app.post(

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { Problem } from '../../domain/errors.ts';
+import { TooManyRequests } from '../../domain/too-many-requests.ts';
 import type { App, HttpParts } from '../app.ts';
 import { isSessionCurrent } from '../caller.ts';
 import { AccountParams, responses } from '../schemas.ts';
@@ -11,13 +12,22 @@ const EVERY_MS = 1_000;
 const NEWEST = 50;
 const PULSE_EVERY = 15;
 const STREAMS_MAX = 500;
+const STREAMS_OF_ACCOUNT_MAX = 20;
+const STREAM_RETRY_S = 15;
 
 /** Tells a page that shows an account's messages what has changed, as server-sent events. */
-export function liveRoutes(app: App, { store, directory, sessions, clock, isUp }: HttpParts): void {
+export function liveRoutes(app: App, parts: HttpParts): void {
+  const { store, directory, clock, isUp } = parts;
   const streams = new Set<FastifyReply['raw']>();
+  const ofAccount = new Map<string, number>();
+  const count = (account: string, change: number) => {
+    const now = (ofAccount.get(account) ?? 0) + change;
+    if (now > 0) ofAccount.set(account, now);
+    else ofAccount.delete(account);
+  };
   /** A stream may stand for days: it ends with its session, and with the account. */
   const isAllowed = async (request: FastifyRequest<{ Params: { account: string } }>) =>
-    (await isSessionCurrent(request, sessions)) && (await directory.get(request.params.account)) !== undefined;
+    (await isSessionCurrent(request, parts)) && (await directory.get(request.params.account)) !== undefined;
   app.addHook('preClose', async () => {
     for (const stream of streams) stream.end();
   });
@@ -25,6 +35,7 @@ export function liveRoutes(app: App, { store, directory, sessions, clock, isUp }
   app.get(
     '/accounts/:account/deliveries/live',
     {
+      exposeHeadRoute: false,
       schema: {
         operationId: 'watchDeliveries',
         summary: 'Watch the newest deliveries',
@@ -46,12 +57,17 @@ export function liveRoutes(app: App, { store, directory, sessions, clock, isUp }
     async (request, reply) => {
       const { account } = request.params;
       if (!(await directory.get(account))) throw new Problem('account_not_found');
+      if ((ofAccount.get(account) ?? 0) >= STREAMS_OF_ACCOUNT_MAX) {
+        const detail = `An account has at most ${STREAMS_OF_ACCOUNT_MAX} live views at a time.`;
+        throw new TooManyRequests(STREAM_RETRY_S, detail);
+      }
       if (streams.size >= STREAMS_MAX) throw new Problem('overloaded');
       reply.hijack();
       const { raw } = reply;
       // Whoever left while the account was looked up says so no more.
       if (raw.destroyed) return;
       streams.add(raw);
+      count(account, 1);
       raw.writeHead(200, {
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-store',
@@ -79,6 +95,7 @@ export function liveRoutes(app: App, { store, directory, sessions, clock, isUp }
       };
       raw.on('close', () => {
         streams.delete(raw);
+        count(account, -1);
         cancel();
       });
       void look();

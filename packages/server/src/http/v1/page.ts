@@ -45,7 +45,7 @@ const AuditView = Type.Object({
 });
 
 /** What the Developers page needs besides the resources: its session, and the audit log. */
-export function pageRoutes(app: App, { store, sessions, directory, clock, pageOrigin }: HttpParts): void {
+export function pageRoutes(app: App, { store, sessions, directory, limits, clock, pageOrigin }: HttpParts): void {
   app.post(
     '/accounts/:account/page-sessions',
     {
@@ -89,6 +89,7 @@ export function pageRoutes(app: App, { store, sessions, directory, clock, pageOr
     async (request, reply) => {
       const { account } = request.params;
       if (!(await directory.get(account))) throw new Problem('account_not_found');
+      limits.take(account, 'pageSessions');
       checkLanguage(request.body?.theme?.language);
       const {
         expires_in = EXPIRES_DEFAULT_S,

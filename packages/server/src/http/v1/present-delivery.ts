@@ -1,14 +1,18 @@
+import type { Contract } from '../../contract/contract.ts';
+import { isCredentialName, isPublicHeader } from '../../domain/header-names.ts';
 import type { Attempt, SettledAttempt } from '../../domain/model.ts';
 import type { DeliveryRow } from '../../storage/store.ts';
-import { HIDDEN, presentBody, toRecord } from '../present-http.ts';
+import { hideUnless, presentBody, toRecord } from '../present-http.ts';
 
 /** The one attempt that has just been settled, as history will show it. */
-export function toAttempt({ delivery, startedAtMs, url, requestHeaders, outcome }: SettledAttempt): Attempt {
+export function toAttempt(settled: SettledAttempt): Attempt {
+  const { delivery, startedAtMs, url, requestHeaders, ownHeaders, outcome } = settled;
   return {
     number: delivery.attempts + 1,
     startedAt: new Date(startedAtMs),
     url,
     requestHeaders,
+    ownHeaders: [...ownHeaders.values],
     error: outcome.error ?? null,
     errorDetail: outcome.errorDetail ?? null,
     responseStatus: outcome.response?.status ?? null,
@@ -42,13 +46,22 @@ export function presentDelivery(delivery: DeliveryRow) {
 
 const NOTHING = Buffer.alloc(0);
 
-/** The headers, with the values of some hidden. */
-function without(headers: readonly [string, string][], names: readonly string[]): [string, string][] {
-  const hidden = new Set(names.map((name) => name.toLowerCase()));
-  return headers.map(([name, value]) => [name, hidden.has(name.toLowerCase()) ? HIDDEN : value]);
+/** Whoever may change webhooks sees all that was sent. */
+const SEES_ALL = { request: () => true, response: () => true };
+
+/** Others see what cannot be a credential. Attempts from before own headers stood apart hold them among the contract's. */
+export function withoutCredentials({ headerNames }: Pick<Contract, 'headerNames'>) {
+  return {
+    request: (name: string) => isPublicHeader(name, headerNames),
+    response: (name: string) => !isCredentialName(name),
+  };
 }
 
-export function presentAttempt(attempt: Attempt, requestBody: Buffer, hidden: readonly string[] = []) {
+export function presentAttempt(
+  attempt: Attempt,
+  requestBody: Buffer,
+  sees: { request: (name: string) => boolean; response: (name: string) => boolean } = SEES_ALL,
+) {
   const { timings } = attempt;
   return {
     number: attempt.number,
@@ -66,7 +79,7 @@ export function presentAttempt(attempt: Attempt, requestBody: Buffer, hidden: re
       total: timings.total,
     },
     request: {
-      headers: toRecord(without(attempt.requestHeaders, hidden)),
+      headers: toRecord(hideUnless([...attempt.requestHeaders, ...attempt.ownHeaders], sees.request)),
       ...presentBody(attempt.bodiesOmitted ? NOTHING : requestBody),
     },
     response:
@@ -74,7 +87,7 @@ export function presentAttempt(attempt: Attempt, requestBody: Buffer, hidden: re
         ? null
         : {
             status: attempt.responseStatus,
-            headers: toRecord(attempt.responseHeaders),
+            headers: toRecord(hideUnless(attempt.responseHeaders, sees.response)),
             ...presentBody(attempt.responseBody ?? NOTHING),
             truncated: attempt.responseTruncated,
           },

@@ -1,0 +1,81 @@
+import type { FastifyRequest } from 'fastify';
+import ipaddr from 'ipaddr.js';
+import { LRUCache } from 'lru-cache';
+import type { Problem } from '../domain/errors.ts';
+import { TooManyRequests } from '../domain/too-many-requests.ts';
+import { RateLimiter } from '../manage/rate-limiter.ts';
+
+/** Wrong keys of one address, before it has to wait. */
+const OF_ADDRESS = { burst: 10, perMinute: 10 };
+/** Of all addresses: beyond it a wrong key is answered 429. Nobody who has the right one notices. */
+const OF_ALL = { burst: 100, perMinute: 100 };
+const LINES = { burst: 20, perMinute: 10 };
+const ADDRESSES_MAX = 10_000;
+
+/**
+ * Slows down whoever guesses the operator key. An address that has sent too many wrong ones waits, and is not told whether
+ * the next is right, unless the right one came from it before: many senders can share an address, and a guesser among
+ * them may not stop the others.
+ */
+export class KeyGuard {
+  private readonly ofAddress: RateLimiter;
+  private readonly ofAll: RateLimiter;
+  private readonly lines: RateLimiter;
+  private readonly trusted = new LRUCache<string, true>({ max: ADDRESSES_MAX });
+  /** Connections whose address is known to be trusted: a publisher's next request costs no more than this. */
+  private readonly trustedSockets = new WeakSet<object>();
+  private blockedUntilMs = 0;
+  private unsaid = 0;
+
+  /** @param nowMs milliseconds of a clock that only goes forward */
+  constructor(private readonly nowMs: () => number) {
+    this.ofAddress = new RateLimiter(OF_ADDRESS, nowMs);
+    this.ofAll = new RateLimiter(OF_ALL, nowMs);
+    this.lines = new RateLimiter(LINES, nowMs);
+  }
+
+  /** Why this request's key is not looked at now; undefined: it is. */
+  refusal(request: FastifyRequest): TooManyRequests | undefined {
+    // Nearly always: nobody is blocked at all.
+    if (this.blockedUntilMs === 0 || this.nowMs() >= this.blockedUntilMs) return undefined;
+    const address = networkOf(request.ip);
+    const waitMs = this.ofAddress.waitMs(address);
+    return waitMs === 0 || this.trusted.has(address) ? undefined : tooMany(waitMs);
+  }
+
+  succeeded(request: FastifyRequest): void {
+    const { socket } = request.raw;
+    if (this.trustedSockets.has(socket)) return;
+    this.trustedSockets.add(socket);
+    this.trusted.set(networkOf(request.ip), true);
+  }
+
+  /** Notes a wrong key. Answers what to tell. */
+  failed(request: FastifyRequest, problem: Problem): Problem {
+    const address = networkOf(request.ip);
+    this.say(request);
+    const waitMs = Math.max(this.ofAddress.take(address), this.ofAll.take(''));
+    this.blockedUntilMs = Math.max(this.blockedUntilMs, this.nowMs() + this.ofAddress.waitMs(address));
+    return waitMs > 0 ? tooMany(waitMs) : problem;
+  }
+
+  private say(request: FastifyRequest): void {
+    if (this.lines.take('') > 0) {
+      this.unsaid++;
+      return;
+    }
+    request.log.warn({ ip: request.ip, unsaid: this.unsaid }, 'a wrong operator key');
+    this.unsaid = 0;
+  }
+}
+
+function tooMany(waitMs: number): TooManyRequests {
+  return new TooManyRequests(Math.ceil(waitMs / 1000), 'Too many wrong keys; wait `Retry-After` seconds.');
+}
+
+/** The address; of IPv6 the /64, which one sender has whole. */
+function networkOf(ip: string): string {
+  if (!ipaddr.isValid(ip)) return ip;
+  const address = ipaddr.process(ip);
+  return address instanceof ipaddr.IPv6 ? address.parts.slice(0, 4).join(':') : address.toString();
+}
