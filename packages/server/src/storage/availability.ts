@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events';
-import { DatabaseUnavailable, isOutage, kindOf, type Outage } from './database-errors.ts';
+import { DatabaseUnavailable, isOutage, kindOfDriverError, type Outage } from './database-errors.ts';
 
 const PROBE_MS = 200;
 const PROBE_MAX_MS = 10_000;
@@ -89,7 +89,7 @@ export class Availability {
         await this.parts.probe();
         break;
       } catch (error) {
-        const kind = kindOf(error);
+        const kind = kindOfDriverError(error);
         if (isOutage(kind)) this.outage = kind;
         this.probeMs = Math.min(this.probeMs * 1.5, PROBE_MAX_MS);
       }

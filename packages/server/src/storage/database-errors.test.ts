@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { expect, test } from 'vitest';
-import { DatabaseBusy, DatabaseUnavailable, kindOf } from './database-errors.ts';
+import { DatabaseBusy, DatabaseUnavailable, kindOf, kindOfDriverError } from './database-errors.ts';
 
 function answered(code: string, more: Partial<pg.DatabaseError> = {}): pg.DatabaseError {
   return Object.assign(new pg.DatabaseError('whatever it says', 0, 'error'), { code, ...more });
@@ -34,10 +34,10 @@ test('a violated check is a bad row; a row that fits no partition is not', () =>
   expect(kindOf(answered('23514'))).toBe('no_partition');
 });
 
-test('what PostgreSQL did not answer is the connection, or our own mistake', () => {
-  expect(kindOf(new Error('Connection terminated unexpectedly'))).toBe('away');
-  expect(kindOf(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }))).toBe('away');
-  expect(kindOf(new TypeError('not an id'))).toBe('defect');
+test('what the driver throws and PostgreSQL did not answer is the connection; elsewhere it is our own mistake', () => {
+  const lost = new Error('Connection terminated unexpectedly');
+  expect([kindOfDriverError(lost), kindOf(lost)]).toEqual(['away', 'defect']);
+  expect(kindOfDriverError(answered('42P01'))).toBe('defect');
   expect(kindOf(new DatabaseUnavailable('down', 'read_only'))).toBe('read_only');
   expect(kindOf(new DatabaseBusy('all in use'))).toBe('busy');
 });

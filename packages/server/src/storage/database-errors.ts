@@ -53,6 +53,7 @@ export function sqlStateOf(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;
 }
 
+/** Of an error that a Database has thrown; `defect` for everything else. */
 export function kindOf(error: unknown): DatabaseErrorKind {
   if (error instanceof DatabaseUnavailable) return error.kind;
   if (error instanceof DatabaseBusy) return 'busy';
@@ -61,12 +62,12 @@ export function kindOf(error: unknown): DatabaseErrorKind {
   if (error instanceof pg.DatabaseError && code === CHECK_VIOLATION && error.constraint === undefined)
     return 'no_partition';
   if (code !== undefined) return KINDS[code] ?? KINDS[code.slice(0, 2)] ?? 'defect';
-  return isOfDriver(error) ? 'away' : 'defect';
+  return 'defect';
 }
 
-/** The driver and the sockets below it throw plain errors when the connection fails; ours are of classes of their own. */
-function isOfDriver(error: unknown): boolean {
-  return error instanceof AggregateError || (error instanceof Error && error.constructor === Error);
+/** The same of an error that the driver threw: what PostgreSQL did not answer is the connection. */
+export function kindOfDriverError(error: unknown): DatabaseErrorKind {
+  return sqlStateOf(error) === undefined && !(error instanceof DatabaseBusy) ? 'away' : kindOf(error);
 }
 
 /** Why nothing can be stored for now. */

@@ -10,7 +10,14 @@ import {
   type PoolName,
   shareOut,
 } from './connections.ts';
-import { DatabaseBusy, DatabaseUnavailable, isOutage, kindOf } from './database-errors.ts';
+import {
+  DatabaseBusy,
+  type DatabaseErrorKind,
+  DatabaseUnavailable,
+  isOutage,
+  kindOf,
+  kindOfDriverError,
+} from './database-errors.ts';
 import { type Heard, Listener } from './listener.ts';
 
 /** What a statement's parameters may be. Buffers travel in binary: bytea, or an array made by `arrays.ts`. */
@@ -27,6 +34,9 @@ export interface Statement {
 export function statement(name: string): Statement {
   return { name, text: readFileSync(new URL(`${name}.sql`, SQL_FOLDER), 'utf8') };
 }
+
+/** Runs a statement on the connection that has been taken. */
+type Query = <Row extends pg.QueryResultRow>(config: pg.QueryConfig) => Promise<Row[]>;
 
 /** A statement that was rolled back because of another one is tried again so often. */
 const TRIES_MAX = 4;
@@ -100,12 +110,10 @@ export class Database {
    * nothing else. @throws as `hot`, and whatever `work` throws
    */
   transaction<T>(work: (run: Database['run']) => Promise<T>): Promise<T> {
-    return this.use('run', async (client) => {
-      const run = <Row extends pg.QueryResultRow>(text: string, values: Parameter[] = []) =>
-        client.query<Row>({ text, values }).then((result) => result.rows);
-      await client.query('BEGIN');
-      const result = await work(run);
-      await client.query('COMMIT');
+    return this.use('run', async (query) => {
+      await query({ text: 'BEGIN' });
+      const result = await work((text, values = []) => query({ text, values }));
+      await query({ text: 'COMMIT' });
       return result;
     });
   }
@@ -125,19 +133,30 @@ export class Database {
   }
 
   private guarded<Row extends pg.QueryResultRow>(pool: PoolName, query: pg.QueryConfig): Promise<Row[]> {
-    return this.use(pool, async (client) => (await client.query<Row>(query)).rows);
+    return this.use(pool, (run) => run<Row>(query));
   }
 
-  private async use<T>(pool: PoolName, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  private async use<T>(pool: PoolName, work: (query: Query) => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
       const client = await this.acquire(pool);
+      // Tells what the driver throws from what `work` throws by itself.
+      let failure: unknown;
+      const query: Query = async <Row extends pg.QueryResultRow>(config: pg.QueryConfig) => {
+        try {
+          return (await client.query<Row>(config)).rows;
+        } catch (error) {
+          failure = error;
+          throw error;
+        }
+      };
       try {
-        const result = await work(client);
+        const result = await work(query);
         client.release();
         return result;
       } catch (error) {
-        await giveBack(client, error);
-        if (kindOf(error) !== 'try_again') return await this.fail(pool, error);
+        const kind = error === failure ? kindOfDriverError(error) : kindOf(error);
+        await giveBack(client, kind);
+        if (kind !== 'try_again') return await this.fail(pool, error, kind);
         if (tries >= TRIES_MAX) throw new DatabaseBusy(error);
         await pause(TRY_AGAIN_MS * tries);
       }
@@ -154,13 +173,12 @@ export class Database {
       } catch (error) {
         // With every connection handed out, it was the wait for one of them that took too long.
         if (pool.totalCount >= this.budget[name]) throw new DatabaseBusy(error);
-        const kind = kindOf(error);
+        const kind = kindOfDriverError(error);
         // Whatever else stands against a connection, nothing can be stored.
-        if (kind !== 'busy')
-          return await this.fail(name, new DatabaseUnavailable(error, isOutage(kind) ? kind : 'away'));
+        if (kind !== 'busy') return await this.fail(name, error, isOutage(kind) ? kind : 'away');
         if (performance.now() > deadlineMs) {
           if (pool.totalCount > 0) throw new DatabaseBusy(error);
-          return await this.fail(name, new DatabaseUnavailable(error));
+          return await this.fail(name, error, 'away');
         }
       }
       await pause(CONNECT_AGAIN_MS);
@@ -168,8 +186,7 @@ export class Database {
   }
 
   /** Throws what an error means to the caller. */
-  private async fail(pool: PoolName, error: unknown): Promise<never> {
-    const kind = kindOf(error);
+  private async fail(pool: PoolName, error: unknown, kind: DatabaseErrorKind): Promise<never> {
     if (kind === 'busy') throw new DatabaseBusy(error);
     if (!isOutage(kind)) throw error;
     if (this.isRecovering) throw new DatabaseUnavailable(error, kind);
@@ -233,8 +250,8 @@ export class Database {
 }
 
 /** A connection that an error broke, or whose transaction cannot be ended, is not used again. */
-async function giveBack(client: pg.PoolClient, error: unknown): Promise<void> {
-  const isBroken = kindOf(error) === 'away' || (await client.query('ROLLBACK').then(isFalse, isTrue));
+async function giveBack(client: pg.PoolClient, kind: DatabaseErrorKind): Promise<void> {
+  const isBroken = kind === 'away' || (await client.query('ROLLBACK').then(isFalse, isTrue));
   client.release(isBroken);
 }
 

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { CONNECT_TIMEOUT_MS } from './connections.ts';
-import { DatabaseUnavailable, isOutage, kindOf } from './database-errors.ts';
+import { DatabaseUnavailable, isOutage, kindOfDriverError } from './database-errors.ts';
 
 /** This database cannot be used as it is set up. The message says what to do. */
 export class DatabaseRefused extends Error {
@@ -26,7 +26,8 @@ export async function checkDatabase(
     await requireSessions(...clients);
     await requireConnections(clients[0], connections, log);
   } catch (error) {
-    const kind = kindOf(error);
+    if (error instanceof DatabaseRefused) throw error;
+    const kind = kindOfDriverError(error);
     throw isOutage(kind) ? new DatabaseUnavailable(error, kind) : error;
   } finally {
     for (const client of clients) client.end().catch(() => {});
