@@ -74,7 +74,7 @@ export class Sender {
     const body = this.bodyOf(endpoint, delivery);
     const requestHeaders = this.headersFor(endpoint, delivery, body, startedAtMs);
     const outcome = await this.send(endpoint, requestHeaders, body);
-    const decision = this.decide(endpoint, delivery, outcome);
+    const decision = this.decide(endpoint, delivery, outcome, startedAtMs);
     return { delivery, startedAtMs, url: endpoint.url, requestHeaders, outcome, decision };
   }
 
@@ -138,9 +138,15 @@ export class Sender {
     return parsed;
   }
 
-  private decide({ contract }: KnownEndpoint, delivery: LeasedDelivery, outcome: AttemptOutcome): Decision {
+  private decide(
+    { contract }: KnownEndpoint,
+    delivery: LeasedDelivery,
+    outcome: AttemptOutcome,
+    startedAtMs: number,
+  ): Decision {
     const { clock, random } = this.parts;
-    const decision = decide(contract.policy, outcome, delivery.tries + 1, clock.now(), random);
+    const roundAtMs = delivery.tries === 0 ? startedAtMs : delivery.roundAtMs;
+    const decision = decide(contract.policy, outcome, delivery.tries + 1, clock.now(), random, roundAtMs);
     // A test is tried once.
     if (delivery.test && decision.kind !== 'succeeded')
       return { kind: 'discarded', reason: 'test', endpointGone: false };
