@@ -94,20 +94,14 @@ export function verifiesAsLoops({ headers, body }: Received, secret: string): bo
     .some((sig) => sig.includes(`,${signature}`));
 }
 
-/** `json_encode(json_decode($body))` of PHP with default flags, for receivers that hash what they have parsed. */
+/**
+ * `json_encode(json_decode($body), JSON_PRESERVE_ZERO_FRACTION)` of PHP, for receivers that hash what they have parsed;
+ * of texts whose numbers are written as PHP writes them.
+ */
 export function phpReencode(text: string): string {
-  const write = (value: unknown): string => {
-    if (typeof value === 'string') {
-      const escaped = JSON.stringify(value).replaceAll('/', '\\/');
-      return escaped.replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
-    }
-    if (Array.isArray(value)) return `[${value.map(write).join(',')}]`;
-    if (typeof value === 'object' && value !== null) {
-      return `{${Object.entries(value)
-        .map(([key, item]) => `${write(key)}:${write(item)}`)
-        .join(',')}}`;
-    }
-    return JSON.stringify(value);
-  };
-  return write(JSON.parse(text));
+  return text.replace(/"(?:[^"\\]|\\.)*"|\s+/g, (token) => {
+    if (!token.startsWith('"')) return '';
+    const escaped = JSON.stringify(JSON.parse(token)).replaceAll('/', '\\/');
+    return escaped.replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  });
 }
