@@ -604,6 +604,12 @@ describe('the Programmatic Webhooks API', () => {
     }
   });
 
+  test('LR-33 the contract asks for API keys below the webhooks', async () => {
+    const { body } = await node.call('GET', '/v1/contracts/loop-returns');
+    expect(body.page).toEqual({ keys: 'below-webhooks' });
+    expect((await node.call('GET', '/v1/contracts/loop-subscriptions')).body.page).toEqual({ keys: 'section' });
+  });
+
   test('LR-25 keys have the documented scopes', async () => {
     const { body } = await node.call('GET', '/v1/contracts/loop-returns');
     expect(body.scopes.map((s: { value: string; label: string }) => [s.value, s.label])).toEqual([

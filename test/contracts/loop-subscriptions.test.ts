@@ -104,6 +104,20 @@ describe('the request', () => {
     expect(wrong).toMatchObject({ status: 422, body: { code: 'unknown_version' } });
   });
 
+  test('LS-5 has one topic, without wildcards', async () => {
+    const wish = (...triggers: string[]) =>
+      node.call('POST', `/v1/accounts/${account}/endpoints`, {
+        url: address(),
+        subscriptions: triggers.map((trigger) => ({ trigger })),
+      });
+    expect(await wish('order/*')).toMatchObject({ status: 422, body: { code: 'unknown_trigger' } });
+    expect(await wish('*')).toMatchObject({ status: 422, body: { code: 'unknown_trigger' } });
+    expect(await wish('order/processed', 'order/skipped')).toMatchObject({
+      status: 409,
+      body: { code: 'limit_reached' },
+    });
+  });
+
   test('LS-6 goes over HTTPS only', async () => {
     const plain = { url: 'http://example.com/hook', subscriptions: [{ trigger: 'order/processed' }] };
     const answer = await node.call('POST', `/v1/accounts/${account}/endpoints`, plain);

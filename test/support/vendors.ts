@@ -1,6 +1,6 @@
 /** What the vendors' tests share: accounts, webhooks, and receivers as the vendors' docs tell customers to write them. */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,6 +46,16 @@ export function writeContract(root: string, name: string, document: object): str
   const folder = join(root, name);
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'contract.json'), JSON.stringify({ name, ...document }));
+  return folder;
+}
+
+/** A built-in contract under another name, with changes; answers its folder. */
+export function deriveContract(from: string, name: string, change: (document: { limits: object }) => void): string {
+  const folder = join(mkdtempSync(join(tmpdir(), 'posthorn-derived-')), name);
+  cpSync(join(ROOT, from), folder, { recursive: true });
+  const document = JSON.parse(readFileSync(join(folder, 'contract.json'), 'utf8'));
+  change(document);
+  writeFileSync(join(folder, 'contract.json'), JSON.stringify({ ...document, name }));
   return folder;
 }
 
