@@ -1,6 +1,8 @@
 /** Each rule of docs/contracts/loop-returns.md; a test bears the numbers of the rules that it proves. */
 import { createHmac } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { decodeId } from '../../packages/server/src/domain/ids.ts';
+import { query } from '../support/database.ts';
 import { eventually, startTestNode, type TestNode } from '../support/node.ts';
 import { Receiver } from '../support/receiver.ts';
 import {
@@ -41,6 +43,7 @@ const webhook = (topic: string, trigger: string, more: object = { status: 'activ
   createWebhook(node, account, { url: receiver.url(), subscriptions: [{ topic, trigger }], ...more });
 const events = (body: unknown) => node.call('POST', `/v1/accounts/${account}/events`, body);
 const restock = (trigger = 'restock.requested') => events({ trigger, payload: { id: 1, restock_items: [] } });
+const uuidOf = (id: string) => decodeId('ep', id)?.toString('hex');
 const deliveries = async () => (await node.call('GET', `/v1/accounts/${account}/deliveries`)).body.data;
 const delivery = (fits: (d: { status: string; attempt_count: number }) => boolean) =>
   eventually(deliveries, (list) => list.length > 0 && fits(list[0])).then((list) => list[0]);
@@ -63,16 +66,89 @@ describe('the request', () => {
     expect(request.headers['x-loop-signature']).toBe(again);
   });
 
-  test('LR-3 is written as PHP writes JSON, and numbers stay exact', async () => {
+  test('LR-3 LR-27 is written as PHP writes JSON, and numbers as they were published', async () => {
     await webhook('restock', 'restock.requested');
     await events(
-      '{"trigger":"restock.requested","payload":{ "id": 12345678901234567890, "restock_items": [], "a": 5.0, "b": 20.20, "c": "é/\\u00fc 😀", "z": 1, "y": 2 }}',
+      '{"trigger":"restock.requested","payload":{ "id": 9223372036854775807, "restock_items": [], "a": 5.0, "b": 20.20, "c": "é/\\u00fc 😀", "z": 1e3, "y": 2 }}',
     );
     const [request] = await receiver.received(1);
     expect(request?.body.toString()).toBe(
-      '{"topic":"restock","trigger":"restock.requested","id":12345678901234567890,"restock_items":[],"a":5,"b":20.2,' +
-        '"c":"\\u00e9\\/\\u00fc \\ud83d\\ude00","z":1,"y":2}',
+      '{"topic":"restock","trigger":"restock.requested","id":9223372036854775807,"restock_items":[],"a":5.0,"b":20.20,' +
+        '"c":"\\u00e9\\/\\u00fc \\ud83d\\ude00","z":1e3,"y":2}',
     );
+  });
+
+  test('LR-27 the documented sample arrives with 5.0', async () => {
+    const sample = SAMPLES.find((one) => one.trigger === 'label.request.created');
+    expect(sample?.text).toContain('"height": 5.0,\n    "length": 20.2,');
+    await webhook('label.request', 'label.request.created');
+    await events(`{"trigger":"label.request.created","payload":${sample?.text}}`);
+    const [request] = await receiver.received(1);
+    expect(request?.body.toString()).toContain(
+      '"parcel":{"height":5.0,"length":20.2,"width":10.9,"weight":65.9,"line_items":[100,101]},"shop_id":50,',
+    );
+    const { text } = await node.call('GET', '/v1/contracts/loop-returns');
+    expect(text).toContain('"parcel":{"height":5.0,"length":20.2');
+  });
+
+  test.each([
+    ['an integer beyond 64 bits', '9223372036854775808', '#/payload/a', 'is an integer beyond 64 bits'],
+    ['a number beyond a double', '{"b":[0,-1e400]}', '#/payload/a/b/1', 'is a number beyond the range of a double'],
+    ['half a surrogate pair', '"\\uD83D!"', '#/payload/a', 'has half a surrogate pair'],
+    ['a half pair in a name', '{"\\udE00":1}', '#/payload/a/\ude00', 'has a name with half a surrogate pair'],
+    ['a repeated name', '{"b/c":1,"b\\/c":2}', '#/payload/a/b~1c', 'stands there twice'],
+    ['a name that begins with NUL', '{"\\u0000":1}', '#/payload/a/\0', 'has a name that begins with U+0000'],
+    ['nesting', '['.repeat(513) + ']'.repeat(513), undefined, 'is nested more than 512 deep'],
+  ])('LR-27 what PHP cannot carry is refused: %s', async (_, value, pointer, detail) => {
+    const answer = await events(`{"trigger":"restock.requested","payload":{"id":1,"restock_items":[],"a":${value}}}`);
+    expect(answer).toMatchObject({ status: 422, body: { code: 'invalid_payload' } });
+    expect(answer.body.errors[0].detail).toBe(detail);
+    if (pointer !== undefined) expect(answer.body.errors[0].pointer).toBe(pointer);
+    const batch = { events: [{ trigger: 'restock.requested', payload: { id: 1, restock_items: [] } }] };
+    const text = JSON.stringify(batch).replace('[]', `[],"a":${value}`);
+    const refused = await node.call('POST', `/v1/accounts/${account}/events/batch`, text);
+    expect(refused.body.errors[0].pointer).toMatch(/^#\/events\/0\/payload\/a/);
+  });
+
+  test('LR-28 topic and trigger come first, in this order, wherever they were published', async () => {
+    await webhook('restock', 'restock.requested');
+    await events(
+      '{"trigger":"restock.requested","payload":{"id":1,"trigger":"x","restock_items":[],"topic":"restock"}}',
+    );
+    const [request] = await receiver.received(1);
+    expect(request?.body.toString()).toBe(
+      '{"topic":"restock","trigger":"restock.requested","id":1,"restock_items":[]}',
+    );
+  });
+
+  test.each(['created', 'updated', 'requested', 'closed', 'issued', 'cancelled'])(
+    'LR-26 a label request can be %s, and has a sample',
+    async (what) => {
+      const trigger = `label.request.${what}`;
+      expect(SAMPLES.map((sample) => sample.trigger)).toContain(trigger);
+      const { path } = await webhook('label.request', trigger);
+      expect((await node.call('POST', `${path}/test`)).body.succeeded).toBe(true);
+      const [request] = await receiver.received(1);
+      expect(JSON.parse(request?.body.toString() ?? '')).toMatchObject({ topic: 'label.request', trigger });
+    },
+  );
+
+  test.each([
+    ['addresses.origin.phone', '+1-678-999-8212'],
+    ['addresses.destination.phone', '12 345'],
+    ['addresses.origin.country_code', 'USA'],
+    ['addresses.destination.country_code', 'us'],
+    ['created_at', '2024-11-05 19:21:29'],
+    ['created_at', '2024-02-30T19:21:29Z'],
+  ])('LR-34 a label request with %s of "%s" is refused', async (field, value) => {
+    const sample = SAMPLES.find((one) => one.trigger === 'label.request.created');
+    const payload = JSON.parse(sample?.text ?? '');
+    const names = field.split('.');
+    const last = names.pop() ?? '';
+    names.reduce((part, name) => part[name], payload)[last] = value;
+    const answer = await events({ trigger: 'label.request.created', payload });
+    expect(answer).toMatchObject({ status: 422, body: { code: 'invalid_payload' } });
+    expect(answer.body.errors[0].pointer).toBe(`#/payload/${field.replaceAll('.', '/')}`);
   });
 
   test('LR-4 is signed as the known vector says, over the bytes that are sent', async () => {
@@ -347,7 +423,7 @@ describe('the Programmatic Webhooks API', () => {
     const wish = { topic: 'return', trigger: 'return.created', url: 'https://example.com/webhook' };
     const created = await api(key, 'POST', '/webhooks', wish);
     expect(created.status).toBe(201);
-    expect(created.body).toEqual({ id: expect.any(Number), shop_id: 65432, ...wish, status: 'inactive' });
+    expect(created.body).toEqual({ id: expect.any(Number), shop_id: 65432, ...wish, status: 'active' });
     const byPage = await webhook('label', 'label.created');
     const list = await api(key, 'GET', '/webhooks');
     expect(list.status).toBe(200);
@@ -357,11 +433,11 @@ describe('the Programmatic Webhooks API', () => {
     const changed = await api(key, 'PUT', `/webhooks/${created.body.id}`, {
       ...wish,
       trigger: 'return.closed',
-      status: 'active',
+      status: 'inactive',
     });
     expect(changed).toMatchObject({ status: 204, text: '' });
     const after = (await api(key, 'GET', '/webhooks')).body.webhooks[0];
-    expect(after).toEqual({ ...created.body, trigger: 'return.closed', status: 'active' });
+    expect(after).toEqual({ ...created.body, trigger: 'return.closed', status: 'inactive' });
     expect((await api(key, 'DELETE', `/webhooks/${created.body.id}`)).status).toBe(204);
     expect((await api(key, 'GET', '/webhooks')).body.webhooks).toHaveLength(1);
     const log = (await node.call('GET', `/v1/accounts/${account}/audit`)).body.data;
@@ -422,6 +498,116 @@ describe('the Programmatic Webhooks API', () => {
     }
     expect(refused[0]?.body.error.code).toBe('429');
     expect(Number(refused[0]?.headers.get('retry-after'))).toBeGreaterThan(0);
+  });
+
+  test('LR-24 LR-31 every answer says how many calls are left', async () => {
+    const key = await createKey(node, account, ['developer_tools']);
+    const first = await api(key, 'GET', '/webhooks');
+    const left = Number(first.headers.get('x-ratelimit-remaining'));
+    expect(first.headers.get('x-ratelimit-limit')).toBe('300');
+    expect(left).toBeGreaterThan(250);
+    const [wrong, missing] = [await api(key, 'POST', '/webhooks', {}), await api(key, 'DELETE', '/webhooks/7')];
+    expect([wrong.status, missing.status]).toEqual([422, 404]);
+    for (const { headers } of [wrong, missing]) {
+      expect(headers.get('x-ratelimit-limit')).toBe('300');
+      expect(Number(headers.get('x-ratelimit-remaining'))).toBeLessThan(300);
+    }
+  });
+
+  test('LR-29 a webhook is one pair, whoever creates it', async () => {
+    const wish = (...subscriptions: object[]) =>
+      node.call('POST', `/v1/accounts/${account}/endpoints`, { url: receiver.url(), subscriptions });
+    const pair = { topic: 'return', trigger: 'return.created' };
+    expect(await wish(pair, { ...pair, trigger: 'return.closed' })).toMatchObject({
+      status: 409,
+      body: { code: 'limit_reached', detail: expect.stringContaining('one subscription') },
+    });
+    for (const trigger of ['*', 'return.*']) {
+      expect(await wish({ ...pair, trigger })).toMatchObject({ status: 422, body: { code: 'unknown_trigger' } });
+    }
+    const { path } = await webhook('return', 'return.created');
+    expect((await node.call('PATCH', path, { subscriptions: [{ ...pair, trigger: '*' }] })).status).toBe(422);
+    expect((await node.call('PATCH', path, { subscriptions: [{ ...pair, trigger: 'return.closed' }] })).status).toBe(
+      200,
+    );
+  });
+
+  test('LR-29 of a webhook from before, GET shows one pair and PUT keeps the others', async () => {
+    const key = await createKey(node, account, ['developer_tools']);
+    const subscriptionsOf = async (path: string) => (await node.call('GET', path)).body.subscriptions;
+    const older = async (subscriptions: object[]) => {
+      const { path, id } = await webhook('return', 'return.created');
+      await query(
+        node.databaseUrl,
+        `UPDATE endpoints SET subscriptions = '${JSON.stringify(subscriptions)}' WHERE id = '${uuidOf(id)}'`,
+      );
+      return path;
+    };
+    const several = await older([
+      { topic: 'return', trigger: 'return.created' },
+      { topic: 'label', trigger: 'label.created' },
+    ]);
+    const wild = await older([{ topic: 'return', trigger: 'return.*' }]);
+    const list = (await api(key, 'GET', '/webhooks')).body.webhooks;
+    expect(list.map((one: { trigger: string }) => one.trigger)).toEqual(['return.created', 'return.updated']);
+    for (const { id, shop_id: _, ...shown } of list) {
+      expect((await api(key, 'PUT', `/webhooks/${id}`, shown)).status).toBe(204);
+    }
+    expect(await subscriptionsOf(several)).toHaveLength(2);
+    expect(await subscriptionsOf(wild)).toEqual([{ topic: 'return', trigger: 'return.*' }]);
+    for (const { id, url } of list) {
+      const wish = { topic: 'return', trigger: 'return.closed', url };
+      expect((await api(key, 'PUT', `/webhooks/${id}`, wish)).status).toBe(204);
+    }
+    expect(await subscriptionsOf(several)).toEqual([
+      { topic: 'return', trigger: 'return.closed' },
+      { topic: 'label', trigger: 'label.created' },
+    ]);
+    // What the wildcard stood for stays, but for the one that was shown.
+    expect(await subscriptionsOf(wild)).toEqual(
+      ['return.closed', 'return.created', 'return.processing.failed'].map((trigger) => ({ topic: 'return', trigger })),
+    );
+    const shown = (await api(key, 'GET', '/webhooks')).body.webhooks;
+    expect(shown.map((one: { trigger: string }) => one.trigger)).toEqual(['return.closed', 'return.closed']);
+    // The page may save what is there, too, and take something away.
+    const { status } = await node.call('PATCH', several, { subscriptions: await subscriptionsOf(several) });
+    expect(status).toBe(200);
+  });
+
+  test('LR-30 without a status a webhook is active here', async () => {
+    const key = await createKey(node, account, ['developer_tools']);
+    const wish = { topic: 'restock', trigger: 'restock.requested', url: receiver.url() };
+    expect((await api(key, 'POST', '/webhooks', wish)).body.status).toBe('active');
+    expect((await api(key, 'POST', '/webhooks', { ...wish, status: 'inactive' })).body.status).toBe('inactive');
+    await restock();
+    await receiver.received(1);
+  });
+
+  test.each(['v1', '2026-10', '2026-07', 'unstable'])('LR-32 /api/%s is the same API', async (version) => {
+    const key = await createKey(node, account, ['developer_tools']);
+    const at = (method: string, path: string, body?: unknown) =>
+      node.call(method, `/api/${version}${path}`, body, { 'x-authorization': key });
+    const wish = { topic: 'return', trigger: 'return.created', url: 'https://example.com/webhook' };
+    const { id } = (await at('POST', '/webhooks', wish)).body;
+    expect((await at('PUT', `/webhooks/${id}`, { ...wish, status: 'inactive' })).status).toBe(204);
+    expect((await at('GET', '/webhooks')).body.webhooks).toMatchObject([{ id, status: 'inactive' }]);
+    expect((await at('DELETE', `/webhooks/${id}`)).status).toBe(204);
+  });
+
+  test.each(['v2', '2026-13', '26-10', 'stable', '2026-10-01'])('LR-32 /api/%s does not exist', async (version) => {
+    const key = await createKey(node, account, ['developer_tools']);
+    for (const path of ['/webhooks', '/nothing', '']) {
+      expect(await node.call('GET', `/api/${version}${path}`, undefined, { 'x-authorization': key })).toMatchObject({
+        status: 404,
+        body: { errors: { code: 'NOT_FOUND' } },
+      });
+    }
+  });
+
+  test('LR-33 the contract asks for API keys below the webhooks', async () => {
+    const { body } = await node.call('GET', '/v1/contracts/loop-returns');
+    expect(body.page).toEqual({ keys: 'below-webhooks' });
+    expect((await node.call('GET', '/v1/contracts/loop-subscriptions')).body.page).toEqual({ keys: 'section' });
   });
 
   test('LR-25 keys have the documented scopes', async () => {

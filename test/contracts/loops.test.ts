@@ -70,6 +70,65 @@ describe('the request', () => {
     expect(Math.abs(body.eventTime - Date.now() / 1000)).toBeLessThan(30);
   });
 
+  const identity = JSON.stringify(IDENTITY);
+
+  test.each([
+    ['1734425918', '1734425918'],
+    ['1734425918.0', '1734425918'],
+    ['1.734425918e9', '1734425918'],
+    ['17344259180E-1', '1734425918'],
+    ['0', '0'],
+  ])('LO-15 eventTime published as %s is sent as %s', async (given, sent) => {
+    await settings(['contact.deleted', 'contact.unsubscribed']);
+    const payload = `{"contactIdentity":${identity},"eventTime":${given}}`;
+    await node.call('POST', `/v1/accounts/${account}/events`, `{"trigger":"contact.deleted","payload":${payload}}`);
+    const requests = await receiver.received(2);
+    // The event that it implies has the same time.
+    for (const { body } of requests) expect(body.toString()).toContain(`","eventTime":${sent},"webhookSchemaVersion"`);
+  });
+
+  test.each([
+    ['1734425918.5', /integer/],
+    ['1734425918000', /seconds, not in milliseconds/],
+    ['1.734425918e12', /seconds, not in milliseconds/],
+    ['1734425918000000', /seconds, not in milliseconds/],
+    ['"1734425918"', /integer/],
+    ['-1', /Unix time/],
+    ['null', /integer/],
+  ])('LO-15 eventTime %s is refused', async (given, detail) => {
+    const payload = `{"contactIdentity":${identity},"eventTime":${given}}`;
+    const body = `{"trigger":"contact.deleted","payload":${payload}}`;
+    const answer = await node.call('POST', `/v1/accounts/${account}/events`, body);
+    expect(answer).toMatchObject({ status: 422, body: { code: 'invalid_payload' } });
+    expect(answer.body.errors).toContainEqual({
+      pointer: '#/payload/eventTime',
+      detail: expect.stringMatching(detail),
+    });
+  });
+
+  test('LO-3 name, time and version come first, in this order, wherever they were published', async () => {
+    await settings(['contact.unsubscribed', 'testing.testEvent']);
+    const common = { webhookSchemaVersion: '1.0.0', eventTime: 1734425918, eventName: 'x' };
+    await node.publish(account, 'contact.unsubscribed', { contactIdentity: IDENTITY, ...common });
+    await receiver.received(1);
+    await node.publish(account, 'testing.testEvent', { ...common, more: 1, message: 'test' });
+    const requests = await receiver.received(2);
+    expect(requests.map((request) => request.body.toString())).toEqual([
+      `{"eventName":"contact.unsubscribed","eventTime":1734425918,"webhookSchemaVersion":"1.0.0","contactIdentity":${identity}}`,
+      '{"eventName":"testing.testEvent","eventTime":1734425918,"message":"test","webhookSchemaVersion":"1.0.0","more":1}',
+    ]);
+  });
+
+  test.each([
+    ['a repeated name', `"contactIdentity":${identity},"contactIdentity":1`, '#/payload/contactIdentity'],
+    ['a number beyond a double', `"contactIdentity":${identity},"n":1e400`, '#/payload/n'],
+    ['half a surrogate pair', `"contactIdentity":${identity},"s":"\\udc00"`, '#/payload/s'],
+  ])('LO-16 a payload with %s is refused, with its place', async (_, members, pointer) => {
+    const body = `{"trigger":"contact.unsubscribed","payload":{${members}}}`;
+    const answer = await node.call('POST', `/v1/accounts/${account}/events`, body);
+    expect(answer).toMatchObject({ status: 422, body: { code: 'invalid_payload', errors: [{ pointer }] } });
+  });
+
   test('LO-4 is the same on a retry, apart from a fresh timestamp and signature', async () => {
     receiver.respond = (_, response, index) => void response.writeHead(index === 0 ? 500 : 200).end();
     const { secret } = await settings(['contact.deleted']);
@@ -123,13 +182,31 @@ describe('settings', () => {
     expect(unknown).toMatchObject({ status: 422, body: { code: 'unknown_trigger' } });
   });
 
-  test('LO-8 the test request is testing.testEvent', async () => {
+  test('LO-8 the test request is testing.testEvent, and its time is now', async () => {
     const { path, secret } = await settings(['contact.created'], { status: 'inactive' });
+    const before = Math.floor(Date.now() / 1000);
     expect((await node.call('POST', `${path}/test`)).body.succeeded).toBe(true);
-    expect(receiver.requests[0]?.body.toString()).toBe(
-      '{"eventName":"testing.testEvent","eventTime":1734425918,"message":"test","webhookSchemaVersion":"1.0.0"}',
+    const text = receiver.requests[0]?.body.toString() ?? '';
+    const { eventTime } = JSON.parse(text);
+    expect(text).toBe(
+      `{"eventName":"testing.testEvent","eventTime":${eventTime},"message":"test","webhookSchemaVersion":"1.0.0"}`,
     );
+    expect(eventTime).toBeGreaterThanOrEqual(before);
+    expect(eventTime).toBeLessThanOrEqual(Math.floor(Date.now() / 1000));
     expect(receiver.requests[0] && verifiesAsLoops(receiver.requests[0], secret)).toBe(true);
+  });
+
+  test('LO-8 a test of any other event carries the time of the test; one with a payload of its own, that', async () => {
+    const { path } = await settings(['contact.created']);
+    const before = Math.floor(Date.now() / 1000);
+    await node.call('POST', `${path}/test`, { trigger: 'contact.created' });
+    const payload = { contactIdentity: IDENTITY, eventTime: 1734425918 };
+    await node.call('POST', `${path}/test`, { trigger: 'contact.unsubscribed', payload });
+    const [sample, own] = bodies();
+    expect(sample.contact.email).toBe('test+5@loops.so');
+    expect(Object.keys(sample).slice(0, 3)).toEqual(['eventName', 'eventTime', 'webhookSchemaVersion']);
+    expect(sample.eventTime).toBeGreaterThanOrEqual(before);
+    expect(own.eventTime).toBe(1734425918);
   });
 
   test('LO-9 410 switches the endpoint off', async () => {

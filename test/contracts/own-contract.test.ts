@@ -123,7 +123,7 @@ describe('a mistake stops the start, with file, place and reason', () => {
     [
       'wrong value',
       (d) => Object.assign(d.policy, { jitter: 'some' }),
-      '/policy/jitter must be one of full, equal, none',
+      '/policy/jitter must be one of full, equal, tenth, none',
     ],
     ['wrong type', (d) => Object.assign(d.limits, { payload_bytes: '1' }), '/limits/payload_bytes must be integer'],
     ['wrong scheme', (d) => Object.assign(d.signature, { scheme: 'rsa' }), '/signature/scheme must be one of'],
@@ -169,7 +169,40 @@ describe('a mistake stops the start, with file, place and reason', () => {
     [
       'several mistakes at once',
       (d) => Object.assign(d.policy, { jitter: 'x', concurrency: 0 }),
-      '/policy/jitter must be one of full, equal, none; /policy/concurrency must be >= 1',
+      '/policy/jitter must be one of full, equal, tenth, none; /policy/concurrency must be >= 1',
+    ],
+    [
+      'numbers of another encoder',
+      (d) => Object.assign(d.body, { numbers: 'php' }),
+      '/body/numbers can stand with "encoder": "php-json" only',
+    ],
+    [
+      'an order, and an envelope',
+      (d) => Object.assign(d.body, { order: ['id'] }),
+      '/body has either an envelope, or set, defaults, order and integers',
+    ],
+    [
+      'an order of a trigger, and an envelope',
+      (d) => Object.assign(d.triggers[0], { order: ['id'] }),
+      '/body/envelope cannot stand with an "order" of a trigger',
+    ],
+    [
+      'full jitter in a window',
+      (d) => Object.assign(d.policy.backoff, { window_s: 86_400 }),
+      '/policy/jitter must be tenth or none: in a window, every try has its time',
+    ],
+    [
+      'a window beside a backoff',
+      (d) => Object.assign(d.policy, { window_s: 86_400 }),
+      '/policy/window_s goes with retry_delays_s; backoff has its own',
+    ],
+    [
+      'a schedule that ends before its window',
+      (d) => {
+        delete d.policy.backoff;
+        Object.assign(d.policy, { jitter: 'tenth', retry_delays_s: [60, 3600], window_s: 86_400 });
+      },
+      '/policy/retry_delays_s ends after 3660 s; in a window of 86400 s it ends between 82800 s and 85500 s',
     ],
     ['another name', (d) => Object.assign(d, { name: 'other' }), "/name must be the folder's name, acme"],
   ];

@@ -1,6 +1,6 @@
 /** What the vendors' tests share: accounts, webhooks, and receivers as the vendors' docs tell customers to write them. */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,6 +49,16 @@ export function writeContract(root: string, name: string, document: object): str
   return folder;
 }
 
+/** A built-in contract under another name, with changes; answers its folder. */
+export function deriveContract(from: string, name: string, change: (document: { limits: object }) => void): string {
+  const folder = join(mkdtempSync(join(tmpdir(), 'posthorn-derived-')), name);
+  cpSync(join(ROOT, from), folder, { recursive: true });
+  const document = JSON.parse(readFileSync(join(folder, 'contract.json'), 'utf8'));
+  change(document);
+  writeFileSync(join(folder, 'contract.json'), JSON.stringify({ ...document, name }));
+  return folder;
+}
+
 export interface Webhook {
   id: string;
   secret: string;
@@ -94,20 +104,14 @@ export function verifiesAsLoops({ headers, body }: Received, secret: string): bo
     .some((sig) => sig.includes(`,${signature}`));
 }
 
-/** `json_encode(json_decode($body))` of PHP with default flags, for receivers that hash what they have parsed. */
+/**
+ * `json_encode(json_decode($body), JSON_PRESERVE_ZERO_FRACTION)` of PHP, for receivers that hash what they have parsed;
+ * of texts whose numbers are written as PHP writes them.
+ */
 export function phpReencode(text: string): string {
-  const write = (value: unknown): string => {
-    if (typeof value === 'string') {
-      const escaped = JSON.stringify(value).replaceAll('/', '\\/');
-      return escaped.replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
-    }
-    if (Array.isArray(value)) return `[${value.map(write).join(',')}]`;
-    if (typeof value === 'object' && value !== null) {
-      return `{${Object.entries(value)
-        .map(([key, item]) => `${write(key)}:${write(item)}`)
-        .join(',')}}`;
-    }
-    return JSON.stringify(value);
-  };
-  return write(JSON.parse(text));
+  return text.replace(/"(?:[^"\\]|\\.)*"|\s+/g, (token) => {
+    if (!token.startsWith('"')) return '';
+    const escaped = JSON.stringify(JSON.parse(token)).replaceAll('/', '\\/');
+    return escaped.replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  });
 }

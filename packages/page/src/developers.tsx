@@ -37,10 +37,12 @@ function section(path: string, read: () => Promise<ComponentType>) {
   return { path, load, View };
 }
 
+const KEYS = section('/keys', async () => (await import('./keys/keys.tsx')).Keys);
+
 const SECTIONS = [
   section('/messages', async () => (await import('./messages/messages.tsx')).Messages),
   section('/events', async () => (await import('./events/events.tsx')).Events),
-  section('/keys', async () => (await import('./keys/keys.tsx')).Keys),
+  KEYS,
   section('/inspector', async () => (await import('./inspector/inspector.tsx')).Inspector),
   section('/audit', async () => (await import('./audit/audit.tsx')).Audit),
 ];
@@ -65,6 +67,7 @@ function sectionsOf(t: Texts, contract: Contract) {
     },
     { path: '/messages', title: t.nav.messages, icon: MessageSquare },
     { path: '/events', title: t.nav.events, icon: BookOpen },
+    // Where the keys stand below the webhooks, this leads down to them.
     { path: '/keys', title: t.nav.keys, icon: KeyRound },
     { path: '/inspector', title: t.nav.inspector, icon: Mailbox },
     { path: '/audit', title: t.nav.audit, icon: History },
@@ -131,6 +134,7 @@ export function AccountPage(props: {
     () => contract.data && { id, name, contract: contract.data, permissions },
     [id, name, contract.data, permissions],
   );
+  const isOnePage = contract.data?.page.keys === 'below-webhooks' && (location === '/' || location === '/keys');
   if (contract.error && !contract.data) return <ErrorNote error={contract.error} />;
   if (!account) return <LoadingShell />;
   return (
@@ -148,22 +152,41 @@ export function AccountPage(props: {
           </>
         }
       >
-        <Boundary key={location}>
-          <Suspense fallback={<Skeleton />}>
-            <Switch>
-              {SECTIONS.map(({ path, View }) => (
-                <Route key={path} path={path} component={View} />
-              ))}
-              <Route path="/" component={Webhooks} />
-              <Route>
-                <Empty isScreen title={t.page.notFound} text={t.page.notFoundText} />
-              </Route>
-            </Switch>
-          </Suspense>
+        {/* The way to the keys on the same page begins nothing anew. */}
+        <Boundary key={isOnePage ? '/' : location}>
+          <Suspense fallback={<Skeleton />}>{isOnePage ? <WebhooksAndKeys /> : <Screens />}</Suspense>
         </Boundary>
       </Shell>
       {help && <KeyboardHelp onClose={() => setHelp(false)} />}
     </AccountProvider>
+  );
+}
+
+function Screens() {
+  const { t } = useLanguage();
+  return (
+    <Switch>
+      {SECTIONS.map(({ path, View }) => (
+        <Route key={path} path={path} component={View} />
+      ))}
+      <Route path="/" component={Webhooks} />
+      <Route>
+        <Empty isScreen title={t.page.notFound} text={t.page.notFoundText} />
+      </Route>
+    </Switch>
+  );
+}
+
+function WebhooksAndKeys() {
+  return (
+    <>
+      <Webhooks />
+      <Boundary>
+        <Suspense fallback={<Skeleton rows={2} />}>
+          <KEYS.View />
+        </Suspense>
+      </Boundary>
+    </>
   );
 }
 

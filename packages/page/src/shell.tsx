@@ -60,11 +60,12 @@ export function LoadingShell() {
   );
 }
 
-/** The title of a screen with what can be done there. */
-export function Head({ title, about, children }: { title: string; about?: ReactNode; children?: ReactNode }) {
+/** The title of a screen, or of a part of one, with what can be done there. */
+export function Head(props: { title: string; isPart?: boolean; about?: ReactNode; children?: ReactNode }) {
+  const { title, isPart = false, about, children } = props;
   return (
     <div className="head">
-      <h1>{title}</h1>
+      {isPart ? <h2>{title}</h2> : <h1>{title}</h1>}
       {about}
       <span className="grow" />
       {children}

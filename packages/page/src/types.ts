@@ -34,7 +34,7 @@ export interface Contract {
   description: string;
   words: { endpoint: string; url: string; topic: string; trigger: string; secret: string };
   topics: Word[];
-  triggers: (Word & { implies: { trigger: string }[] })[];
+  triggers: (Word & { implies: { trigger: string }[]; order?: string[] })[];
   free_triggers: boolean;
   groups: { value: string; label: string; triggers: string[] }[];
   pairs: Pair[];
@@ -43,12 +43,17 @@ export interface Contract {
   schemas: Record<string, Schema>;
   versions: { values: string[]; default: string } | null;
   new_endpoint: 'active' | 'inactive';
+  /** Where the page shows the API keys. */
+  page: { keys: 'section' | 'below-webhooks' };
+  body: BodyRules;
   signatures: string[];
   signature_overlap: boolean;
   signature: SignatureRules;
   scopes: { value: string; label: string; description?: string }[];
   policy: {
     retry_delays_ms: number[];
+    /** From the first try to the last, where that is promised. */
+    window_ms: number | null;
     rate_per_s: number | null;
     auto_disable: { failures: number; counts: string } | null;
     testing_mode: { duration_ms: number; interval_ms: number };
@@ -59,7 +64,15 @@ export interface Contract {
     endpoints_per_account: number;
     own_rate_limit: boolean;
     subscriptions_per_endpoint: number;
+    wildcards: boolean;
   };
+}
+
+export interface BodyRules {
+  encoder: 'json' | 'php-json';
+  numbers?: 'php' | 'as-published';
+  order?: string[];
+  integers?: string[];
 }
 
 export interface SignatureRules {

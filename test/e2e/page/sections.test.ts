@@ -66,6 +66,43 @@ describe('events, keys, inspector, audit log', () => {
     expect(await page.content()).not.toContain(key);
   });
 
+  test('API keys stand below the webhooks where the contract wants one page, and the way to them leads down', async () => {
+    const account = await createAccount(suite.node, 'loop-returns');
+    for (let i = 0; i < 30; i++) {
+      await createWebhook(suite.node, account, {
+        url: suite.receiver.url(),
+        subscriptions: [{ topic: 'label', trigger: 'label.updated' }],
+      });
+    }
+    await suite.node.call('POST', `/v1/accounts/${account}/keys`, { label: 'Warehouse', scopes: ['returns'] });
+    const page = await suite.show(account, '/');
+    await page.getByRole('heading', { name: 'Webhooks', level: 1 }).waitFor();
+    const keys = page.getByRole('heading', { name: 'API keys', level: 2 });
+    const key = page.getByRole('row', { name: /Warehouse/ });
+    await key.waitFor();
+    const top = () => keys.evaluate((part) => part.getBoundingClientRect().top);
+    const height = await page.evaluate(() => window.innerHeight);
+    expect(await top()).toBeGreaterThan(height);
+    await page.getByRole('link', { name: 'API keys' }).click();
+    await expect.poll(top).toBeLessThan(height);
+    expect(await page.title()).toBe('API keys');
+    await page.getByRole('link', { name: 'Webhooks' }).click();
+    await expect.poll(top).toBeGreaterThan(height);
+    expect(await page.title()).toBe('Webhooks');
+    // A link to the keys, as from before they moved.
+    await page.goto(`${suite.node.url}/page/keys`);
+    await key.waitFor();
+    await expect.poll(top).toBeLessThan(height);
+    await page.getByRole('button', { name: 'Generate API key' }).waitFor();
+    // Other contracts keep the section.
+    const other = await suite.show(await createAccount(suite.node, 'loop-subscriptions'), '/');
+    await other.getByRole('heading', { name: 'Webhooks', level: 1 }).waitFor();
+    expect(await other.getByRole('heading', { name: 'API keys' }).count()).toBe(0);
+    await other.getByRole('link', { name: 'API keys' }).click();
+    await other.getByRole('heading', { name: 'API keys', level: 1 }).waitFor();
+    expect(await other.getByRole('heading', { name: 'Webhooks' }).count()).toBe(0);
+  });
+
   test('a key expires when it was said, and is rotated with an overlap that one can see', async () => {
     const account = await createAccount(suite.node, 'loop-returns');
     const page = await suite.show(account, '/keys');

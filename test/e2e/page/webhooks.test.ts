@@ -3,9 +3,13 @@
 import { describe, expect, test } from 'vitest';
 import { eventually } from '../../support/node.ts';
 import { pageSuite } from '../../support/page.ts';
-import { createAccount, createWebhook } from '../../support/vendors.ts';
+import { createAccount, createWebhook, deriveContract } from '../../support/vendors.ts';
 
-const suite = pageSuite();
+/** As loop-returns, where a webhook may have more than one pair. */
+const MANY_PAIRS = deriveContract('loop-returns', 'many-pairs', ({ limits }) => {
+  Object.assign(limits, { subscriptions_per_endpoint: 5 });
+});
+const suite = pageSuite({ environment: { POSTHORN_CONTRACTS: MANY_PAIRS } });
 
 describe('webhooks', () => {
   test('create one, send a test, see it in Messages live, let it fail, see the countdown, resend', async () => {
@@ -141,7 +145,7 @@ describe('webhooks', () => {
   });
 
   test('an edit keeps the other events, and can add and remove them', async () => {
-    const account = await createAccount(suite.node, 'loop-returns');
+    const account = await createAccount(suite.node, 'many-pairs');
     const { id, path } = await createWebhook(suite.node, account, {
       url: suite.receiver.url(),
       subscriptions: ['return.created', 'return.closed'].map((trigger) => ({ topic: 'return', trigger })),
@@ -165,6 +169,10 @@ describe('webhooks', () => {
     await dialog.getByRole('button', { name: 'Remove this event' }).first().click();
     await dialog.getByRole('button', { name: 'Save' }).click();
     await eventually(triggers, (list) => list.join() === 'label.created,return.closed');
+    // Where a webhook is one pair, there is no second to add.
+    const single = await suite.show(await createAccount(suite.node, 'loop-returns'), '/?new=1');
+    await single.getByLabel('Event').waitFor();
+    expect(await single.getByRole('button', { name: 'Another event' }).count()).toBe(0);
   });
 
   test('a deletion happens when the page is left; undo works while something else is open', async () => {

@@ -1,7 +1,8 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Plus, RotateCcw, Trash2 } from 'lucide-react';
-import { useMemo, useState } from 'react';
-import { useAccount } from '../account.tsx';
+import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
+import { useLocation } from 'wouter';
+import { useAccount, useEndpoints } from '../account.tsx';
 import { call, getAll } from '../api.ts';
 import { Head } from '../shell.tsx';
 import { useLanguage } from '../texts/language.tsx';
@@ -22,7 +23,42 @@ type Open =
   | { kind: 'shown'; text: string }
   | undefined;
 
+/** API keys: a screen, or the part below the webhooks where the contract wants both on one page. */
 export function Keys() {
+  const { contract } = useAccount();
+  return contract.page.keys === 'below-webhooks' ? <KeysPart /> : <KeysScreen />;
+}
+
+function KeysScreen() {
+  const { t } = useLanguage();
+  useTitle(t.nav.keys);
+  return <KeyList />;
+}
+
+/** Below the webhooks; /keys is the way to it. */
+function KeysPart() {
+  const { contract } = useAccount();
+  const { t } = useLanguage();
+  const [location] = useLocation();
+  const isWanted = location === '/keys';
+  // What stands above takes its final height when it is there.
+  const areWebhooksThere = useEndpoints().isFetched;
+  const part = useRef<HTMLDivElement>(null);
+  const wasWanted = useRef(false);
+  useTitle(isWanted ? t.nav.keys : t.webhooks.title(contract.words.endpoint));
+  useEffect(() => {
+    if (isWanted && areWebhooksThere) part.current?.scrollIntoView({ block: 'start' });
+    if (!isWanted && wasWanted.current) window.scrollTo({ top: 0 });
+    wasWanted.current = isWanted;
+  }, [isWanted, areWebhooksThere]);
+  return (
+    <div ref={part} className="page-part">
+      <KeyList isPart />
+    </div>
+  );
+}
+
+function KeyList({ isPart = false }: { isPart?: boolean }): ReactNode {
   const { path, may } = useAccount();
   const { t } = useLanguage();
   const queries = useQueryClient();
@@ -32,7 +68,6 @@ export function Keys() {
     queryFn: () => getAll<ApiKey>(`${path}/keys`),
     refetchInterval: 10_000,
   });
-  useTitle(t.nav.keys);
   const columns = useColumns(setOpen);
   const refresh = () => queries.invalidateQueries({ queryKey: [path, 'keys'] });
   const close = () => setOpen(undefined);
@@ -48,7 +83,9 @@ export function Keys() {
   };
   return (
     <>
-      <Head title={t.nav.keys}>{generate}</Head>
+      <Head title={t.nav.keys} isPart={isPart}>
+        {generate}
+      </Head>
       <ErrorNote error={keys.error} />
       {!list && !keys.error && <Skeleton />}
       {list?.length === 0 && <Empty title={t.keys.none} text={t.keys.noneText} />}

@@ -66,6 +66,8 @@ export function toPublication(
   }
   const byTopic = input.payloads !== undefined;
   const topics = topicsOf(contract, input, pointer);
+  const unwritable = contract.wireMisfits(payload, input.payloads ?? input.payload);
+  if (unwritable.length > 0) throw invalidPayload(unwritable, `${pointer}/${byTopic ? 'payloads' : 'payload'}`);
   const keys = id === undefined ? [] : [`id ${id}`];
   if (key !== undefined) keys.push(`key ${key}`);
   const implied = impliedBy(contract.catalog, trigger, payload).map((one) => ({ ...one, topics: null }));

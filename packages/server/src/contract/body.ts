@@ -1,18 +1,32 @@
 import { eachMember, memberOf } from '../domain/raw-json.ts';
 import { type BodyFacts, compileBodyField, type EventFacts, type FieldValue, UnknownField } from './fields.ts';
-import { phpJson } from './php-json.ts';
+import { type PhpNumbers, phpJson } from './php-json.ts';
 
 /** Answers the body of a delivery's requests. Pure: the same event and account give the same bytes on every try. */
 export type BodyEncoder = (facts: BodyFacts) => Buffer;
 
 export interface BodyRules {
   readonly encoder: 'json' | 'php-json';
+  /** How `php-json` writes numbers. */
+  readonly numbers?: PhpNumbers;
   /** JSON in which `"{payload}"` stands for the payload, and `"{field}"` for a field. */
   readonly envelope?: unknown;
   /** Members that the payload always has with these values, first where it lacks them. */
   readonly set?: Readonly<Record<string, unknown>>;
   /** Members that are put first where the payload lacks them. */
   readonly defaults?: Readonly<Record<string, unknown>>;
+  /** Members that come first, in this order, wherever they stand in the payload. */
+  readonly order?: readonly string[];
+  /** Members that are written as integers: 7 for 7.0 and 0.7e1. */
+  readonly integers?: readonly string[];
+}
+
+/** What bodies depend on besides the rules that hold for all triggers. */
+export interface TriggerRules {
+  /** Members that rules read and receivers do not get. */
+  unsent(trigger: string): ReadonlySet<string>;
+  /** Instead of `order`. */
+  order(trigger: string): readonly string[] | undefined;
 }
 
 /** The payload of one topic: the whole of it where the event has only one. */
@@ -21,11 +35,11 @@ export function payloadFor(event: EventFacts, topic: string | null): Buffer {
   return Buffer.from(memberOf(event.payload.toString('utf8'), topic) ?? 'null');
 }
 
-/** Compiles what a contract says of bodies. `unsent` names members that rules read and receivers do not get. */
-export function compileBody(rules: BodyRules, unsent: (trigger: string) => ReadonlySet<string>): BodyEncoder {
-  const write = rules.envelope === undefined ? compileMerge(rules, unsent) : compileEnvelope(rules.envelope);
+/** Compiles what a contract says of bodies. */
+export function compileBody(rules: BodyRules, triggers: TriggerRules): BodyEncoder {
+  const write = rules.envelope === undefined ? compileMerge(rules, triggers) : compileEnvelope(rules.envelope);
   if (rules.encoder === 'json') return write;
-  return (facts) => Buffer.from(phpJson(write(facts).toString('utf8')));
+  return (facts) => Buffer.from(phpJson(write(facts).toString('utf8'), rules.numbers));
 }
 
 const FIELD = /^\{([^{}]+)\}$/;
@@ -126,29 +140,42 @@ function writerOf(member: Member): (facts: BodyFacts) => string {
   return () => text;
 }
 
-/** The payload itself, with some members set. Those that it has keep their place. */
-function compileMerge({ set, defaults }: BodyRules, unsent: (trigger: string) => ReadonlySet<string>): BodyEncoder {
+/** The payload itself, with some members set. */
+function compileMerge({ set, defaults, order = [], integers = [] }: BodyRules, triggers: TriggerRules): BodyEncoder {
   const written = (members: Member[]) => members.map((member) => [member.name, writerOf(member)] as const);
   const setMembers = written(compileMembers(set));
   const added = [...setMembers, ...written(compileMembers(defaults))];
   const replaced = new Map(setMembers);
+  const whole = new Set(integers);
   return (facts) => {
+    const { trigger } = facts.event;
     const payload = payloadFor(facts.event, facts.topic);
-    const dropped = unsent(facts.event.trigger);
-    if (added.length === 0 && dropped.size === 0) return payload;
+    const dropped = triggers.unsent(trigger);
+    const first = triggers.order(trigger) ?? order;
+    if (added.length + first.length + dropped.size + whole.size === 0) return payload;
     const text = payload.toString('utf8');
     if (!text.startsWith('{')) return payload;
     const own = new Map<string, string>();
     eachMember(text, 0, (key, from, to) => own.set(key, text.slice(from, to)));
-    const members: string[] = [];
-    for (const [name, write] of added) {
-      if (!own.has(name)) members.push(`${JSON.stringify(name)}:${write(facts)}`);
-    }
+    const members = new Map<string, string>();
+    for (const [name, write] of added) if (!own.has(name)) members.set(name, write(facts));
     for (const [name, value] of own) {
-      if (!dropped.has(name)) members.push(`${JSON.stringify(name)}:${replaced.get(name)?.(facts) ?? value}`);
+      if (dropped.has(name)) continue;
+      members.set(name, replaced.get(name)?.(facts) ?? (whole.has(name) ? toInteger(value) : value));
     }
-    return Buffer.from(`{${members.join(',')}}`);
+    return Buffer.from(`{${inOrder(members, first).join(',')}}`);
   };
+}
+
+function inOrder(members: ReadonlyMap<string, string>, first: readonly string[]): string[] {
+  const names = new Set([...first.filter((name) => members.has(name)), ...members.keys()]);
+  return [...names].map((name) => `${JSON.stringify(name)}:${members.get(name)}`);
+}
+
+/** A number's token in integer form, where it is a whole number. */
+function toInteger(token: string): string {
+  const value = /^-?\d+$/.test(token) ? undefined : Number(token);
+  return Number.isSafeInteger(value) ? String(value) : token;
 }
 
 /** What set and default members add to a payload before its schema is checked. */
@@ -163,4 +190,10 @@ export function compileAdded(rules: BodyRules): (facts: BodyFacts, payload: unkn
     typeof payload === 'object' && payload !== null && !Array.isArray(payload)
       ? { ...values(defaults, facts), ...payload, ...values(set, facts) }
       : payload;
+}
+
+/** Members that `defaults` writes from a field, as the time of the event. */
+export function computedDefaults({ defaults }: BodyRules): ReadonlySet<string> {
+  const computed = compileMembers(defaults).filter((member) => 'read' in member);
+  return new Set(computed.map(({ name }) => name));
 }

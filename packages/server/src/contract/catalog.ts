@@ -26,6 +26,8 @@ export interface Trigger {
   readonly implies?: readonly Implied[];
   /** Members of the payload that rules read and receivers do not get. */
   readonly unsent?: readonly string[];
+  /** Members that come first in bodies, in this order. */
+  readonly order?: readonly string[];
 }
 
 export interface Group {
@@ -50,6 +52,8 @@ export interface CatalogRules {
   readonly emptyPairs: readonly Pair[];
   /** What of all other pairs: `possible` yields when an event carries that topic, `refused` cannot be subscribed to. */
   readonly otherPairs: 'possible' | 'refused';
+  /** Whether subscriptions may be to `*` and `return.*`. */
+  readonly wildcards: boolean;
 }
 
 /** `documented`: yields a payload. `possible`: when the event carries that topic. */
@@ -103,6 +107,10 @@ export class Catalog {
     return this.unsentMembers.get(trigger) ?? NO_MEMBERS;
   }
 
+  order(trigger: string): readonly string[] | undefined {
+    return this.byTrigger.get(trigger)?.order;
+  }
+
   /** The one topic that a trigger's payload is of when the publisher names none. */
   soleTopicOf(trigger: string): string | null {
     return this.soleTopics.get(trigger) ?? null;
@@ -121,8 +129,8 @@ export class Catalog {
    */
   complete({ topic, trigger }: Subscription, pointer: string): Subscription {
     if (!this.hasPattern(trigger)) {
-      const free = this.isFree ? ', nor `*` or a prefix as `order.*`' : '';
-      throw new Problem('unknown_trigger', `"${trigger}" is not a trigger of this contract${free}.`, [
+      const more = this.isFree && this.rules.wildcards ? ', nor `*` or a prefix as `order.*`' : '';
+      throw new Problem('unknown_trigger', `"${trigger}" is not a trigger of this contract${more}.`, [
         { pointer: `${pointer}/trigger`, detail: 'is not a trigger of this contract' },
       ]);
     }
@@ -149,6 +157,19 @@ export class Catalog {
     return { topic: found, trigger };
   }
 
+  /** The single pairs behind subscriptions, those that are documented first, each once. */
+  pairsOf(subscriptions: readonly Subscription[]): Pair[] {
+    const pairs = subscriptions.flatMap(({ topic = null, trigger }) => {
+      if (this.hasTrigger(trigger)) return [{ topic, trigger }];
+      const matching = this.triggers.filter((t) => matchesTrigger(trigger, t.value));
+      const sent = matching.map((t) => ({ topic, trigger: t.value, kind: this.kindOf({ topic, trigger: t.value }) }));
+      return (['documented', 'possible'] as const).flatMap((kind) =>
+        sent.filter((pair) => pair.kind === kind).map((pair) => ({ topic, trigger: pair.trigger })),
+      );
+    });
+    return [...new Map(pairs.map((pair) => [keyOf(pair), pair])).values()];
+  }
+
   /** The one topic of everything that a pattern matches. */
   private onlyTopicOf(pattern: string): string | null {
     const matching = this.triggers.filter((t) => matchesTrigger(pattern, t.value));
@@ -157,11 +178,9 @@ export class Catalog {
   }
 
   private hasPattern(pattern: string): boolean {
-    if (this.isFree) return isTriggerPattern(pattern);
-    return (
-      this.byTrigger.has(pattern) ||
-      (pattern.endsWith('*') && this.triggers.some((t) => matchesTrigger(pattern, t.value)))
-    );
+    if (this.hasTrigger(pattern)) return true;
+    if (!this.rules.wildcards || !pattern.endsWith('*')) return false;
+    return this.isFree ? isTriggerPattern(pattern) : this.triggers.some((t) => matchesTrigger(pattern, t.value));
   }
 }
 

@@ -1,9 +1,10 @@
 import type { DeliveryPolicy } from '../domain/policy.ts';
-import type { BodyEncoder } from './body.ts';
+import type { BodyEncoder, BodyRules } from './body.ts';
 import type { Catalog } from './catalog.ts';
 import type { HeaderWriter } from './headers.ts';
 import type { PayloadCheck, Payloads } from './payloads.ts';
 import type { SignatureRules, SignatureScheme } from './signatures.ts';
+import type { WireCheck } from './wire.ts';
 
 export interface ContractLimits {
   readonly httpsOnly: boolean;
@@ -45,6 +46,8 @@ export interface Contract {
   readonly catalog: Catalog;
   readonly payloads: Payloads;
   readonly payloadCheck: PayloadCheck;
+  /** Where a payload cannot be written as the contract writes bodies. */
+  readonly wireMisfits: WireCheck;
   readonly policy: DeliveryPolicy;
   readonly limits: ContractLimits;
   readonly scopes: readonly Scope[];
@@ -52,6 +55,8 @@ export interface Contract {
   /** What "Send test" sends; else a sample of what the endpoint is subscribed to. */
   readonly testTrigger: string | undefined;
   readonly newEndpoint: 'active' | 'inactive';
+  /** How the page is laid out. */
+  readonly page: { readonly keys: 'section' | 'below-webhooks' };
   readonly keyPrefix: string;
   readonly signature: SignatureScheme;
   /** As the contract states them, for the page's help with verifying. */
@@ -60,6 +65,8 @@ export interface Contract {
   readonly defaultHeaders: readonly [string, string][];
   /** Names in lower case that the contract's requests carry, and that an endpoint may not set. */
   readonly headerNames: ReadonlySet<string>;
+  /** As the contract states them. */
+  readonly bodyRules: BodyRules;
   /** Writes the bytes that are signed and sent. */
   readonly encodeBody: BodyEncoder;
   /** Writes the contract's own headers, signature included. */

@@ -54,9 +54,12 @@ function diffCatalogs(before: Side, after: Side, report: Report): void {
   diffLists('/topics', 'topic', values(before.document.topics), values(after.document.topics), report);
   diffLists('/triggers', 'trigger', values(before.catalog.triggers), values(after.catalog.triggers), report);
   if (before.catalog.isFree && !after.catalog.isFree) report('breaking', '/triggers', 'triggers are not free any more');
-  for (const { value, implies = [], unsent = [] } of before.catalog.triggers) {
+  for (const { value, implies = [], unsent = [], order } of before.catalog.triggers) {
     const now = after.catalog.trigger(value);
     if (!now) continue;
+    if (differ(order, now.order)) {
+      report('breaking', '/triggers', `the order of "${value}" was ${show(order)} and is ${show(now.order)}`);
+    }
     const hidden = (now.unsent ?? []).filter((member) => !unsent.includes(member));
     if (hidden.length > 0) report('breaking', '/triggers', `"${value}" does not send ${hidden.join(', ')} any more`);
     for (const { trigger } of implies) {
@@ -94,7 +97,7 @@ function diffWire(before: ContractDocument, after: ContractDocument, report: Rep
     headersAfter.delete(name.toLowerCase());
   }
   for (const name of headersAfter.keys()) report('compatible', `/headers/${name}`, `header ${name} is new`);
-  for (const part of ['encoder', 'envelope', 'set', 'defaults'] as const) {
+  for (const part of ['encoder', 'numbers', 'envelope', 'set', 'defaults', 'order', 'integers'] as const) {
     if (differ(before.body[part], after.body[part])) {
       report('breaking', `/body/${part}`, `was ${show(before.body[part])} and is ${show(after.body[part])}`);
     }
@@ -127,6 +130,7 @@ function diffPolicies(before: ContractDocument, after: ContractDocument, report:
   }
   for (const name of [
     'retry_delays_s',
+    'window_s',
     'backoff',
     'retry_after',
     'retryable_statuses',
@@ -146,6 +150,9 @@ function diffPolicies(before: ContractDocument, after: ContractDocument, report:
 function diffLimits(before: ContractDocument, after: ContractDocument, report: Report): void {
   const [was, is] = [before.limits ?? {}, after.limits ?? {}];
   if (!was.https_only && is.https_only) report('breaking', '/limits/https_only', 'plain HTTP is refused now');
+  if (was.wildcards !== false && is.wildcards === false) {
+    report('breaking', '/limits/wildcards', 'subscriptions to `*` and prefixes are refused now');
+  }
   for (const name of ['endpoints_per_account', 'subscriptions_per_endpoint', 'payload_bytes'] as const) {
     const [old, now] = [was[name], is[name]];
     if (old === undefined || now === undefined) continue;

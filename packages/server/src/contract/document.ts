@@ -39,6 +39,7 @@ const Trigger = Type.Object(
     unsent: Type.Optional(
       Type.Array(Type.String(), { description: 'Members of the payload that rules read and receivers do not get' }),
     ),
+    order: Type.Optional(Type.Array(Type.String(), { description: "Instead of the body's order" })),
   },
   closed,
 );
@@ -107,6 +108,9 @@ const Policy = Type.Object(
         description: 'Waits before the second, third, ... attempt',
       }),
     ),
+    window_s: Type.Optional(
+      count(1, 30 * 86_400, 'Of retry_delays_s: the last try falls into the last hour of it, or its last twentieth'),
+    ),
     backoff: Type.Optional(
       Type.Object(
         {
@@ -114,13 +118,15 @@ const Policy = Type.Object(
           factor: Type.Number({ minimum: 1, maximum: 10 }),
           cap_s: Type.Number({ minimum: 1, maximum: 30 * 86_400 }),
           attempts: Type.Optional(count(1, 100, 'At most, the first included')),
-          window_s: Type.Optional(count(1, 30 * 86_400, 'All retries are made within this time')),
+          window_s: Type.Optional(count(1, 30 * 86_400, 'All retries are made within this time from the first try')),
         },
         { ...closed, description: 'Instead of retry_delays_s: base, base * factor, ... each at most the cap' },
       ),
     ),
     jitter: Type.Optional(
-      Type.Enum(['full', 'equal', 'none'], { description: 'full: 0 to the delay; equal: half to all of it' }),
+      Type.Enum(['full', 'equal', 'tenth', 'none'], {
+        description: 'full: 0 to the delay; equal: half to all of it; tenth: a tenth less or more',
+      }),
     ),
     retry_after: Type.Optional(
       Type.Object(
@@ -206,11 +212,22 @@ export const ContractDocument = Type.Object(
     body: Type.Object(
       {
         encoder: Type.Enum(['json', 'php-json']),
+        numbers: Type.Optional(
+          Type.Enum(['php', 'as-published'], {
+            description: 'Of php-json: as PHP writes them (5 for 5.0), or digit by digit as they were published',
+          }),
+        ),
         envelope: Type.Optional(
           Type.Unknown({ description: 'JSON; "{payload}" stands for the payload, "{field}" for a field' }),
         ),
         set: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
         defaults: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+        order: Type.Optional(
+          Type.Array(Type.String(), { description: 'Members that come first, wherever they stand in the payload' }),
+        ),
+        integers: Type.Optional(
+          Type.Array(Type.String(), { description: 'Members that are written as integers: 7 for 7.0 and 0.7e1' }),
+        ),
       },
       closed,
     ),
@@ -226,12 +243,25 @@ export const ContractDocument = Type.Object(
           https_only: Type.Optional(Type.Boolean()),
           endpoints_per_account: Type.Optional(count(1, 10_000)),
           subscriptions_per_endpoint: Type.Optional(count(1, 1000)),
+          wildcards: Type.Optional(
+            Type.Boolean({ description: 'Subscriptions may be to `*` and prefixes as `order.*`' }),
+          ),
           payload_bytes: Type.Optional(count(1, 16 * 1024 * 1024)),
           own_rate_limit: Type.Optional(
             Type.Boolean({ description: 'Endpoints may set a rate limit, if there is one below that of the contract' }),
           ),
         },
         closed,
+      ),
+    ),
+    page: Type.Optional(
+      Type.Object(
+        {
+          keys: Type.Optional(
+            Type.Enum(['section', 'below-webhooks'], { description: 'Where API keys are: a section, or on one page' }),
+          ),
+        },
+        { ...closed, description: 'How the page is laid out' },
       ),
     ),
     test_trigger: Type.Optional(Type.String({ description: 'What "Send test" sends; else what is subscribed to' })),

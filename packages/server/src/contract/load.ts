@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { compact } from '../domain/raw-json.ts';
-import { type BodyRules, compileAdded, compileBody } from './body.ts';
+import { type BodyRules, compileAdded, compileBody, computedDefaults } from './body.ts';
 import { Catalog, type CatalogRules, type Pair, type Topic, type Trigger } from './catalog.ts';
 import type { Contract, Words } from './contract.ts';
 import type { ContractDocument } from './document.ts';
@@ -11,6 +11,7 @@ import { BrokenSchema, Payloads } from './payloads.ts';
 import { compilePolicy } from './policy.ts';
 import { BrokenContract, readDocument, readJson } from './read-document.ts';
 import { compileSignature, type SignatureRules } from './signatures.ts';
+import { compileWireCheck } from './wire.ts';
 
 /**
  * Reads every folder in `root` that holds a `contract.json`, and `folders`: each is a contract, or holds contracts.
@@ -69,7 +70,8 @@ function compileContract(document: ContractDocument, folder: string, isProven: b
   const signature = compileSignature(document.signature as SignatureRules);
   const names = headerNames(document);
   try {
-    const payloads = new Payloads(catalog, schemas, readSamples(folder, catalog), compileAdded(body));
+    const samples = readSamples(folder, catalog);
+    const payloads = new Payloads(catalog, schemas, samples, compileAdded(body), computedDefaults(body));
     const contract: Contract = {
       name: document.name,
       folder,
@@ -79,6 +81,7 @@ function compileContract(document: ContractDocument, folder: string, isProven: b
       catalog,
       payloads,
       payloadCheck: document.payload_check ?? 'off',
+      wireMisfits: compileWireCheck(body, document.payload_check ?? 'off'),
       policy: compilePolicy(document.policy),
       limits: {
         httpsOnly: document.limits?.https_only ?? false,
@@ -91,12 +94,14 @@ function compileContract(document: ContractDocument, folder: string, isProven: b
       versions: document.versions,
       testTrigger: document.test_trigger,
       newEndpoint: document.new_endpoint ?? 'active',
+      page: { keys: document.page?.keys ?? 'section' },
       keyPrefix: document.key_prefix ?? 'phk',
       signature,
       signatureRules: document.signature as SignatureRules,
       headerNames: names,
       defaultHeaders: DEFAULT_HEADERS.filter(([name]) => !names.has(name)),
-      encodeBody: compileBody(body, (trigger) => catalog.unsent(trigger)),
+      bodyRules: body,
+      encodeBody: compileBody(body, catalog),
       writeHeaders: compileHeaders(document.headers ?? {}, signature),
     };
     if (!isProven) checkSamples(contract, folder);
@@ -151,6 +156,7 @@ function catalogRules(document: ContractDocument, schemas: ReadonlyMap<string, o
     pairs: pairsOf(document, triggers),
     emptyPairs: document.empty_pairs ?? [],
     otherPairs: document.other_pairs ?? 'refused',
+    wildcards: document.limits?.wildcards ?? true,
   };
 }
 
@@ -207,7 +213,7 @@ function readSamples(folder: string, catalog: Catalog): (Pair & { text: string }
 }
 
 /** A sample that the contract itself would refuse is a mistake in one of the two. */
-function checkSamples({ catalog, payloads }: Contract, folder: string): void {
+function checkSamples({ catalog, payloads, wireMisfits }: Contract, folder: string): void {
   payloads.prepare();
   for (const pair of catalog.rules.pairs) {
     const text = payloads.sampleOf(pair)?.toString('utf8') ?? 'null';
@@ -220,12 +226,13 @@ function checkSamples({ catalog, payloads }: Contract, folder: string): void {
       createdAtMs: 0,
     };
     const facts = { event, topic: pair.topic, account: { id: 'sample', name: 'Sample', metadata: {} } };
-    const [first] = payloads.misfits(facts, JSON.parse(text));
+    const value: unknown = JSON.parse(text);
+    const [unwritable] = wireMisfits(event.payload, value);
+    const [misfit] = payloads.misfits(facts, value);
+    const first = unwritable ?? misfit;
     if (first) {
-      throw new BrokenContract(
-        sampleFile(folder, pair),
-        `${first.pointer || '/'} ${first.detail} (by schemas/${payloads.schemaOf(pair)})`,
-      );
+      const by = unwritable ? '' : ` (by schemas/${payloads.schemaOf(pair)})`;
+      throw new BrokenContract(sampleFile(folder, pair), `${first.pointer || '/'} ${first.detail}${by}`);
     }
   }
 }

@@ -1,5 +1,6 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import { Problem } from '../domain/errors.ts';
+import { eachMember } from '../domain/raw-json.ts';
 import { type Catalog, keyOf, type Pair } from './catalog.ts';
 import type { BodyFacts } from './fields.ts';
 
@@ -8,12 +9,31 @@ export type PayloadCheck = 'reject' | 'warn' | 'off';
 
 const ERRORS_MAX = 20;
 
-const FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
+const DATE_TIME = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)$/;
+/** Seconds have eleven digits from the year 5138 on, milliseconds had twelve in 1973. */
+const UNIX_SECONDS_MAX = 99_999_999_999;
+
+const FORMATS: Readonly<Record<string, Format>> = {
   uri: (text) => URL.canParse(text),
   email: (text) => /^[^@\s]+@[^@\s]+$/.test(text),
-  'date-time': (text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)$/.test(text),
+  'date-time': isDateTime,
   uuid: (text) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text),
+  'unix-seconds': { type: 'number', validate: (value) => value >= 0 && value <= UNIX_SECONDS_MAX },
 };
+type Format = ((text: string) => boolean) | { type: 'number'; validate: (value: number) => boolean };
+
+const FORMAT_DETAILS: Readonly<Record<string, string>> = {
+  'date-time': 'must be a date and time of ISO 8601, as 2024-11-05T19:21:29.348Z',
+  'unix-seconds': 'must be a Unix time in seconds, not in milliseconds',
+};
+
+/** Of RFC 3339 and ISO 8601, with a day that exists. */
+function isDateTime(text: string): boolean {
+  const [, year, month, day, hour, minute, second] = DATE_TIME.exec(text)?.map(Number) ?? [];
+  if (year === undefined || month === undefined || day === undefined) return false;
+  const days = month >= 1 && month <= 12 ? new Date(Date.UTC(year, month, 0)).getUTCDate() : 0;
+  return day >= 1 && day <= days && Number(hour) < 24 && Number(minute) < 60 && Number(second) <= 60;
+}
 
 /** A schema that cannot be used. */
 export class BrokenSchema extends Error {
@@ -40,12 +60,14 @@ export class Payloads {
   /**
    * @param schemas file name in `schemas/` -> its JSON
    * @param samples pair -> compact JSON text
+   * @param computed members that bodies get from the event where the payload lacks them
    */
   constructor(
     private readonly catalog: Catalog,
     readonly schemas: ReadonlyMap<string, object>,
     samples: readonly (Pair & { text: string })[],
     private readonly added: (facts: BodyFacts, payload: unknown) => unknown,
+    private readonly computed: ReadonlySet<string>,
   ) {
     for (const { text, ...pair } of samples) this.samples.set(keyOf(pair), Buffer.from(text));
   }
@@ -59,6 +81,12 @@ export class Payloads {
   /** A sample payload as a publisher would send it; for a pair without its own, the topic's sample. */
   sampleOf({ topic, trigger }: Pair): Buffer | undefined {
     return this.samples.get(keyOf({ topic, trigger })) ?? this.sampleOfTopic(topic);
+  }
+
+  /** The sample as a test sends it: without members that the event itself gives, as the time at which it happens. */
+  testOf(pair: Pair): Buffer | undefined {
+    const sample = this.sampleOf(pair);
+    return sample && this.computed.size > 0 ? without(sample, this.computed) : sample;
   }
 
   /** The file in `schemas/` that a pair's payload is checked against. */
@@ -80,6 +108,16 @@ export class Payloads {
     const pair = this.catalog.rules.pairs.find((p) => p.topic === topic);
     return pair && this.samples.get(keyOf(pair));
   }
+}
+
+function without(payload: Buffer, names: ReadonlySet<string>): Buffer {
+  const text = payload.toString('utf8');
+  if (!text.startsWith('{')) return payload;
+  const kept: string[] = [];
+  eachMember(text, 0, (name, from, to) => {
+    if (!names.has(name)) kept.push(`${JSON.stringify(name)}:${text.slice(from, to)}`);
+  });
+  return Buffer.from(`{${kept.join(',')}}`);
 }
 
 /** @throws BrokenSchema */
@@ -122,6 +160,8 @@ function toMisfit({ instancePath, keyword, params, message }: ErrorObject): Misf
   const allowed = keyword === 'enum' ? `: ${(params.allowedValues as unknown[]).join(', ')}` : '';
   const exactly = keyword === 'const' ? `: ${JSON.stringify(params.allowedValue)}` : '';
   if (missing !== undefined) return { pointer: `${instancePath}/${missing}`, detail: 'is missing' };
+  const format = keyword === 'format' ? FORMAT_DETAILS[String(params.format)] : undefined;
+  if (format !== undefined) return { pointer: instancePath, detail: format };
   return { pointer: instancePath, detail: `${message ?? 'is wrong'}${allowed}${exactly}` };
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
+import { lastPart } from '../domain/window.ts';
 import { ContractDocument } from './document.ts';
 
 /** Made when it is needed: contracts that come with Posthorn do without it. */
@@ -99,12 +100,18 @@ function checkTogether(document: ContractDocument, fail: (path: string, reason: 
   if (policy.backoff && policy.backoff.attempts === undefined && policy.backoff.window_s === undefined) {
     fail('/policy/backoff', 'needs attempts, window_s or both');
   }
+  checkWindow(policy, fail);
   if (versions && !versions.values.includes(versions.default)) fail('/versions/default', 'is not one of the values');
   const hasUnsent = Array.isArray(triggers) && triggers.some((t) => t.unsent !== undefined && t.unsent.length > 0);
   if (body.envelope !== undefined && hasUnsent)
     fail('/body/envelope', 'cannot stand with "unsent" members of a trigger');
-  if (body.envelope !== undefined && (body.set || body.defaults)) {
-    fail('/body', 'has either an envelope, or set and defaults');
+  if (body.envelope !== undefined && (body.set || body.defaults || body.order || body.integers)) {
+    fail('/body', 'has either an envelope, or set, defaults, order and integers');
+  }
+  const hasOrder = Array.isArray(triggers) && triggers.some((t) => t.order !== undefined);
+  if (body.envelope !== undefined && hasOrder) fail('/body/envelope', 'cannot stand with an "order" of a trigger');
+  if (body.numbers !== undefined && body.encoder !== 'php-json') {
+    fail('/body/numbers', 'can stand with "encoder": "php-json" only');
   }
   const known = new Set(Array.isArray(triggers) ? triggers.map((t) => t.value) : topics.map((t) => t.value));
   const knownTopics = new Set(topics.map((t) => t.value));
@@ -141,6 +148,26 @@ function checkTogether(document: ContractDocument, fail: (path: string, reason: 
     const isUsed = document.pairs?.some((pair) => pair.trigger === value);
     if (!isUsed) fail(`/triggers/${i}`, `"${value}" stands in no pair: nothing would ever be sent`);
   });
+}
+
+/** A window promises when the last try is made: the schedule has to keep that. */
+function checkWindow(
+  { retry_delays_s: delays, window_s: windowS, backoff, jitter = 'tenth' }: ContractDocument['policy'],
+  fail: (path: string, reason: string) => never,
+): void {
+  if (backoff && windowS !== undefined) fail('/policy/window_s', 'goes with retry_delays_s; backoff has its own');
+  const hasWindow = windowS !== undefined || backoff?.window_s !== undefined;
+  if (hasWindow && jitter !== 'tenth' && jitter !== 'none') {
+    fail('/policy/jitter', 'must be tenth or none: in a window, every try has its time');
+  }
+  if (!delays || windowS === undefined) return;
+  if (delays.some((delay) => delay === 0)) fail('/policy/retry_delays_s', 'has a wait of 0, and a window');
+  const { fromMs, toMs } = lastPart(windowS * 1000);
+  const sumS = delays.reduce((sum, delay) => sum + delay, 0);
+  if (sumS * 1000 < fromMs || sumS * 1000 > toMs) {
+    const part = `${Math.ceil(fromMs / 1000)} s and ${Math.floor(toMs / 1000)} s`;
+    fail('/policy/retry_delays_s', `ends after ${sumS} s; in a window of ${windowS} s it ends between ${part}`);
+  }
 }
 
 function noRepeats(

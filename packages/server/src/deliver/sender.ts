@@ -79,7 +79,7 @@ export class Sender {
     const { headers: ownHeaders, url } = endpoint;
     const headers = ownHeaders.values.length === 0 ? requestHeaders : [...requestHeaders, ...ownHeaders.values];
     const outcome = await this.send(endpoint, headers, body);
-    const decision = this.decide(endpoint, delivery, outcome);
+    const decision = this.decide(endpoint, delivery, outcome, startedAtMs);
     return { delivery, startedAtMs, url, requestHeaders, ownHeaders, outcome, decision };
   }
 
@@ -142,9 +142,15 @@ export class Sender {
     return parsed;
   }
 
-  private decide({ contract }: KnownEndpoint, delivery: LeasedDelivery, outcome: AttemptOutcome): Decision {
+  private decide(
+    { contract }: KnownEndpoint,
+    delivery: LeasedDelivery,
+    outcome: AttemptOutcome,
+    startedAtMs: number,
+  ): Decision {
     const { clock, random } = this.parts;
-    const decision = decide(contract.policy, outcome, delivery.tries + 1, clock.now(), random);
+    const roundAtMs = delivery.tries === 0 ? startedAtMs : delivery.roundAtMs;
+    const decision = decide(contract.policy, outcome, delivery.tries + 1, clock.now(), random, roundAtMs);
     // A test is tried once.
     if (delivery.test && decision.kind !== 'succeeded')
       return { kind: 'discarded', reason: 'test', endpointGone: false };

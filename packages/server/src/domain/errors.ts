@@ -49,7 +49,7 @@ export const CATALOGUE = {
   unknown_scope: [422, 'The contract has no such scope', 'GET /v1/contracts/{contract} lists the scopes.'],
   invalid_payload: [
     422,
-    'The payload does not fit its schema',
+    'The payload does not fit the contract',
     'Correct what `errors` points at; GET /v1/contracts/{contract} shows a sample of every payload.',
   ],
   invalid_url: [422, 'Deliveries cannot go to this URL', 'Use an absolute http or https URL without credentials.'],

@@ -132,6 +132,8 @@ export interface LeasedDelivery {
   attempts: number;
   /** Attempts made in this round; the schedule counts these. */
   tries: number;
+  /** When the first of them began; absent before it, or when it is not known any more. */
+  roundAtMs?: number;
   event: StoredEvent;
 }
 

@@ -1,3 +1,5 @@
+import type { RetryWindow } from './window.ts';
+
 /** What a contract promises about delivery. Times in milliseconds, counts as numbers. */
 export interface DeliveryPolicy {
   readonly timeouts: {
@@ -13,6 +15,8 @@ export interface DeliveryPolicy {
   /** Waits before the second, third, … attempt. The first is made at once. */
   readonly retryDelaysMs: readonly number[];
   readonly jitter: Jitter;
+  /** In contracts with a window, which then decides when retries are made. */
+  readonly window?: RetryWindow;
   readonly retryAfter: {
     readonly capMs: number;
     /** What a longer Retry-After means: wait just `capMs`, give the delivery up, or keep to the schedule. */
@@ -40,7 +44,7 @@ export interface AutoDisable {
   readonly counts: 'attempts' | 'deliveries';
 }
 
-/** `full`: anywhere between 0 and the delay. `equal`: between half and all of it. */
-export type Jitter = 'full' | 'equal' | 'none';
+/** `full`: anywhere between 0 and the delay. `equal`: between half and all of it. `tenth`: a tenth less or more. */
+export type Jitter = 'full' | 'equal' | 'tenth' | 'none';
 
 export type StatusSet = ReadonlySet<number>;

@@ -113,7 +113,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
   );
   await app.register(async (bins: App) => takeRequests(bins, parts));
   pageFiles(app, parts);
-  await app.register(async (facade: App) => loopReturnsFacade(facade, parts), { prefix: '/api/v1' });
+  await app.register(async (facade: App) => loopReturnsFacade(facade, parts), { prefix: '/api/:version' });
   await app.register(async (facade: App) => loopSubscriptionsFacade(facade, parts), { prefix: '/admin' });
   await app.ready();
   return app;

@@ -65,7 +65,7 @@ export class Endpoints {
     const { contract } = await this.accountOf(accountId);
     const { store, ids, clock } = this.parts;
     await this.checkUrl(accountId, wish.url, contract);
-    const subscriptions = completeSubscriptions(wish.subscriptions, contract);
+    const subscriptions = completeSubscriptions(wish.subscriptions, contract, []);
     checkHeaders(wish.headers ?? {}, contract);
     checkVersion(wish.version, contract);
     checkRateLimit(wish.rateLimit, contract);
@@ -113,12 +113,13 @@ export class Endpoints {
 
   async change(accountId: string, id: string, change: EndpointChange): Promise<Endpoint> {
     const { contract } = await this.accountOf(accountId);
-    await this.find(accountId, id);
+    const before = await this.find(accountId, id);
     if (change.url !== undefined) await this.checkUrl(accountId, change.url, contract);
     if (change.headers) checkHeaders(change.headers, contract);
     checkVersion(change.version, contract);
     checkRateLimit(change.rateLimit, contract);
-    const subscriptions = change.subscriptions && completeSubscriptions(change.subscriptions, contract);
+    const subscriptions =
+      change.subscriptions && completeSubscriptions(change.subscriptions, contract, before.subscriptions);
     return this.changed(accountId, () =>
       this.parts.store.change(accountId, id, { ...change, ...(subscriptions ? { subscriptions } : {}) }),
     );
@@ -193,13 +194,25 @@ export class Endpoints {
   }
 }
 
-/** @throws Problem `limit_reached`, `unknown_topic`, `unknown_trigger`, `unknown_pair` */
-function completeSubscriptions(subscriptions: readonly Subscription[], { limits, catalog }: Contract): Subscription[] {
-  if (subscriptions.length > limits.subscriptionsPerEndpoint) {
-    const most = limits.subscriptionsPerEndpoint;
-    throw new Problem('limit_reached', `An endpoint of this contract has at most ${most} subscriptions.`);
+/**
+ * @param before what the endpoint has already: it may be from a time when the contract allowed more
+ * @throws Problem `limit_reached`, `unknown_topic`, `unknown_trigger`, `unknown_pair`
+ */
+function completeSubscriptions(
+  subscriptions: readonly Subscription[],
+  { limits, catalog }: Contract,
+  before: readonly Subscription[],
+): Subscription[] {
+  const most = limits.subscriptionsPerEndpoint;
+  if (subscriptions.length > Math.max(most, catalog.pairsOf(before).length)) {
+    const text = most === 1 ? 'one subscription' : `${most} subscriptions`;
+    throw new Problem('limit_reached', `An endpoint of this contract has at most ${text}.`);
   }
-  return subscriptions.map((subscription, i) => catalog.complete(subscription, `#/subscriptions/${i}`));
+  const isKept = ({ topic, trigger }: Subscription) =>
+    before.some((one) => one.topic === topic && one.trigger === trigger);
+  return subscriptions.map((subscription, i) =>
+    isKept(subscription) ? subscription : catalog.complete(subscription, `#/subscriptions/${i}`),
+  );
 }
 
 /** @throws Problem `invalid_request` */

@@ -1,4 +1,5 @@
 import type { Acceptor } from '../accept/acceptor.ts';
+import { invalidPayload } from '../contract/payloads.ts';
 import { Problem } from '../domain/errors.ts';
 import type { SettledAttempt } from '../domain/model.ts';
 import { matchesTrigger, type Subscription } from '../domain/subscription.ts';
@@ -127,10 +128,13 @@ function sampleFor({ contract, subscriptions }: KnownEndpoint, wish: SampleWish)
       );
     }
   }
-  const payload =
-    wish.payload === undefined
-      ? (payloads.sampleOf({ topic, trigger }) ?? Buffer.from(JSON.stringify(FREE_TEST_PAYLOAD)))
-      : Buffer.from(JSON.stringify(wish.payload));
+  if (wish.payload === undefined) {
+    const payload = payloads.testOf({ topic, trigger }) ?? Buffer.from(JSON.stringify(FREE_TEST_PAYLOAD));
+    return { topic, trigger, payload };
+  }
+  const payload = Buffer.from(JSON.stringify(wish.payload));
+  const unwritable = contract.wireMisfits(payload, wish.payload);
+  if (unwritable.length > 0) throw invalidPayload(unwritable, '#/payload');
   return { topic, trigger, payload };
 }
 

@@ -21,6 +21,8 @@ interface LeasedRow extends EventRow {
   topic: string | null;
   attempts: number;
   tries: number;
+  /** Only of a claim. */
+  round_at?: Date | null;
 }
 
 export function queueStore(database: Database): QueueStore {
@@ -117,6 +119,7 @@ function toLeased(row: LeasedRow): LeasedDelivery {
     test: row.test,
     attempts: row.attempts,
     tries: row.tries,
+    ...(row.round_at ? { roundAtMs: row.round_at.getTime() } : {}),
     event: toStoredEvent({ ...row, id: row.event_id }),
   };
 }

@@ -1,5 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Pair } from '../../contract/catalog.ts';
 import type { Account, Endpoint, EndpointStatus } from '../../domain/model.ts';
+import type { Subscription } from '../../domain/subscription.ts';
 import { TooManyRequests } from '../../domain/too-many-requests.ts';
 import type { KnownKey } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
@@ -13,6 +15,8 @@ const SCOPE = 'developer_tools';
 const CALLS_PER_MINUTE = 300;
 const MINUTE_MS = 60_000;
 const ENDPOINTS_MAX = 200;
+/** The first one, those of the months since 2026, and what comes next. */
+const VERSION = /^(v1|\d{4}-(0[1-9]|1[0-2])|unstable)$/;
 
 /** A refusal in one of the vendor's own forms. */
 class Refusal extends Error {
@@ -36,22 +40,30 @@ const invalid = (errors: Record<string, string[]>) =>
   new Refusal(422, { message: Object.values(errors)[0]?.[0] ?? 'The given data was invalid.', errors });
 
 /**
- * The Programmatic Webhooks API of Loop Returns, as the vendor's own clients call it. The secret is in none of its
- * answers: it is read on the Developers page.
+ * The Programmatic Webhooks API of Loop Returns, as the vendor's own clients call it, below `/api/{version}`. A webhook
+ * is one pair of topic and trigger. The secret is in none of the answers: it is read on the Developers page.
  */
 export function loopReturnsFacade(app: App, parts: HttpParts): void {
   const { store, endpoints, contracts, keyVerifier, clock, limits } = parts;
+  const catalog = contracts.get(CONTRACT)?.catalog;
   noteChanges(app, parts, ['topic', 'trigger', 'url', 'status']);
   app.setErrorHandler((error, _, reply) => sendRefusal(reply, toRefusal(error)));
   app.setNotFoundHandler((_, reply) => sendRefusal(reply, notFound()));
+  app.addHook('onRequest', async ({ params }) => {
+    const { version } = params as { version?: string };
+    if (version === undefined || !VERSION.test(version)) throw notFound();
+  });
 
-  const authenticate = async (request: FastifyRequest): Promise<KnownKey> => {
+  const authenticate = async (request: FastifyRequest, reply: FastifyReply): Promise<KnownKey> => {
     const key = await callerOf(request, 'x-authorization', CONTRACT, [SCOPE], keyVerifier);
     if (!key) throw unauthorized();
     admitKey(request, limits, key);
     const nowMs = clock.now();
     const minuteMs = Math.floor(nowMs / MINUTE_MS) * MINUTE_MS;
-    if ((await store.keys.countCall(key.id, minuteMs)) > CALLS_PER_MINUTE) {
+    const calls = await store.keys.countCall(key.id, minuteMs);
+    reply.header('x-ratelimit-limit', String(CALLS_PER_MINUTE));
+    reply.header('x-ratelimit-remaining', String(Math.max(0, CALLS_PER_MINUTE - calls)));
+    if (calls > CALLS_PER_MINUTE) {
       throw refusal(429, 'TOO-MANY-REQUESTS', 'Too Many Attempts.', Math.ceil((minuteMs + MINUTE_MS - nowMs) / 1000));
     }
     return key;
@@ -64,8 +76,10 @@ export function loopReturnsFacade(app: App, parts: HttpParts): void {
     return endpoint;
   };
 
+  /** The pair that stands for the endpoint here. Those from before one pair was the limit may have more behind it. */
+  const pairsOf = ({ subscriptions }: Endpoint): Pair[] => catalog?.pairsOf(subscriptions) ?? [];
+
   const readWish = (body: unknown) => {
-    const catalog = contracts.get(CONTRACT)?.catalog;
     const given = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
     const errors: Record<string, string[]> = {};
     const oneOf = (name: string, values: readonly string[], isNeeded: boolean): string => {
@@ -83,36 +97,42 @@ export function loopReturnsFacade(app: App, parts: HttpParts): void {
     if (given.url === undefined || given.url === null || given.url === '') errors.url = ['The url field is required.'];
     else if (typeof given.url !== 'string' || given.url.length > 2048) errors.url = ['The url format is invalid.'];
     if (Object.keys(errors).length > 0) throw invalid(errors);
-    return { url: given.url as string, subscriptions: [{ topic, trigger }], ...(status === '' ? {} : { status }) };
+    return { url: given.url as string, pair: { topic, trigger }, ...(status === '' ? {} : { status }) };
   };
 
-  app.get('/webhooks', { schema: { hide: true } }, async (request) => {
-    const { accountId } = await authenticate(request);
+  app.get('/webhooks', { schema: { hide: true } }, async (request, reply) => {
+    const { accountId } = await authenticate(request, reply);
     const [account, list] = await Promise.all([
       store.accounts.find(accountId),
       store.endpoints.list(accountId, { limit: ENDPOINTS_MAX }),
     ]);
     if (!account) throw unauthorized();
-    return { webhooks: list.reverse().map((endpoint) => present(endpoint, account)) };
+    return { webhooks: list.reverse().map((endpoint) => present(endpoint, pairsOf(endpoint)[0], account)) };
   });
 
   app.post('/webhooks', { schema: { hide: true, operationId: 'createEndpoint' } }, async (request, reply) => {
-    const { accountId } = await authenticate(request);
-    const { endpoint } = await endpoints.create(accountId, readWish(request.body));
+    const { accountId } = await authenticate(request, reply);
+    // Unlike on the page: clients of the vendor rely on it.
+    const { url, pair, status = 'active' } = readWish(request.body);
+    const { endpoint } = await endpoints.create(accountId, { url, subscriptions: [pair], status });
     noteTarget(request, endpoint.id);
     const account = await store.accounts.find(accountId);
     if (!account) throw unauthorized();
-    return reply.code(201).send(present(endpoint, account));
+    return reply.code(201).send(present(endpoint, pair, account));
   });
 
   app.put<{ Params: { id: string } }>(
     '/webhooks/:id',
     { schema: { hide: true, operationId: 'changeEndpoint' } },
     async (request, reply) => {
-      const { accountId } = await authenticate(request);
-      const { id } = await find(accountId, request.params.id);
-      const { status, ...change } = readWish(request.body);
-      await endpoints.change(accountId, id, change);
+      const { accountId } = await authenticate(request, reply);
+      const endpoint = await find(accountId, request.params.id);
+      const { id } = endpoint;
+      const { status, url, pair } = readWish(request.body);
+      const [shown, ...others] = pairsOf(endpoint);
+      const isShown = isSame(pair, shown);
+      const kept = others.filter((other) => !isSame(other, pair)).map(toSubscription);
+      await endpoints.change(accountId, id, { url, ...(isShown ? {} : { subscriptions: [pair, ...kept] }) });
       noteTarget(request, id);
       if (status) await endpoints.setStatus(accountId, id, status);
       return reply.code(204).send();
@@ -123,7 +143,7 @@ export function loopReturnsFacade(app: App, parts: HttpParts): void {
     '/webhooks/:id',
     { schema: { hide: true, operationId: 'deleteEndpoint' } },
     async (request, reply) => {
-      const { accountId } = await authenticate(request);
+      const { accountId } = await authenticate(request, reply);
       const { id } = await find(accountId, request.params.id);
       await endpoints.remove(accountId, id);
       noteTarget(request, id);
@@ -132,14 +152,21 @@ export function loopReturnsFacade(app: App, parts: HttpParts): void {
   );
 }
 
-function present(endpoint: Endpoint, account: Account) {
-  const [subscription] = endpoint.subscriptions;
+function isSame(one: Pair, other: Pair | undefined): boolean {
+  return one.topic === other?.topic && one.trigger === other.trigger;
+}
+
+function toSubscription({ topic, trigger }: Pair): Subscription {
+  return topic === null ? { trigger } : { topic, trigger };
+}
+
+function present(endpoint: Endpoint, pair: Pair | undefined, account: Account) {
   const { shop_id: shopId } = account.metadata;
   return {
     id: endpoint.number,
     shop_id: typeof shopId === 'number' ? shopId : account.number,
-    topic: subscription?.topic,
-    trigger: subscription?.trigger,
+    topic: pair?.topic,
+    trigger: pair?.trigger,
     url: endpoint.url,
     status: endpoint.status,
   };

@@ -66,7 +66,7 @@ export function loopSubscriptionsFacade(app: App, parts: HttpParts): void {
     const data = list.reverse().map((endpoint) => ({
       id: endpoint.number,
       address: endpoint.url,
-      ...present(endpoint, account),
+      ...present(endpoint, contract?.catalog.pairsOf(endpoint.subscriptions)[0]?.trigger, account),
     }));
     return envelope('Fetched webhooks', data);
   });
@@ -84,7 +84,7 @@ export function loopSubscriptionsFacade(app: App, parts: HttpParts): void {
         version,
       });
       noteTarget(request, endpoint.id);
-      return envelope('Successfully subscribed to the topic', present(endpoint, account));
+      return envelope('Successfully subscribed to the topic', present(endpoint, topic, account));
     },
   );
 
@@ -119,10 +119,10 @@ function readWish(body: unknown): { address: string; topic: string } {
   return { address: text('address'), topic: text('topic') };
 }
 
-function present(endpoint: Endpoint, { metadata }: Account) {
+function present(endpoint: Endpoint, topic: string | undefined, { metadata }: Account) {
   return {
     uuid: decodeId('ep', endpoint.id)?.toString('hex'),
-    topic: endpoint.subscriptions[0]?.trigger,
+    topic,
     status: endpoint.status.toUpperCase(),
     version: endpoint.version,
     myshopifyDomain: metadata.myshopifyDomain ?? null,

@@ -16,7 +16,12 @@ const ContractView = Type.Object({
   ...ContractSummary.properties,
   words: Type.Record(Type.String(), Type.String(), { description: "The sender's own words, for the page" }),
   topics: Type.Array(Type.Object(Word)),
-  triggers: Type.Array(Type.Object(Word)),
+  triggers: Type.Array(
+    Type.Object({
+      ...Word,
+      order: Type.Optional(Type.Array(Type.String(), { description: 'Members that come first in its bodies' })),
+    }),
+  ),
   free_triggers: Type.Boolean({ description: 'Every well-formed trigger exists' }),
   groups: Type.Array(Type.Object({ value: Type.String(), label: Type.String(), triggers: Type.Array(Type.String()) })),
   pairs: Type.Array(Type.Object({ ...Pair, schema: Nullable(Type.String()), sample: Type.Unknown() }), {
@@ -28,6 +33,10 @@ const ContractView = Type.Object({
   schemas: Type.Record(Type.String(), Type.Unknown(), { description: 'JSON Schemas of the payloads, by file' }),
   versions: Nullable(Type.Object({ values: Type.Array(Type.String()), default: Type.String() })),
   new_endpoint: Type.Enum(['active', 'inactive']),
+  page: Type.Object({
+    keys: Type.Enum(['section', 'below-webhooks'], { description: 'Where the page shows the API keys' }),
+  }),
+  body: Type.Record(Type.String(), Type.Unknown(), { description: 'As `contract.json` states it' }),
   signature: Type.Record(Type.String(), Type.Unknown(), { description: 'As `contract.json` states it' }),
   signatures: Type.Array(Type.String()),
   signature_overlap: Type.Boolean(),
@@ -41,6 +50,7 @@ const ContractView = Type.Object({
     }),
     retry_delays_ms: Type.Array(Type.Integer()),
     jitter: Type.String(),
+    window_ms: Nullable(Type.Integer({ description: 'From the first try to the last, where that is promised' })),
     retry_after: Type.Object({ cap_ms: Type.Integer(), above: Type.String() }),
     final_statuses: Type.Array(Type.Integer()),
     gone_statuses: Type.Array(Type.Integer()),
@@ -55,6 +65,7 @@ const ContractView = Type.Object({
     https_only: Type.Boolean(),
     endpoints_per_account: Type.Integer(),
     subscriptions_per_endpoint: Type.Integer(),
+    wildcards: Type.Boolean(),
     payload_bytes: Type.Integer(),
     own_rate_limit: Type.Boolean(),
   }),
