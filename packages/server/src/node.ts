@@ -88,6 +88,7 @@ export async function startNode(
   try {
     await checkDatabase(connection, config.databaseConnections, say);
     for (const name of await migrate(connection, say)) log.debug(`Applied migration ${name}.`);
+    await database.open();
     const store = postgresStore(database, vault);
     await proveMasterKey(vault, store.settings, store.sealed);
     const operatorKey = await openOperatorKey(config, store.settings, store.sessions);

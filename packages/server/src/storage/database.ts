@@ -80,6 +80,16 @@ export class Database {
     return this.availability.isUp;
   }
 
+  /** Opens the connections that publish and settle: nobody waits for them later. @throws DatabaseUnavailable */
+  async open(): Promise<void> {
+    const clients = [];
+    try {
+      while (clients.length < this.budget.hot) clients.push(await this.acquire('hot'));
+    } finally {
+      for (const client of clients) client.release();
+    }
+  }
+
   /** `work` runs each time the database has come back, before anybody else may use it. */
   beforeUp(work: () => Promise<void>): void {
     this.recover = work;
@@ -171,15 +181,13 @@ export class Database {
       try {
         return await pool.connect();
       } catch (error) {
-        // With every connection handed out, it was the wait for one of them that took too long.
-        if (pool.totalCount >= this.budget[name]) throw new DatabaseBusy(error);
         const kind = kindOfDriverError(error);
+        const mayWait = kind === 'busy' && performance.now() < deadlineMs;
+        // With connections handed out, it was the wait for one of them, or for one more, that took too long: if the
+        // database were away, they would break.
+        if (!mayWait && pool.totalCount > 0) throw new DatabaseBusy(error);
         // Whatever else stands against a connection, nothing can be stored.
-        if (kind !== 'busy') return await this.fail(name, error, isOutage(kind) ? kind : 'away');
-        if (performance.now() > deadlineMs) {
-          if (pool.totalCount > 0) throw new DatabaseBusy(error);
-          return await this.fail(name, error, 'away');
-        }
+        if (!mayWait) return await this.fail(name, error, isOutage(kind) ? kind : 'away');
       }
       await pause(CONNECT_AGAIN_MS);
     }
