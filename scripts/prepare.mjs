@@ -69,9 +69,14 @@ function buildPage() {
 
 /** The Chromium for the browser tests: the same on every machine, whatever browsers it has, unless CHROMIUM_PATH names one. */
 export function installBrowser() {
-  const folder = join(root, 'test', 'browser');
-  if (process.env.CHROMIUM_PATH || isInstalled(folder)) return;
-  console.log('Installing a browser for the tests …');
+  if (!process.env.CHROMIUM_PATH) installTool(join('test', 'browser'), 'Installing a browser for the tests …');
+}
+
+/** Installs what only some commands need: it has a folder, and a lock file, of its own. */
+export function installTool(path, message) {
+  const folder = join(root, path);
+  if (isInstalled(folder)) return;
+  console.log(message);
   run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: folder,
     stdio: ['ignore', 'ignore', 'inherit'],

@@ -27,6 +27,7 @@ import {
   type SystemUser,
   unprivilegedUser,
 } from './embedded-binaries.ts';
+import { RestartBackoff } from './restart-backoff.ts';
 
 const run = promisify(execFile);
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -39,6 +40,7 @@ const SOCKET_PATH_BYTES_MAX = 103;
 const LOG_BYTES_MAX = 10 * 1024 * 1024;
 const READY_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 30_000;
+const CONNECT_TIMEOUT_MS = 5_000;
 /** A killed server's connection, and with it its lock, goes when PostgreSQL notices. */
 const OWNER_TIMEOUT_MS = 5_000;
 /** The advisory lock of the server that owns this data folder (any constant will do). */
@@ -105,6 +107,7 @@ export class EmbeddedPostgres {
   private port = UNIX_PORT;
   private child: ChildProcess | undefined;
   private owner: pg.Client | undefined;
+  private readonly backoff = new RestartBackoff();
   private stopping = false;
 
   constructor(
@@ -185,7 +188,8 @@ export class EmbeddedPostgres {
 
   private async bringUp(): Promise<void> {
     const deadline = performance.now() + READY_TIMEOUT_MS;
-    for (let wait = 50; ; wait = Math.min(wait * 2, 1000)) {
+    // One that does not start is tried less and less often; one that somebody else started is looked for.
+    for (let wait = 50; ; wait = Math.min(wait * 2, this.child ? 5_000 : 1_000)) {
       // Whatever answers on the socket is running, also where its process cannot be seen from here.
       if (await this.own()) return;
       if (!this.isRunning()) await this.spawnPostgres();
@@ -203,6 +207,8 @@ export class EmbeddedPostgres {
       ...this.connection,
       application_name: `posthorn owner ${process.pid}`,
       keepAlive: true,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: CONNECT_TIMEOUT_MS,
     });
     client.on('error', () => {});
     try {
@@ -239,14 +245,16 @@ export class EmbeddedPostgres {
 
   private async recover(): Promise<void> {
     this.owner = undefined;
-    this.log('PostgreSQL has stopped unexpectedly; starting it again.');
     while (!this.stopping) {
+      // With a full disk it would end again and again.
+      const waitMs = this.backoff.next(performance.now());
+      this.log(`PostgreSQL has stopped unexpectedly; starting it again${waitMs > 0 ? ` in ${waitMs / 1000} s` : ''}.`);
+      await pause(waitMs);
       try {
         await this.bringUp();
         return;
       } catch (error) {
         this.log(`PostgreSQL does not start: ${error instanceof Error ? error.message : String(error)}`);
-        await pause(1000);
       }
     }
   }
