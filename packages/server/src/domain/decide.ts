@@ -34,13 +34,13 @@ export function decide(
   if (status !== undefined && policy.finalStatuses.has(status)) return discard('final_status');
   const base = policy.retryDelaysMs[tries - 1];
   if (base === undefined) return discard('retries_exhausted');
-  const asked = parseRetryAfter(headerOf(outcome, 'retry-after'), nowMs);
-  // Asking for no wait at all is no answer: it would burn every retry within a second.
-  if (asked === undefined || asked === 0) return { kind: 'retry', delayMs: jittered(base, policy.jitter, random) };
-  if (asked <= policy.retryAfter.capMs) return { kind: 'retry', delayMs: asked };
-  if (policy.retryAfter.above === 'fail') return discard('retry_after_too_long');
-  if (policy.retryAfter.above === 'ignore') return { kind: 'retry', delayMs: jittered(base, policy.jitter, random) };
-  return { kind: 'retry', delayMs: policy.retryAfter.capMs };
+  const ownMs = jittered(base, policy.jitter, random);
+  const { capMs, above } = policy.retryAfter;
+  const askedMs = parseRetryAfter(headerOf(outcome, 'retry-after'), nowMs) ?? 0;
+  if (askedMs > capMs && above === 'fail') return discard('retry_after_too_long');
+  const obeyedMs = askedMs > capMs && above === 'ignore' ? 0 : Math.min(askedMs, capMs);
+  // Never sooner than by the own schedule: a receiver that asks for a second would use up every retry within seconds.
+  return { kind: 'retry', delayMs: Math.max(ownMs, obeyedMs) };
 }
 
 function discard(reason: DiscardReason, endpointGone = false): Decision {
