@@ -158,7 +158,7 @@ function presentRequest(request: BinRequest) {
     method: request.method,
     path: request.path,
     headers: toRecord(request.headers),
-    ...presentBody(request.body),
+    ...presentBody(request.body, request.truncated),
     truncated: request.truncated,
     verified_by: request.verifiedBy,
   };

@@ -48,6 +48,11 @@ function without(headers: readonly [string, string][], names: readonly string[])
   return headers.map(([name, value]) => [name, hidden.has(name.toLowerCase()) ? HIDDEN : value]);
 }
 
+/** More of the answer's body was sent, or was to come when the attempt failed. */
+function isCut({ responseTruncated, error }: Attempt): boolean {
+  return responseTruncated || (error !== null && error !== 'http_status');
+}
+
 export function presentAttempt(attempt: Attempt, requestBody: Buffer, hidden: readonly string[] = []) {
   const { timings } = attempt;
   return {
@@ -67,7 +72,7 @@ export function presentAttempt(attempt: Attempt, requestBody: Buffer, hidden: re
     },
     request: {
       headers: toRecord(without(attempt.requestHeaders, hidden)),
-      ...presentBody(attempt.bodiesOmitted ? NOTHING : requestBody),
+      ...presentBody(attempt.bodiesOmitted ? NOTHING : requestBody, false),
     },
     response:
       attempt.responseStatus === null
@@ -75,7 +80,7 @@ export function presentAttempt(attempt: Attempt, requestBody: Buffer, hidden: re
         : {
             status: attempt.responseStatus,
             headers: toRecord(attempt.responseHeaders),
-            ...presentBody(attempt.responseBody ?? NOTHING),
+            ...presentBody(attempt.responseBody ?? NOTHING, isCut(attempt)),
             truncated: attempt.responseTruncated,
           },
   };
