@@ -204,6 +204,16 @@ describe('a mistake stops the start, with file, place and reason', () => {
       },
       '/policy/retry_delays_s ends after 3660 s; in a window of 86400 s it ends between 82800 s and 85500 s',
     ],
+    [
+      'a header that the HTTP client writes',
+      (d) => Object.assign(d, { headers: { 'Content-Length': '5' } }),
+      '/headers/Content-Length is written by the HTTP client',
+    ],
+    [
+      'a header with a character that no header can carry',
+      (d) => Object.assign(d, { headers: { 'X-Price': '5 €' } }),
+      '/headers/X-Price has a character outside Latin-1, or a control character',
+    ],
     ['another name', (d) => Object.assign(d, { name: 'other' }), "/name must be the folder's name, acme"],
   ];
   test.each(cases)('%s', (_, edit, message) => {

@@ -1,8 +1,9 @@
 /** Every way in which an attempt can fail has a stable code in the history. */
 import { createServer as createTlsServer } from 'node:https';
 import { createServer, type Server, type Socket } from 'node:net';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestNode, type TestNode } from '../support/node.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { eventually, startTestNode, type TestNode } from '../support/node.ts';
+import { RawReceiver } from '../support/raw-receiver.ts';
 import { Receiver } from '../support/receiver.ts';
 import { SELF_SIGNED } from '../support/self-signed.ts';
 
@@ -99,7 +100,11 @@ test('tls_failed: the certificate is not trusted', async () => {
 
 test('tls_failed: the receiver does not speak TLS', async () => {
   const receiver = await Receiver.start();
-  expect(await attemptAt(`https://127.0.0.1:${receiver.port}/`)).toMatchObject({ error: 'tls_failed', response: null });
+  expect(await attemptAt(`https://127.0.0.1:${receiver.port}/`)).toMatchObject({
+    error: 'tls_failed',
+    error_detail: 'The server answers plain HTTP where TLS is expected',
+    response: null,
+  });
   await receiver.stop();
 });
 
@@ -114,4 +119,109 @@ test('http_status: any answer outside 2xx', async () => {
   receiver.respond = (_, response) => void response.writeHead(418).end();
   expect(await attemptAt(receiver.url())).toMatchObject({ error: 'http_status', response: { status: 418 } });
   await receiver.stop();
+});
+
+describe('what receivers send, through a whole node', () => {
+  let receiver: RawReceiver | undefined;
+  afterEach(() => receiver?.stop());
+
+  async function deliveriesOf(account: string, count: number) {
+    const { body } = await eventually(
+      () => node.call('GET', `/v1/accounts/${account}/deliveries`),
+      ({ body }) =>
+        body.data.filter((d: { attempt_count: number; status: string }) => d.attempt_count > 0 && d.status !== 'queued')
+          .length === count,
+    );
+    return body.data;
+  }
+  async function attemptOf(account: string, id: string) {
+    return (await node.call('GET', `/v1/accounts/${account}/deliveries/${id}`)).body.attempts[0];
+  }
+
+  test.each([
+    ['a 204 with a body', 'HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok', 204],
+    ['the same length twice', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok', 200],
+    ['an unsolicited 102', 'HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', 200],
+  ])('%s succeeds at the first try', async (_, answer, status) => {
+    receiver = await RawReceiver.start(answer);
+    const { account } = await node.createEndpoint(receiver.url);
+    await node.publish(account, 'a', 1);
+    const [delivery] = await deliveriesOf(account, 1);
+    expect(delivery).toMatchObject({ status: 'succeeded', attempt_count: 1, last_status: status });
+    expect(receiver.requests).toHaveLength(1);
+  });
+
+  test('a surplus answer is not the answer to the next delivery', async () => {
+    const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
+    receiver = await RawReceiver.start(`${ok}HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n`);
+    const { account, endpoint } = await node.createEndpoint(receiver.url);
+    for (let count = 1; count <= 3; count++) {
+      await node.publish(account, 'a', count);
+      const data = await deliveriesOf(account, count);
+      expect(data[0]).toMatchObject({ status: 'succeeded', last_status: 200, attempt_count: 1 });
+    }
+    expect((await node.call('GET', `/v1/accounts/${account}/endpoints/${endpoint}`)).body.status).toBe('active');
+  });
+
+  test.each(['000', '099', '600', '999'])('the status %s is no answer, and harms nothing', async (status) => {
+    receiver = await RawReceiver.start(`HTTP/1.1 ${status} Odd\r\nContent-Length: 0\r\n\r\n`);
+    const { account } = await node.createEndpoint(receiver.url);
+    await node.publish(account, 'a', 1);
+    const [delivery] = await deliveriesOf(account, 1);
+    expect(delivery).toMatchObject({ status: 'failed', last_error: 'invalid_response', last_status: null });
+    expect(await attemptOf(account, delivery.id)).toMatchObject({
+      error_detail: `The answer has the status ${status}, which HTTP does not have`,
+      response: null,
+    });
+  });
+
+  test('headers of any name are in the history', async () => {
+    receiver = await RawReceiver.start(
+      'HTTP/1.1 200 OK\r\n__proto__: a\r\nconstructor: b\r\n__proto__: c\r\ntoString: d\r\nContent-Length: 0\r\n\r\n',
+    );
+    const attempt = await attemptAt(receiver.url);
+    expect(Object.entries(attempt.response.headers)).toEqual([
+      ['__proto__', 'a, c'],
+      ['constructor', 'b'],
+      ['tostring', 'd'],
+      ['content-length', '0'],
+    ]);
+    const { account } = await node.createEndpoint(receiver.url);
+    await node.publish(account, 'a', 1);
+    const [delivery] = await deliveriesOf(account, 1);
+    const { response } = await attemptOf(account, delivery.id);
+    expect(Object.entries(response.headers)).toContainEqual(['__proto__', 'a, c']);
+  });
+
+  test('a long answer that is cut inside a character is text without that character', async () => {
+    const text = '€'.repeat(30_000);
+    const head = `HTTP/1.1 200 OK\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n`;
+    receiver = await RawReceiver.start((socket) => void socket.write(head + text));
+    const { response } = await attemptAt(receiver.url);
+    expect(response).toMatchObject({ truncated: true, body_encoding: 'utf8' });
+    expect(response.body).toBe('€'.repeat(21_845));
+  });
+
+  test('an answer that breaks inside a character is text without that character', async () => {
+    const bytes = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na€').subarray(0, -1);
+    receiver = await RawReceiver.start((socket) => void socket.end(bytes));
+    const attempt = await attemptAt(receiver.url);
+    expect(attempt).toMatchObject({ error: 'reset', response: { body: 'a', body_encoding: 'utf8' } });
+  });
+
+  test('localhost is reached where loopback is allowed', async () => {
+    receiver = await RawReceiver.start('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+    expect(await attemptAt(`http://localhost:${receiver.port}/`)).toMatchObject({ error: null });
+  });
+
+  test('attack: a Retry-After beyond all times is stored as a time', async () => {
+    const header = `retry-after: ${'9'.repeat(300)}`;
+    receiver = await RawReceiver.start(`HTTP/1.1 503 Busy\r\n${header}\r\nContent-Length: 0\r\n\r\n`);
+    const { account } = await node.createEndpoint(receiver.url);
+    await node.publish(account, 'a', 1);
+    const [delivery] = await deliveriesOf(account, 1);
+    expect(delivery).toMatchObject({ status: 'failed', attempt_count: 1 });
+    const waitMs = Date.parse(delivery.next_attempt_at) - Date.parse(delivery.created_at);
+    expect(Math.round(waitMs / 3_600_000)).toBe(24);
+  });
 });

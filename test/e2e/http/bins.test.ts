@@ -1,4 +1,6 @@
 /** Request bins over HTTP: what they keep, how they answer, and when they end. */
+import { once } from 'node:events';
+import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startTestNode, type TestNode } from '../../support/node.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -58,6 +60,17 @@ describe('a bin', () => {
     expect(requests.map((request: { body: string }) => request.body)).toEqual(
       Array.from({ length: 100 }, (_, i) => `${99 - i}`),
     );
+  });
+
+  test('shows a body that was cut inside a character as text, and headers of any name', async () => {
+    const { body: bin } = await node.call('POST', bins(), {});
+    // Not by fetch(), which does not send such a name.
+    const sent = httpRequest(bin.url, { method: 'POST', headers: ['host', 'a', '__proto__', 'a'] });
+    const [response] = await once(sent.end('€'.repeat(30_000)), 'response');
+    response.resume();
+    const [request] = (await node.call('GET', `${bins()}/${bin.id}`)).body.requests;
+    expect(request).toMatchObject({ truncated: true, body_encoding: 'utf8', body: '€'.repeat(21_845) });
+    expect(Object.entries(request.headers)).toContainEqual(['__proto__', 'a']);
   });
 
   test('says who signed: found out when it comes, whatever it is', async () => {

@@ -38,6 +38,10 @@ function jsonMistake(file: string, error: unknown): string {
   return `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}: ${said.replace(/ in JSON at position.*| at position.*/, '')}`;
 }
 
+/** They say where a request goes and where it ends: egress writes them, and refuses to send others. */
+const FRAMING_HEADERS = /^(?:host|connection|content-length|transfer-encoding)$/i;
+const NOT_IN_HEADER_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+
 /** @throws BrokenContract */
 export function readDocument(file: string): ContractDocument {
   const { value } = readJson(file);
@@ -101,6 +105,12 @@ function checkTogether(document: ContractDocument, fail: (path: string, reason: 
     fail('/policy/backoff', 'needs attempts, window_s or both');
   }
   checkWindow(policy, fail);
+  for (const [name, value] of Object.entries(document.headers ?? {})) {
+    if (FRAMING_HEADERS.test(name)) fail(`/headers/${name}`, 'is written by the HTTP client');
+    if (NOT_IN_HEADER_VALUE.test(value)) {
+      fail(`/headers/${name}`, 'has a character outside Latin-1, or a control character');
+    }
+  }
   if (versions && !versions.values.includes(versions.default)) fail('/versions/default', 'is not one of the values');
   const hasUnsent = Array.isArray(triggers) && triggers.some((t) => t.unsent !== undefined && t.unsent.length > 0);
   if (body.envelope !== undefined && hasUnsent)

@@ -45,29 +45,33 @@ describe('decide', () => {
   test('410 switches the endpoint off', () => {
     expect(decide(policy, answered(410), 1, 0, Math.random)).toMatchObject({ reason: 'gone', endpointGone: true });
   });
+  const retryAfter = (value: string, tries = 1, random = () => 0.5) =>
+    decide(policy, answered(503, [['retry-after', value]]), tries, 0, random);
   test('Retry-After is obeyed exactly, without jitter, up to the cap', () => {
-    expect(decide(policy, answered(429, [['retry-after', '1800']]), 1, 0, Math.random)).toEqual({
-      kind: 'retry',
-      delayMs: 1_800_000,
-    });
-    expect(
-      decide(policy, answered(503, [['retry-after', 'Thu, 01 Jan 1970 00:01:00 GMT']]), 1, 0, Math.random),
-    ).toEqual({
-      kind: 'retry',
-      delayMs: 60_000,
-    });
+    expect(retryAfter('1800')).toEqual({ kind: 'retry', delayMs: 1_800_000 });
+    expect(retryAfter('Thu, 01 Jan 1970 00:01:00 GMT')).toEqual({ kind: 'retry', delayMs: 60_000 });
   });
-  test('Retry-After: 0 does not burn the retries at once', () => {
-    expect(decide(policy, answered(503, [['retry-after', '0']]), 1, 0, () => 0.5)).toEqual({
-      kind: 'retry',
-      delayMs: 2_500,
-    });
+  test('a Retry-After that is shorter than the own back-off does not use up the retries', () => {
+    for (const value of ['0', '1', 'Thu, 01 Jan 1970 00:00:01 GMT']) {
+      expect(retryAfter(value)).toEqual({ kind: 'retry', delayMs: 2_500 });
+      expect(retryAfter(value, 2)).toEqual({ kind: 'retry', delayMs: 150_000 });
+    }
+    expect(retryAfter('3')).toEqual({ kind: 'retry', delayMs: 3_000 });
+    expect(retryAfter('3', 1, () => 0.99)).toEqual({ kind: 'retry', delayMs: 4_950 });
   });
-  test('a longer Retry-After fails, or waits the cap, as the policy says', () => {
+  test('a Retry-After of any number of digits is above the cap', () => {
+    expect(retryAfter('99999999999999999999')).toMatchObject({ reason: 'retry_after_too_long' });
+    expect(retryAfter('Wednesday, 31-Dec-19 23:59:59 GMT')).toMatchObject({ reason: 'retry_after_too_long' });
+  });
+  test('a longer Retry-After fails, waits the cap or is ignored, as the policy says', () => {
     const asked = answered(429, [['retry-after', '1801']]);
     expect(decide(policy, asked, 1, 0, Math.random)).toMatchObject({ reason: 'retry_after_too_long' });
     const capping: DeliveryPolicy = { ...policy, retryAfter: { capMs: 1_800_000, above: 'cap' } };
     expect(decide(capping, asked, 1, 0, Math.random)).toEqual({ kind: 'retry', delayMs: 1_800_000 });
+    const brief: DeliveryPolicy = { ...policy, retryAfter: { capMs: 1_000, above: 'cap' } };
+    expect(decide(brief, asked, 1, 0, () => 0.5)).toEqual({ kind: 'retry', delayMs: 2_500 });
+    const ignoring: DeliveryPolicy = { ...policy, retryAfter: { capMs: 1_000, above: 'ignore' } };
+    expect(decide(ignoring, asked, 1, 0, () => 0.5)).toEqual({ kind: 'retry', delayMs: 2_500 });
   });
 });
 

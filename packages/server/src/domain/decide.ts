@@ -39,12 +39,12 @@ export function decide(
   const sinceMs = window && (roundAtMs === undefined ? plannedSince(window, tries) : nowMs - roundAtMs);
   const own = ownDelay(policy, tries, sinceMs, random);
   if (own === undefined) return discard('retries_exhausted');
-  const asked = parseRetryAfter(headerOf(outcome, 'retry-after'), nowMs);
-  // Asking for no wait at all is no answer: it would burn every retry within a second.
-  if (asked === undefined || asked === 0) return { kind: 'retry', delayMs: own };
-  if (asked > policy.retryAfter.capMs && policy.retryAfter.above === 'fail') return discard('retry_after_too_long');
-  if (asked > policy.retryAfter.capMs && policy.retryAfter.above === 'ignore') return { kind: 'retry', delayMs: own };
-  const delayMs = Math.min(asked, policy.retryAfter.capMs);
+  const asked = parseRetryAfter(headerOf(outcome, 'retry-after'), nowMs) ?? 0;
+  const { capMs, above } = policy.retryAfter;
+  if (asked > capMs && above === 'fail') return discard('retry_after_too_long');
+  const obeyed = asked > capMs && above === 'ignore' ? 0 : Math.min(asked, capMs);
+  // Never sooner than by the own schedule: a receiver that asks for a second would use up every retry within seconds.
+  const delayMs = Math.max(own, obeyed);
   // The window is the contract's promise: no receiver moves a retry out of it.
   return { kind: 'retry', delayMs: window ? Math.min(delayMs, leftIn(window, sinceMs)) : delayMs };
 }

@@ -1,194 +1,145 @@
-import { performance } from 'node:perf_hooks';
-import { Client, type Dispatcher } from 'undici';
-import type { AttemptOutcome, AttemptResponse, Timings } from '../domain/outcome.ts';
-import type { DeliveryPolicy } from '../domain/policy.ts';
-import { type ConnectOptions, openConnection } from './connect.ts';
-import { EgressError, toEgressError } from './egress-error.ts';
+import type { Socket } from 'node:net';
+import type { AttemptOutcome } from '../domain/outcome.ts';
+import { type Connected, type ConnectOptions, openConnection } from './connect.ts';
+import { EgressError } from './egress-error.ts';
+import { Exchange } from './exchange.ts';
+import { type OutgoingRequest, requestHead } from './request.ts';
 
-export interface OutgoingRequest {
-  url: URL;
-  headers: [name: string, value: string][];
-  body: Buffer;
-  timeouts: DeliveryPolicy['timeouts'];
-  /** It leads to one of this server's own request bins: the one way to itself. */
-  isOwnBin?: boolean;
-}
-
-/** What is kept of a response's body. */
-export const RESPONSE_BODY_KEPT_BYTES = 64 * 1024;
-/** What is read of it before the connection is cut. */
-const RESPONSE_BODY_READ_BYTES = 1024 * 1024;
-const RESPONSE_HEAD_BYTES = 16 * 1024;
-/** How long an idle connection is kept, unless the receiver names a shorter time. */
-const KEEP_ALIVE_MS = 30_000;
+/** Up to here, copying a body behind its head is cheaper than writing two pieces. */
+const ONE_PIECE_BYTES_MAX = 64 * 1024;
 /** A connection that was closed while idle fails this soon; later, the receiver may have read the request. */
 const CLOSED_WHILE_IDLE_MS = 100;
 
-/** One keep-alive connection: at most one request at a time, opened by the guard, used again while it lasts. */
+/**
+ * One keep-alive connection: at most one request at a time, opened by the guard, used again while it lasts.
+ *
+ * closed -> opening (exchange, no socket) -> busy (exchange and socket) -> idle (socket) -> busy | closed
+ */
 export class Connection {
-  private readonly client: Client;
-  private opened: Pick<Timings, 'dns' | 'connect' | 'tls'> | undefined;
-  /** How many have been opened, one after the other. */
-  private sockets = 0;
+  private socket: Socket | undefined;
+  private exchange: Exchange | undefined;
+  private idle: NodeJS.Timeout | undefined;
+  private isClosed = false;
 
-  constructor(origin: URL, options: ConnectOptions) {
-    this.client = new Client(origin.origin, {
-      pipelining: 1,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      keepAliveMaxTimeout: KEEP_ALIVE_MS,
-      maxHeaderSize: RESPONSE_HEAD_BYTES,
-      connect: (_, callback) => {
-        openConnection(origin, options).then(
-          ({ socket, timings }) => {
-            this.opened = timings;
-            this.sockets++;
-            callback(null, socket);
-          },
-          (error: Error) => callback(error, null),
-        );
-      },
-    });
-  }
+  constructor(
+    private readonly origin: URL,
+    private readonly options: ConnectOptions,
+  ) {}
 
+  /** It is open, and nothing is under way on it. */
   get usable(): boolean {
-    return !this.client.destroyed && !this.client.closed;
+    return this.socket !== undefined && this.exchange === undefined;
   }
 
-  /** Sends one request and reads the answer. A failure is an outcome, never an exception. */
+  /**
+   * Sends one request and reads the answer. A failure is an outcome, never an exception.
+   * @throws Error when a header of the request cannot be written
+   */
   async send(request: OutgoingRequest): Promise<AttemptOutcome> {
-    const socketsBefore = this.sockets;
-    const outcome = await this.exchange(request);
+    const head = requestHead(request);
+    const wasOpen = await this.isStillOpen();
+    const { outcome, hasHeard } = await this.run(request, head);
     // A receiver may close an idle connection at the moment we use it: that says nothing about the request.
     const closedWhileIdle =
-      socketsBefore > 0 &&
-      socketsBefore === this.sockets &&
-      outcome.error === 'reset' &&
-      outcome.response === undefined &&
-      outcome.timings.total < CLOSED_WHILE_IDLE_MS;
-    return closedWhileIdle && this.usable ? this.exchange(request) : outcome;
+      wasOpen && !hasHeard && outcome.error === 'reset' && outcome.timings.total < CLOSED_WHILE_IDLE_MS;
+    return closedWhileIdle && !this.isClosed ? (await this.run(request, head)).outcome : outcome;
   }
 
+  /** Ends it; a request that is under way ends as `reset`. */
   close(): void {
-    this.client.destroy().catch(() => {});
+    this.isClosed = true;
+    this.exchange?.fail(new EgressError('reset', 'The connection was closed on this side'));
+    this.drop();
   }
 
-  private exchange({ url, headers, body, timeouts }: OutgoingRequest): Promise<AttemptOutcome> {
+  /**
+   * Whether there is a connection to use again. Looks once more what has come on it: bytes that follow an answer would
+   * be taken as the answer to this request, and a connection that the receiver has closed is not written to.
+   */
+  private async isStillOpen(): Promise<boolean> {
+    if (!this.socket) return false;
+    clearTimeout(this.idle);
+    await nextPoll();
+    return this.socket !== undefined;
+  }
+
+  private run(request: OutgoingRequest, head: string): Promise<{ outcome: AttemptOutcome; hasHeard: boolean }> {
     return new Promise((resolve) => {
-      const exchange = new Exchange(timeouts, (outcome) => {
-        Object.assign(outcome.timings, this.opened);
-        this.opened = undefined;
-        resolve(outcome);
+      let opened: Connected['timings'] = {};
+      const exchange = new Exchange(request.timeouts, (outcome) => {
+        this.exchange = undefined;
+        this.rest(exchange.keepAliveMs);
+        Object.assign(outcome.timings, opened);
+        resolve({ outcome, hasHeard: exchange.hasHeard });
       });
-      const flat: string[] = [];
-      for (const [name, value] of headers) flat.push(name, value);
-      try {
-        this.client.dispatch(
-          {
-            path: url.pathname + url.search,
-            method: 'POST',
-            headers: flat,
-            body,
-            headersTimeout: timeouts.headersMs,
-            bodyTimeout: timeouts.bodyMs,
-          },
-          exchange,
-        );
-      } catch (error) {
-        exchange.onError(error as Error);
-      }
+      this.exchange = exchange;
+      if (this.isClosed) return this.close();
+      if (this.socket) return write(this.socket, head, request.body, exchange);
+      openConnection(this.origin, this.options).then(
+        ({ socket, timings }) => {
+          opened = timings;
+          // It ran out of time, or was closed, while the connection was being opened.
+          if (this.exchange !== exchange) return void socket.destroy();
+          this.adopt(socket);
+          if (socket.destroyed) return this.drop();
+          write(socket, head, request.body, exchange);
+        },
+        (error: unknown) => exchange.fail(error),
+      );
     });
+  }
+
+  private adopt(socket: Socket): void {
+    this.socket = socket;
+    socket.on('data', (chunk: Buffer) => {
+      // What comes while idle is the answer to nothing, and must not become the answer to the next request.
+      if (this.exchange) this.exchange.push(chunk);
+      else this.drop();
+    });
+    const ended = () => {
+      if (this.socket === socket) this.drop();
+    };
+    socket.on('end', ended);
+    socket.on('close', ended);
+    socket.on('error', (error) => {
+      if (this.socket === socket) this.exchange?.fail(error);
+    });
+  }
+
+  /** Keeps the connection for the next request, or closes it. */
+  private rest(keepAliveMs: number): void {
+    const { socket } = this;
+    // An answer that came before the whole request was written leaves a request that nobody will read.
+    if (keepAliveMs === 0 || !socket || socket.writableLength > 0) this.drop();
+    else this.idle = setTimeout(() => this.drop(), keepAliveMs);
+  }
+
+  private drop(): void {
+    const { socket } = this;
+    this.socket = undefined;
+    clearTimeout(this.idle);
+    this.exchange?.end();
+    socket?.destroy();
   }
 }
 
-/** Follows one request through undici's callbacks to its outcome. */
-class Exchange implements Dispatcher.DispatchHandler {
-  private readonly startedAt = performance.now();
-  private readonly total: NodeJS.Timeout;
-  private abort: (error: Error) => void = () => {};
-  private response: AttemptResponse | undefined;
-  private readonly chunks: Buffer[] = [];
-  private keptBytes = 0;
-  private readBytes = 0;
-  private firstByteMs: number | undefined;
-  private done = false;
+/** Resolves when the event loop has asked the operating system for news of all sockets, from now on. */
+function nextPoll(): Promise<void> {
+  // The first one runs at the end of the poll that is under way, the second one after the next.
+  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+}
 
-  constructor(
-    timeouts: DeliveryPolicy['timeouts'],
-    private readonly finish: (outcome: AttemptOutcome) => void,
-  ) {
-    this.total = setTimeout(() => {
-      const error = new EgressError('timeout', `no complete answer within ${timeouts.totalMs} ms`);
-      this.abort(error);
-      this.onError(error);
-    }, timeouts.totalMs);
+function write(socket: Socket, head: string, body: Buffer, exchange: Exchange): void {
+  if (body.length > ONE_PIECE_BYTES_MAX) {
+    socket.cork();
+    socket.write(head, 'latin1');
+    socket.write(body, () => exchange.sent());
+    socket.uncork();
+    return;
   }
-
-  onConnect(abort: (error?: Error) => void): void {
-    this.abort = abort;
-    if (this.done) abort();
-  }
-
-  onHeaders(status: number, rawHeaders: Buffer[]): boolean {
-    if (status < 200) return true;
-    this.firstByteMs = performance.now() - this.startedAt;
-    const headers: [string, string][] = [];
-    for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-      headers.push([
-        rawHeaders[i]?.toString('latin1').toLowerCase() ?? '',
-        rawHeaders[i + 1]?.toString('latin1') ?? '',
-      ]);
-    }
-    this.response = { status, headers, body: Buffer.alloc(0), truncated: false };
-    return true;
-  }
-
-  onData(chunk: Buffer): boolean {
-    this.readBytes += chunk.length;
-    const room = RESPONSE_BODY_KEPT_BYTES - this.keptBytes;
-    if (room > 0) {
-      const kept = chunk.length > room ? chunk.subarray(0, room) : chunk;
-      // A copy, so that history does not hold on to the socket's buffer.
-      this.chunks.push(Buffer.from(kept));
-      this.keptBytes += kept.length;
-    }
-    if (this.response && this.readBytes > this.keptBytes) this.response.truncated = true;
-    if (this.readBytes > RESPONSE_BODY_READ_BYTES) {
-      this.complete();
-      this.abort(new EgressError('invalid_response', 'the body is too long'));
-    }
-    return true;
-  }
-
-  onComplete(): void {
-    this.complete();
-  }
-
-  onError(error: Error): void {
-    if (this.done) return;
-    const { code, message } = toEgressError(error);
-    this.end({ error: code, errorDetail: message, timings: this.timings() });
-  }
-
-  private complete(): void {
-    if (this.done) return;
-    const status = this.response?.status ?? 0;
-    const ok = status >= 200 && status < 300;
-    this.end({ ...(ok ? {} : { error: 'http_status' as const }), timings: this.timings() });
-  }
-
-  private end(outcome: AttemptOutcome): void {
-    this.done = true;
-    clearTimeout(this.total);
-    if (this.response) {
-      const only = this.chunks.length === 1 ? this.chunks[0] : undefined;
-      this.response.body = only ?? Buffer.concat(this.chunks);
-      outcome.response = this.response;
-    }
-    this.finish(outcome);
-  }
-
-  private timings(): Timings {
-    const total = performance.now() - this.startedAt;
-    return this.firstByteMs === undefined ? { total } : { total, firstByte: this.firstByteMs };
-  }
+  const bytes = Buffer.allocUnsafe(head.length + body.length);
+  bytes.write(head, 'latin1');
+  body.copy(bytes, head.length);
+  socket.write(bytes);
+  exchange.sent();
 }

@@ -1,7 +1,6 @@
-import { errors } from 'undici';
 import type { AttemptError } from '../domain/outcome.ts';
 
-/** Why a connection was not made: a stable code, and a sentence for the history. */
+/** Why there was no answer: a stable code, and a sentence for the history. */
 export class EgressError extends Error {
   readonly code: AttemptError;
 
@@ -12,29 +11,73 @@ export class EgressError extends Error {
   }
 }
 
-const BY_CODE: Readonly<Record<string, AttemptError>> = {
-  ECONNREFUSED: 'refused',
-  EHOSTUNREACH: 'unreachable',
-  ENETUNREACH: 'unreachable',
-  EADDRNOTAVAIL: 'unreachable',
-  EACCES: 'unreachable',
-  ETIMEDOUT: 'timeout',
-  ECONNRESET: 'reset',
-  EPIPE: 'reset',
-  UND_ERR_SOCKET: 'reset',
-  UND_ERR_CLOSED: 'reset',
-  UND_ERR_DESTROYED: 'reset',
-  UND_ERR_HEADERS_TIMEOUT: 'timeout',
-  UND_ERR_BODY_TIMEOUT: 'timeout',
-  UND_ERR_CONNECT_TIMEOUT: 'timeout',
-  UND_ERR_HEADERS_OVERFLOW: 'invalid_response',
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'invalid_response',
+/** What the operating system reports: our code, and a sentence about the place. */
+const BY_CODE: Readonly<Record<string, [AttemptError, (place: string) => string]>> = {
+  ECONNREFUSED: ['refused', (place) => `${place} refuses the connection: nothing listens there`],
+  EHOSTUNREACH: ['unreachable', (place) => `There is no route to ${place}`],
+  ENETUNREACH: ['unreachable', (place) => `There is no route to ${place}`],
+  EADDRNOTAVAIL: ['unreachable', (place) => `There is no route to ${place}`],
+  EACCES: ['unreachable', (place) => `This machine does not permit connections to ${place}`],
+  EPERM: ['unreachable', (place) => `This machine does not permit connections to ${place}`],
+  ETIMEDOUT: ['timeout', (place) => `${place} does not answer`],
+  ECONNRESET: ['reset', (place) => `${place} broke the connection`],
+  EPIPE: ['reset', (place) => `${place} broke the connection`],
 };
 
-/** Maps what the operating system, TLS or the HTTP client reports to one of our codes. */
+/** Maps what the operating system reports to one of our codes. */
 export function toEgressError(error: unknown, otherwise: AttemptError = 'reset'): EgressError {
   if (error instanceof EgressError) return error;
-  const { code = '', message = String(error) } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
-  const known = BY_CODE[code] ?? (error instanceof errors.HTTPParserError ? 'invalid_response' : otherwise);
-  return new EgressError(known, code === '' || message.includes(code) ? message : `${message} (${code})`);
+  const { code = '', address, port } = errnoOf(error);
+  const place = address === undefined ? 'The server' : placeOf(address, port);
+  const [known, sentence] = BY_CODE[code] ?? [otherwise, () => `The connection failed (${code || 'no reason given'})`];
+  return new EgressError(known, sentence(place));
+}
+
+/** The other side has ended the connection without saying why. */
+export function isBroken(error: unknown): boolean {
+  const { code } = errnoOf(error);
+  return code === 'ECONNRESET' || code === 'EPIPE';
+}
+
+/** What a TLS server that is none answers with: its first bytes make no sense as TLS. */
+const NOT_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'ERR_SSL_HTTP_REQUEST']);
+
+/** Maps what fails between a TCP connection and a TLS one. */
+export function toTlsError(error: unknown, host: string): EgressError {
+  if (error instanceof EgressError) return error;
+  return new EgressError('tls_failed', tlsSentence(error, host));
+}
+
+function tlsSentence(error: unknown, host: string): string {
+  const { code = '', message, reason, library } = errnoOf(error);
+  if (NOT_TLS.has(code)) return 'The server answers plain HTTP where TLS is expected';
+  if (code === 'ECONNRESET' || code === 'EPIPE') return 'The server closed the connection during the TLS handshake';
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `The server's certificate is not for ${host}`;
+  if (code === 'CERT_HAS_EXPIRED') return "The server's certificate has expired";
+  // OpenSSL's own errors carry a library and a short reason; what is left are reasons against a certificate.
+  if (library !== undefined) return `The TLS handshake failed: ${reason ?? code}`;
+  return `The server's certificate is not trusted: ${message}`;
+}
+
+interface Errno {
+  code?: string;
+  message: string;
+  address?: string;
+  port?: number;
+  reason?: string;
+  library?: string;
+}
+
+function errnoOf(error: unknown): Errno {
+  return error instanceof Error ? error : { message: String(error) };
+}
+
+function placeOf(address: string, port: number | undefined): string {
+  const host = address.includes(':') ? `[${address}]` : address;
+  return port === undefined ? host : `${host}:${port}`;
+}
+
+/** `300 ms`, `10 s`, `1.5 s` */
+export function inWords(durationMs: number): string {
+  return durationMs < 1000 ? `${durationMs} ms` : `${durationMs / 1000} s`;
 }

@@ -51,7 +51,7 @@ describe('timeouts', () => {
     const egress = new Egress(local, () => new Promise(() => {}));
     expect(await post(egress, 'http://slow.example/')).toMatchObject({
       error: 'timeout',
-      errorDetail: 'no connection within 300 ms',
+      errorDetail: 'No connection within 300 ms',
     });
   });
   test('the head: a receiver that does not answer', async () => {

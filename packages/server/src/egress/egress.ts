@@ -1,8 +1,9 @@
 import type { SecureContext } from 'node:tls';
 import type { AttemptOutcome } from '../domain/outcome.ts';
 import { parseNetwork } from './address.ts';
-import { Connection, type OutgoingRequest } from './connection.ts';
+import { Connection } from './connection.ts';
 import { EgressGuard } from './guard.ts';
+import type { OutgoingRequest } from './request.ts';
 import type { Resolve } from './resolve.ts';
 
 /** Idle connections kept for one account and origin, and in all. */
@@ -36,10 +37,12 @@ export class Egress {
     const key = `${accountId} ${request.url.origin}${request.isOwnBin ? ' bin' : ''}`;
     const connection = this.take(key) ?? this.connect(request);
     this.open.add(connection);
-    const outcome = await connection.send(request);
-    this.open.delete(connection);
-    this.giveBack(key, connection);
-    return outcome;
+    try {
+      return await connection.send(request);
+    } finally {
+      this.open.delete(connection);
+      this.giveBack(key, connection);
+    }
   }
 
   /** Cuts every connection; requests under way end as `reset`. */

@@ -70,4 +70,11 @@ test('an allowed network opens its addresses in URLs too', () => {
   expect(local.checkUrl('http://127.0.0.1:9000/', false).port).toBe('9000');
   expect(local.checkUrl('http://localhost:9000/', false).port).toBe('9000');
   expect(() => local.checkUrl('http://10.0.0.1/', false)).toThrow();
+  const v6 = new EgressGuard([parseNetwork('::1')]);
+  expect(v6.checkUrl('http://localhost:9000/', false).port).toBe('9000');
+  expect(() => v6.checkUrl('http://127.0.0.1/', false)).toThrow();
+  const other = new EgressGuard([parseNetwork('10.0.0.0/8'), parseNetwork('127.0.0.2')]);
+  expect(() => other.checkUrl('http://localhost:9000/', false)).toThrowError(
+    expect.objectContaining({ code: 'blocked_address' }),
+  );
 });

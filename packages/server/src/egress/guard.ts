@@ -50,7 +50,10 @@ export class EgressGuard {
   }
 
   private hostRefusal(host: string): string | undefined {
-    if (isLocalName(host)) return this.refusal('127.0.0.1') && `${host} is this machine itself`;
+    if (isLocalName(host)) {
+      const isAllowed = LOOPBACK.some((address) => this.refusal(address) === undefined);
+      return isAllowed ? undefined : `${host} is this machine itself`;
+    }
     const isNumeric = host.includes(':') || /^[0-9.]+$/.test(host);
     return isNumeric ? this.refusal(host) : undefined;
   }
@@ -60,6 +63,9 @@ export class EgressGuard {
 export function hostOf(url: URL): string {
   return url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
 }
+
+/** What a name for the machine itself leads to. */
+export const LOOPBACK: readonly string[] = ['127.0.0.1', '::1'];
 
 /** RFC 6761: `localhost` and everything below it is the machine itself, whatever a resolver says. */
 export function isLocalName(host: string): boolean {

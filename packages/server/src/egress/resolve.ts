@@ -1,7 +1,7 @@
 import { Resolver } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { EgressError } from './egress-error.ts';
-import { isLocalName } from './guard.ts';
+import { isLocalName, LOOPBACK } from './guard.ts';
 import { HostsFile } from './hosts-file.ts';
 
 /** All addresses of a host, IPv4 first. @throws EgressError `dns_failed` */
@@ -28,15 +28,16 @@ export function systemResolver(timeoutMs: number): Resolve {
       const known = await hosts.addressesOf(host);
       if (known.length > 0) return known;
     }
-    throw new EgressError(
-      'dns_failed',
-      `${host} cannot be resolved (${failures.find((code) => code !== '') ?? 'no answer'})`,
-    );
+    const hasAnswered = failures.every((code) => NOT_FOUND.has(code));
+    const detail = hasAnswered
+      ? 'the name does not exist or has no address'
+      : `the name servers: ${failures.join(', ')}`;
+    throw new EgressError('dns_failed', `${host} cannot be resolved: ${detail}`);
   }
 
   return async (host) => {
     if (isIP(host)) return [host];
-    if (isLocalName(host)) return ['127.0.0.1', '::1'];
+    if (isLocalName(host)) return [...LOOPBACK];
     const running = underWay.get(host) ?? ask(host).finally(() => underWay.delete(host));
     underWay.set(host, running);
     return running;

@@ -11,16 +11,32 @@ export function hideUnless(
   return headers.map(([name, value]) => [name, mayBeSeen(name) ? value : HIDDEN]);
 }
 
-/** Bytes as JSON can carry them. */
-export function presentBody(bytes: Buffer) {
-  return isUtf8(bytes)
-    ? { body: bytes.toString('utf8'), body_encoding: 'utf8' as const }
-    : { body: bytes.toString('base64'), body_encoding: 'base64' as const };
+/**
+ * Bytes as JSON can carry them.
+ * @param isCut there was more of it: the last character may be there in part, and is left out
+ */
+export function presentBody(bytes: Buffer, isCut: boolean) {
+  const text = isUtf8(bytes) ? bytes.toString('utf8') : isCut ? textOfCut(bytes) : undefined;
+  return text === undefined
+    ? { body: bytes.toString('base64'), body_encoding: 'base64' as const }
+    : { body: text, body_encoding: 'utf8' as const };
+}
+
+function textOfCut(bytes: Buffer): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes, { stream: true });
+  } catch {
+    return undefined;
+  }
 }
 
 /** Repeated headers stand in one value, separated by commas (RFC 9110 §5.3). */
 export function toRecord(headers: readonly [string, string][]): Record<string, string> {
-  const record: Record<string, string> = {};
-  for (const [name, value] of headers) record[name] = Object.hasOwn(record, name) ? `${record[name]}, ${value}` : value;
-  return record;
+  const record = new Map<string, string>();
+  for (const [name, value] of headers) {
+    const before = record.get(name);
+    record.set(name, before === undefined ? value : `${before}, ${value}`);
+  }
+  // Defines its members: an assignment to `__proto__` would set no member.
+  return Object.fromEntries(record);
 }

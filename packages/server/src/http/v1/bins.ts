@@ -161,7 +161,7 @@ function presentRequest(request: BinRequest, mayBeSeen: (name: string) => boolea
     method: request.method,
     path: request.path,
     headers: toRecord(hideUnless([...request.headers, ...request.secretHeaders], mayBeSeen)),
-    ...presentBody(request.body),
+    ...presentBody(request.body, request.truncated),
     truncated: request.truncated,
     verified_by: request.verifiedBy,
   };

@@ -57,6 +57,11 @@ export function withoutCredentials({ headerNames }: Pick<Contract, 'headerNames'
   };
 }
 
+/** More of the answer's body was sent, or was to come when the attempt failed. */
+function isCut({ responseTruncated, error }: Attempt): boolean {
+  return responseTruncated || (error !== null && error !== 'http_status');
+}
+
 export function presentAttempt(
   attempt: Attempt,
   requestBody: Buffer,
@@ -80,7 +85,7 @@ export function presentAttempt(
     },
     request: {
       headers: toRecord(hideUnless([...attempt.requestHeaders, ...attempt.ownHeaders], sees.request)),
-      ...presentBody(attempt.bodiesOmitted ? NOTHING : requestBody),
+      ...presentBody(attempt.bodiesOmitted ? NOTHING : requestBody, false),
     },
     response:
       attempt.responseStatus === null
@@ -88,7 +93,7 @@ export function presentAttempt(
         : {
             status: attempt.responseStatus,
             headers: toRecord(hideUnless(attempt.responseHeaders, sees.response)),
-            ...presentBody(attempt.responseBody ?? NOTHING),
+            ...presentBody(attempt.responseBody ?? NOTHING, isCut(attempt)),
             truncated: attempt.responseTruncated,
           },
   };
