@@ -63,16 +63,19 @@ function endOfValue(text: string, at: number): number {
   return i;
 }
 
-/** Calls `visit(key, start, end)` for every member of an object, in order; the last of equal keys counts, as in `JSON.parse`. */
+/**
+ * Calls `visit(key, start, end)` for every member of an object, in order; the last of equal keys counts, as in
+ * `JSON.parse`. Answers how many there are.
+ */
 export function eachMember(
   text: string,
   start: number,
   visit: (key: string, start: number, end: number) => void,
-): void {
+): number {
   let i = skipSpace(text, start) + 1;
-  for (;;) {
+  for (let count = 0; ; count++) {
     i = skipSpace(text, i);
-    if (text.charCodeAt(i) === CLOSE_BRACE) return;
+    if (text.charCodeAt(i) === CLOSE_BRACE) return count;
     const keyEnd = endOfString(text, i);
     const rawKey = text.slice(i + 1, keyEnd - 1);
     const key = rawKey.includes('\\') ? (JSON.parse(`"${rawKey}"`) as string) : rawKey;

@@ -12,7 +12,8 @@ export function presentBody(bytes: Buffer) {
 
 /** Repeated headers stand in one value, separated by commas (RFC 9110 §5.3). */
 export function toRecord(headers: readonly [string, string][]): Record<string, string> {
-  const record: Record<string, string> = {};
-  for (const [name, value] of headers) record[name] = Object.hasOwn(record, name) ? `${record[name]}, ${value}` : value;
-  return record;
+  const values = new Map<string, string>();
+  for (const [name, value] of headers) values.set(name, values.has(name) ? `${values.get(name)}, ${value}` : value);
+  // Not one by one into an object: there `__proto__` is no name.
+  return Object.fromEntries(values);
 }

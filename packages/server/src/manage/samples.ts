@@ -14,8 +14,8 @@ const FREE_TEST_PAYLOAD = { message: 'A test delivery.' };
 export interface SampleWish {
   topic?: string;
   trigger?: string;
-  /** Instead of the contract's sample. */
-  payload?: unknown;
+  /** Compact JSON text, instead of the contract's sample. */
+  payload?: Buffer;
 }
 
 interface Sample {
@@ -145,9 +145,7 @@ function sampleFor({ contract, subscriptions }: KnownEndpoint, wish: SampleWish)
     }
   }
   const payload =
-    wish.payload === undefined
-      ? (payloads.sampleOf({ topic, trigger }) ?? Buffer.from(JSON.stringify(FREE_TEST_PAYLOAD)))
-      : Buffer.from(JSON.stringify(wish.payload));
+    wish.payload ?? payloads.sampleOf({ topic, trigger }) ?? Buffer.from(JSON.stringify(FREE_TEST_PAYLOAD));
   return { topic, trigger, payload };
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { payloadOf } from '../../accept/read-events.ts';
 import { Problem } from '../../domain/errors.ts';
 import { decodeId, encodeId, isId } from '../../domain/ids.ts';
 import { DELIVERY_STATUSES, type StoredEvent } from '../../domain/model.ts';
@@ -8,6 +9,7 @@ import type { DeliveryFilter, DeliveryRow } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { seesCredentials } from '../caller.ts';
 import { answerPage, toPage } from '../cursor.ts';
+import { rawBodyOf } from '../json-body.ts';
 import { AccountParams, closed, EndpointParams, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
 import { presentAttempt, presentDelivery, toAttempt } from './present-delivery.ts';
 
@@ -314,7 +316,9 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
     },
     async (request) => {
       const { account, endpoint } = request.params;
-      const settled = await samples.sendTest(account, endpoint, request.body ?? {});
+      const { payload, ...wish } = request.body ?? {};
+      const own = payload === undefined ? {} : { payload: payloadOf(rawBodyOf(request)) };
+      const settled = await samples.sendTest(account, endpoint, { ...wish, ...own });
       const { delivery, outcome } = settled;
       return {
         succeeded: outcome.error === undefined,

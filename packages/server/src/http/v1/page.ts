@@ -169,6 +169,7 @@ export function pageRoutes(app: App, { store, sessions, directory, clock, pageOr
           operationId,
           summary,
           tags: ['Developers page'],
+          ...(path === '/audit' ? {} : { params: AccountParams }),
           querystring: closed(PageQuery),
           response: responses({ 200: pageOf(AuditView) }, 404),
         },
