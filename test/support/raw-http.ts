@@ -54,6 +54,12 @@ function parse(bytes: Buffer): RawAnswer {
   return {
     status: status === undefined ? undefined : Number(status),
     headers,
-    body: end < 0 ? '' : text.slice(end + 4),
+    body: end < 0 ? '' : bodyIn(text.slice(end + 4), headers),
   };
+}
+
+/** What came after the first answer, to whatever else the bytes were taken for, is not of it. */
+function bodyIn(text: string, headers: ReadonlyMap<string, string>): string {
+  const length = headers.get('content-length');
+  return length === undefined ? text : Buffer.from(text).toString('utf8', 0, Number(length));
 }

@@ -48,7 +48,8 @@ export function payloadOf({ text, value }: RawBody): Buffer {
 export function payloadsOf({ text, value }: RawBody): Buffer[] {
   const { events } = value as { events: Record<Member, unknown>[] };
   if (write(value, '#/events') === text) {
-    return events.map((event) => Buffer.from(JSON.stringify(event[memberOf(event)])));
+    // Without any there is nothing to write: that is refused where events are checked.
+    return events.map((event) => Buffer.from(JSON.stringify(event[memberOf(event)]) ?? ''));
   }
   let listAt = 0;
   const count = eachMember(text, 0, (key, from) => {

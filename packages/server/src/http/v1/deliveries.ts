@@ -123,7 +123,7 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
           from: Type.Optional(Time),
           to: Type.Optional(Time),
         }),
-        response: responses({ 200: pageOf(DeliveryView) }, 404),
+        response: responses({ 200: pageOf(DeliveryView) }),
       },
     },
     async (request) => {
@@ -194,7 +194,7 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
         summary: 'Show a delivery with its attempts',
         tags: ['Deliveries'],
         params: DeliveryParams,
-        response: responses({ 200: DeliveryDetail }, 404),
+        response: responses({ 200: DeliveryDetail }),
       },
     },
     async (request) => {
@@ -215,7 +215,7 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
           ...DeliveryParams.properties,
           number: Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 }),
         }),
-        response: responses({ 200: AttemptView }, 404),
+        response: responses({ 200: AttemptView }),
       },
     },
     async (request) => {
@@ -249,7 +249,7 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
           'Works at any time: while it waits, after it has ended, and while its endpoint is inactive. It begins a new round of tries.',
         tags: ['Deliveries'],
         params: DeliveryParams,
-        response: responses({ 202: DeliveryView }, 404, 409),
+        response: responses({ 202: DeliveryView }, 409),
       },
     },
     async (request, reply) => {
@@ -307,7 +307,6 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
               attempt: AttemptView,
             }),
           },
-          404,
           409,
           422,
           429,

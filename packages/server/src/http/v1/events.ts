@@ -86,7 +86,7 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
           params: AccountParams,
           headers: IdempotencyHeader,
           body: EventInput,
-          response: responses({ 202: AcceptedView }, 404, 409, 413, 415, 422),
+          response: responses({ 202: AcceptedView }, 409, 422),
         },
       },
       async (request, reply) => {
@@ -126,9 +126,7 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
                 ),
               }),
             },
-            404,
-            413,
-            415,
+            409,
             422,
           ),
         },
@@ -167,7 +165,7 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
           from: Type.Optional(Time),
           to: Type.Optional(Time),
         }),
-        response: responses({ 200: pageOf(EventView) }, 404),
+        response: responses({ 200: pageOf(EventView) }),
       },
     },
     async (request, reply) => {
@@ -194,7 +192,7 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
         summary: 'Show an event by its id or your own',
         tags: ['Events'],
         params: Type.Object({ account: Type.String({ maxLength: 128 }), event: Type.String({ maxLength: 128 }) }),
-        response: responses({ 200: EventView }, 404),
+        response: responses({ 200: EventView }),
       },
     },
     async (request, reply) => {

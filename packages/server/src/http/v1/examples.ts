@@ -31,7 +31,6 @@ export function exampleRoutes(app: App, { samples }: HttpParts): void {
               ),
             }),
           },
-          404,
           422,
           429,
         ),

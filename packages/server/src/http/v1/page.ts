@@ -83,7 +83,7 @@ export function pageRoutes(app: App, { store, sessions, directory, clock, pageOr
             }),
           ),
         ),
-        response: responses({ 201: Type.Object({ url: Type.String(), token: Type.String(), expires_at: Time }) }, 404),
+        response: responses({ 201: Type.Object({ url: Type.String(), token: Type.String(), expires_at: Time }) }),
       },
     },
     async (request, reply) => {
@@ -114,7 +114,7 @@ export function pageRoutes(app: App, { store, sessions, directory, clock, pageOr
         tags: ['Developers page'],
         params: AccountParams,
         querystring: closed({ user_name: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })) }),
-        response: responses({ 204: Type.Null() }, 404),
+        response: responses({ 204: Type.Null() }),
       },
     },
     async (request, reply) => {
@@ -132,15 +132,18 @@ export function pageRoutes(app: App, { store, sessions, directory, clock, pageOr
         operationId: 'getPage',
         summary: 'Say who is signed in, and what they may do',
         tags: ['Developers page'],
-        response: responses({
-          200: Type.Object({
-            role: Type.Enum(['operator', 'account']),
-            account: Nullable(Type.Object({ id: Type.String(), name: Type.String(), contract: Type.String() })),
-            permissions: Type.Array(Type.Enum([...PERMISSIONS])),
-            theme: Theme,
-            expires_at: Nullable(Time),
-          }),
-        }),
+        response: responses(
+          {
+            200: Type.Object({
+              role: Type.Enum(['operator', 'account']),
+              account: Nullable(Type.Object({ id: Type.String(), name: Type.String(), contract: Type.String() })),
+              permissions: Type.Array(Type.Enum([...PERMISSIONS])),
+              theme: Theme,
+              expires_at: Nullable(Time),
+            }),
+          },
+          404,
+        ),
       },
     },
     async (request) => {
@@ -171,7 +174,7 @@ export function pageRoutes(app: App, { store, sessions, directory, clock, pageOr
           tags: ['Developers page'],
           ...(path === '/audit' ? {} : { params: AccountParams }),
           querystring: closed(PageQuery),
-          response: responses({ 200: pageOf(AuditView) }, 404),
+          response: responses({ 200: pageOf(AuditView) }),
         },
       },
       async (request) => {
