@@ -86,13 +86,15 @@ function pathValue(name: string, { ids }: World): Arbitrary<string> {
 }
 
 function queryPart(known: readonly { name: string; schema: Schema }[], world: World): Arbitrary<string> {
-  const real = (name: string, { format }: Schema) =>
-    name === 'to' && format === undefined ? world.ids.contract : world.ids[name];
+  const real = (name: string, { format }: Schema) => {
+    if (name === 'cursor') return CURSORS;
+    return name === 'to' && format === undefined ? world.ids.contract : world.ids[name];
+  };
   const value = (name: string, schema: Schema) =>
     fc.oneof(
       { weight: 4, arbitrary: fromSchema(schema, {}).map(String) },
       { weight: 3, arbitrary: fc.constantFrom(...(real(name, schema) ?? TIMES)) },
-      { weight: 1, arbitrary: fc.constantFrom(...(name === 'cursor' ? CURSORS : TEXTS)) },
+      { weight: 1, arbitrary: fc.constantFrom(...TEXTS) },
       { weight: 1, arbitrary: text },
       { weight: 1, arbitrary: fc.constantFrom('-1', '0', '1e3', '1.5', '9'.repeat(30), 'Infinity', '0x10', ' 1') },
     );

@@ -1,6 +1,6 @@
 const FORM = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?(?:Z|[+-](\d\d):(\d\d))$/;
 /** The last millisecond of the year 9999, in UTC: later ones have no four digits, and no text that others read. */
-const LAST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+export const LAST_INSTANT_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 /** Whether a text is an instant that everybody can hold: ISO 8601 with a zone, a date that exists, 1970 to 9999 in UTC. */
 export function isInstant(text: string): boolean {
@@ -13,7 +13,7 @@ export function isInstant(text: string): boolean {
   if (month < 1 || month > 12 || day < 1 || day > daysIn(year, month)) return false;
   if (hour > 23 || minute > 59 || second > 59 || zoneHour > 23 || zoneMinute > 59) return false;
   const ms = Date.parse(text);
-  return ms >= 0 && ms <= LAST_MS;
+  return ms >= 0 && ms <= LAST_INSTANT_MS;
 }
 
 function daysIn(year: number, month: number): number {

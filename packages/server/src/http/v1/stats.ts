@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { Problem } from '../../domain/errors.ts';
 import { isId } from '../../domain/ids.ts';
+import { LAST_INSTANT_MS } from '../../domain/instant.ts';
 import type { VolumeBucket } from '../../storage/page-store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { AccountParams, closed, Nullable, responses, Time } from '../schemas.ts';
@@ -34,7 +35,8 @@ function bucketsOf(asked: { from?: string | undefined; to?: string | undefined }
     WIDTHS_MS.find((width) => span / width <= 60 && (width >= HOUR_MS || span <= MINUTES_MAX_MS)) ??
     Math.ceil(span / BUCKETS_MAX / DAY_MS) * DAY_MS;
   if (bucketMs < HOUR_MS) return { fromMs, toMs, bucketMs };
-  return { fromMs: Math.floor(fromMs / HOUR_MS) * HOUR_MS, toMs: Math.ceil(toMs / HOUR_MS) * HOUR_MS, bucketMs };
+  const endMs = Math.min(Math.ceil(toMs / HOUR_MS) * HOUR_MS, LAST_INSTANT_MS);
+  return { fromMs: Math.floor(fromMs / HOUR_MS) * HOUR_MS, toMs: endMs, bucketMs };
 }
 
 const presentBucket = ({
