@@ -288,29 +288,17 @@ describe('numbers', () => {
 describe('nesting', () => {
   const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
   test.each([
-    ['a payload', events, (v: string) => `{"trigger":"a","payload":${v}}`, '#/payload'],
-    ['a payload with spaces', events, (v: string) => `{"trigger":"a", "payload":${v}}`, '#/payload'],
-    ['a batch', () => `${events()}/batch`, (v: string) => `{"events":[{"trigger":"a","payload":${v}}]}`, '#/events'],
-    ['payloads', events, (v: string) => `{"trigger":"a","payloads":{"t":${v}}}`, '#/payloads'],
-    [
-      'metadata',
-      () => '/v1/accounts',
-      (v: string) => `{"name":"a","contract":"standard","metadata":{"a":${v}}}`,
-      '#/metadata/a',
-    ],
-    [
-      'a test',
-      () => `/v1/accounts/${account}/endpoints/${endpoint}/test`,
-      (v: string) => `{"payload":${v}}`,
-      '#/payload',
-    ],
-  ])('%s that is nested 10,000 deep is refused', async (_, path, bodyOf, pointer) => {
-    for (const depth of [10_000, 100_000]) {
+    ['a payload', events, (v: string) => `{"trigger":"a","payload":${v}}`],
+    ['a payload with spaces', events, (v: string) => `{"trigger":"a", "payload":${v}}`],
+    ['a batch', () => `${events()}/batch`, (v: string) => `{"events":[{"trigger":"a","payload":${v}}]}`],
+    ['payloads', events, (v: string) => `{"trigger":"a","payloads":{"t":${v}}}`],
+    ['metadata', () => '/v1/accounts', (v: string) => `{"name":"a","contract":"standard","metadata":{"a":${v}}}`],
+    ['a test', () => `/v1/accounts/${account}/endpoints/${endpoint}/test`, (v: string) => `{"payload":${v}}`],
+  ])('%s that is nested too deeply is refused', async (_, path, bodyOf) => {
+    for (const depth of [1_001, 10_000, 100_000]) {
       const answer = await post(path(), bodyOf(nested(depth)));
       expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
-      expect(answer.body.errors).toMatchObject([
-        { pointer: expect.stringContaining(pointer), detail: expect.stringContaining('nested') },
-      ]);
+      expect(answer.body.errors).toEqual([{ pointer: '#', detail: 'is nested more than 1000 deep' }]);
     }
     expect((await node.call('GET', '/healthz')).status).toBe(200);
   });

@@ -1,7 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { invalidAt, Problem, pointerTo } from '../domain/errors.ts';
-import { compact, eachElement, eachMember } from '../domain/raw-json.ts';
+import { compact, eachElement, eachMember, isDeeperThan } from '../domain/raw-json.ts';
+
+/** Far more than any event has; Node 20's JSON.stringify gives up at some thousands. */
+const DEPTH_MAX = 1_000;
 
 /** A request's JSON with the text it came from, so that a payload can be taken out as it was written. */
 export interface RawBody {
@@ -9,13 +12,19 @@ export interface RawBody {
   value: unknown;
 }
 
-/** @throws Problem `malformed_json` */
+/** @throws Problem `malformed_json`, `invalid_request` */
 export function parseRawBody(bytes: Buffer): RawBody {
   if (!isUtf8(bytes)) throw new Problem('malformed_json', 'The body is not UTF-8.');
   // A byte order mark may be ignored (RFC 8259, 8.1), and some clients write one.
   const text = bytes.toString('utf8', bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0);
+  const value = parse(text);
+  if (isDeeperThan(text, DEPTH_MAX)) throw invalidAt('#', `is nested more than ${DEPTH_MAX} deep`);
+  return { text, value };
+}
+
+function parse(text: string): unknown {
   try {
-    return { text, value: JSON.parse(text) };
+    return JSON.parse(text);
   } catch (error) {
     throw new Problem('malformed_json', error instanceof Error ? error.message : undefined);
   }
@@ -37,7 +46,7 @@ function memberOf(value: unknown): Member {
  */
 export function payloadOf({ text, value }: RawBody): Buffer {
   const member = memberOf(value);
-  const written = write((value as Record<Member, unknown>)[member], `#/${member}`);
+  const written = JSON.stringify((value as Record<Member, unknown>)[member]);
   const shell = JSON.stringify({ ...(value as object), [member]: 0 });
   const at = shell.indexOf(`"${member}":0`) + member.length + '"":'.length;
   const isCanonical = text === shell.slice(0, at) + written + shell.slice(at + 1);
@@ -47,7 +56,7 @@ export function payloadOf({ text, value }: RawBody): Buffer {
 /** The payloads of a batch, `{"events": [{"payload": …}, …]}`, in order. @throws Problem `invalid_request` */
 export function payloadsOf({ text, value }: RawBody): Buffer[] {
   const { events } = value as { events: Record<Member, unknown>[] };
-  if (write(value, '#/events') === text) {
+  if (JSON.stringify(value) === text) {
     // Without any there is nothing to write: that is refused where events are checked.
     return events.map((event) => Buffer.from(JSON.stringify(event[memberOf(event)]) ?? ''));
   }
@@ -90,15 +99,6 @@ function repeatIn(text: string, start: number, pointer: string): Problem {
     seen.add(key);
   });
   return invalidAt(pointerTo(pointer, repeat), 'stands twice');
-}
-
-/** JSON.stringify calls itself for every level; some thousands are too many. */
-function write(value: unknown, pointer: string): string {
-  try {
-    return JSON.stringify(value);
-  } catch (error) {
-    throw error instanceof RangeError ? invalidAt(pointer, 'is nested too deeply') : error;
-  }
 }
 
 /** What a repeat under the same idempotency key must agree in. */

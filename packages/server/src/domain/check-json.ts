@@ -1,9 +1,6 @@
 import { invalidAt, pointerTo } from './errors.ts';
 import { stringOf, walkJson } from './walk-json.ts';
 
-/** Far more than any form here has; what is nested deeper cannot be written again everywhere. */
-const DEPTH_MAX = 1_000;
-
 /** The member that is passed on as the text it came in: what stands in it is not read here. */
 const PASSED_ON = 'payload';
 /** The member whose names are the caller's own. */
@@ -32,9 +29,6 @@ export function checkJson(text: string): void {
   walkJson(text, {
     open(bracket) {
       enter();
-      if (levels.length >= DEPTH_MAX && !isPassedOn()) {
-        throw invalidAt(pointer(), `is nested more than ${DEPTH_MAX} deep`);
-      }
       levels.push(bracket === '{' ? { names: new Set(), at: '' } : { names: undefined, at: -1 });
     },
     close: () => void levels.pop(),

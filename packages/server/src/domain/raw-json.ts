@@ -63,6 +63,31 @@ function endOfValue(text: string, at: number): number {
   return i;
 }
 
+/** Whether brackets stand in each other deeper than this. Few texts have so many at all: the others are only counted. */
+export function isDeeperThan(text: string, max: number): boolean {
+  if (text.length <= 2 * max || !hasMoreBrackets(text, max)) return false;
+  let depth = 0;
+  for (let i = find(STRUCTURE, text, 0); i < text.length; i = find(STRUCTURE, text, i)) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) {
+      i = endOfString(text, i);
+      continue;
+    }
+    depth += code === OPEN_BRACE || code === OPEN_BRACKET ? 1 : -1;
+    if (depth > max) return true;
+    i++;
+  }
+  return false;
+}
+
+function hasMoreBrackets(text: string, max: number): boolean {
+  let count = 0;
+  for (const open of ['[', '{']) {
+    for (let at = text.indexOf(open); at >= 0; at = text.indexOf(open, at + 1)) if (++count > max) return true;
+  }
+  return false;
+}
+
 /**
  * Calls `visit(key, start, end)` for every member of an object, in order; the last of equal keys counts, as in
  * `JSON.parse`. Answers how many there are.
