@@ -67,15 +67,11 @@ function endOfValue(text: string, at: number): number {
 export function isDeeperThan(text: string, max: number): boolean {
   if (text.length <= 2 * max || !hasMoreBrackets(text, max)) return false;
   let depth = 0;
-  for (let i = find(STRUCTURE, text, 0); i < text.length; i = find(STRUCTURE, text, i)) {
+  for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    if (code === QUOTE) {
-      i = endOfString(text, i);
-      continue;
-    }
-    depth += code === OPEN_BRACE || code === OPEN_BRACKET ? 1 : -1;
-    if (depth > max) return true;
-    i++;
+    if (code === QUOTE) i = endOfString(text, i) - 1;
+    else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) depth--;
+    else if ((code === OPEN_BRACE || code === OPEN_BRACKET) && ++depth > max) return true;
   }
   return false;
 }
