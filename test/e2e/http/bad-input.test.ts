@@ -97,6 +97,15 @@ describe('bad input gets a clear error and changes nothing', () => {
       'unknown_trigger',
       '#/events/1/trigger',
     ],
+    [
+      'an event without a payload in a batch',
+      'POST',
+      () => `${events()}/batch`,
+      { events: [{ trigger: 'a', payload: 1 }, { trigger: 'a' }] },
+      400,
+      'invalid_request',
+      '#/events/1/payload',
+    ],
     ['an empty batch', 'POST', () => `${events()}/batch`, { events: [] }, 400, 'invalid_request', '#/events'],
     [
       'a batch of 1,001',

@@ -1,7 +1,8 @@
 import type { Contract } from '../contract/contract.ts';
 import { impliedBy } from '../contract/implied.ts';
 import { invalidPayload, type Misfit } from '../contract/payloads.ts';
-import { Problem } from '../domain/errors.ts';
+import { invalidAt, Problem, pointerTo } from '../domain/errors.ts';
+import { isId } from '../domain/ids.ts';
 import type { KnownAccount } from '../fanout/directory.ts';
 import { digestOfEvent } from './read-events.ts';
 
@@ -40,7 +41,7 @@ export interface EventInput {
  * @param payload the compact text of the input's payload, or payloads
  * @param pointer to the event in the request's body
  * @param key of the Idempotency-Key header
- * @throws Problem `unknown_trigger`, `unknown_topic`, `unknown_pair`, `payload_too_large`, `invalid_payload`
+ * @throws Problem `idempotency_conflict`, `unknown_trigger`, `unknown_topic`, `unknown_pair`, `payload_too_large`, `invalid_payload`
  */
 export function toPublication(
   account: KnownAccount,
@@ -52,6 +53,11 @@ export function toPublication(
 ): Publication {
   const { contract } = account;
   const { id, trigger } = input;
+  // An id of our form is some event's that was made here, or will be: two events would have it as their webhook-id.
+  if (id !== undefined && isId('evt', id)) {
+    const place = { pointer: `${pointer}/id`, detail: 'has the form of the ids that are made here' };
+    throw new Problem('idempotency_conflict', `${place.pointer}: ${place.detail}; use one of your own.`, [place]);
+  }
   if (!contract.catalog.hasTrigger(trigger)) {
     throw new Problem('unknown_trigger', `"${trigger}" is not a trigger of contract ${contract.name}.`, [
       { pointer: `${pointer}/trigger`, detail: 'is not a trigger of this contract' },
@@ -91,8 +97,7 @@ function topicsOf(contract: Contract, input: EventInput, pointer: string): reado
   const { trigger, payload, payloads } = input;
   if ((payload === undefined) === (payloads === undefined)) {
     const detail = payload === undefined ? 'is missing' : 'cannot stand beside payloads';
-    const place = { pointer: `${pointer}/payload`, detail };
-    throw new Problem('invalid_request', `${place.pointer}: ${detail}`, [place]);
+    throw invalidAt(`${pointer}/payload`, detail);
   }
   if (payloads === undefined) {
     if (!catalog.hasTopics) return null;
@@ -111,7 +116,7 @@ function topicsOf(contract: Contract, input: EventInput, pointer: string): reado
   }
   const topics = Object.keys(payloads);
   for (const topic of topics) {
-    const place = { pointer: `${pointer}/payloads/${topic}` };
+    const place = { pointer: pointerTo(`${pointer}/payloads`, topic) };
     if (!catalog.hasTopic(topic)) {
       throw new Problem('unknown_topic', `"${topic}" is not a topic of contract ${contract.name}.`, [
         { ...place, detail: 'is not a topic of this contract' },
@@ -146,7 +151,7 @@ function check(
   };
   const misfits = (topics ?? [null]).flatMap((topic) => {
     const value = topic !== null && input.payloads ? input.payloads[topic] : input.payload;
-    const place = topic !== null && input.payloads ? `/payloads/${topic}` : '/payload';
+    const place = topic !== null && input.payloads ? pointerTo('/payloads', topic) : '/payload';
     const found = contract.payloads.misfits({ event, topic, account: facts }, value);
     return found.map((misfit) => ({ ...misfit, pointer: place + misfit.pointer }));
   });

@@ -3,6 +3,7 @@
  * document and the clients are checked against it.
  */
 export const CATALOGUE = {
+  malformed_request: [400, 'The request is not HTTP as this server takes it', 'Send HTTP/1.1 with one `Host` header.'],
   malformed_json: [400, 'The body is not JSON', 'Send one JSON document in UTF-8; `detail` names the place.'],
   invalid_request: [400, 'The request has the wrong form', 'Correct the fields that `errors` points at.'],
   invalid_cursor: [400, 'The cursor is not one of ours', 'Pass on `next_cursor` unchanged, with the same filters.'],
@@ -27,10 +28,11 @@ export const CATALOGUE = {
   ],
   attempt_not_found: [404, 'There is no such attempt', 'Attempts are numbered from 1; the delivery lists them.'],
   method_not_allowed: [405, 'The address exists, but not for this method', 'Compare the method with /docs.'],
+  request_timeout: [408, 'The request did not arrive in time', 'Send it again, faster or in smaller pieces.'],
   account_exists: [409, 'An account with this id exists', 'Use another id, or PATCH the existing account.'],
   idempotency_conflict: [
     409,
-    'This idempotency key was used with another body',
+    'This idempotency key stands for another event',
     'Repeat the first request unchanged, or use a new key for a new event.',
   ],
   limit_reached: [409, 'A limit of the contract is reached', 'Delete something first, or raise the limit.'],
@@ -38,6 +40,11 @@ export const CATALOGUE = {
   not_retryable: [409, 'This delivery cannot be sent', '`detail` says why.'],
   payload_too_large: [413, 'The body is over the limit', 'Send less.'],
   unsupported_media_type: [415, 'The body is not application/json', 'Send `Content-Type: application/json`.'],
+  unsupported_encoding: [
+    415,
+    'The body is compressed in a way that is not understood',
+    'Use one `Content-Encoding` of those that `Accept-Encoding` of the answer lists.',
+  ],
   unknown_trigger: [422, 'The contract has no such trigger', 'GET /v1/contracts/{contract} lists the triggers.'],
   unknown_topic: [422, 'The contract has no such topic', 'GET /v1/contracts/{contract} lists the topics.'],
   unknown_pair: [
@@ -60,6 +67,7 @@ export const CATALOGUE = {
   ],
   invalid_secret: [422, 'The secret has the wrong form', 'Send `whsec_` or `whsk_` and base64, or leave it out.'],
   too_many_requests: [429, 'Too many requests in a short time', 'Try again after `Retry-After` seconds.'],
+  headers_too_large: [431, 'The headers are over the limit', 'Send at most 16 KiB of headers, the address included.'],
   internal_error: [500, 'Something went wrong here', 'Try again; if it stays, give the operator the request id.'],
   database_unavailable: [503, 'The database cannot be reached', 'Try again after `Retry-After` seconds.'],
   overloaded: [503, 'Too much is waiting to be stored', 'Try again after `Retry-After` seconds.'],
@@ -72,6 +80,16 @@ export type ErrorCode = keyof typeof CATALOGUE;
 export interface PlaceOfError {
   pointer: string;
   detail: string;
+}
+
+/** The JSON Pointer (RFC 6901) to a member of what another points at. */
+export function pointerTo(parent: string, name: string | number): string {
+  return `${parent}/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
+
+/** The refusal of a body for what stands at one place of it. */
+export function invalidAt(pointer: string, detail: string): Problem {
+  return new Problem('invalid_request', `${pointer}: ${detail}`, [{ pointer, detail }]);
 }
 
 /** A refusal that the caller can understand. The HTTP layer writes it as RFC 9457 problem details. */

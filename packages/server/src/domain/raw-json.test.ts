@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { compact, eachElement, eachMember } from './raw-json.ts';
+import { compact, eachElement, eachMember, isDeeperThan } from './raw-json.ts';
 
 const indents = fc.constantFrom<string | number>(0, 1, 2, '\t');
 
@@ -50,4 +50,24 @@ test('escaped keys and repeated keys are seen as JSON.parse sees them', () => {
     ['payload', '{"x":"}\\\\"}'],
     ['"', '[]'],
   ]);
+});
+
+test('depth is counted in brackets, not in strings', () => {
+  const depthOf = (value: unknown): number =>
+    typeof value === 'object' && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0;
+  fc.assert(
+    fc.property(
+      fc.jsonValue({ stringUnit: fc.constantFrom('[', '{', ']', '"', '\\', 'a') }),
+      indents,
+      (value, indent) => {
+        const text = JSON.stringify(value, null, indent);
+        for (const max of [0, 1, 2, 3])
+          expect(isDeeperThan(text, max)).toBe(text.length > 2 * max && depthOf(value) > max);
+      },
+    ),
+  );
+  const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
+  expect(isDeeperThan(nested(1_000), 1_000)).toBe(false);
+  expect(isDeeperThan(nested(1_001), 1_000)).toBe(true);
+  expect(isDeeperThan(`[${'[],{},'.repeat(5_000)}0]`, 1_000)).toBe(false);
 });

@@ -63,16 +63,40 @@ function endOfValue(text: string, at: number): number {
   return i;
 }
 
-/** Calls `visit(key, start, end)` for every member of an object, in order; the last of equal keys counts, as in `JSON.parse`. */
+/** Whether brackets stand in each other deeper than this. Few texts have so many at all: the others are only counted. */
+export function isDeeperThan(text: string, max: number): boolean {
+  if (text.length <= 2 * max || !hasMoreBrackets(text, max)) return false;
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) i = endOfString(text, i) - 1;
+    else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) depth--;
+    else if ((code === OPEN_BRACE || code === OPEN_BRACKET) && ++depth > max) return true;
+  }
+  return false;
+}
+
+function hasMoreBrackets(text: string, max: number): boolean {
+  let count = 0;
+  for (const open of ['[', '{']) {
+    for (let at = text.indexOf(open); at >= 0; at = text.indexOf(open, at + 1)) if (++count > max) return true;
+  }
+  return false;
+}
+
+/**
+ * Calls `visit(key, start, end)` for every member of an object, in order; the last of equal keys counts, as in
+ * `JSON.parse`. Answers how many there are.
+ */
 export function eachMember(
   text: string,
   start: number,
   visit: (key: string, start: number, end: number) => void,
-): void {
+): number {
   let i = skipSpace(text, start) + 1;
-  for (;;) {
+  for (let count = 0; ; count++) {
     i = skipSpace(text, i);
-    if (text.charCodeAt(i) === CLOSE_BRACE) return;
+    if (text.charCodeAt(i) === CLOSE_BRACE) return count;
     const keyEnd = endOfString(text, i);
     const rawKey = text.slice(i + 1, keyEnd - 1);
     const key = rawKey.includes('\\') ? (JSON.parse(`"${rawKey}"`) as string) : rawKey;

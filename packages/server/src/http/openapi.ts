@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { App } from './app.ts';
 import { ProblemSchema } from './problem.ts';
+import { problemsOf } from './schemas.ts';
 
 /** Generates the OpenAPI document from the routes' own schemas, and serves it with a readable reference. */
 export async function openApi(app: App): Promise<void> {
@@ -13,7 +14,7 @@ export async function openApi(app: App): Promise<void> {
         title: 'Posthorn',
         version: '1.0.0',
         description:
-          "Outbound webhooks for your product's own customers. Errors are RFC 9457 problem details; lists are paged with `limit` and `cursor`; times are ISO 8601 in UTC.",
+          "Outbound webhooks for your product's own customers. Errors are RFC 9457 problem details; lists are paged with `limit` and `cursor`; times are ISO 8601 in UTC, from 1970 to 9999. Bodies may be compressed (`Content-Encoding`: gzip, br, and zstd where the server's Node has it). What never becomes a request of an operation is answered with 400, 408 or 431.",
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       tags: [
@@ -47,5 +48,25 @@ export async function openApi(app: App): Promise<void> {
       title: 'Posthorn API',
       css: [{ filename: 'posthorn.css', content: '.swagger-ui .topbar { display: none }' }],
     },
+  });
+}
+
+/**
+ * Adds to every route of this scope the problems that its kind can answer: without a key, without the permission, about
+ * something that does not exist, too often, with a body that cannot be read, without the database.
+ */
+export function documentProblems(app: App): void {
+  app.addHook('onRoute', (route) => {
+    const takesBody = route.method !== 'GET' && route.method !== 'HEAD';
+    const kinds = [
+      400,
+      401,
+      403,
+      429,
+      ...(route.url.includes('/:') ? [404] : []),
+      ...(takesBody ? [413, 415] : []),
+      503,
+    ];
+    if (route.schema) route.schema.response = { ...problemsOf(kinds), ...(route.schema.response as object) };
   });
 }

@@ -32,11 +32,8 @@ function textOfCut(bytes: Buffer): string | undefined {
 
 /** Repeated headers stand in one value, separated by commas (RFC 9110 §5.3). */
 export function toRecord(headers: readonly [string, string][]): Record<string, string> {
-  const record = new Map<string, string>();
-  for (const [name, value] of headers) {
-    const before = record.get(name);
-    record.set(name, before === undefined ? value : `${before}, ${value}`);
-  }
-  // Defines its members: an assignment to `__proto__` would set no member.
-  return Object.fromEntries(record);
+  const values = new Map<string, string>();
+  for (const [name, value] of headers) values.set(name, values.has(name) ? `${values.get(name)}, ${value}` : value);
+  // Not one by one into an object: there `__proto__` is no name.
+  return Object.fromEntries(values);
 }

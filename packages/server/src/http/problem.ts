@@ -1,8 +1,9 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { CATALOGUE, type ErrorCode, type PlaceOfError, Problem } from '../domain/errors.ts';
+import { CATALOGUE, type ErrorCode, type PlaceOfError, Problem, pointerTo } from '../domain/errors.ts';
 import { TooManyRequests } from '../domain/too-many-requests.ts';
 import { kindOf } from '../storage/database-errors.ts';
+import { ACCEPTED_ENCODINGS } from './json-body.ts';
 
 const RETRY_AFTER_S = 2;
 
@@ -31,19 +32,24 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, proble
   if (problem instanceof TooManyRequests) reply.header('retry-after', String(problem.retryAfterS));
   if (problem.status === 503) reply.header('retry-after', String(RETRY_AFTER_S));
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="posthorn"');
+  if (problem.code === 'unsupported_encoding') reply.header('accept-encoding', ACCEPTED_ENCODINGS);
   return reply
     .code(problem.status)
     .type('application/problem+json')
     .serializer(JSON.stringify)
-    .send({
-      type: `/docs/errors#${problem.code}`,
-      title: problem.title,
-      status: problem.status,
-      detail: problem.message,
-      code: problem.code,
-      ...(problem.places.length > 0 ? { errors: problem.places } : {}),
-      request_id: request.id,
-    });
+    .send(presentProblem(problem, request.id));
+}
+
+export function presentProblem(problem: Problem, requestId: string) {
+  return {
+    type: `/docs/errors#${problem.code}`,
+    title: problem.title,
+    status: problem.status,
+    detail: problem.message,
+    code: problem.code,
+    ...(problem.places.length > 0 ? { errors: problem.places } : {}),
+    request_id: requestId,
+  };
 }
 
 /** Turns whatever a handler throws into a problem. Anything unexpected is logged and told as little as possible. */
@@ -58,9 +64,19 @@ const BY_FASTIFY_CODE: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
   FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed_json',
   FST_ERR_CTP_INVALID_JSON_BODY: 'malformed_json',
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed_json',
-  FST_ERR_NOT_FOUND: 'route_not_found',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed_request',
   FST_ERR_BAD_URL: 'route_not_found',
+};
+/** By the status of any other error of the framework and its plugins: each says by a 4xx that the request was wrong. */
+const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
+  400: 'malformed_request',
+  403: 'route_not_found',
+  404: 'route_not_found',
+  405: 'method_not_allowed',
+  408: 'request_timeout',
+  413: 'payload_too_large',
+  414: 'route_not_found',
+  415: 'unsupported_media_type',
 };
 
 /** What any error means to a caller. */
@@ -74,7 +90,7 @@ export function toProblem(thrown: unknown): Problem {
     const first = places[0];
     return new Problem('invalid_request', first && `${first.pointer}: ${first.detail}`, places);
   }
-  const code = BY_FASTIFY_CODE[error.code];
+  const code = BY_FASTIFY_CODE[error.code] ?? BY_STATUS[error.statusCode ?? 0];
   if (code)
     return new Problem(code, code === 'malformed_json' || code === 'payload_too_large' ? error.message : undefined);
   // RangeError: nested too deeply to be written.
@@ -115,8 +131,7 @@ function toPlace({ instancePath, keyword, params, message }: Validation, isBody:
       : keyword === 'additionalProperties'
         ? params.additionalProperty
         : undefined;
-  const path =
-    typeof named === 'string' ? `${instancePath}/${named.replaceAll('~', '~0').replaceAll('/', '~1')}` : instancePath;
+  const path = typeof named === 'string' ? pointerTo(instancePath, named) : instancePath;
   const allowed =
     keyword === 'enum' && Array.isArray(params.allowedValues) ? `: ${params.allowedValues.join(', ')}` : '';
   const detail =

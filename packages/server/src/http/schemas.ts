@@ -4,7 +4,7 @@ import { type TProperties, type TSchema, Type } from 'typebox';
 export const closed = <T extends TProperties>(properties: T, options: { description?: string } = {}) =>
   Type.Object(properties, { additionalProperties: false, ...options });
 
-/** ISO 8601 in UTC with milliseconds. */
+/** An instant in ISO 8601, from 1970 to 9999 (`isInstant`); answers have it in UTC with milliseconds. */
 export const Time = Type.String({ format: 'date-time' });
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
@@ -34,8 +34,14 @@ const PROBLEM = {
   content: { 'application/problem+json': { schema: Type.Ref('Problem') } },
 };
 
-/** Responses of a route: its own, and problem details for every error it can answer. */
+/**
+ * Responses of a route: its own, and problem details for the errors that only this route can answer. Those that come
+ * with the kind of a route are added where it is registered (`documentProblems`).
+ */
 export function responses<T extends Record<number, TSchema>>(own: T, ...errors: number[]) {
-  const problems = Object.fromEntries([400, 401, 429, ...errors, 503].map((status) => [status, PROBLEM]));
-  return { ...problems, ...own } as T;
+  return { ...problemsOf(errors), ...own } as T;
+}
+
+export function problemsOf(statuses: readonly number[]): Record<number, object> {
+  return Object.fromEntries(statuses.map((status) => [status, PROBLEM]));
 }

@@ -2,19 +2,21 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { Ajv, type Options } from 'ajv';
 import Fastify, { LogController } from 'fastify';
 import type { Logger } from 'pino';
-import { parseRawBody } from '../accept/read-events.ts';
 import { Problem } from '../domain/errors.ts';
+import { isInstant } from '../domain/instant.ts';
 import type { App, HttpParts } from './app.ts';
 import { noteChanges } from './audit.ts';
 import { requireOperator } from './auth.ts';
 import { takeRequests } from './bin-requests.ts';
 import { authorize, denyUnknown, OPERATOR, setCaller } from './caller.ts';
+import { answerConnectionError, hasOneHost } from './connection-problem.ts';
 import { errorsPage } from './errors-page.ts';
 import { loopReturnsFacade } from './facades/loop-returns.ts';
 import { loopSubscriptionsFacade } from './facades/loop-subscriptions.ts';
 import { healthRoutes } from './health.ts';
+import { readForm, takeJson } from './json-body.ts';
 import { KeyGuard } from './key-guard.ts';
-import { openApi } from './openapi.ts';
+import { documentProblems, openApi } from './openapi.ts';
 import { pageFiles } from './page-files.ts';
 import { handleError, sendProblem } from './problem.ts';
 import { signInRoutes } from './sign-in.ts';
@@ -36,6 +38,8 @@ import { statsRoutes } from './v1/stats.ts';
 const BODY_BYTES_MAX = 256 * 1024;
 const KEEP_ALIVE_MS = 72_000;
 const REQUEST_TIMEOUT_MS = 60_000;
+/** Node's own limit of a request's head: no parameter of a path is longer, and what it may hold its schema says. */
+const HEAD_BYTES_MAX = 16 * 1024;
 
 /** Builds the HTTP server; it listens only when told to. */
 export async function buildServer(parts: HttpParts, logger: Logger): Promise<App> {
@@ -47,7 +51,10 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
     requestTimeout: REQUEST_TIMEOUT_MS,
     return503OnClosing: false,
     frameworkErrors: handleError,
-    routerOptions: { maxParamLength: 200 },
+    clientErrorHandler: answerConnectionError,
+    // Refused below instead, with an answer in the same form as all others.
+    http: { requireHostHeader: false },
+    routerOptions: { maxParamLength: HEAD_BYTES_MAX },
     // A proxy in a network that is not public says for whom it asks; who comes directly is who they are.
     trustProxy: ['loopback', 'linklocal', 'uniquelocal'],
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
@@ -55,11 +62,10 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
   app.setValidatorCompiler(({ schema, httpPart }) =>
     (httpPart === 'body' ? STRICT : LENIENT).compile(schema as object),
   );
-  app.removeContentTypeParser(['application/json', 'text/plain']);
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_: unknown, body: Buffer) =>
-    // Clients that always send the header may have nothing to send.
-    body.length === 0 ? null : parseRawBody(body).value,
-  );
+  app.removeContentTypeParser('text/plain');
+  takeJson(app, readForm);
+  // Any expectation but 100-continue may be ignored (RFC 9110, 10.1.1); Node would answer it with a 417 of its own.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   app.setErrorHandler(handleError);
   app.setNotFoundHandler((request, reply) => {
     const allowed = methodsOf(app, request.url).filter((method) => method !== request.method);
@@ -67,9 +73,9 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
     reply.header('allow', allowed.join(', '));
     return sendProblem(request, reply, new Problem('method_not_allowed', `This address takes ${allowed.join(', ')}.`));
   });
-  app.addHook('onRequest', (_, reply, done) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.headers(STRICT_HEADERS);
-    done();
+    done(hasOneHost(request.raw) ? undefined : new Problem('malformed_request'));
   });
 
   denyUnknown(app);
@@ -94,6 +100,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
         } else check(request).then(() => done(), done);
       });
       noteChanges(v1, parts);
+      documentProblems(v1);
       contractRoutes(v1, parts);
       accountRoutes(v1, parts);
       endpointRoutes(v1, parts);
@@ -125,10 +132,7 @@ const STRICT_HEADERS = {
   'cache-control': 'no-store',
 };
 
-const FORMATS: Options['formats'] = {
-  'date-time': (text: string) =>
-    /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text)),
-};
+const FORMATS: Options['formats'] = { 'date-time': isInstant };
 /** Bodies are taken as they are: a string is not a number. The first error ends it: a body may have millions. */
 const STRICT = new Ajv({ coerceTypes: false, useDefaults: false, allErrors: false, strict: false, formats: FORMATS });
 /** Paths, queries and headers are text, from which numbers are read. */

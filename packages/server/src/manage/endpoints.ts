@@ -1,6 +1,6 @@
 import type { Contract } from '../contract/contract.ts';
 import type { Clock } from '../domain/clock.ts';
-import { Problem } from '../domain/errors.ts';
+import { invalidAt, Problem, pointerTo } from '../domain/errors.ts';
 import { isReservedHeader } from '../domain/header-names.ts';
 import { type IdSource, isId } from '../domain/ids.ts';
 import type { Endpoint, EndpointStatus } from '../domain/model.ts';
@@ -221,14 +221,15 @@ function checkHeaders(headers: Record<string, string>, contract: Contract): void
   const isReserved = (name: string) => isReservedHeader(name) || contract.headerNames.has(name);
   const reserved = names.find((name) => isReserved(name.toLowerCase()));
   if (reserved !== undefined) {
-    const detail = `${reserved} is written by Posthorn itself`;
-    throw new Problem('invalid_request', `#/headers/${reserved}: ${detail}`, [
-      { pointer: `#/headers/${reserved}`, detail },
-    ]);
+    throw invalidAt(pointerTo('#/headers', reserved), `${reserved} is written by Posthorn itself`);
   }
   if (names.length > HEADERS_MAX || JSON.stringify(headers).length > HEADERS_BYTES_MAX) {
-    const detail = 'at most 20 headers and 8 KiB';
-    throw new Problem('invalid_request', `#/headers: ${detail}`, [{ pointer: '#/headers', detail }]);
+    throw invalidAt('#/headers', 'at most 20 headers and 8 KiB');
+  }
+  const lower = names.map((name) => name.toLowerCase());
+  const repeated = names.find((_, i) => lower.indexOf(lower[i] ?? '') < i);
+  if (repeated !== undefined) {
+    throw invalidAt(pointerTo('#/headers', repeated), 'is there already: names are equal whatever their case');
   }
 }
 

@@ -13,8 +13,8 @@ const FREE_TEST_PAYLOAD = { message: 'A test delivery.' };
 export interface SampleWish {
   topic?: string;
   trigger?: string;
-  /** Instead of the contract's sample. */
-  payload?: unknown;
+  /** Compact JSON text, instead of the contract's sample. */
+  payload?: Buffer;
 }
 
 interface Sample {
@@ -128,12 +128,12 @@ function sampleFor({ contract, subscriptions }: KnownEndpoint, wish: SampleWish)
       );
     }
   }
-  if (wish.payload === undefined) {
-    const payload = payloads.testOf({ topic, trigger }) ?? Buffer.from(JSON.stringify(FREE_TEST_PAYLOAD));
-    return { topic, trigger, payload };
+  const { payload } = wish;
+  if (payload === undefined) {
+    const sample = payloads.testOf({ topic, trigger }) ?? Buffer.from(JSON.stringify(FREE_TEST_PAYLOAD));
+    return { topic, trigger, payload: sample };
   }
-  const payload = Buffer.from(JSON.stringify(wish.payload));
-  const unwritable = contract.wireMisfits(payload, wish.payload);
+  const unwritable = contract.wireMisfits(payload, JSON.parse(payload.toString()));
   if (unwritable.length > 0) throw invalidPayload(unwritable, '#/payload');
   return { topic, trigger, payload };
 }

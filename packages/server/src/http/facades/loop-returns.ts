@@ -187,11 +187,8 @@ function toRefusal(error: unknown): Refusal {
       return invalid({ topic: [problem.message] });
     case 'endpoint_not_found':
       return notFound();
-    case 'malformed_json':
-    case 'unsupported_media_type':
-    case 'payload_too_large':
-      return refusal(400, 'BAD-REQUEST', problem.message);
     default:
+      if (problem.status < 500) return refusal(400, 'BAD-REQUEST', problem.message);
       return problem.status === 503
         ? refusal(503, 'SERVICE-UNAVAILABLE', problem.message, 2)
         : refusal(500, 'INTERNAL-SERVER-ERROR', 'Server Error.');

@@ -35,7 +35,7 @@ export function accountRoutes(app: App, { store, contracts, directory, ids, cloc
           contract: Type.String({ description: 'One of GET /v1/contracts' }),
           metadata: Type.Optional(Metadata),
         }),
-        response: responses({ 201: AccountView }, 409, 422),
+        response: responses({ 201: AccountView }, 404, 409),
       },
     },
     async (request, reply) => {
@@ -87,7 +87,7 @@ export function accountRoutes(app: App, { store, contracts, directory, ids, cloc
         summary: 'Show an account',
         tags: ['Accounts'],
         params: AccountParams,
-        response: responses({ 200: AccountView }, 404),
+        response: responses({ 200: AccountView }),
       },
     },
     async (request) => {
@@ -107,7 +107,7 @@ export function accountRoutes(app: App, { store, contracts, directory, ids, cloc
         tags: ['Accounts'],
         params: AccountParams,
         body: closed({ name: Type.Optional(Name), metadata: Type.Optional(Metadata) }),
-        response: responses({ 200: AccountView }, 404),
+        response: responses({ 200: AccountView }),
       },
     },
     async (request) => {
@@ -129,7 +129,7 @@ export function accountRoutes(app: App, { store, contracts, directory, ids, cloc
           'From then on nothing is accepted or sent. What it has stored is removed soon after; until then its id cannot be used again.',
         tags: ['Accounts'],
         params: AccountParams,
-        response: responses({ 204: Type.Null() }, 404),
+        response: responses({ 204: Type.Null() }),
       },
     },
     async (request, reply) => {

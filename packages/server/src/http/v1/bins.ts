@@ -65,7 +65,7 @@ export function binRoutes(app: App, { inspector, endpoints }: HttpParts): void {
         tags: ['Inspector'],
         params: AccountParams,
         body: Type.Optional(Nullable(closed(Answer))),
-        response: responses({ 201: BinView }, 404, 409),
+        response: responses({ 201: BinView }, 409),
       },
     },
     async (request, reply) => {
@@ -83,7 +83,7 @@ export function binRoutes(app: App, { inspector, endpoints }: HttpParts): void {
         summary: "List an account's bins",
         tags: ['Inspector'],
         params: AccountParams,
-        response: responses({ 200: Type.Object({ data: Type.Array(BinView) }) }, 404),
+        response: responses({ 200: Type.Object({ data: Type.Array(BinView) }) }),
       },
     },
     async (request) => {
@@ -103,7 +103,7 @@ export function binRoutes(app: App, { inspector, endpoints }: HttpParts): void {
         querystring: closed({
           from: Type.Optional({ ...Time, description: 'Only requests that came since; to poll without reading all' }),
         }),
-        response: responses({ 200: BinDetail }, 404),
+        response: responses({ 200: BinDetail }),
       },
     },
     async (request) => {
@@ -125,7 +125,7 @@ export function binRoutes(app: App, { inspector, endpoints }: HttpParts): void {
         tags: ['Inspector'],
         params: BinParams,
         body: closed(Answer),
-        response: responses({ 200: BinView }, 404),
+        response: responses({ 200: BinView }),
       },
     },
     async (request) => {
@@ -144,7 +144,7 @@ export function binRoutes(app: App, { inspector, endpoints }: HttpParts): void {
         summary: 'Delete a bin with its requests',
         tags: ['Inspector'],
         params: BinParams,
-        response: responses({ 204: Type.Null() }, 404),
+        response: responses({ 204: Type.Null() }),
       },
     },
     async (request, reply) => {

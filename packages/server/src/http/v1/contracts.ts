@@ -97,7 +97,7 @@ export function contractRoutes(app: App, { contracts, directory }: HttpParts): v
         summary: 'Show a contract',
         tags: ['Contracts'],
         params: Type.Object({ contract: Type.String() }),
-        response: responses({ 200: ContractView }, 404),
+        response: responses({ 200: ContractView }),
       },
     },
     async (request, reply) => {
@@ -120,16 +120,13 @@ export function contractRoutes(app: App, { contracts, directory }: HttpParts): v
         tags: ['Contracts'],
         params: Type.Object({ contract: Type.String() }),
         querystring: closed({ to: Type.String() }),
-        response: responses(
-          {
-            200: Type.Object({
-              data: Type.Array(
-                Type.Object({ kind: Type.Enum(['breaking', 'compatible']), path: Type.String(), what: Type.String() }),
-              ),
-            }),
-          },
-          404,
-        ),
+        response: responses({
+          200: Type.Object({
+            data: Type.Array(
+              Type.Object({ kind: Type.Enum(['breaking', 'compatible']), path: Type.String(), what: Type.String() }),
+            ),
+          }),
+        }),
       },
     },
     async (request) => {

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { payloadOf } from '../../accept/read-events.ts';
 import { Problem } from '../../domain/errors.ts';
 import { decodeId, encodeId, isId } from '../../domain/ids.ts';
 import { DELIVERY_STATUSES, type StoredEvent } from '../../domain/model.ts';
@@ -8,6 +9,7 @@ import type { DeliveryFilter, DeliveryRow } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { seesCredentials } from '../caller.ts';
 import { answerPage, toPage } from '../cursor.ts';
+import { rawBodyOf } from '../json-body.ts';
 import { AccountParams, closed, EndpointParams, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
 import { presentAttempt, presentDelivery, toAttempt, withoutCredentials } from './present-delivery.ts';
 
@@ -120,7 +122,7 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
           from: Type.Optional(Time),
           to: Type.Optional(Time),
         }),
-        response: responses({ 200: pageOf(DeliveryView) }, 404),
+        response: responses({ 200: pageOf(DeliveryView) }),
       },
     },
     async (request) => {
@@ -191,7 +193,7 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
         summary: 'Show a delivery with its attempts',
         tags: ['Deliveries'],
         params: DeliveryParams,
-        response: responses({ 200: DeliveryDetail }, 404),
+        response: responses({ 200: DeliveryDetail }),
       },
     },
     async (request) => {
@@ -212,7 +214,7 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
           ...DeliveryParams.properties,
           number: Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 }),
         }),
-        response: responses({ 200: AttemptView }, 404),
+        response: responses({ 200: AttemptView }),
       },
     },
     async (request) => {
@@ -245,7 +247,7 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
           'Works at any time: while it waits, after it has ended, and while its endpoint is inactive. It begins a new round of tries.',
         tags: ['Deliveries'],
         params: DeliveryParams,
-        response: responses({ 202: DeliveryView }, 404, 409),
+        response: responses({ 202: DeliveryView }, 409),
       },
     },
     async (request, reply) => {
@@ -303,16 +305,16 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
               attempt: AttemptView,
             }),
           },
-          404,
           409,
           422,
-          429,
         ),
       },
     },
     async (request) => {
       const { account, endpoint } = request.params;
-      const settled = await samples.sendTest(account, endpoint, request.body ?? {});
+      const { payload, ...wish } = request.body ?? {};
+      const own = payload === undefined ? {} : { payload: payloadOf(rawBodyOf(request)) };
+      const settled = await samples.sendTest(account, endpoint, { ...wish, ...own });
       const { delivery, outcome } = settled;
       return {
         succeeded: outcome.error === undefined,

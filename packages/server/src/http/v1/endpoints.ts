@@ -51,7 +51,7 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
           version: Type.Optional(Version),
           rate_limit: Type.Optional(Nullable(RateLimit)),
         }),
-        response: responses({ 201: EndpointWithSecret }, 404, 409, 422),
+        response: responses({ 201: EndpointWithSecret }, 409, 422),
       },
     },
     async (request, reply) => {
@@ -74,7 +74,7 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
         tags: ['Endpoints'],
         params: AccountParams,
         body: Type.Optional(Nullable(closed({}))),
-        response: responses({ 200: Type.Object({ secret: Type.String() }) }, 404),
+        response: responses({ 200: Type.Object({ secret: Type.String() }) }),
       },
     },
     async (request) => ({ secret: await endpoints.generateSecret(request.params.account) }),
@@ -89,7 +89,7 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
         tags: ['Endpoints'],
         params: AccountParams,
         querystring: closed(PageQuery),
-        response: responses({ 200: pageOf(EndpointView) }, 404),
+        response: responses({ 200: pageOf(EndpointView) }),
       },
     },
     async (request) => {
@@ -112,7 +112,7 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
         summary: 'Show an endpoint',
         tags: ['Endpoints'],
         params: EndpointParams,
-        response: responses({ 200: EndpointView }, 404),
+        response: responses({ 200: EndpointView }),
       },
     },
     async (request) => {
@@ -138,7 +138,7 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
           version: Type.Optional(Version),
           rate_limit: Type.Optional(Nullable(RateLimit)),
         }),
-        response: responses({ 200: EndpointView }, 404, 409, 422),
+        response: responses({ 200: EndpointView }, 409, 422),
       },
     },
     async (request) => {
@@ -158,7 +158,7 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
         description: 'What still waits for it ends as discarded. Its history stays until the retention ends.',
         tags: ['Endpoints'],
         params: EndpointParams,
-        response: responses({ 204: Type.Null() }, 404),
+        response: responses({ 204: Type.Null() }),
       },
     },
     async (request, reply) => {
@@ -179,7 +179,7 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
           summary,
           tags: ['Endpoints'],
           params: EndpointParams,
-          response: responses({ 200: EndpointView }, 404),
+          response: responses({ 200: EndpointView }),
         },
       },
       async (request) => {
@@ -199,7 +199,7 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
         tags: ['Endpoints'],
         params: EndpointParams,
         body: closed({ enabled: Type.Boolean() }),
-        response: responses({ 200: EndpointView }, 404),
+        response: responses({ 200: EndpointView }),
       },
     },
     async (request) => {
@@ -233,7 +233,7 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
             }),
           ),
         ),
-        response: responses({ 200: EndpointWithSecret }, 404, 422),
+        response: responses({ 200: EndpointWithSecret }, 422),
       },
     },
     async (request) => {
@@ -252,20 +252,17 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
         summary: "Count an endpoint's deliveries of this hour and the 23 before it, and what waits now",
         tags: ['Endpoints'],
         params: EndpointParams,
-        response: responses(
-          {
-            200: Type.Object({
-              since: Time,
-              succeeded: Type.Integer(),
-              discarded: Type.Integer(),
-              skipped: Type.Integer(),
-              waiting: Type.Integer(),
-              oldest_due_at: Nullable(Time),
-              last_success_at: Nullable(Time),
-            }),
-          },
-          404,
-        ),
+        response: responses({
+          200: Type.Object({
+            since: Time,
+            succeeded: Type.Integer(),
+            discarded: Type.Integer(),
+            skipped: Type.Integer(),
+            waiting: Type.Integer(),
+            oldest_due_at: Nullable(Time),
+            last_success_at: Nullable(Time),
+          }),
+        }),
       },
     },
     async (request) => {

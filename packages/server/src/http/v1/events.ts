@@ -1,13 +1,14 @@
 import { Type } from 'typebox';
 import type { Accepted } from '../../accept/acceptor.ts';
 import { type Publication, toPublication } from '../../accept/publication.ts';
-import { parseRawBody, payloadOf, payloadsOf, type RawBody } from '../../accept/read-events.ts';
+import { parseRawBody, payloadOf, payloadsOf } from '../../accept/read-events.ts';
 import { Problem } from '../../domain/errors.ts';
 import { isId } from '../../domain/ids.ts';
 import type { StoredEvent } from '../../domain/model.ts';
 import type { KnownAccount } from '../../fanout/directory.ts';
 import type { App, HttpParts } from '../app.ts';
 import { encodeCursor, toPage } from '../cursor.ts';
+import { keepRawBody, rawBodyOf, takeJson } from '../json-body.ts';
 import { sendJson } from '../raw-json.ts';
 import { AccountParams, closed, PageQuery, pageOf, responses, Time } from '../schemas.ts';
 
@@ -22,7 +23,7 @@ const EventInput = closed({
       // No dots: Standard Webhooks signs `id.timestamp.body`, and an id with a dot could stand for another message.
       pattern: '^[A-Za-z0-9_:-]{1,128}$',
       description:
-        "Your own id of the event; receivers see it as the event's id. A repeat answers the same, without a second event.",
+        "Your own id of the event, not in the form of ours; receivers see it as the event's id. A repeat answers the same, without a second event.",
     }),
   ),
   trigger: Type.String({ minLength: 1, maxLength: 256 }),
@@ -69,17 +70,8 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
   const payloadBytesMax = Math.max(...[...contracts.values()].map((c) => c.limits.payloadBytes));
 
   app.register(async (scoped: App) => {
-    scoped.removeContentTypeParser('application/json');
-    // Payloads are cut out of the request's own text, so both are kept.
-    scoped.addContentTypeParser(
-      'application/json',
-      { parseAs: 'buffer' },
-      async (request: { raw: object }, body: Buffer) => {
-        const raw = parseRawBody(body);
-        rawBodies.set(request.raw, raw);
-        return raw.value;
-      },
-    );
+    // What a form may not hold is looked for while the payloads are cut out, and in many bodies need not be.
+    takeJson(scoped, (body, request) => keepRawBody(request, parseRawBody(body)));
 
     scoped.post(
       '/accounts/:account/events',
@@ -94,12 +86,12 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
           params: AccountParams,
           headers: IdempotencyHeader,
           body: EventInput,
-          response: responses({ 202: AcceptedView }, 404, 409, 413, 415, 422),
+          response: responses({ 202: AcceptedView }, 409, 422),
         },
       },
       async (request, reply) => {
         const account = await accountOf(request.params.account);
-        const payload = payloadOf(rawBodyOf(request.raw));
+        const payload = payloadOf(rawBodyOf(request));
         const key = request.headers['idempotency-key'];
         const publication = toPublication(account, request.body, payload, '#', clock.now(), key);
         const accepted = await acceptor.accept(publication);
@@ -134,16 +126,14 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
                 ),
               }),
             },
-            404,
-            413,
-            415,
+            409,
             422,
           ),
         },
       },
       async (request, reply) => {
         const account = await accountOf(request.params.account);
-        const payloads = payloadsOf(rawBodyOf(request.raw));
+        const payloads = payloadsOf(rawBodyOf(request));
         const key = request.headers['idempotency-key'];
         const publications = request.body.events.map((event, i) => {
           const payload = payloads[i] ?? Buffer.alloc(0);
@@ -175,7 +165,7 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
           from: Type.Optional(Time),
           to: Type.Optional(Time),
         }),
-        response: responses({ 200: pageOf(EventView) }, 404),
+        response: responses({ 200: pageOf(EventView) }),
       },
     },
     async (request, reply) => {
@@ -202,7 +192,7 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
         summary: 'Show an event by its id or your own',
         tags: ['Events'],
         params: Type.Object({ account: Type.String({ maxLength: 128 }), event: Type.String({ maxLength: 128 }) }),
-        response: responses({ 200: EventView }, 404),
+        response: responses({ 200: EventView }),
       },
     },
     async (request, reply) => {
@@ -217,14 +207,6 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
     if (!known) throw new Problem('account_not_found');
     return known;
   }
-}
-
-const rawBodies = new WeakMap<object, RawBody>();
-
-function rawBodyOf(request: object): RawBody {
-  const raw = rawBodies.get(request);
-  if (!raw) throw new Problem('malformed_json', 'The request has no body.');
-  return raw;
 }
 
 function isConflict(error: unknown): boolean {

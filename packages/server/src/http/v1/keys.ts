@@ -45,7 +45,7 @@ export function keyRoutes(app: App, { apiKeys, keyVerifier, clock }: HttpParts):
         tags: ['API keys'],
         params: AccountParams,
         body: closed({ label: Label, scopes: Scopes, expires_at: Type.Optional(Nullable(Time)) }),
-        response: responses({ 201: KeyWithText }, 404, 409, 422),
+        response: responses({ 201: KeyWithText }, 409, 422),
       },
     },
     async (request, reply) => {
@@ -65,7 +65,7 @@ export function keyRoutes(app: App, { apiKeys, keyVerifier, clock }: HttpParts):
         tags: ['API keys'],
         params: AccountParams,
         querystring: closed(PageQuery),
-        response: responses({ 200: pageOf(KeyView) }, 404),
+        response: responses({ 200: pageOf(KeyView) }),
       },
     },
     async (request) => {
@@ -87,7 +87,7 @@ export function keyRoutes(app: App, { apiKeys, keyVerifier, clock }: HttpParts):
         summary: 'Show an API key, without its text',
         tags: ['API keys'],
         params: KeyParams,
-        response: responses({ 200: KeyView }, 404),
+        response: responses({ 200: KeyView }),
       },
     },
     async (request) => presentKey(await apiKeys.find(request.params.account, request.params.key)),
@@ -106,7 +106,7 @@ export function keyRoutes(app: App, { apiKeys, keyVerifier, clock }: HttpParts):
           scopes: Type.Optional(Scopes),
           expires_at: Type.Optional(Nullable(Time)),
         }),
-        response: responses({ 200: KeyView }, 404, 422),
+        response: responses({ 200: KeyView }, 422),
       },
     },
     async (request) => {
@@ -126,7 +126,7 @@ export function keyRoutes(app: App, { apiKeys, keyVerifier, clock }: HttpParts):
         description: 'Every node refuses it within a second.',
         tags: ['API keys'],
         params: KeyParams,
-        response: responses({ 204: Type.Null() }, 404),
+        response: responses({ 204: Type.Null() }),
       },
     },
     async (request, reply) => {
@@ -147,7 +147,7 @@ export function keyRoutes(app: App, { apiKeys, keyVerifier, clock }: HttpParts):
         body: Type.Optional(
           Nullable(closed({ overlap_seconds: Type.Optional(Type.Integer({ minimum: 0, maximum: OVERLAP_MAX_S })) })),
         ),
-        response: responses({ 200: KeyWithText }, 404),
+        response: responses({ 200: KeyWithText }),
       },
     },
     async (request) => {

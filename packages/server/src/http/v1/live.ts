@@ -43,15 +43,12 @@ export function liveRoutes(app: App, parts: HttpParts): void {
           'Server-sent events: `deliveries` with the newest 50, at once and whenever one of them has changed.',
         tags: ['Developers page'],
         params: AccountParams,
-        response: responses(
-          {
-            200: {
-              description: 'text/event-stream',
-              content: { 'text/event-stream': { schema: Type.String() } },
-            } as never,
-          },
-          404,
-        ),
+        response: responses({
+          200: {
+            description: 'text/event-stream',
+            content: { 'text/event-stream': { schema: Type.String() } },
+          } as never,
+        }),
       },
     },
     async (request, reply) => {

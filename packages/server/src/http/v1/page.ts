@@ -83,7 +83,7 @@ export function pageRoutes(app: App, { store, sessions, directory, limits, clock
             }),
           ),
         ),
-        response: responses({ 201: Type.Object({ url: Type.String(), token: Type.String(), expires_at: Time }) }, 404),
+        response: responses({ 201: Type.Object({ url: Type.String(), token: Type.String(), expires_at: Time }) }),
       },
     },
     async (request, reply) => {
@@ -115,7 +115,7 @@ export function pageRoutes(app: App, { store, sessions, directory, limits, clock
         tags: ['Developers page'],
         params: AccountParams,
         querystring: closed({ user_name: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })) }),
-        response: responses({ 204: Type.Null() }, 404),
+        response: responses({ 204: Type.Null() }),
       },
     },
     async (request, reply) => {
@@ -133,15 +133,18 @@ export function pageRoutes(app: App, { store, sessions, directory, limits, clock
         operationId: 'getPage',
         summary: 'Say who is signed in, and what they may do',
         tags: ['Developers page'],
-        response: responses({
-          200: Type.Object({
-            role: Type.Enum(['operator', 'account']),
-            account: Nullable(Type.Object({ id: Type.String(), name: Type.String(), contract: Type.String() })),
-            permissions: Type.Array(Type.Enum([...PERMISSIONS])),
-            theme: Theme,
-            expires_at: Nullable(Time),
-          }),
-        }),
+        response: responses(
+          {
+            200: Type.Object({
+              role: Type.Enum(['operator', 'account']),
+              account: Nullable(Type.Object({ id: Type.String(), name: Type.String(), contract: Type.String() })),
+              permissions: Type.Array(Type.Enum([...PERMISSIONS])),
+              theme: Theme,
+              expires_at: Nullable(Time),
+            }),
+          },
+          404,
+        ),
       },
     },
     async (request) => {
@@ -170,8 +173,9 @@ export function pageRoutes(app: App, { store, sessions, directory, limits, clock
           operationId,
           summary,
           tags: ['Developers page'],
+          ...(path === '/audit' ? {} : { params: AccountParams }),
           querystring: closed(PageQuery),
-          response: responses({ 200: pageOf(AuditView) }, 404),
+          response: responses({ 200: pageOf(AuditView) }),
         },
       },
       async (request) => {

@@ -16,7 +16,7 @@ export function signatureRoutes(app: App, { store, endpoints, verification }: Ht
         description: 'For the Developers page, where customers look it up. It is noted in the audit log.',
         tags: ['Developers page'],
         params: EndpointParams,
-        response: responses({ 200: Type.Object({ secret: Type.String() }) }, 404),
+        response: responses({ 200: Type.Object({ secret: Type.String() }) }),
       },
     },
     async (request) => {
@@ -40,18 +40,15 @@ export function signatureRoutes(app: App, { store, endpoints, verification }: Ht
           headers: Type.Record(Type.String({ maxLength: 200 }), Type.String({ maxLength: 8192 })),
           body: Type.String({ maxLength: BODY_CHARACTERS_MAX, description: 'Exactly as it arrived' }),
         }),
-        response: responses(
-          {
-            200: Type.Object({
-              valid: Type.Boolean(),
-              diagnosis: Type.String(),
-              header: Nullable(Type.String()),
-              given: Nullable(Type.String()),
-              expected: Nullable(Type.String()),
-            }),
-          },
-          404,
-        ),
+        response: responses({
+          200: Type.Object({
+            valid: Type.Boolean(),
+            diagnosis: Type.String(),
+            header: Nullable(Type.String()),
+            given: Nullable(Type.String()),
+            expected: Nullable(Type.String()),
+          }),
+        }),
       },
     },
     async (request) => {

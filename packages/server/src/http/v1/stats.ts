@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { Problem } from '../../domain/errors.ts';
 import { isId } from '../../domain/ids.ts';
+import { LAST_INSTANT_MS } from '../../domain/instant.ts';
 import type { VolumeBucket } from '../../storage/page-store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { AccountParams, closed, Nullable, responses, Time } from '../schemas.ts';
@@ -34,7 +35,8 @@ function bucketsOf(asked: { from?: string | undefined; to?: string | undefined }
     WIDTHS_MS.find((width) => span / width <= 60 && (width >= HOUR_MS || span <= MINUTES_MAX_MS)) ??
     Math.ceil(span / BUCKETS_MAX / DAY_MS) * DAY_MS;
   if (bucketMs < HOUR_MS) return { fromMs, toMs, bucketMs };
-  return { fromMs: Math.floor(fromMs / HOUR_MS) * HOUR_MS, toMs: Math.ceil(toMs / HOUR_MS) * HOUR_MS, bucketMs };
+  const endMs = Math.min(Math.ceil(toMs / HOUR_MS) * HOUR_MS, LAST_INSTANT_MS);
+  return { fromMs: Math.floor(fromMs / HOUR_MS) * HOUR_MS, toMs: endMs, bucketMs };
 }
 
 const presentBucket = ({
@@ -83,37 +85,31 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
           to: Type.Optional(Time),
           endpoint: Type.Optional(Type.String({ maxLength: 64 })),
         }),
-        response: responses(
-          {
-            200: Type.Object({
-              from: Time,
-              to: Time,
-              bucket_ms: Type.Integer(),
-              volume: Type.Array(Bucket),
-              latency_ms: Type.Object({
-                p50: Nullable(Type.Number()),
-                p95: Nullable(Type.Number()),
-                p99: Nullable(Type.Number()),
-                attempts: Type.Integer({ description: 'How many it is made of: the newest' }),
-              }),
-              latency: Type.Array(
-                Type.Object({ at: Time, p50: Type.Number(), p95: Type.Number(), p99: Type.Number() }),
-                {
-                  description: 'In milliseconds by time, of the newest deliveries of each bucket; empty ones left out',
-                },
-              ),
-              failures: Type.Array(
-                Type.Object({
-                  status: Nullable(Type.Integer()),
-                  error: Nullable(Type.String()),
-                  count: Type.Integer(),
-                }),
-              ),
-              oldest_waiting_at: Nullable(Time),
+        response: responses({
+          200: Type.Object({
+            from: Time,
+            to: Time,
+            bucket_ms: Type.Integer(),
+            volume: Type.Array(Bucket),
+            latency_ms: Type.Object({
+              p50: Nullable(Type.Number()),
+              p95: Nullable(Type.Number()),
+              p99: Nullable(Type.Number()),
+              attempts: Type.Integer({ description: 'How many it is made of: the newest' }),
             }),
-          },
-          404,
-        ),
+            latency: Type.Array(Type.Object({ at: Time, p50: Type.Number(), p95: Type.Number(), p99: Type.Number() }), {
+              description: 'In milliseconds by time, of the newest deliveries of each bucket; empty ones left out',
+            }),
+            failures: Type.Array(
+              Type.Object({
+                status: Nullable(Type.Integer()),
+                error: Nullable(Type.String()),
+                count: Type.Integer(),
+              }),
+            ),
+            oldest_waiting_at: Nullable(Time),
+          }),
+        }),
       },
     },
     async (request) => {
@@ -152,29 +148,26 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
         summary: "Count the last 24 hours of each of an account's endpoints, hour by hour",
         tags: ['Developers page'],
         params: AccountParams,
-        response: responses(
-          {
-            200: Type.Object({
-              data: Type.Array(
-                Type.Object({
-                  endpoint_id: Type.String(),
-                  hours: Type.Array(Bucket),
-                  last_delivery_at: Nullable(Time),
-                  failures_in_a_row: Type.Integer(),
-                  retrying: Type.Integer({ description: 'Deliveries that failed and wait; at most 1,000' }),
-                  failing: Type.Union(
-                    [
-                      Type.Object({ last_status: Nullable(Type.Integer()), last_error: Nullable(Type.String()) }),
-                      Type.Null(),
-                    ],
-                    { description: 'What it answered last, while something is retried or nothing has arrived since' },
-                  ),
-                }),
-              ),
-            }),
-          },
-          404,
-        ),
+        response: responses({
+          200: Type.Object({
+            data: Type.Array(
+              Type.Object({
+                endpoint_id: Type.String(),
+                hours: Type.Array(Bucket),
+                last_delivery_at: Nullable(Time),
+                failures_in_a_row: Type.Integer(),
+                retrying: Type.Integer({ description: 'Deliveries that failed and wait; at most 1,000' }),
+                failing: Type.Union(
+                  [
+                    Type.Object({ last_status: Nullable(Type.Integer()), last_error: Nullable(Type.String()) }),
+                    Type.Null(),
+                  ],
+                  { description: 'What it answered last, while something is retried or nothing has arrived since' },
+                ),
+              }),
+            ),
+          }),
+        }),
       },
     },
     async (request) => {
