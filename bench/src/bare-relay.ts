@@ -64,7 +64,7 @@ app.post('/v1/accounts/:account/events', async (request, reply) => {
   const raw = request.body as { text: string; value: { trigger: string } };
   const uuid = ids.nextUuid();
   const id = encodeId('evt', uuid);
-  waiting.push({ trigger: raw.value.trigger, payload: payloadOf(raw), id, uuid });
+  waiting.push({ trigger: raw.value.trigger, payload: payloadOf(raw).bytes, id, uuid });
   pump();
   return reply.code(202).send({ id, deliveries: 1 });
 });

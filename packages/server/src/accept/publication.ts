@@ -4,7 +4,7 @@ import { invalidPayload, type Misfit } from '../contract/payloads.ts';
 import { invalidAt, Problem, pointerTo } from '../domain/errors.ts';
 import { isId } from '../domain/ids.ts';
 import type { KnownAccount } from '../fanout/directory.ts';
-import { digestOfEvent } from './read-events.ts';
+import { digestOfEvent, type PayloadText } from './read-events.ts';
 
 /** An event on its way in, checked and parsed. */
 export interface Publication {
@@ -38,7 +38,7 @@ export interface EventInput {
 
 /**
  * Checks an event by its contract.
- * @param payload the compact text of the input's payload, or payloads
+ * @param text of the input's payload, or payloads
  * @param pointer to the event in the request's body
  * @param key of the Idempotency-Key header
  * @throws Problem `idempotency_conflict`, `unknown_trigger`, `unknown_topic`, `unknown_pair`, `payload_too_large`, `invalid_payload`
@@ -46,11 +46,12 @@ export interface EventInput {
 export function toPublication(
   account: KnownAccount,
   input: EventInput,
-  payload: Buffer,
+  text: PayloadText,
   pointer: string,
   nowMs: number,
   key?: string,
 ): Publication {
+  const payload = text.bytes;
   const { contract } = account;
   const { id, trigger } = input;
   // An id of our form is some event's that was made here, or will be: two events would have it as their webhook-id.
@@ -72,7 +73,7 @@ export function toPublication(
   }
   const byTopic = input.payloads !== undefined;
   const topics = topicsOf(contract, input, pointer);
-  const unwritable = contract.wireMisfits(payload, input.payloads ?? input.payload);
+  const unwritable = contract.wireMisfits(payload, text.isCanonical);
   if (unwritable.length > 0) throw invalidPayload(unwritable, `${pointer}/${byTopic ? 'payloads' : 'payload'}`);
   const keys = id === undefined ? [] : [`id ${id}`];
   if (key !== undefined) keys.push(`key ${key}`);

@@ -37,38 +37,49 @@ function memberOf(value: unknown): Member {
   return (value as { payloads?: unknown }).payloads === undefined ? 'payload' : 'payloads';
 }
 
+/** The compact text of an event's payload or payloads. */
+export interface PayloadText {
+  bytes: Buffer;
+  /** What JSON.stringify writes of the parsed payload is this very text. */
+  isCanonical: boolean;
+}
+
 /**
- * The compact text of an event's payload or payloads. When JSON.stringify writes the body exactly as it came, it holds
+ * Takes the payload or payloads out of an event. When JSON.stringify writes the body exactly as it came, it holds
  * no whitespace and no number that JavaScript would change, and what it writes for the payload is what came; that is
  * several times faster than to cut the payload out, and most publishers' bodies are like that. Nor does such a body hold
  * a member twice; any other is searched for that.
  * @throws Problem `invalid_request`
  */
-export function payloadOf({ text, value }: RawBody): Buffer {
+export function payloadOf({ text, value }: RawBody): PayloadText {
   const member = memberOf(value);
   const written = JSON.stringify((value as Record<Member, unknown>)[member]);
   const shell = JSON.stringify({ ...(value as object), [member]: 0 });
   const at = shell.indexOf(`"${member}":0`) + member.length + '"":'.length;
   const isCanonical = text === shell.slice(0, at) + written + shell.slice(at + 1);
-  return isCanonical ? Buffer.from(written) : cutPayload(text, 0, value, '#');
+  const bytes = isCanonical ? Buffer.from(written) : cutPayload(text, 0, value, '#');
+  return { bytes, isCanonical };
 }
 
 /** The payloads of a batch, `{"events": [{"payload": …}, …]}`, in order. @throws Problem `invalid_request` */
-export function payloadsOf({ text, value }: RawBody): Buffer[] {
+export function payloadsOf({ text, value }: RawBody): PayloadText[] {
   const { events } = value as { events: Record<Member, unknown>[] };
   if (JSON.stringify(value) === text) {
     // Without any there is nothing to write: that is refused where events are checked.
-    return events.map((event) => Buffer.from(JSON.stringify(event[memberOf(event)]) ?? ''));
+    return events.map((event) => {
+      const written = JSON.stringify(event[memberOf(event)]) ?? '';
+      return { bytes: Buffer.from(written), isCanonical: true };
+    });
   }
   let listAt = 0;
   const count = eachMember(text, 0, (key, from) => {
     if (key === 'events') listAt = from;
   });
   if (count !== Object.keys(value as object).length) throw repeatIn(text, 0, '#');
-  const payloads: Buffer[] = [];
+  const payloads: PayloadText[] = [];
   eachElement(text, listAt, (from) => {
     const i = payloads.length;
-    payloads.push(cutPayload(text, from, events[i], `#/events/${i}`));
+    payloads.push({ bytes: cutPayload(text, from, events[i], `#/events/${i}`), isCanonical: false });
   });
   return payloads;
 }

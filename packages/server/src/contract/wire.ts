@@ -8,8 +8,11 @@ const MISFITS_MAX = 20;
 const PHP_DEPTH_MAX = 512;
 const NONE: readonly Misfit[] = [];
 
-/** Finds what a contract's requests cannot carry. @param value what `JSON.parse` made of the text */
-export type WireCheck = (payload: Buffer, value: unknown) => readonly Misfit[];
+/**
+ * Finds what a contract's requests cannot carry.
+ * @param isCanonical whether the payload is what JSON.stringify writes: no repeats, no number that it would change
+ */
+export type WireCheck = (payload: Buffer, isCanonical: boolean) => readonly Misfit[];
 
 interface Limits {
   /** Repeated names, and numbers beyond a double: receivers read them differently, and so do rules and schemas. */
@@ -29,22 +32,25 @@ export function compileWireCheck(body: BodyRules, check: PayloadCheck): WireChec
     isPhp,
     isInt64: isPhp && body.numbers === 'as-published',
   };
-  return (payload, value) => {
+  return (payload, isCanonical) => {
     const mayHaveHalfPairs = payload.includes('\\ud') || payload.includes('\\uD');
-    if (!mayHaveHalfPairs && !limits.isStrict) return NONE;
-    const text = payload.toString('utf8');
-    // What JSON.stringify writes has no repeats, and no number that it would change: most payloads end here.
-    const isCanonical = !mayHaveHalfPairs && JSON.stringify(value) === text;
-    return isCanonical && !(isPhp && mayBeOdd(text)) ? NONE : findMisfits(text, limits);
+    if (!mayHaveHalfPairs) {
+      // Most payloads end here.
+      if (!limits.isStrict || (isCanonical && !isPhp)) return NONE;
+      if (isCanonical && !mayBeOdd(payload)) return NONE;
+    }
+    return findMisfits(payload.toString('utf8'), limits);
   };
 }
 
 /** What is canonical JSON and still not for PHP: a name that begins with U+0000, or many brackets in one another. */
-function mayBeOdd(text: string): boolean {
-  if (text.includes('"\\u0000')) return true;
+function mayBeOdd(payload: Buffer): boolean {
+  if (payload.includes('"\\u0000')) return true;
   let brackets = 0;
   for (const open of ['[', '{']) {
-    for (let at = text.indexOf(open); at >= 0 && brackets <= PHP_DEPTH_MAX; at = text.indexOf(open, at + 1)) brackets++;
+    for (let at = payload.indexOf(open); at >= 0 && brackets <= PHP_DEPTH_MAX; at = payload.indexOf(open, at + 1)) {
+      brackets++;
+    }
   }
   return brackets > PHP_DEPTH_MAX;
 }

@@ -1,4 +1,5 @@
 import type { Acceptor } from '../accept/acceptor.ts';
+import type { PayloadText } from '../accept/read-events.ts';
 import { invalidPayload } from '../contract/payloads.ts';
 import { Problem } from '../domain/errors.ts';
 import type { SettledAttempt } from '../domain/model.ts';
@@ -13,8 +14,8 @@ const FREE_TEST_PAYLOAD = { message: 'A test delivery.' };
 export interface SampleWish {
   topic?: string;
   trigger?: string;
-  /** Compact JSON text, instead of the contract's sample. */
-  payload?: Buffer;
+  /** Instead of the contract's sample. */
+  payload?: PayloadText;
 }
 
 interface Sample {
@@ -133,9 +134,9 @@ function sampleFor({ contract, subscriptions }: KnownEndpoint, wish: SampleWish)
     const sample = payloads.testOf({ topic, trigger }) ?? Buffer.from(JSON.stringify(FREE_TEST_PAYLOAD));
     return { topic, trigger, payload: sample };
   }
-  const unwritable = contract.wireMisfits(payload, JSON.parse(payload.toString()));
+  const unwritable = contract.wireMisfits(payload.bytes, payload.isCanonical);
   if (unwritable.length > 0) throw invalidPayload(unwritable, '#/payload');
-  return { topic, trigger, payload };
+  return { topic, trigger, payload: payload.bytes };
 }
 
 /** The single pairs behind a subscription that yield something. */

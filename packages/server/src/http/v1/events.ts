@@ -136,7 +136,7 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
         const payloads = payloadsOf(rawBodyOf(request));
         const key = request.headers['idempotency-key'];
         const publications = request.body.events.map((event, i) => {
-          const payload = payloads[i] ?? Buffer.alloc(0);
+          const payload = payloads[i] ?? { bytes: Buffer.alloc(0), isCanonical: false };
           const own = key === undefined ? undefined : `${key} #${i}`;
           return toPublication(account, event, payload, `#/events/${i}`, clock.now(), own);
         });
