@@ -22,7 +22,7 @@ import type { Notices } from './manage/notices.ts';
 import { Metrics } from './metrics.ts';
 import { buildParts, type Parts } from './parts.ts';
 import { Database } from './storage/database.ts';
-import { DatabaseUnavailable, isOutage, kindOf } from './storage/database-errors.ts';
+import { isOutage, kindOf } from './storage/database-errors.ts';
 import { EmbeddedPostgres } from './storage/embedded.ts';
 import { isMigrated, migrate } from './storage/migrate.ts';
 import { postgresStore } from './storage/postgres-store.ts';
@@ -108,7 +108,6 @@ export async function startNode(
     const guard = new EgressGuard(config.allowNetworks);
     const egress = new Egress(guard, systemResolver(DNS_TIMEOUT_MS), trustAlso(config.extraCa));
     let isStopping = false;
-    let isGivingUp = false;
     let origin = config.publicUrl ?? '';
     const parts = buildParts({
       origin: () => origin,
@@ -123,14 +122,14 @@ export async function startNode(
       requests: { max: config.requestsMax, unprovenMax: config.unprovenRequestsMax },
       metrics,
       isUp: () => database.up,
-      whenUp: () => (isGivingUp ? Promise.reject(new DatabaseUnavailable('stopping')) : database.availability.whenUp()),
+      whenUp: () => database.availability.whenUp(),
       isStopping: () => isStopping,
       release: async (deliveries) => {
         for (;;) {
           try {
             return await store.queue.release(deliveries, node.id);
           } catch (error) {
-            if (!isOutage(kindOf(error)) || isGivingUp) throw error;
+            if (!isOutage(kindOf(error))) throw error;
             await database.availability.whenUp();
           }
         }
@@ -216,10 +215,7 @@ export async function startNode(
       for (const cancel of warmUps) cancel();
       isStopping = true;
       // From here on nothing waits for a database that is away: what could not be stored is found by whoever starts next.
-      isGivingUp = !database.up;
-      database.availability.onChange((up) => {
-        if (!up) isGivingUp = true;
-      });
+      database.availability.giveUp();
       const closed = app.close();
       await replays.stop();
       await notices.stop();

@@ -62,7 +62,6 @@ export class Slots {
   /** Takes a slot for a lane. Undefined when none is free; then free() names the lane when its turn has come. */
   take(lane: Lane): Slot | undefined {
     const account = this.accounts.get(lane.accountId) ?? { inFlight: 0, turns: new FairQueue<Lane>() };
-    this.accounts.set(lane.accountId, account);
     const turns = this.obstacle(lane, account);
     if (turns) {
       if (!lane.isQueued) turns.push(lane.accountId, lane);
@@ -70,6 +69,7 @@ export class Slots {
       return undefined;
     }
     const slot = { lane, standing: lane.standing };
+    this.accounts.set(lane.accountId, account);
     this.count(slot, account, 1);
     return slot;
   }

@@ -61,19 +61,24 @@ export class Egress {
 
   private take(key: string): Connection | undefined {
     const list = this.idle.get(key);
-    const connection = list?.pop();
+    let connection = list?.pop();
+    while (connection) {
+      this.idleCount--;
+      if (connection.usable) break;
+      connection = list?.pop();
+    }
     if (list && list.length === 0) this.idle.delete(key);
-    if (connection) this.idleCount--;
-    return connection?.usable ? connection : undefined;
+    return connection;
   }
 
   private giveBack(key: string, connection: Connection): void {
-    const list = this.idle.get(key) ?? [];
-    if (!connection.usable || list.length >= IDLE_PER_ORIGIN_MAX) {
+    if (!connection.usable || (this.idle.get(key)?.length ?? 0) >= IDLE_PER_ORIGIN_MAX) {
       connection.close();
       return;
     }
+    // Perhaps those of this very key.
     if (this.idleCount >= IDLE_MAX) this.closeOldest();
+    const list = this.idle.get(key) ?? [];
     list.push(connection);
     // Moves the key to the end of the map, so that its first key is the one unused for longest.
     this.idle.delete(key);

@@ -1,5 +1,6 @@
 import { Resolver } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { EgressError } from './egress-error.ts';
 import { isLocalName, LOOPBACK } from './guard.ts';
 import { HostsFile } from './hosts-file.ts';
@@ -7,6 +8,8 @@ import { HostsFile } from './hosts-file.ts';
 /** All addresses of a host, IPv4 first. @throws EgressError `dns_failed` */
 export type Resolve = (host: string) => Promise<string[]>;
 
+/** For how long the other family may be silent once one has answered with addresses (RFC 8305, 3). */
+const OTHER_FAMILY_MS = 250;
 const NOT_FOUND = new Set(['ENOTFOUND', 'ENODATA']);
 
 /**
@@ -20,10 +23,8 @@ export function systemResolver(timeoutMs: number): Resolve {
   const underWay = new Map<string, Promise<string[]>>();
 
   async function ask(host: string): Promise<string[]> {
-    const [v4, v6] = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);
-    const found = [v4, v6].flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+    const { found, failures } = await bothFamilies(resolver.resolve4(host), resolver.resolve6(host));
     if (found.length > 0) return found;
-    const failures = [v4, v6].map((answer) => (answer.status === 'rejected' ? codeOf(answer.reason) : ''));
     if (failures.every((code) => NOT_FOUND.has(code) || code === 'ECONNREFUSED')) {
       const known = await hosts.addressesOf(host);
       if (known.length > 0) return known;
@@ -42,6 +43,26 @@ export function systemResolver(timeoutMs: number): Resolve {
     underWay.set(host, running);
     return running;
   };
+}
+
+/** What both questions bring, in this order; some name servers never answer one of them. */
+export async function bothFamilies(
+  v4: Promise<string[]>,
+  v6: Promise<string[]>,
+): Promise<{ found: string[]; failures: string[] }> {
+  const found: string[][] = [[], []];
+  const failures: string[] = [];
+  const all = Promise.all(
+    [v4, v6].map((answer, i) =>
+      answer.then(
+        (addresses) => void found.splice(i, 1, addresses),
+        (error) => void failures.push(codeOf(error)),
+      ),
+    ),
+  );
+  const patience = Promise.any([v4, v6]).then(() => setTimeout(OTHER_FAMILY_MS, undefined, { ref: false }));
+  await Promise.race([all, patience.catch(() => all)]);
+  return { found: found.flat(), failures };
 }
 
 function codeOf(error: unknown): string {

@@ -76,7 +76,9 @@ export function framingOf({ status, minor }: StatusLine, headers: readonly Heade
     const isUsual = encodings === undefined && (lengths === undefined || lengths === '0');
     return { body: 'none', length: 0, keepAliveMs: isUsual ? keepAliveMs : 0 };
   }
-  if (encodings !== undefined) {
+  // No coding at all (RFC 7230 had it still): the length counts.
+  const isIdentity = encodings?.toLowerCase() === 'identity';
+  if (encodings !== undefined && !isIdentity) {
     const isLast = /(?:^|,)[ \t]*chunked$/i.test(encodings);
     const isUsual = lengths === undefined && minor > 0 && encodings.toLowerCase() === 'chunked';
     return { body: isLast ? 'chunked' : 'until-close', length: 0, keepAliveMs: isLast && isUsual ? keepAliveMs : 0 };
@@ -87,7 +89,7 @@ export function framingOf({ status, minor }: StatusLine, headers: readonly Heade
     length && {
       body: length.bytes === 0 ? 'none' : 'length',
       length: length.bytes,
-      keepAliveMs: length.isOnce ? keepAliveMs : 0,
+      keepAliveMs: length.isOnce && !isIdentity ? keepAliveMs : 0,
     }
   );
 }

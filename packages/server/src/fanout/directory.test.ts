@@ -54,3 +54,20 @@ test('an account that was made again under the same id and version is not found 
   endpoints = 2;
   expect((await directory.get('a'))?.matches('x.y')).toHaveLength(2);
 });
+
+test('what triggers match is kept for copies in memory only', async () => {
+  const directory = new Directory(async (id) => snapshotOf(id, 50), CONTRACTS);
+  for (let i = 0; i < 20; i++) {
+    const account = await directory.get('one');
+    expect(account?.matches('order.created')).toHaveLength(50);
+    expect(account?.matches('order.created')).toBe(account?.matches('order.created'));
+    expect(directory.counts.matches).toBe(51);
+    directory.forget('one');
+    expect(directory.counts.matches).toBe(0);
+    expect(account?.matches('order.paid')).toHaveLength(50);
+    expect(directory.counts.matches).toBe(0);
+  }
+  const account = await directory.get('one');
+  for (let i = 0; i < 10_000; i++) account?.matches(`invented.${i}`);
+  expect(directory.counts.matches).toBeLessThanOrEqual(200_000);
+});

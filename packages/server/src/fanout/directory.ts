@@ -11,8 +11,8 @@ import type { AccountSnapshot, EndpointSnapshot } from '../storage/store.ts';
 const BYTES_MAX = 96 * 1024 * 1024;
 /** An endpoint's closures, maps and key objects, besides its own texts. */
 const ENDPOINT_BYTES = 2_000;
-/** Triggers are free in some contracts; a publisher that invents them may not fill the memory. */
-const MATCHES_MAX = 20_000;
+/** Of all accounts. Triggers are free in some contracts; a publisher that invents them may not fill the memory. */
+const MATCHES_MAX = 200_000;
 
 /** An endpoint as the hot path needs it: parsed once, not per request. */
 export interface KnownEndpoint {
@@ -55,8 +55,13 @@ export interface Match {
 export class Directory {
   private readonly known: LRUCache<string, KnownAccount>;
   private compiled = 0;
-  /** Of all accounts, by the copy's number and the trigger. */
-  private readonly found = new LRUCache<string, readonly Match[]>({ max: MATCHES_MAX });
+  /** What triggers match, by the copy's number and the trigger; of copies that are in memory only. */
+  private readonly found = new LRUCache<string, readonly Match[]>({
+    maxSize: MATCHES_MAX,
+    sizeCalculation: (found) => found.length + 1,
+  });
+  /** The keys in `found` of a copy. */
+  private readonly foundOf = new WeakMap<KnownAccount, Set<string>>();
   private readonly loading = new Map<string, Promise<KnownAccount | undefined>>();
 
   constructor(
@@ -64,12 +69,17 @@ export class Directory {
     private readonly contracts: ReadonlyMap<string, Contract>,
     bytesMax = BYTES_MAX,
   ) {
-    this.known = new LRUCache({ maxSize: bytesMax });
+    this.known = new LRUCache({
+      maxSize: bytesMax,
+      dispose: (copy) => {
+        for (const key of this.foundOf.get(copy) ?? []) this.found.delete(key);
+      },
+    });
   }
 
-  /** Accounts in memory, and the bytes that they are estimated to take up. */
+  /** Accounts in memory, the bytes that they are estimated to take up, and what is kept of what triggers match. */
   get counts() {
-    return { accounts: this.known.size, bytes: this.known.calculatedSize };
+    return { accounts: this.known.size, bytes: this.known.calculatedSize, matches: this.found.calculatedSize };
   }
 
   /** The copy in memory, if there is one. */
@@ -109,24 +119,30 @@ export class Directory {
   private compile({ account, version, endpoints }: AccountSnapshot): KnownAccount {
     const contract = this.contracts.get(account.contract);
     if (!contract) throw new Error(`Account ${account.id} uses contract ${account.contract}, which is not loaded.`);
-    const known = endpoints.map((endpoint) => compileEndpoint(account, endpoint, contract));
+    const list = endpoints.map((endpoint) => compileEndpoint(account, endpoint, contract));
     // Of this copy alone: an account made again under the same id begins with the same version.
-    const key = `${++this.compiled} `;
-    return {
+    const number = ++this.compiled;
+    const keys = new Set<string>();
+    const copy: KnownAccount = {
       id: account.id,
       version,
       contract,
       facts: account,
-      endpoints: new Map(known.map((endpoint) => [endpoint.id, endpoint])),
+      endpoints: new Map(list.map((endpoint) => [endpoint.id, endpoint])),
       matches: (trigger) => {
-        let found = this.found.get(key + trigger);
-        if (!found) {
-          found = findMatches(known, trigger);
-          this.found.set(key + trigger, found);
+        const key = `${number} ${trigger}`;
+        const known = this.found.get(key);
+        if (known) return known;
+        const found = findMatches(list, trigger);
+        if (this.known.peek(account.id) === copy) {
+          keys.add(key);
+          this.found.set(key, found);
         }
         return found;
       },
     };
+    this.foundOf.set(copy, keys);
+    return copy;
   }
 }
 

@@ -85,10 +85,8 @@ export class Maintainer {
     this.every(PARTITIONS_EVERY_MS, () => this.makePartitions());
     this.every(RETENTION_EVERY_MS, () => this.dropOld());
     this.every(RECONCILE_EVERY_MS, () => this.reconcile());
-    this.every(PURGE_EVERY_MS, async () => {
-      await this.purge();
-      await this.removeClosed();
-    });
+    this.every(PURGE_EVERY_MS, () => this.purge());
+    this.every(PURGE_EVERY_MS, () => this.removeClosed());
     this.every(COUNTS_EVERY_MS, () => this.addUpCounts());
     this.every(SEAL_EVERY_MS, () => this.sealHeaders());
     this.every(TESTING_EVERY_MS, () => this.test());

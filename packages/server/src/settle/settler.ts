@@ -61,6 +61,8 @@ export interface SettlerParts {
 export class Settler {
   private readonly commit: GroupCommit<Waiting>;
   private finishedCount = 0;
+  /** Of payloads that are held until their outcome is stored. */
+  private payloadBytes = 0;
   private stalled = false;
 
   constructor(private readonly parts: SettlerParts) {
@@ -79,7 +81,7 @@ export class Settler {
   }
 
   get isFull(): boolean {
-    return this.commit.size >= WAITING_MAX || this.commit.bytes >= WAITING_BYTES_MAX;
+    return this.commit.size >= WAITING_MAX || this.commit.bytes + this.payloadBytes >= WAITING_BYTES_MAX;
   }
 
   /** Whether outcomes cannot be stored right now. */
@@ -89,7 +91,18 @@ export class Settler {
 
   /** `done` is called when the outcome is stored, or when somebody else turned out to hold the lease. */
   settle(attempt: SettledAttempt, done: () => void): void {
-    this.commit.add({ attempt, done });
+    const bytes = attempt.delivery.event.payload.length;
+    this.payloadBytes += bytes;
+    let isDone = false;
+    this.commit.add({
+      attempt,
+      done: () => {
+        if (isDone) return;
+        isDone = true;
+        this.payloadBytes -= bytes;
+        done();
+      },
+    });
   }
 
   /** Resolves when everything settled so far is stored. */
@@ -123,7 +136,8 @@ export class Settler {
     const bare = withoutAnswer(attempt);
     const lost = await this.trySettle([bare]);
     if (lost !== 'refused') return this.finish([{ attempt: bare, done }], lost);
-    await this.parts.release(attempt.delivery);
+    // A lease that cannot be given back is found by reconciliation; the others of the batch go on.
+    await this.parts.release(attempt.delivery).catch(this.parts.onError);
     done();
   }
 

@@ -25,6 +25,7 @@ export class Availability {
   private upSinceMs = performance.now();
   private probeMs = PROBE_MS;
   private isStopped = false;
+  private isGivenUp = false;
 
   constructor(
     private readonly parts: {
@@ -53,11 +54,12 @@ export class Availability {
     this.changes.on('change', listen);
   }
 
-  /** Resolves when the database is up, at once if it is; rejects when the server stops first. */
+  /** Resolves when the database is up, at once if it is; rejects when the server stops first, or has given up waiting. */
   async whenUp(): Promise<void> {
     for (;;) {
       if (this.isStopped) throw new DatabaseUnavailable('stopped');
       if (this.isUp) return;
+      if (this.isGivenUp) throw new DatabaseUnavailable('stopping');
       await once(this.changes, 'change');
     }
   }
@@ -74,6 +76,12 @@ export class Availability {
     this.parts.log(`Accepting and delivering pause: ${REASONS[outage]}.`);
     this.changes.emit('change', false);
     void this.probe();
+  }
+
+  /** From here on nobody waits for a database that is down. */
+  giveUp(): void {
+    this.isGivenUp = true;
+    this.changes.emit('change', this.isUp);
   }
 
   stop(): void {

@@ -44,12 +44,13 @@ const SILENCE_TIMEOUT_MS = 35_000;
 
 export function openPool(name: PoolName, max: number, config: pg.ClientConfig, applicationName: string): pg.Pool {
   const settings = {
+    // By statement too: an application_name in the connection's URL would win, and ours are looked for.
+    application_name: applicationName,
     statement_timeout: String(name === 'read' ? READ_TIMEOUT_MS : STATEMENT_TIMEOUT_MS),
     ...(name === 'hot' ? HOT_SETTINGS : {}),
   };
   const pool = new pg.Pool({
     ...config,
-    application_name: applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: SILENCE_TIMEOUT_MS,
     keepAlive: true,
@@ -64,7 +65,7 @@ export function openPool(name: PoolName, max: number, config: pg.ClientConfig, a
   return pool;
 }
 
-/** `SET` takes no parameters; names and values are constants of this file. */
+/** `SET` takes no parameters; names and values are ours. */
 export function settingStatement(settings: Readonly<Record<string, string>>): string {
   return Object.entries(settings)
     .map(([name, value]) => `SET ${name} = '${value}'`)

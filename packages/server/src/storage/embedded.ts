@@ -218,7 +218,13 @@ export class EmbeddedPostgres {
       return false;
     }
     for (let waited = 0; ; waited += 100) {
-      const { rows } = await client.query<{ ok: boolean }>('SELECT pg_try_advisory_lock($1) AS ok', [OWNER_LOCK]);
+      const { rows } = await client
+        .query<{ ok: boolean }>('SELECT pg_try_advisory_lock($1) AS ok', [OWNER_LOCK])
+        .catch((error) => {
+          // It may hold the lock by now: it must not live on beside the next try.
+          client.end().catch(() => {});
+          throw error;
+        });
       if (rows[0]?.ok) break;
       if (waited >= OWNER_TIMEOUT_MS) {
         const holder = await this.holderOfLock(client);

@@ -18,25 +18,33 @@ function partitionOf(table: string, dayMs: number): string {
   return `${table}_${new Date(dayMs).toISOString().slice(0, 10).replaceAll('-', '')}`;
 }
 
-/** False when something of that day is not finished: then nothing is done. */
-function dropDay(database: Database, dayMs: number): Promise<boolean> {
+/** Whether something of that day, beginning at this moment, waits or is under way. Reads the queue from end to end. */
+async function hasUnfinished(run: Database['run'], dayMs: number): Promise<boolean> {
   const [first, end] = [dayMs, dayMs + DAY_MS].map((ms) => firstUuidOf(ms).toString('hex')) as [string, string];
+  const found = await run(
+    'SELECT FROM queue WHERE (event_id >= $1 AND event_id < $2) OR (id >= $1 AND id < $2) LIMIT 1',
+    [first, end],
+  );
+  return found.length > 0;
+}
+
+/** False when something of that day is not finished: then nothing is done. */
+async function dropDay(database: Database, dayMs: number): Promise<boolean> {
+  // Without a lock first: a day may be kept for long, and is looked at often.
+  if (await hasUnfinished((text, values) => database.run(text, values), dayMs)) return false;
   const tables = PARTITIONED.map((table) => partitionOf(table, dayMs));
   return database.transaction(async (run) => {
     await run("SET LOCAL lock_timeout = '2s'");
     await run('SELECT pg_advisory_xact_lock($1)', [PARTITION_LOCK]);
-    // Whoever wants to send something of that day again waits until it is gone, or stays.
     const existing = await run<{ name: string }>('SELECT relname AS name FROM pg_class WHERE relname = ANY ($1)', [
       `{${tables.join(',')}}`,
     ]);
     const names = existing.map(({ name }) => name).join(', ');
     if (names === '') return true;
-    await run(`LOCK TABLE ${names} IN ACCESS EXCLUSIVE MODE`);
-    const unfinished = await run(
-      'SELECT FROM queue WHERE (event_id >= $1 AND event_id < $2) OR (id >= $1 AND id < $2) LIMIT 1',
-      [first, end],
-    );
-    if (unfinished.length > 0) return false;
+    // Whoever wants to send something of that day again waits until it is gone, or stays. Every statement locks the
+    // partitioned table before its partitions, and so does DROP: in another order they would wait for each other.
+    await run(`LOCK TABLE ONLY ${PARTITIONED.join(', ')} IN ACCESS EXCLUSIVE MODE`);
+    if (await hasUnfinished(run, dayMs)) return false;
     await run(`DROP TABLE ${names}`);
     await run('DELETE FROM delivery_counts WHERE at >= $1 AND at < $2', [new Date(dayMs), new Date(dayMs + DAY_MS)]);
     return true;
@@ -104,7 +112,8 @@ export function retentionStore(database: Database): RetentionStore {
     purge() {
       return database.transaction(async (run) => {
         const [next] = await run<{ account_id: string; before: string }>(
-          'SELECT account_id, before FROM purges LIMIT 1 FOR UPDATE SKIP LOCKED',
+          // Any: one that cannot be done now does not stand before all others.
+          'SELECT account_id, before FROM purges ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED',
         );
         if (!next) return false;
         const [row] = await run<{ gone: number }>(PURGE, [next.account_id, next.before, PURGE_ROWS]);

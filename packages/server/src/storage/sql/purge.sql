@@ -4,7 +4,7 @@ WITH gone_events AS (
   DELETE FROM events WHERE account_id = $1 AND id IN (
     SELECT id FROM events
     WHERE account_id = $1 AND id < $2
-      AND id NOT IN (SELECT event_id FROM queue WHERE account_id = $1 AND event_id < $2)
+      AND NOT EXISTS (SELECT FROM queue WHERE queue.account_id = $1 AND queue.event_id = events.id)
     LIMIT $3)
   RETURNING 1
 ), gone_deliveries AS (
