@@ -11,7 +11,7 @@ WITH stale AS MATERIALIZED (
 ), refused AS MATERIALIZED (
   SELECT p.publication FROM unnest($3::text[]) WITH ORDINALITY AS p(account_id, publication)
   WHERE p.account_id IN (SELECT id FROM stale)
-  UNION
+  UNION ALL
   SELECT k.publication FROM unnest($4::int4[], $5::text[], $6::text[]) AS k(publication, account_id, key)
   WHERE EXISTS (SELECT FROM idempotency i WHERE i.account_id = k.account_id AND i.key = k.key)
 ), kept_keys AS (
