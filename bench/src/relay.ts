@@ -54,6 +54,7 @@ const queue: QueueStore = {
   findKeys: async () => [],
   release: async () => {},
   discover: async () => [],
+  bringForward: async () => 0,
   retry: async () => undefined,
 };
 

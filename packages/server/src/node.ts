@@ -9,6 +9,7 @@ import { loadContracts } from './contract/load.ts';
 import type { Clock, Random } from './domain/clock.ts';
 import { Problem } from './domain/errors.ts';
 import { IdSource } from './domain/ids.ts';
+import { longestWaitMs } from './domain/policy.ts';
 import { SteadyClock } from './domain/steady-clock.ts';
 import { Egress } from './egress/egress.ts';
 import { EgressGuard } from './egress/guard.ts';
@@ -145,6 +146,7 @@ export async function startNode(
       onDeclaredDead: () => dispatcher.forgetAll(),
       leased: () => dispatcher.leased,
       retentionDays: new Map([...contracts].map(([name, contract]) => [name, contract.policy.retentionDays])),
+      longestWaitMs: Math.max(...[...contracts.values()].map(({ policy }) => longestWaitMs(policy))),
       sendSamples: (accountId, endpointId) => samples.sendRound(accountId, endpointId),
       finished: () => settler.finished,
       upForMs: () => database.availability.upForMs,

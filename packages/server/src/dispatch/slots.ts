@@ -28,8 +28,9 @@ interface Account {
 
 /**
  * Requests in flight: so many on this node, and of those so many for one account and for endpoints that are not healthy. A
- * lane that finds no slot free waits for its turn; accounts take turns. An account with nothing in flight gets one slot
- * for a probe, however many others hang.
+ * lane that finds no slot free waits for its turn; accounts take turns. An account never has more in flight than there are
+ * slots free, so however many receivers begin to hang at once, others find some. An account with nothing in flight gets
+ * one slot to try a new endpoint, but none for one that is failing, beyond the share of those.
  */
 export class Slots {
   private readonly taken = { all: 0, unproven: 0, failing: 0 };
@@ -101,7 +102,9 @@ export class Slots {
     const { turns, taken, max } = this;
     if (account.inFlight >= max.account) return account.turns;
     if (taken.all >= max.all) return turns.all;
-    if (standing === 'healthy' || (account.inFlight === 0 && taken.all < max.probes)) return undefined;
+    if (account.inFlight > 0 && account.inFlight >= max.all - taken.all) return turns.all;
+    if (standing === 'healthy') return undefined;
+    if (standing === 'unproven' && account.inFlight === 0 && taken.all < max.probes) return undefined;
     if (taken.unproven >= max.unproven) return turns.unproven;
     return standing === 'failing' && taken.failing >= max.failing ? turns.failing : undefined;
   }

@@ -6,6 +6,10 @@ const PASSED_ON = 'payload';
 /** The member whose names are the caller's own. */
 const OWN_NAMES = 'metadata';
 
+/** Of a number that comes back as it was written: always, and at most. */
+const DIGITS_ALWAYS_HELD = 15;
+const DIGITS_MAX = 17;
+
 interface Level {
   /** Names so far, in an object. */
   names: Set<string> | undefined;
@@ -56,5 +60,8 @@ function isHeld(token: string): boolean {
   const value = Number(token);
   if (!Number.isFinite(value)) return false;
   if (value === 0) return !/[1-9]/.test(token.replace(/[eE].*$/, ''));
-  return /[eE]/.test(token) || Math.abs(value) <= Number.MAX_SAFE_INTEGER;
+  const [mantissa = '', exponent] = token.split(/[eE]/);
+  const digits = mantissa.replace(/[-.]/g, '').replace(/^0+/, '').replace(/0+$/, '').length;
+  if (digits > DIGITS_MAX) return false;
+  return Math.abs(value) <= Number.MAX_SAFE_INTEGER || (exponent !== undefined && digits <= DIGITS_ALWAYS_HELD);
 }

@@ -3,6 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { decide, jittered } from './decide.ts';
 import type { AttemptOutcome } from './outcome.ts';
 import type { DeliveryPolicy } from './policy.ts';
+import { retryWindow } from './window.ts';
+
+const HOUR_MS = 3_600_000;
 
 const policy: DeliveryPolicy = {
   timeouts: { connectMs: 1, headersMs: 1, bodyMs: 1, totalMs: 1 },
@@ -73,6 +76,18 @@ describe('decide', () => {
     const ignoring: DeliveryPolicy = { ...policy, retryAfter: { capMs: 1_000, above: 'ignore' } };
     expect(decide(ignoring, asked, 1, 0, () => 0.5)).toEqual({ kind: 'retry', delayMs: 2_500 });
   });
+});
+
+test('a clock that was wrong gives up no round of a window, and makes none wait beyond it', () => {
+  const ms = 48 * HOUR_MS;
+  const windowed: DeliveryPolicy = {
+    ...policy,
+    window: retryWindow([HOUR_MS, 20 * HOUR_MS, 26 * HOUR_MS], ms, 'none'),
+  };
+  for (const jumpMs of [-40 * 24 * HOUR_MS, 40 * 24 * HOUR_MS]) {
+    const decision = decide(windowed, answered(500), 1, 100 * 24 * HOUR_MS + jumpMs, Math.random, 100 * 24 * HOUR_MS);
+    expect(decision).toEqual({ kind: 'retry', delayMs: HOUR_MS });
+  }
 });
 
 test('jitter stays within its bounds', () => {

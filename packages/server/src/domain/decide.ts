@@ -2,7 +2,10 @@ import type { Random } from './clock.ts';
 import type { AttemptOutcome } from './outcome.ts';
 import type { DeliveryPolicy, Jitter } from './policy.ts';
 import { parseRetryAfter } from './retry-after.ts';
-import { leftIn, nextInWindow, plannedSince } from './window.ts';
+import { leftIn, nextInWindow, plannedSince, type RetryWindow } from './window.ts';
+
+/** Windows after the first try, beyond which it is not believed that so much time has passed. */
+const FAR_BEYOND = 7;
 
 /** What happens to a delivery after an attempt. */
 export type Decision =
@@ -36,7 +39,7 @@ export function decide(
   if (status !== undefined && policy.goneStatuses.has(status)) return discard('gone', true);
   if (status !== undefined && policy.finalStatuses.has(status)) return discard('final_status');
   const { window } = policy;
-  const sinceMs = window && (roundAtMs === undefined ? plannedSince(window, tries) : nowMs - roundAtMs);
+  const sinceMs = window && sinceFirst(window, tries, roundAtMs, nowMs);
   const own = ownDelay(policy, tries, sinceMs, random);
   if (own === undefined) return discard('retries_exhausted');
   const asked = parseRetryAfter(headerOf(outcome, 'retry-after'), nowMs) ?? 0;
@@ -47,6 +50,15 @@ export function decide(
   const delayMs = Math.max(own, obeyed);
   // The window is the contract's promise: no receiver moves a retry out of it.
   return { kind: 'retry', delayMs: window ? Math.min(delayMs, leftIn(window, sinceMs)) : delayMs };
+}
+
+/**
+ * How long ago the first try of the round was. Before it, or far beyond the window, a clock was wrong, or nothing could be sent
+ * for long: then the round is taken to be where it was planned to be, which neither gives up nor waits for days.
+ */
+function sinceFirst(window: RetryWindow, tries: number, roundAtMs: number | undefined, nowMs: number): number {
+  const sinceMs = roundAtMs === undefined ? Number.NaN : nowMs - roundAtMs;
+  return sinceMs >= 0 && sinceMs <= FAR_BEYOND * window.ms ? sinceMs : plannedSince(window, tries);
 }
 
 /** The contract's own wait before the next try; undefined when there is none. */

@@ -48,3 +48,9 @@ export interface AutoDisable {
 export type Jitter = 'full' | 'equal' | 'tenth' | 'none';
 
 export type StatusSet = ReadonlySet<number>;
+
+/** The longest that a delivery waits for its next attempt. */
+export function longestWaitMs({ retryDelaysMs, jitter, window, retryAfter }: DeliveryPolicy): number {
+  const longest = Math.max(0, ...retryDelaysMs) * (jitter === 'tenth' ? 1.1 : 1);
+  return Math.max(longest, window?.ms ?? 0, retryAfter.capMs);
+}

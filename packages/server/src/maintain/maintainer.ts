@@ -47,6 +47,8 @@ export interface MaintainerParts {
   onDeclaredDead: () => void;
   /** How long each contract keeps history, in days. */
   retentionDays: ReadonlyMap<string, number>;
+  /** The longest that a delivery of any contract waits for its next attempt. */
+  longestWaitMs: number;
   /** Sends the samples of an endpoint in testing mode. */
   sendSamples: (accountId: string, endpointId: string) => Promise<void>;
   /** How many deliveries this node has finished since its start. */
@@ -67,6 +69,7 @@ export class Maintainer {
   private lastBeat: { monotonicMs: number; finished: number } | undefined;
   /** The database's clock against our monotonic one, and when it was last set. */
   private databaseClock = { offsetMs: Number.NaN, setAtMs: Number.NEGATIVE_INFINITY };
+  private hasCheckedRetries = false;
   private retentionClock: RetentionClock | undefined;
   /** What an operator should know of, by what it is about; shown with the node's readiness. */
   private readonly troubles = new Map<'clock' | 'retention', string>();
@@ -158,7 +161,17 @@ export class Maintainer {
       log(`The clocks of this machine and of the database moved by ${Math.round(compared.movedMs / 1000)} s.`);
       await this.makePartitions();
     }
+    if (!this.hasCheckedRetries || compared.movedMs < -CLOCK_OFF_MS) await this.bringForward();
     this.note('clock', clockTrouble(compared));
+  }
+
+  /** Retries that were planned while both clocks were ahead do not wait until then; at the start, too. */
+  private async bringForward(): Promise<void> {
+    const { store, clock, longestWaitMs, log } = this.parts;
+    const nowMs = clock.now();
+    const count = await store.queue.bringForward(nowMs + longestWaitMs + CLOCK_OFF_MS, nowMs);
+    this.hasCheckedRetries = true;
+    if (count > 0) log(`${count} retries that were planned by a wrong clock are due now.`);
   }
 
   /** Keeps a trouble for the operator to see, and tells of it when it is new or over. */
@@ -200,7 +213,10 @@ export class Maintainer {
 
   private async dropOld(): Promise<void> {
     const { store, clock } = this.parts;
-    this.retentionClock ??= new RetentionClock(toMs(await store.settings.get(LAST_LOOK)));
+    // Before the first look, the newest event says when this was last used.
+    this.retentionClock ??= new RetentionClock(
+      toMs(await store.settings.get(LAST_LOOK)) ?? (await store.retention.newestDayMs()),
+    );
     const databaseMs = await store.retention.databaseMs();
     const time = this.retentionClock.look({ databaseMs, nodeMs: clock.now(), monotonicMs: clock.monotonicMs() });
     if (!time.isAllowed) {

@@ -136,6 +136,9 @@ export class Settler {
     const bare = withoutAnswer(attempt);
     const lost = await this.trySettle([bare]);
     if (lost !== 'refused') return this.finish([{ attempt: bare, done }], lost);
+    // Perhaps it is what the operator was to be told that cannot be stored.
+    const alone = await this.trySettle([bare], []);
+    if (alone !== 'refused') return this.finish([{ attempt: bare, done }], alone);
     // A lease that cannot be given back is found by reconciliation; the others of the batch go on.
     await this.parts.release(attempt.delivery).catch(this.parts.onError);
     done();
@@ -154,9 +157,11 @@ export class Settler {
   }
 
   /** Answers the outcomes that did not count, or `refused` when one of them cannot be stored as it is. */
-  private async trySettle(attempts: SettledAttempt[]): Promise<ReadonlySet<string> | 'refused'> {
-    const { queue, node, clock, isStopping, noticesOf } = this.parts;
-    const notices = noticesOf(attempts);
+  private async trySettle(
+    attempts: SettledAttempt[],
+    notices = this.parts.noticesOf(attempts),
+  ): Promise<ReadonlySet<string> | 'refused'> {
+    const { queue, node, clock, isStopping } = this.parts;
     for (let tries = 1; ; tries++) {
       try {
         const lost = await queue.settle(attempts, node.id, clock.now(), notices);

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { Availability } from './availability.ts';
 import {
@@ -139,7 +140,9 @@ export class Database {
     if (this.isStopped) return;
     this.isStopped = true;
     this.availability.stop();
-    await Promise.allSettled([this.listener?.stop(), ...Object.values(this.pools).map((pool) => pool.end())]);
+    const ends = Promise.allSettled([this.listener?.stop(), ...Object.values(this.pools).map((pool) => pool.end())]);
+    // A connection whose other side is silent never ends by itself.
+    await Promise.race([ends, setTimeout(CONNECT_TIMEOUT_MS, undefined, { ref: false })]);
   }
 
   private guarded<Row extends pg.QueryResultRow>(pool: PoolName, query: pg.QueryConfig): Promise<Row[]> {
@@ -168,7 +171,7 @@ export class Database {
         await giveBack(client, kind);
         if (kind !== 'try_again') return await this.fail(pool, error, kind);
         if (tries >= TRIES_MAX) throw new DatabaseBusy(error);
-        await pause(TRY_AGAIN_MS * tries);
+        await setTimeout(TRY_AGAIN_MS * tries);
       }
     }
   }
@@ -190,7 +193,7 @@ export class Database {
         // Whatever else stands against a connection, nothing can be stored.
         if (!mayWait) return await this.fail(name, error, isOutage(kind) ? kind : 'away');
       }
-      await pause(CONNECT_AGAIN_MS);
+      await setTimeout(CONNECT_AGAIN_MS);
     }
   }
 
@@ -253,7 +256,7 @@ export class Database {
     await client.query(`SELECT pg_terminate_backend(pid) ${ours}`, names);
     while ((await client.query(`SELECT 1 ${ours}`, names)).rows.length > 0) {
       if (performance.now() > deadlineMs) throw new DatabaseUnavailable('statements of before the outage do not end');
-      await pause(20);
+      await setTimeout(20);
     }
   }
 }
@@ -266,7 +269,3 @@ async function giveBack(client: pg.PoolClient, kind: DatabaseErrorKind): Promise
 
 const isTrue = () => true;
 const isFalse = () => false;
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}

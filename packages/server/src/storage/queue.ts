@@ -89,6 +89,14 @@ export function queueStore(database: Database): QueueStore {
       await database.hot(RELEASE, [accounts, uuids(deliveries.map((d) => d.uuid)), node]);
     },
 
+    async bringForward(latestMs, nowMs) {
+      const rows = await database.run(
+        'UPDATE queue SET due_at = $2 WHERE attempts > 0 AND lease_node IS NULL AND due_at > $1 RETURNING id',
+        [new Date(latestMs), new Date(nowMs)],
+      );
+      return rows.length;
+    },
+
     async discover(after, limit) {
       const from = after === undefined ? SMALLEST_UUID : toUuidText('ep', after);
       const rows = await database.hot<{ endpoint_id: string; account_id: string; due_at: Date; active: boolean }>(

@@ -18,6 +18,14 @@ function partitionOf(table: string, dayMs: number): string {
   return `${table}_${new Date(dayMs).toISOString().slice(0, 10).replaceAll('-', '')}`;
 }
 
+/** The days that have partitions, oldest first. */
+async function daysOf(database: Database): Promise<number[]> {
+  const rows = await database.run<{ day: string }>(
+    "SELECT DISTINCT right(relname, 8) AS day FROM pg_class WHERE relispartition AND relname ~ '^[a-z]+_[0-9]{8}$'",
+  );
+  return rows.map(({ day }) => Date.UTC(+day.slice(0, 4), +day.slice(4, 6) - 1, +day.slice(6))).sort((a, b) => a - b);
+}
+
 /** Whether something of that day, beginning at this moment, waits or is under way. Reads the queue from end to end. */
 async function hasUnfinished(run: Database['run'], dayMs: number): Promise<boolean> {
   const [first, end] = [dayMs, dayMs + DAY_MS].map((ms) => firstUuidOf(ms).toString('hex')) as [string, string];
@@ -80,15 +88,21 @@ export function retentionStore(database: Database): RetentionStore {
       return row?.ms ?? Number.NaN;
     },
 
+    async newestDayMs() {
+      for (const dayMs of (await daysOf(database)).reverse()) {
+        const [row] = await database.run<{ is_used: boolean }>(
+          `SELECT EXISTS (SELECT FROM ${partitionOf('events', dayMs)}) AS is_used`,
+        );
+        if (row?.is_used) return dayMs + DAY_MS;
+      }
+      return undefined;
+    },
+
     async dropBefore(ms) {
       const firstKeptMs = Math.floor(ms / DAY_MS) * DAY_MS;
-      const rows = await database.run<{ day: string }>(
-        "SELECT DISTINCT right(relname, 8) AS day FROM pg_class WHERE relispartition AND relname ~ '^[a-z]+_[0-9]{8}$'",
-      );
-      const days = rows.map(({ day }) => Date.UTC(+day.slice(0, 4), +day.slice(4, 6) - 1, +day.slice(6)));
       const droppedMs: number[] = [];
       const keptMs: number[] = [];
-      for (const dayMs of days.sort((a, b) => a - b).filter((dayMs) => dayMs < firstKeptMs)) {
+      for (const dayMs of (await daysOf(database)).filter((day) => day < firstKeptMs)) {
         ((await dropDay(database, dayMs)) ? droppedMs : keptMs).push(dayMs);
       }
       return { droppedMs, keptMs };

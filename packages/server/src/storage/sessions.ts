@@ -78,6 +78,11 @@ export function auditStore(database: Database): AuditStore {
     },
 
     async list(accountId, { limit, before }, sinceMs = 0) {
+      // What happened under the same id before belongs to an account that was deleted.
+      const [account] = await database.run<{ created_at: Date }>('SELECT created_at FROM accounts WHERE id = $1', [
+        accountId,
+      ]);
+      const fromMs = Math.max(sinceMs, account?.created_at.getTime() ?? 0);
       const rows = await database.run<{
         id: string;
         account_id: string | null;
@@ -94,7 +99,7 @@ export function auditStore(database: Database): AuditStore {
           accountId,
           limit,
           before === undefined ? null : toUuidText('aud', before),
-          firstUuidOf(sinceMs).toString('hex'),
+          firstUuidOf(fromMs).toString('hex'),
         ],
       );
       return rows.map(({ id, account_id, user_name, ...row }) => {

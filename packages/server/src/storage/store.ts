@@ -344,6 +344,8 @@ export interface QueueStore {
     node: number,
     nowMs: number,
   ): Promise<{ leased: LeasedDelivery[]; isCut: boolean }>;
+  /** Makes retries due at `nowMs` that are due after `latestMs`: a clock was wrong when they were planned. Answers how many. */
+  bringForward(latestMs: number, nowMs: number): Promise<number>;
   /** Answers the ids (`dlv_…`) whose outcome did not count, because this node had lost their lease. */
   settle(
     attempts: readonly SettledAttempt[],
@@ -408,6 +410,8 @@ export interface RetentionStore {
    * milliseconds of the days that were dropped, and of those that were kept.
    */
   dropBefore(ms: number): Promise<{ droppedMs: number[]; keptMs: number[] }>;
+  /** The end of the last day that has an event; undefined: there is none. */
+  newestDayMs(): Promise<number | undefined>;
   /** The first day that is still kept, as `2026-11-22`. */
   oldestDay(): Promise<string | null>;
   /** Has what the accounts of a contract have that is older than this removed, piece by piece. */
