@@ -89,6 +89,7 @@ describe('retention with a clock that is moved by 40 days', () => {
       () => query(url, "SELECT FROM deliveries WHERE status = 'succeeded'"),
       (rows) => rows.length === 1,
     );
+    expect((await lookAfter(LOOK_MS)).warnings).toEqual([]);
     expect((await lookAfter(45 * DAY_MS)).warnings).toEqual([]);
     await eventually(kept, (row) => row?.events === 3);
     expect(await kept()).toEqual({ events: 3, waiting: 3 });
