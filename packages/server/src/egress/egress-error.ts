@@ -56,7 +56,8 @@ function tlsSentence(error: unknown, host: string): string {
   if (code === 'CERT_HAS_EXPIRED') return "The server's certificate has expired";
   // OpenSSL's own errors carry a library and a short reason; what is left are reasons against a certificate.
   if (library !== undefined) return `The TLS handshake failed: ${reason ?? code}`;
-  return `The server's certificate is not trusted: ${message}`;
+  // Newer Node.js adds advice for whoever started the process behind a semicolon; the history's reader is somebody else.
+  return `The server's certificate is not trusted: ${message.split(';')[0]}`;
 }
 
 interface Errno {

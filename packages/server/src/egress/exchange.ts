@@ -15,6 +15,7 @@ export class Exchange {
   private readonly total: NodeJS.Timeout;
   private silence: NodeJS.Timeout | undefined;
   private firstByteMs: number | undefined;
+  private isSent = false;
   private isOver = false;
 
   constructor(
@@ -29,6 +30,7 @@ export class Exchange {
 
   /** The request has been written as a whole: now the answer's head is awaited. */
   sent(): void {
+    this.isSent = true;
     if (this.isOver || this.parser.hasResponse) return;
     const { headersMs } = this.timeouts;
     this.expectWithin(headersMs, `The server did not answer within ${inWords(headersMs)}`);
@@ -63,7 +65,10 @@ export class Exchange {
   fail(error: unknown): void {
     if (this.isOver) return;
     this.parser.keepAliveMs = 0;
-    const { code, message } = isBroken(error) ? this.broken() : toEgressError(error);
+    const hasBroken = isBroken(error);
+    // A receiver that answers and closes without reading the whole request breaks the connection by that (RFC 9112, 9.6).
+    if (hasBroken && !this.isSent && this.parser.hasResponse) return this.end();
+    const { code, message } = hasBroken ? this.broken() : toEgressError(error);
     this.over({ error: code, errorDetail: message, timings: this.timings() });
   }
 

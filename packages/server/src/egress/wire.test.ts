@@ -1,4 +1,5 @@
 /** What receivers put on the wire, byte for byte: the outcome is what the status says, and odd framing ends the connection. */
+import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { RawReceiver, type RawResponder } from '../../../../test/support/raw-receiver.ts';
 import type { AttemptOutcome } from '../domain/outcome.ts';
@@ -238,11 +239,18 @@ describe('the request', () => {
     expect(await post(server)).toMatchObject({ response: { status: 200 } });
     expect(server.sockets).toHaveLength(2);
   });
-  test('an answer before the whole request has been written, and the end of the connection', async () => {
+  test.each<[string, (socket: Socket) => void]>([
+    ['the end of the connection', (socket) => socket.destroy()],
+    ['a reset, since the rest was not read (RFC 9112, 9.6)', (socket) => socket.resetAndDestroy()],
+  ])('an answer before the whole request has been written, and %s', async (_, close) => {
     const server = await serve(() => {});
     server.onConnection = (socket) => {
       socket.removeAllListeners('data');
-      socket.once('data', () => socket.end('HTTP/1.1 413 Too Large\r\n\r\nbig', () => socket.destroy()));
+      socket.once('data', () => {
+        socket.pause();
+        // Time for the answer to arrive: a reset takes what has not been read yet with it.
+        socket.write('HTTP/1.1 413 Too Large\r\n\r\nbig', () => setTimeout(() => close(socket), 20));
+      });
     };
     expect(await post(server, Buffer.alloc(20_000_000))).toMatchObject({
       error: 'http_status',
