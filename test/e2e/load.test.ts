@@ -59,6 +59,31 @@ describe('under load', () => {
     );
   });
 
+  test('retries by hand and tests take no more memory than there is for payloads', async () => {
+    const { account, endpoint } = await node.createEndpoint(receiver.url('/hang'), { status: 'inactive' });
+    const payload = 'x'.repeat(838_000);
+    for (let i = 0; i < 84; i++) await node.call('POST', `/v1/accounts/${account}/events`, { trigger: 'a', payload });
+    const path = `/v1/accounts/${account}`;
+    const { body } = await node.call('GET', `${path}/deliveries?limit=100`);
+    const answers = await Promise.all(
+      body.data.map(({ id }: { id: string }) => node.call('POST', `${path}/deliveries/${id}/retry`)),
+    );
+    const refused = answers.filter((answer) => answer.status === 503);
+    // 64 MiB hold 80 of them.
+    expect(answers.filter((answer) => answer.status === 202)).toHaveLength(80);
+    expect(refused).toHaveLength(4);
+    expect(refused[0].body.code).toBe('overloaded');
+    expect(Number(refused[0].headers.get('retry-after'))).toBeGreaterThan(0);
+    const large = { trigger: 'a', payload: 'x'.repeat(100_000) };
+    expect(await node.call('POST', `${path}/endpoints/${endpoint}/test`, large)).toMatchObject({
+      status: 503,
+      body: { code: 'overloaded' },
+    });
+    // What was refused has not changed, and its turn comes.
+    const { body: still } = await node.call('GET', `${path}/deliveries?limit=100&status=skipped`);
+    expect(still.data).toHaveLength(4);
+  });
+
   test('a database that refuses outcomes for a while leaves no delivery behind', async () => {
     const { account } = await node.createEndpoint(receiver.url());
     await query(

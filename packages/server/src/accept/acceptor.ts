@@ -87,6 +87,7 @@ export class Acceptor {
   /**
    * Stores one event for one endpoint only and sends it at once, whatever the endpoint's status: a test.
    * The event is marked as a test, is tried once and counts for nothing.
+   * @throws Problem `account_not_found`, `overloaded`, `database_unavailable`, `shutting_down`
    */
   async acceptTest(
     endpoint: KnownEndpoint,
@@ -109,7 +110,13 @@ export class Acceptor {
       skipped: [],
       nowMs: event.createdAtMs,
     };
-    if ((await this.store(batch)).refused.size > 0) throw new Problem('account_not_found');
+    dispatcher.reserveNow(endpoint.id, endpoint.accountId, payload.length);
+    try {
+      if ((await this.store(batch)).refused.size > 0) throw new Problem('account_not_found');
+    } catch (error) {
+      dispatcher.unreserve(endpoint.id, payload.length);
+      throw error;
+    }
     dispatcher.sendNow(delivery, options);
     return encodeId('dlv', delivery.uuid);
   }

@@ -1,3 +1,4 @@
+import type { Behind } from './behind.ts';
 import type { Holdings } from './holdings.ts';
 import type { Lane } from './lane.ts';
 
@@ -20,22 +21,30 @@ export interface ClaimPlan {
   bytesMax: number;
 }
 
-/** The lanes to claim for now: those of `behind` that have room, in their order, within one claim's bounds. */
-export function planClaims(behind: Iterable<Lane>, holdings: Holdings): ClaimPlan {
+/**
+ * The lanes to claim for now, those that have waited longest first, within one claim's bounds. Lanes that are full are set
+ * aside: they cost this plan one look, and the next ones none.
+ */
+export function planClaims(behind: Behind, holdings: Holdings): ClaimPlan {
   const lanes = new Map<Lane, Claim>();
   let budget = Math.min(CLAIM_BUDGET, holdings.room);
   const bytesMax = Math.min(CLAIM_BYTES, holdings.bytesRoom);
   // A full memory is the same for every lane: there may be thousands of them.
   if (bytesMax === 0) return { lanes, bytesMax };
-  for (const lane of behind) {
+  for (const lane of behind.candidates(holdings.isUnprovenFull)) {
     if (budget === 0 || lanes.size >= CLAIM_ENDPOINTS_MAX) break;
     if (lane.isWanted) continue;
     // A lane that is not known well may hold large payloads or hang: it shows what it does with a few first.
     const most = lane.standing === 'healthy' ? CLAIM_MAX : CLAIM_FIRST;
-    const room = Math.min(holdings.roomOf(lane), most, budget);
+    const ahead = holdings.aheadOf(lane);
     // Small claims cost as much as large ones: wait until half of what the lane may hold is free.
-    if (room < 1 || holdings.bytesRoomOf(lane) <= 0) continue;
-    if (room < most && room * 2 < holdings.aheadOf(lane)) continue;
+    const isWorthIt = (room: number) => room >= 1 && (room >= most || room * 2 >= ahead);
+    if (!isWorthIt(ahead - lane.load)) {
+      behind.setAside(lane);
+      continue;
+    }
+    const room = Math.min(holdings.roomOf(lane), most, budget);
+    if (!isWorthIt(room)) continue;
     budget -= room;
     lanes.set(lane, { room, seen: lane.backlog });
   }

@@ -1,6 +1,8 @@
 import { LRUCache } from 'lru-cache';
+import { Problem } from '../domain/errors.ts';
 import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
 import type { KnownEndpoint } from '../fanout/directory.ts';
+import { Behind } from './behind.ts';
 import { type ClaimPlan, planClaims } from './claim-plan.ts';
 import type { DispatcherParts } from './dispatcher-parts.ts';
 import { Holdings } from './holdings.ts';
@@ -29,8 +31,7 @@ const REMEMBERED_MAX = 50_000;
 export class Dispatcher {
   private readonly lanes = new Map<string, Lane>();
   private readonly slots: Slots;
-  /** Lanes whose deliveries wait in the database, the one that has waited longest first. */
-  private readonly behind = new Set<Lane>();
+  private readonly behind = new Behind();
   private readonly holdings = new Holdings();
   private readonly remembered = new LRUCache<string, Standing>({ max: REMEMBERED_MAX });
   private state: 'running' | 'draining' | 'stopped' = 'running';
@@ -74,10 +75,21 @@ export class Dispatcher {
     return lane.backlog === 0 && this.holdings.reserve(lane, payloadBytes);
   }
 
+  /**
+   * Promises room for a delivery that somebody waits for, and that `sendNow` gets when it is stored with this node's lease.
+   * @throws Problem `overloaded`
+   */
+  reserveNow(endpointId: string, accountId: string, payloadBytes: number): void {
+    if (!this.holdings.reserveForced(this.laneOf(endpointId, accountId), payloadBytes)) {
+      throw new Problem('overloaded', 'Too much is being sent right now; try again.');
+    }
+  }
+
   unreserve(endpointId: string, payloadBytes: number): void {
     const lane = this.lanes.get(endpointId);
     if (!lane) return;
     this.holdings.unreserve(lane, payloadBytes);
+    this.behind.noteChange(lane);
     this.dropIfIdle(lane);
   }
 
@@ -88,9 +100,10 @@ export class Dispatcher {
     this.enqueue(lane, { delivery, options: { forced: false } });
   }
 
-  /** Takes a leased delivery that somebody waits for. */
+  /** Takes a leased delivery that somebody waits for, and that room has been promised to. */
   sendNow(delivery: LeasedDelivery, options: SendOptions): void {
     const lane = this.laneOf(delivery.endpointId, delivery.accountId);
+    this.holdings.unreserve(lane, delivery.event.payload.length);
     this.holdings.take(lane, delivery);
     if (options.isPatient) lane.push({ delivery, options });
     else lane.pushFirst({ delivery, options });
@@ -136,8 +149,7 @@ export class Dispatcher {
     learn(lane, endpoint);
     if (endpoint?.status === 'active') this.noteBacklog(endpointId, accountId);
     else {
-      lane.backlog = 0;
-      this.behind.delete(lane);
+      this.putOff(lane);
       await this.handBack(lane, lane.takeUnforcedBehind(0));
     }
   }
@@ -214,6 +226,7 @@ export class Dispatcher {
   private letGo(lane: Lane, { delivery, options }: Job): void {
     this.holdings.putDown(lane, delivery);
     this.holdings.forget(delivery);
+    this.behind.noteChange(lane);
     options.onSettled?.(undefined);
   }
 
@@ -264,6 +277,7 @@ export class Dispatcher {
   private goOn(slot: Slot): void {
     const { lane } = slot;
     for (const next of this.slots.free(slot, !this.parts.mayGoOn())) this.pump(next);
+    this.behind.noteChange(lane);
     this.pump(lane);
     this.claim();
     this.dropIfIdle(lane);
@@ -325,17 +339,15 @@ export class Dispatcher {
     }
   }
 
-  /** Another node sends to it, or it is gone: the next look into the database sees. */
+  /** Nothing is due, another node sends to it, or it is gone: the next look into the database sees. */
   private putOff(lane: Lane): void {
     this.behind.delete(lane);
     lane.backlog = 0;
   }
 
   private noteClaimed(lane: Lane, isMoreLeft: boolean, seen: number): void {
-    // To the end, so that every endpoint gets its turn.
-    this.behind.delete(lane);
-    if (!isMoreLeft && lane.backlog === seen) lane.backlog = 0;
-    else this.behind.add(lane);
+    if (isMoreLeft || lane.backlog !== seen) this.behind.moveToEnd(lane);
+    else this.putOff(lane);
   }
 
   /** What a failing endpoint will not get soon waits in the database, not in memory. */

@@ -43,6 +43,14 @@ export class Holdings {
     return true;
   }
 
+  /** The same for a delivery that somebody waits for: it has no share, only the bounds over all endpoints. */
+  reserveForced(lane: Lane, bytes: number): boolean {
+    if (this.room === 0 || bytes > this.bytesRoom) return false;
+    lane.reserved++;
+    this.add(lane, 0, bytes);
+    return true;
+  }
+
   unreserve(lane: Lane, bytes: number): void {
     lane.reserved--;
     this.add(lane, 0, -bytes);
@@ -78,6 +86,11 @@ export class Holdings {
 
   get bytesRoom(): number {
     return Math.max(HELD_BYTES_MAX - this.all.bytes, 0);
+  }
+
+  /** Whether endpoints that are not healthy have all that they may have together. */
+  get isUnprovenFull(): boolean {
+    return this.unproven.count >= HELD_MAX * UNPROVEN_SHARE || this.unproven.bytes >= HELD_BYTES_MAX * UNPROVEN_SHARE;
   }
 
   /** How much of an endpoint is taken into memory, ahead of sending it. */

@@ -59,23 +59,26 @@ export class Exchange {
     parser.end();
     if (parser.state === 'complete') this.complete();
     else if (parser.state === 'failed') this.fail(new EgressError('invalid_response', parser.failure));
-    else this.fail(this.broken());
+    else this.failWith(this.broken());
   }
 
   fail(error: unknown): void {
     if (this.isOver) return;
-    this.parser.keepAliveMs = 0;
     const hasBroken = isBroken(error);
     // A receiver that answers and closes without reading the whole request breaks the connection by that (RFC 9112, 9.6).
-    if (hasBroken && !this.isSent && this.parser.hasResponse) return this.end();
-    const { code, message } = hasBroken ? this.broken() : toEgressError(error);
-    this.over({ error: code, errorDetail: message, timings: this.timings() });
+    if (hasBroken && !this.isSent && this.parser.hasResponse) this.end();
+    else this.failWith(hasBroken ? this.broken() : toEgressError(error));
   }
 
   private complete(): void {
     const { status } = this.parser;
     const isSuccess = status >= 200 && status < 300;
     this.over({ ...(isSuccess ? {} : { error: 'http_status' as const }), timings: this.timings() });
+  }
+
+  private failWith({ code, message }: EgressError): void {
+    this.parser.keepAliveMs = 0;
+    this.over({ error: code, errorDetail: message, timings: this.timings() });
   }
 
   private over(outcome: AttemptOutcome): void {

@@ -32,6 +32,14 @@ export function eventStore(database: Database): EventStore {
       return row && toStoredEvent(row);
     },
 
+    async payloadBytes(accountId, id) {
+      const [row] = await database.read<{ bytes: number }>(
+        'SELECT octet_length(payload) AS bytes FROM events WHERE account_id = $1 AND id = $2',
+        [accountId, toUuidText('evt', id)],
+      );
+      return row?.bytes;
+    },
+
     async list(accountId, { limit, before }, { trigger, fromMs, toMs }) {
       const rows = await database.read<EventRow>(LIST_EVENTS, [
         accountId,

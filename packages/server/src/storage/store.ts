@@ -318,6 +318,8 @@ export interface EndpointStore {
 export interface EventStore {
   /** By Posthorn's id or the publisher's own. */
   find(accountId: string, id: string): Promise<StoredEvent | undefined>;
+  /** How large an event's payload is, by Posthorn's id; undefined when it is not kept. */
+  payloadBytes(accountId: string, id: string): Promise<number | undefined>;
   /** A page also ends after 8 MiB of payloads; `more` tells whether something follows. */
   list(
     accountId: string,

@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { payloadOf } from '../../accept/read-events.ts';
 import { Problem } from '../../domain/errors.ts';
 import { decodeId, encodeId, isId } from '../../domain/ids.ts';
-import { DELIVERY_STATUSES, type StoredEvent } from '../../domain/model.ts';
+import { DELIVERY_STATUSES, type LeasedDelivery, type StoredEvent } from '../../domain/model.ts';
 import { type AttemptError, ERROR_CODES } from '../../domain/outcome.ts';
 import type { DeliveryFilter, DeliveryRow } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
@@ -259,10 +259,7 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
       if (before.status === 'delivering') {
         // Leased: in flight, or waiting in a node's memory for its turn; here, it can be sent before the others.
         dispatcher.advance(before.endpointId, decodeId('dlv', id) ?? new Uint8Array());
-      } else {
-        const leased = await store.queue.retry(account, id, node.id, clock.now());
-        if (leased) dispatcher.sendNow(leased, { forced: true });
-      }
+      } else await sendAgain(before);
       const after = await find(account, id);
       // A very fast receiver has answered already; then there is one attempt more.
       const isOnItsWay = after.status === 'delivering' || after.attempts > before.attempts;
@@ -270,6 +267,20 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
       return reply.code(202).send(presentDelivery(after));
     },
   );
+
+  /** Room for the payload comes first: however many ask at once, no more of them is read than fits. */
+  async function sendAgain({ accountId, id, endpointId, eventId }: DeliveryRow): Promise<void> {
+    const bytes = await store.events.payloadBytes(accountId, eventId);
+    if (bytes === undefined) return;
+    dispatcher.reserveNow(endpointId, accountId, bytes);
+    let leased: LeasedDelivery | undefined;
+    try {
+      leased = await store.queue.retry(accountId, id, node.id, clock.now());
+    } finally {
+      if (!leased) dispatcher.unreserve(endpointId, bytes);
+    }
+    if (leased) dispatcher.sendNow(leased, { forced: true });
+  }
 
   async function whyNot(delivery: DeliveryRow): Promise<string> {
     if (delivery.reason === 'no_payload') return 'The event has no payload for the topic of this delivery.';
