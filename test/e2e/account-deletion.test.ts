@@ -27,7 +27,16 @@ const createAgain = () => eventually(create, (answer) => answer.status === 201);
 
 async function rowsLeft(): Promise<Record<string, number>> {
   const left: Record<string, number> = {};
-  for (const table of ['accounts', 'events', 'deliveries', 'queue', 'idempotency', 'delivery_counts', 'endpoints']) {
+  for (const table of [
+    'accounts',
+    'events',
+    'deliveries',
+    'queue',
+    'idempotency',
+    'delivery_counts',
+    'delivery_counts_new',
+    'endpoints',
+  ]) {
     const column = table === 'accounts' ? 'id' : 'account_id';
     const [row] = await query<{ n: number }>(url, `SELECT count(*)::int AS n FROM ${table} WHERE ${column} = $1`, [ID]);
     if (row?.n) left[table] = row.n;
@@ -79,15 +88,49 @@ test('its id is not given again while a statement that began before may still st
 
 test('a large one is closed at once, and removed in pieces', async () => {
   await nodes[0]?.createEndpoint(receiver.url(), {}, ID);
+  // Their triggers run when they are deleted.
+  await query(url, 'ALTER TABLE endpoints DISABLE TRIGGER changed');
   await query(
     url,
-    `INSERT INTO queue (account_id, id, endpoint_id, event_id, trigger, test, due_at)
-     SELECT $1, gen_random_uuid(), (SELECT id FROM endpoints), gen_random_uuid(), 'a.b', false, now() + interval '1 day'
-     FROM generate_series(1, 30000)`,
+    `INSERT INTO endpoints (id, account_id, url, status, subscriptions, signature)
+     SELECT gen_random_uuid(), $1, 'https://a.test/', 'active', '[]', 'standard' FROM generate_series(1, 9999)`,
+    [ID],
+  );
+  await query(url, 'ALTER TABLE endpoints ENABLE TRIGGER changed');
+  // A version 7 UUID of now: what belongs to today.
+  const id = `(lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint), 12, '0')
+               || substr(replace(gen_random_uuid()::text, '-', ''), 13))::uuid`;
+  await query(
+    url,
+    `WITH made AS MATERIALIZED (SELECT ${id} AS id FROM generate_series(1, 30000)), stored AS (
+       INSERT INTO events (account_id, id, trigger, by_topic, test, payload) SELECT $1, id, 'a.b', false, false, '1' FROM made
+     ), waiting AS (
+       INSERT INTO queue (account_id, id, endpoint_id, event_id, trigger, test, due_at)
+       SELECT $1, ${id}, (SELECT id FROM endpoints LIMIT 1), id, 'a.b', false, now() + interval '1 day' FROM made
+     ), counted AS (
+       INSERT INTO delivery_counts (account_id, at, endpoint_id, succeeded, discarded, skipped)
+       SELECT $1, now(), id, 1, 0, 0 FROM made
+     ), ended AS (
+       INSERT INTO deliveries (account_id, id, endpoint_id, event_id, trigger, test, status, attempts, finished_at)
+       SELECT $1, id, id, id, 'a.b', false, 'succeeded', 1, now() FROM made
+     )
+     INSERT INTO attempts (delivery_id, number, started_at, url, request_headers, response_truncated, total_us)
+     SELECT id, 1, now(), 'https://a.test/', '[]', false, 1 FROM made`,
     [ID],
   );
   expect((await remove()).status).toBe(204);
   expect((await call('GET', `/v1/accounts/${ID}`)).status).toBe(404);
   expect(await query(url, 'SELECT FROM queue')).not.toHaveLength(0);
-  await eventually(rowsLeft, (left) => Object.keys(left).length === 0);
+  await eventually(rowsLeft, (left) => Object.keys(left).length === 0, 30_000);
+  expect(await query(url, 'SELECT FROM attempts')).toHaveLength(0);
+});
+
+test('its audit log is not the log of the account that is made again under its id', async () => {
+  await nodes[0]?.createEndpoint(receiver.url(), {}, ID);
+  await remove();
+  await createAgain();
+  const actions = async (path: string) =>
+    (await call('GET', path)).body.data.map(({ action }: { action: string }) => action);
+  expect(await actions(`/v1/accounts/${ID}/audit`)).toEqual(['createAccount']);
+  expect(await actions('/v1/audit')).toEqual(['createAccount', 'deleteAccount', 'createEndpoint', 'createAccount']);
 });

@@ -13,6 +13,19 @@ WITH gone_queue AS (
   RETURNING id
 ), gone_attempts AS (
   DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM gone_deliveries UNION ALL SELECT id FROM gone_queue)
+), gone_headers AS (
+  DELETE FROM endpoint_headers WHERE id IN (SELECT id FROM endpoint_headers WHERE account_id = $1 LIMIT $2)
+  RETURNING 1
+), gone_counts AS (
+  DELETE FROM delivery_counts
+  WHERE ctid = ANY (ARRAY(SELECT ctid FROM delivery_counts WHERE account_id = $1 LIMIT $2))
+  RETURNING 1
+), gone_new_counts AS (
+  -- Each piece of deliveries that goes is counted off here: what the piece before has left.
+  DELETE FROM delivery_counts_new
+  WHERE ctid = ANY (ARRAY(SELECT ctid FROM delivery_counts_new WHERE account_id = $1 LIMIT $2))
+  RETURNING 1
 )
 SELECT ((SELECT count(*) FROM gone_queue) + (SELECT count(*) FROM gone_keys) + (SELECT count(*) FROM gone_events)
-        + (SELECT count(*) FROM gone_deliveries))::int AS gone
+        + (SELECT count(*) FROM gone_deliveries) + (SELECT count(*) FROM gone_headers)
+        + (SELECT count(*) FROM gone_counts) + (SELECT count(*) FROM gone_new_counts))::int AS gone

@@ -1,4 +1,4 @@
--- Forgets a closed account ($1) of which nothing is left, when no statement of ours that began before it was closed is still
+-- Forgets a closed account ($1) of which nothing is left but what the last piece has counted off, when no statement of ours that began before it was closed is still
 -- under way: until then one could store an event for it.
 WITH gone AS (
   DELETE FROM accounts a
