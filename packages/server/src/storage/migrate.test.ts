@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeEach, expect, test } from 'vitest';
 import { createDatabase, query } from '../../../../test/support/database.ts';
-import { openClient } from '../../../../test/support/faults.ts';
+import { openClient, relayTo } from '../../../../test/support/faults.ts';
 import { migrate, readMigrations } from './migrate.ts';
 
 /** Far below what the migrations of these tests take: as a role or a database may have it set. */
@@ -52,6 +52,19 @@ test('a table that is in use is waited for in short turns, so that nobody queues
   await reader.query('COMMIT');
   await reader.end();
   expect(await migrating).toEqual(['0001_test.sql']);
+});
+
+test('a connection that falls silent under it is given up, however long migrations may take', async () => {
+  const relay = await relayTo(url);
+  const all = migrations('SELECT pg_sleep(60)');
+  const migrating = migrate({ connectionString: relay.url }, () => {}, all, 200);
+  const isAtWork = async () =>
+    (await query(url, "SELECT FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()"))
+      .length > 0;
+  while (!(await isAtWork()));
+  relay.setSilent(true);
+  await expect(migrating).rejects.toThrow(/terminated/);
+  await relay.stop();
 });
 
 test('one that fails leaves nothing of itself, and those before it stay', async () => {

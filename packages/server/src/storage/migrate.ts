@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { CONNECT_TIMEOUT_MS, settingStatement } from './connections.ts';
 import type { Database } from './database.ts';
@@ -15,6 +17,9 @@ const LOCK_TRIES_MAX = 60;
 const LOCK_AGAIN_MS = 1_000;
 /** When another node's migration is noted in the log. */
 const WAITING_NOTED_MS = 2_000;
+/** How often another connection looks after the migration's, and after how many looks in vain that one is given up. */
+const LOOK_EVERY_MS = 10_000;
+const LOOKS_IN_VAIN_MAX = 3;
 
 export interface Migration {
   version: number;
@@ -49,18 +54,21 @@ export class MigrationRefused extends Error {
 /**
  * Applies what is missing, each migration in the one transaction that also notes it, under a lock that other nodes wait
  * for. On a connection of its own, without a bound on how long a statement takes: what a migration does to a large
- * history takes its time, and no other node may begin to use half of it.
+ * history takes its time, and no other node may begin to use half of it. What is lost on the way is noticed all the same.
  * @throws MigrationRefused when the server is too old, an applied migration was edited, or the database is newer
  */
 export async function migrate(
   config: pg.ClientConfig,
   log: (message: string) => void,
   migrations = readMigrations(),
+  lookEveryMs = LOOK_EVERY_MS,
 ): Promise<string[]> {
-  const client = new pg.Client({ ...config, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, keepAlive: true });
-  client.on('error', () => {});
+  const socket = new Socket();
+  const client = newClient({ ...config, keepAlive: true, stream: () => socket });
+  let stopLooking = () => {};
   try {
     await client.connect();
+    stopLooking = lookAfter(config, await backendOf(client), lookEveryMs, () => socket.destroy());
     await client.query(settingStatement({ statement_timeout: '0', lock_timeout: '0' }));
     await requireVersion(client);
     await takeLock(client, log);
@@ -68,7 +76,53 @@ export async function migrate(
     for (const migration of missing) await apply(client, migration, log);
     return missing.map((m) => m.name);
   } finally {
-    await client.end().catch(() => {});
+    stopLooking();
+    await endOf(client);
+  }
+}
+
+function newClient(config: pg.ClientConfig): pg.Client {
+  const client = new pg.Client({ ...config, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  client.on('error', () => {});
+  return client;
+}
+
+/** A goodbye that nobody answers is not waited for. */
+async function endOf(client: pg.Client): Promise<void> {
+  await Promise.race([client.end().catch(() => {}), setTimeout(1_000, undefined, { ref: false })]);
+}
+
+async function backendOf(client: pg.Client): Promise<number> {
+  const ask = { text: 'SELECT pg_backend_pid() AS pid', query_timeout: CONNECT_TIMEOUT_MS };
+  return (await client.query<{ pid: number }>(ask)).rows[0]?.pid ?? 0;
+}
+
+/**
+ * A migration may take hours, and a connection that was lost on the way is as quiet as that. So another connection looks
+ * whether the server is still at work for the first one, again and again; `onLost` when it is not.
+ */
+function lookAfter(config: pg.ClientConfig, pid: number, everyMs: number, onLost: () => void): () => void {
+  let inVain = 0;
+  const timer = setInterval(async () => {
+    inVain = (await isAtWork(config, pid).catch(() => false)) ? 0 : inVain + 1;
+    if (inVain >= LOOKS_IN_VAIN_MAX) onLost();
+  }, everyMs);
+  return () => clearInterval(timer);
+}
+
+/** Between two statements it is idle, for a moment. */
+async function isAtWork(config: pg.ClientConfig, pid: number): Promise<boolean> {
+  const client = newClient({ ...config, query_timeout: CONNECT_TIMEOUT_MS });
+  try {
+    await client.connect();
+    const { rowCount } = await client.query(
+      `SELECT FROM pg_stat_activity
+       WHERE pid = $1 AND (state = 'active' OR state_change > clock_timestamp() - interval '5 s')`,
+      [pid],
+    );
+    return rowCount === 1;
+  } finally {
+    await endOf(client);
   }
 }
 
@@ -83,12 +137,10 @@ async function requireVersion(client: pg.Client): Promise<void> {
 
 /** The lock ends with the connection. */
 async function takeLock(client: pg.Client, log: (message: string) => void): Promise<void> {
-  const noted = setTimeout(() => log('Waiting for the migrations of another node …'), WAITING_NOTED_MS);
-  try {
-    await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-  } finally {
-    clearTimeout(noted);
-  }
+  const taken = client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+  const isSoon = await Promise.race([taken.then(() => true), setTimeout(WAITING_NOTED_MS, false, { ref: false })]);
+  if (!isSoon) log('Waiting for the migrations of another node …');
+  await taken;
 }
 
 async function missingOf(client: pg.Client, migrations: readonly Migration[]): Promise<Migration[]> {
@@ -133,7 +185,7 @@ async function apply(client: pg.Client, migration: Migration, log: (message: str
       await client.query('ROLLBACK');
       if (tries >= LOCK_TRIES_MAX) throw error;
       log(`Migration ${migration.name} waits for a table that is in use …`);
-      await new Promise((resolve) => setTimeout(resolve, LOCK_AGAIN_MS));
+      await setTimeout(LOCK_AGAIN_MS);
     }
   }
 }
