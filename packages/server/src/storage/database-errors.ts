@@ -46,6 +46,8 @@ const KINDS: Readonly<Record<string, DatabaseErrorKind>> = {
 
 /** PostgreSQL's code for a value that a unique index holds already. */
 export const UNIQUE_VIOLATION = '23505';
+/** What a pooler answers that keeps no transactions. */
+export const PROTOCOL_VIOLATION = '08P01';
 const CHECK_VIOLATION = '23514';
 
 /** SQLSTATE of an error that PostgreSQL answered, undefined for any other. */

@@ -35,7 +35,7 @@ async function freePort(): Promise<number> {
 }
 
 /** Starts a PgBouncer before a database; answers the URL through it. */
-async function poolerTo(url: string, mode: 'session' | 'transaction'): Promise<string> {
+async function poolerTo(url: string, mode: 'session' | 'transaction' | 'statement', size = 40): Promise<string> {
   // Over TCP: the folder of PostgreSQL's socket is closed to other users.
   const relay = await relayTo(url);
   relays.push(relay);
@@ -54,7 +54,7 @@ unix_socket_dir =
 auth_type = plain
 auth_file = ${join(folder, 'users.txt')}
 pool_mode = ${mode}
-default_pool_size = 40
+default_pool_size = ${size}
 `,
   );
   const asRoot = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
@@ -70,14 +70,37 @@ test('a database that is connected to directly has sessions', async () => {
 });
 
 describe.skipIf(!HAS_PGBOUNCER)('behind PgBouncer', () => {
-  test('in transaction mode, the start is refused in one line that says what to do', async () => {
-    const url = await poolerTo(await createDatabase(), 'transaction');
-    const refusal = await eventually(
-      () => check(url).then(String, (error: Error) => error.message),
+  /** What a check says, by its log or its error, once the pooler is up. */
+  const answerOf = (url: string) =>
+    eventually(
+      async () => {
+        const lines: string[] = [];
+        const error = await checkDatabase({ connectionString: url }, 20, (line) => lines.push(line)).then(
+          String,
+          String,
+        );
+        return lines[0] ?? error;
+      },
       (message) => !message.includes('cannot be used'),
+      20_000,
     );
-    expect(refusal).toMatch(/^DATABASE_URL leads to a connection pooler in transaction mode\. .*session mode/);
-  });
+
+  test.each(['transaction', 'statement'] as const)(
+    'in %s mode, the start is refused in one line that says what to do',
+    async (mode) => {
+      const answer = await answerOf(await poolerTo(await createDatabase(), mode));
+      expect(answer).toMatch(new RegExp(`DATABASE_URL leads to a connection pooler in ${mode} mode\\. .*session mode`));
+    },
+  );
+
+  test.each(['transaction', 'session'] as const)(
+    'with one connection, in %s mode, a line says what to change',
+    async (mode) => {
+      expect(await answerOf(await poolerTo(await createDatabase(), mode, 1))).toMatch(
+        /one connection and not a second one.*POSTHORN_DATABASE_CONNECTIONS/,
+      );
+    },
+  );
 
   test('in session mode, events are accepted and delivered', async () => {
     const url = await poolerTo(await createDatabase(), 'session');

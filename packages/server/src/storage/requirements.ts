@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { CONNECT_TIMEOUT_MS } from './connections.ts';
-import { DatabaseUnavailable, isOutage, kindOfDriverError } from './database-errors.ts';
+import { DatabaseUnavailable, isOutage, kindOfDriverError, PROTOCOL_VIOLATION, sqlStateOf } from './database-errors.ts';
 
 /** This database cannot be used as it is set up. The message says what to do. */
 export class DatabaseRefused extends Error {
@@ -23,7 +23,7 @@ export async function checkDatabase(
   const clients = [newClient(config), newClient(config)] as const;
   try {
     for (const client of clients) await client.connect();
-    await requireSessions(...clients);
+    await requireSessions(...clients, log);
     await requireConnections(clients[0], connections, log);
   } catch (error) {
     if (error instanceof DatabaseRefused) throw error;
@@ -44,20 +44,32 @@ function newClient(config: pg.ClientConfig): pg.Client {
   return client;
 }
 
+const USE_SESSIONS =
+  'Posthorn needs sessions (LISTEN, prepared statements): use the pooler in session mode, or connect to PostgreSQL directly.';
+
 /**
  * A pooler in transaction mode gives every transaction any of its connections: while `other` holds the one that `client` had
- * last, `client` gets another.
+ * last, `client` gets another. In statement mode it refuses transactions; and where it has one connection only, in whatever
+ * mode, the second of ours waits for the first.
  */
-async function requireSessions(client: pg.Client, other: pg.Client): Promise<void> {
+async function requireSessions(client: pg.Client, other: pg.Client, log: (message: string) => void): Promise<void> {
   const before = await backendOf(client);
-  await other.query('BEGIN');
-  await other.query('SELECT 1');
-  const after = await backendOf(client);
-  await other.query('COMMIT');
-  if (before === after) return;
-  throw new DatabaseRefused(
-    'DATABASE_URL leads to a connection pooler in transaction mode. Posthorn needs sessions (LISTEN, prepared statements): use the pooler in session mode, or connect to PostgreSQL directly.',
-  );
+  try {
+    await other.query('BEGIN');
+    await other.query('SELECT 1');
+    const after = await backendOf(client);
+    await other.query('COMMIT');
+    if (before === after) return;
+  } catch (error) {
+    if (sqlStateOf(error) === PROTOCOL_VIOLATION) {
+      throw new DatabaseRefused(`DATABASE_URL leads to a connection pooler in statement mode. ${USE_SESSIONS}`);
+    }
+    log(
+      'The database answers one connection and not a second one. Where DATABASE_URL leads to a connection pooler, its pool must be as large as POSTHORN_DATABASE_CONNECTIONS, in session mode.',
+    );
+    throw error;
+  }
+  throw new DatabaseRefused(`DATABASE_URL leads to a connection pooler in transaction mode. ${USE_SESSIONS}`);
 }
 
 async function backendOf(client: pg.Client): Promise<number | undefined> {
