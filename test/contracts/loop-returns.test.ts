@@ -350,6 +350,25 @@ describe('errors and retries', () => {
     expect((await endpointOf(hook)).status).toBe('active');
   });
 
+  test('LR-17 a receiver that asks for a second does not spend all tries in seconds: the webhook stays active', async () => {
+    receiver.respond = (_, response) => void response.writeHead(429, { 'retry-after': '1' }).end();
+    const hook = await webhook('restock', 'restock.requested');
+    for (let i = 0; i < 2; i++) await restock();
+    const beganMs = clock.now();
+    for (let tried = 1; tried <= 3; tried++) {
+      const list = await eventually(deliveries, (all) =>
+        all.every((d: { attempt_count: number; status: string }) => d.attempt_count === tried && d.status === 'failed'),
+      );
+      clock.jump(
+        Math.max(...list.map((d: { next_attempt_at: string }) => Date.parse(d.next_attempt_at))) - clock.now(),
+      );
+    }
+    // 30 s, 2 and 8 minutes, with what chance takes off.
+    expect(clock.now() - beganMs).toBeGreaterThan(8 * MINUTE);
+    await eventually(deliveries, (all) => all.every((d: { attempt_count: number }) => d.attempt_count === 4));
+    expect((await endpointOf(hook)).status).toBe('active');
+  });
+
   test('LR-18 a success resets the count, under concurrency too', async () => {
     let n = 0;
     receiver.respond = (_, response) => void response.writeHead(++n % 8 === 0 ? 200 : 422).end();
