@@ -3,11 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { refusalOf } from './node-version.mjs';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-if (major < 20 || (major === 20 && minor < 19) || major === 21 || (major === 22 && minor < 12)) {
-  console.error(`Posthorn needs Node.js 20.19, or 22.12 or newer; this is ${process.versions.node}.`);
+const refusal = refusalOf(process.versions.node);
+if (refusal) {
+  console.error(refusal);
   process.exit(1);
 }
 
