@@ -4,6 +4,7 @@ import { createDatabase, query } from '../support/database.ts';
 import { cutConnections, failInserts, type Relay, relayTo } from '../support/faults.ts';
 import { eventually, startTestNode, type TestNode } from '../support/node.ts';
 import { Receiver } from '../support/receiver.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 
 let url: string;
 let node: TestNode;
@@ -139,25 +140,65 @@ describe('errors that pass', () => {
   });
 });
 
-test('an outcome that cannot be stored as it is, is stored without what was answered; the others are as they were', async () => {
-  await start();
-  await query(
-    url,
-    `CREATE FUNCTION refuse_poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-       IF convert_from(NEW.response_body, 'UTF8') = 'poison' THEN RAISE EXCEPTION 'a fault of the test' USING ERRCODE = '22P05'; END IF;
-       RETURN NEW;
-     END $$;
-     CREATE TRIGGER fault BEFORE INSERT ON attempts FOR EACH ROW EXECUTE FUNCTION refuse_poison()`,
-  );
-  receiver.respond = (_, response, index) => void response.writeHead(200).end(index === 2 ? 'poison' : 'fine');
-  for (let i = 0; i < 5; i++) await node.publish(account, 'a.b', i);
-  await finished(5);
-  expect(receiver.requests).toHaveLength(5);
-  const bodies = await query<{ body: string }>(
-    url,
-    "SELECT convert_from(response_body, 'UTF8') AS body FROM attempts ORDER BY delivery_id",
-  );
-  expect(bodies.map(({ body }) => body)).toEqual(['fine', 'fine', '', 'fine', 'fine']);
+describe('what cannot be stored', () => {
+  /** Rows of a table for which a condition holds are refused. */
+  const refuse = (table: string, condition: string) =>
+    query(
+      url,
+      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         IF ${condition} THEN RAISE EXCEPTION 'a fault of the test' USING ERRCODE = '22P05'; END IF;
+         RETURN NEW;
+       END $$;
+       CREATE TRIGGER fault BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION refuse()`,
+    );
+  const bodies = async () => {
+    const stored = "SELECT convert_from(response_body, 'UTF8') AS body FROM attempts ORDER BY delivery_id";
+    return (await query<{ body: string }>(url, stored)).map(({ body }) => body);
+  };
+  async function publish(count: number): Promise<void> {
+    for (let i = 0; i < count; i++) await node.publish(account, 'a.b', i);
+  }
+
+  test('of an outcome is left out; the others are as they were', async () => {
+    await start();
+    await refuse('attempts', "convert_from(NEW.response_body, 'UTF8') = 'poison'");
+    receiver.respond = (_, response, index) => void response.writeHead(200).end(index === 2 ? 'poison' : 'fine');
+    await publish(5);
+    await finished(5);
+    expect(receiver.requests).toHaveLength(5);
+    expect(await bodies()).toEqual(['fine', 'fine', '', 'fine', 'fine']);
+  });
+
+  test('of what the operator is told costs no outcome anything', async () => {
+    const operator = await Receiver.start();
+    cleanups.push(() => operator.stop());
+    await start({ POSTHORN_OPERATOR_WEBHOOK_URL: operator.url() });
+    await refuse('notices', 'true');
+    receiver.respond = (_, response) => void response.writeHead(410).end('gone');
+    await publish(1);
+    await eventually(
+      () => query(url, "SELECT FROM deliveries WHERE status = 'discarded'"),
+      (rows) => rows.length === 1,
+    );
+    expect(await bodies()).toEqual(['gone']);
+    expect(await query(url, 'SELECT FROM notices')).toHaveLength(0);
+  });
+
+  test('in any form keeps its delivery, which is sent again minutes later, and not at once', async () => {
+    const clock = new VirtualClock();
+    cleanups.push(async () => clock.stop());
+    node = await startTestNode({ databaseUrl: url, clock });
+    ({ account } = await node.createEndpoint(receiver.url()));
+    await refuse('attempts', 'NEW.response_status = 207');
+    receiver.respond = (_, response, index) => void response.writeHead(index === 2 ? 207 : 200).end();
+    await publish(5);
+    await finished(4);
+    const beganMs = clock.monotonicMs();
+    expect(receiver.requests).toHaveLength(5);
+    await finished(5);
+    expect(clock.monotonicMs() - beganMs).toBeGreaterThan(50_000);
+    expect(receiver.requests).toHaveLength(6);
+  });
 });
 
 describe('a database that accepts connections and is silent', () => {

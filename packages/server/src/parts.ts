@@ -94,7 +94,6 @@ export function buildParts(ground: Ground) {
     makePartitions,
     noticesOf: (attempts) => notices.ofOutcomes(attempts),
     onFlowing: () => dispatcher.resume(),
-    release: (delivery) => release([delivery]),
     onStored: (attempts) => consequences.draw(attempts),
     onSettled: (attempt, counted) => countAttempt(metrics, attempt, counted),
     onWritten: writtenAs('settle'),

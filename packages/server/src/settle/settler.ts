@@ -1,7 +1,7 @@
 import { GroupCommit } from '../accept/group-commit.ts';
 import type { Clock } from '../domain/clock.ts';
 import { encodeId, timeOfId } from '../domain/ids.ts';
-import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
+import type { SettledAttempt } from '../domain/model.ts';
 import type { AttemptOutcome } from '../domain/outcome.ts';
 import { isOutage, kindOf } from '../storage/database-errors.ts';
 import type { QueueStore } from '../storage/store.ts';
@@ -43,8 +43,6 @@ export interface SettlerParts {
   noticesOf: Announcer['ofOutcomes'];
   /** Outcomes are stored again, after a time in which they could not be. */
   onFlowing: () => void;
-  /** Hands a delivery back whose outcome the database refuses in every form. */
-  release: (delivery: LeasedDelivery) => Promise<void>;
   /** What follows from outcomes that counted, before the next batch is stored. Does not reject. */
   onStored: (attempts: readonly SettledAttempt[]) => Promise<void>;
   /** Told of every outcome that was stored, and of those whose lease had been lost meanwhile. */
@@ -56,7 +54,7 @@ export interface SettlerParts {
 /**
  * Writes outcomes in batches. They stay in memory until they are stored, whatever the database answers; while they cannot
  * be stored, sending pauses (`isStalled`). Only what is wrong with one outcome is treated as that one's: it is stored
- * without what the receiver answered.
+ * without what it cannot be stored with.
  */
 export class Settler {
   private readonly commit: GroupCommit<Waiting>;
@@ -129,18 +127,17 @@ export class Settler {
       const half = Math.ceil(batch.length / 2);
       await this.store(batch.slice(0, half));
       await this.store(batch.slice(half));
-    } else if (first) await this.storeBare(first);
+    } else if (first) await this.storeLess(first);
   }
 
-  private async storeBare({ attempt, done }: Waiting): Promise<void> {
+  /** Perhaps it is what the operator was to be told that cannot be stored, or what was sent and answered, or both. */
+  private async storeLess({ attempt, done }: Waiting): Promise<void> {
     const bare = withoutAnswer(attempt);
-    const lost = await this.trySettle([bare]);
-    if (lost !== 'refused') return this.finish([{ attempt: bare, done }], lost);
-    // Perhaps it is what the operator was to be told that cannot be stored.
-    const alone = await this.trySettle([bare], []);
-    if (alone !== 'refused') return this.finish([{ attempt: bare, done }], alone);
-    // A lease that cannot be given back is found by reconciliation; the others of the batch go on.
-    await this.parts.release(attempt.delivery).catch(this.parts.onError);
+    for (const [form, notices] of [[attempt, []] as const, [bare] as const, [bare, []] as const]) {
+      const lost = await this.trySettle([form], notices);
+      if (lost !== 'refused') return this.finish([{ attempt: form, done }], lost);
+    }
+    // Its lease is given back by reconciliation, minutes later: what is sent again and again is not sent at once.
     done();
   }
 
@@ -158,8 +155,8 @@ export class Settler {
 
   /** Answers the outcomes that did not count, or `refused` when one of them cannot be stored as it is. */
   private async trySettle(
-    attempts: SettledAttempt[],
-    notices = this.parts.noticesOf(attempts),
+    attempts: readonly SettledAttempt[],
+    notices: ReturnType<Announcer['ofOutcomes']> | readonly [] = this.parts.noticesOf(attempts),
   ): Promise<ReadonlySet<string> | 'refused'> {
     const { queue, node, clock, isStopping } = this.parts;
     for (let tries = 1; ; tries++) {
