@@ -19,11 +19,9 @@ const ROWS_MAX = 2_000;
  * Follows what happens while a list is on the screen. At the top of the list new rows appear by themselves; further
  * down they are counted, so that nothing jumps while somebody reads.
  */
-export function useLive(path: string, isOn: boolean, rows: readonly Delivery[], queryKey: QueryKey) {
+export function useLive(path: string, isOn: boolean, queryKey: QueryKey) {
   const queries = useQueryClient();
   const [count, setCount] = useState(0);
-  const known = useRef<ReadonlyMap<string, Delivery>>(new Map());
-  known.current = new Map(rows.map((row) => [row.id, row]));
   const key = useRef(queryKey);
   key.current = queryKey;
   useEffect(() => {
@@ -31,15 +29,17 @@ export function useLive(path: string, isOn: boolean, rows: readonly Delivery[], 
     if (!isOn) return;
     const ended = new AbortController();
     const heard = (_: string, data: string) => {
-      // Until the list itself is there, what is newest in it is known from there.
-      if (queries.getQueryData(key.current) === undefined) return;
+      // Until the list itself is there, what is newest in it is known from there. What is on the screen may be older.
+      const list = queries.getQueryData<Pages>(key.current);
+      if (!list) return;
+      const known = new Set(list.pages.flatMap((page) => page.data.map((row) => row.id)));
       const newest = JSON.parse(data) as Delivery[];
-      const fresh = newest.filter((row) => !known.current.has(row.id));
+      const fresh = newest.filter((row) => !known.has(row.id));
       const reads = isReading();
       setCount(reads ? fresh.length : 0);
       // More than one message tells of have come since: what lies between has to be read.
       const isGap = fresh.length === NEWEST;
-      const isLong = fresh.length > 0 && known.current.size > ROWS_MAX;
+      const isLong = fresh.length > 0 && known.size > ROWS_MAX;
       if (reads || !(isGap || isLong)) {
         queries.setQueryData<Pages>(key.current, (before) => before && merge(before, newest, reads ? [] : fresh));
       } else {

@@ -28,7 +28,7 @@ export function MessageList() {
   const list = useDeliveries();
   const rows = useMemo(() => list.data?.pages.flatMap((page) => page.data) ?? [], [list.data]);
   const filtered = isFiltered(params);
-  const fresh = useLive(path, !filtered, rows, keyOf(path, params));
+  const fresh = useLive(path, !filtered, keyOf(path, params));
   const openId = params.get('message');
   const columns = useColumns();
   const { hasNextPage: hasMore, isFetchingNextPage: isLoading, isFetchNextPageError: hasFailed, fetchNextPage } = list;
