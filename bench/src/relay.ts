@@ -107,6 +107,7 @@ const parts: HttpParts = {
   signInToken: { value: undefined },
   pageOrigin: () => '',
   embedOrigins: [],
+  trustedProxies: [],
   isReady: async () => ({ ready: true, warnings: [] }),
   isUp: () => true,
 };

@@ -491,6 +491,17 @@ describe('the Programmatic Webhooks API', () => {
     expect(await api(key, 'POST', '/webhooks', '{')).toMatchObject({ status: 400, body: { error: { code: '400' } } });
   });
 
+  test('LR-22 attack: nothing is read of what somebody without a key sends, and little of what others send', async () => {
+    const unauthorized = { error: { code: '401', http_code: 'GEN-UNAUTHORIZED', message: 'Unauthorized.' } };
+    const large = `[${'[],'.repeat(80_000)}[]]`;
+    for (const body of ['{', large]) {
+      expect(await api(undefined, 'POST', '/webhooks', body)).toMatchObject({ status: 401, body: unauthorized });
+    }
+    const key = await createKey(node, account, ['developer_tools']);
+    expect((await api(key, 'POST', '/webhooks', large)).status).toBe(400);
+    expect((await api(undefined, 'POST', '/nothing', '{')).status).toBe(404);
+  });
+
   test('LR-23 attack: needs the Developer Tools scope, and shows no other account', async () => {
     const other = await createKey(node, account, ['returns', 'orders']);
     expect((await api(other, 'GET', '/webhooks')).status).toBe(401);
@@ -527,7 +538,15 @@ describe('the Programmatic Webhooks API', () => {
     expect(left).toBeGreaterThan(250);
     const [wrong, missing] = [await api(key, 'POST', '/webhooks', {}), await api(key, 'DELETE', '/webhooks/7')];
     expect([wrong.status, missing.status]).toEqual([422, 404]);
-    for (const { headers } of [wrong, missing]) {
+    const malformed = await api(key, 'POST', '/webhooks', '{');
+    // Two keys of one account have a limit together, too.
+    const other = await createKey(node, account, ['developer_tools']);
+    const many = await Promise.all(
+      Array.from({ length: 320 }, (_, i) => api(i % 2 ? key : other, 'POST', '/webhooks', {})),
+    );
+    const tooMany = many.filter(({ status }) => status === 429);
+    expect(tooMany.length).toBeGreaterThan(0);
+    for (const { headers } of [wrong, missing, malformed, ...tooMany]) {
       expect(headers.get('x-ratelimit-limit')).toBe('300');
       expect(Number(headers.get('x-ratelimit-remaining'))).toBeLessThan(300);
     }

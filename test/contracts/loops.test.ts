@@ -209,6 +209,22 @@ describe('settings', () => {
     expect(own.eventTime).toBe(1734425918);
   });
 
+  test.each([
+    [{ contactIdentity: IDENTITY, eventTime: 1_734_425_918_000 }, '#/payload/eventTime'],
+    [{ contactIdentity: IDENTITY, eventTime: 1.5 }, '#/payload/eventTime'],
+    [{ contactIdentity: IDENTITY, webhookSchemaVersion: '9' }, '#/payload/webhookSchemaVersion'],
+    [5.0, '#/payload'],
+    ['text', '#/payload'],
+  ])(
+    'LO-8 a test with %j is refused: what every request has is in a test as it is documented',
+    async (payload, pointer) => {
+      const { path } = await settings(['contact.created']);
+      const answer = await node.call('POST', `${path}/test`, { trigger: 'contact.created', payload });
+      expect(answer).toMatchObject({ status: 422, body: { code: 'invalid_payload', errors: [{ pointer }] } });
+      expect(receiver.requests).toHaveLength(0);
+    },
+  );
+
   test('LO-9 410 switches the endpoint off', async () => {
     receiver.respond = (_, response) => void response.writeHead(410).end();
     const { path } = await settings(['contact.deleted']);

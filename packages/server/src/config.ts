@@ -28,6 +28,8 @@ export interface Config {
   unprovenRequestsMax: number;
   /** Where people reach the page, when that is not the address it listens on. */
   publicUrl: string | undefined;
+  /** Networks of proxies that say for whom they ask; `loopback`, `linklocal` and `uniquelocal` are names for some. */
+  trustedProxies: string[];
   /** Origins whose pages may embed the Developers page. */
   embedOrigins: string[];
   logLevel: (typeof LOG_LEVELS)[number];
@@ -58,11 +60,14 @@ const NAMES = [
   'POSTHORN_REQUESTS_MAX',
   'POSTHORN_UNPROVEN_REQUESTS_MAX',
   'POSTHORN_PUBLIC_URL',
+  'POSTHORN_TRUSTED_PROXIES',
   'POSTHORN_EMBED_ORIGINS',
   'POSTHORN_LOG_LEVEL',
 ];
 const OPERATOR_KEY_LENGTH_MIN = 16;
 const MASTER_KEY_BYTES = 32;
+/** Where proxies stand, if nothing else is said. */
+const PRIVATE_NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
 
 /** Reads the settings. An empty variable counts as absent. @throws ConfigError */
 export function readConfig(env: Environment): Config {
@@ -84,7 +89,7 @@ export function readConfig(env: Environment): Config {
     ),
     operatorKey: readOperatorKey(value('POSTHORN_OPERATOR_KEY')),
     masterKeys: list(value('POSTHORN_MASTER_KEY')).map(readMasterKey),
-    allowNetworks: list(value('POSTHORN_ALLOW_NETWORKS')).map(readNetwork),
+    allowNetworks: list(value('POSTHORN_ALLOW_NETWORKS')).map((text) => readNetwork('POSTHORN_ALLOW_NETWORKS', text)),
     contractFolders: list(value('POSTHORN_CONTRACTS')).map((folder) => resolve(folder)),
     operatorWebhook: readOperatorWebhook(
       value('POSTHORN_OPERATOR_WEBHOOK_URL'),
@@ -99,6 +104,7 @@ export function readConfig(env: Environment): Config {
       requestsMax,
     ),
     publicUrl: readOrigin('POSTHORN_PUBLIC_URL', value('POSTHORN_PUBLIC_URL')),
+    trustedProxies: list(value('POSTHORN_TRUSTED_PROXIES') ?? PRIVATE_NETWORKS.join(',')).flatMap(readProxy),
     embedOrigins: list(value('POSTHORN_EMBED_ORIGINS')).flatMap(
       (text) => readOrigin('POSTHORN_EMBED_ORIGINS', text) ?? [],
     ),
@@ -161,12 +167,19 @@ function readMasterKey(text: string): Buffer {
   return bytes;
 }
 
-function readNetwork(text: string): Network {
+function readNetwork(name: string, text: string): Network {
   try {
     return parseNetwork(text);
   } catch (error) {
-    throw new ConfigError('POSTHORN_ALLOW_NETWORKS', error instanceof Error ? error.message : String(error));
+    throw new ConfigError(name, error instanceof Error ? error.message : String(error));
   }
+}
+
+/** `none` is for a server that no proxy stands before. */
+function readProxy(text: string): string[] {
+  if (text === 'none') return [];
+  if (!PRIVATE_NETWORKS.includes(text)) readNetwork('POSTHORN_TRUSTED_PROXIES', text);
+  return [text];
 }
 
 function readLogLevel(text: string): Config['logLevel'] {

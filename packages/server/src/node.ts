@@ -193,6 +193,7 @@ export async function startNode(
         operatorKeyDigest: operatorKey.digest,
         signInToken: token,
         pageOrigin: () => origin,
+        trustedProxies: config.trustedProxies,
         embedOrigins: config.embedOrigins,
         isReady: readinessOf(database, clock, maintainer),
         isUp: () => database.up,

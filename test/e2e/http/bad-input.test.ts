@@ -43,6 +43,15 @@ describe('bad input gets a clear error and changes nothing', () => {
   ][] = [
     ['malformed JSON', 'POST', events, '{"trigger":', 400, 'malformed_json'],
     ['malformed JSON for an account', 'POST', () => '/v1/accounts', '{"name":', 400, 'malformed_json'],
+    [
+      'an account id of dots, which no path could name',
+      'POST',
+      () => '/v1/accounts',
+      { id: '..', name: 'n', contract: 'standard' },
+      400,
+      'invalid_request',
+      '#/id',
+    ],
     ['an empty body', 'POST', events, '', 400, 'malformed_json'],
     ['a missing field', 'POST', events, { payload: 1 }, 400, 'invalid_request', '#/trigger'],
     ['a missing payload', 'POST', events, { trigger: 'a' }, 400, 'invalid_request', '#/payload'],

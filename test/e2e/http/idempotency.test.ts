@@ -39,6 +39,17 @@ describe('idempotency', () => {
     expect(again.body).toEqual(first.body);
   });
 
+  test("a batch's keys are no single event's keys", async () => {
+    const single = await node.publish(account, 'a', { n: 1 }, { 'idempotency-key': 'both #0' });
+    const path = `/v1/accounts/${account}/events/batch`;
+    const batch = () =>
+      node.call('POST', path, { events: [{ trigger: 'a', payload: { n: 2 } }] }, { 'idempotency-key': 'both' });
+    const { body } = await batch();
+    expect(body.data[0]).toMatchObject({ id: expect.stringMatching(/^evt_/), deliveries: 1 });
+    expect(body.data[0].id).not.toBe(single.body.id);
+    expect((await batch()).body).toEqual(body);
+  });
+
   test("the body's id works like a key, and is the event's id", async () => {
     const path = `/v1/accounts/${account}/events`;
     const event = { id: 'my-event-1', trigger: 'a', payload: 1 };

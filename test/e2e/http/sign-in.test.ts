@@ -1,10 +1,11 @@
 /** The operator's way in: the link of the start, the operator key, and what happens to whoever guesses it. */
 import { once } from 'node:events';
-import { type IncomingMessage, request as open } from 'node:http';
+import { Agent, type IncomingMessage, request as open } from 'node:http';
 import { Writable } from 'node:stream';
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { OPERATOR_KEY, shiftedClock, startTestNode, type TestNode } from '../../support/node.ts';
+import { query } from '../../support/database.ts';
+import { eventually, OPERATOR_KEY, shiftedClock, startTestNode, type TestNode } from '../../support/node.ts';
 
 const MINUTE_MS = 60_000;
 const TRIES = 10;
@@ -13,14 +14,19 @@ let node: TestNode;
 let clock: ReturnType<typeof shiftedClock>;
 let lines: { msg: string; ip?: string }[];
 
-async function start(environment: Record<string, string> = {}): Promise<void> {
+async function start(environment: Record<string, string> = {}, databaseUrl?: string): Promise<void> {
   const sink = new Writable({
     write(chunk: Buffer, _, done) {
       lines.push(JSON.parse(chunk.toString()));
       done();
     },
   });
-  node = await startTestNode({ clock, environment, logger: pino({ level: 'warn', base: null }, sink) });
+  node = await startTestNode({
+    clock,
+    environment,
+    ...(databaseUrl ? { databaseUrl } : {}),
+    logger: pino({ level: 'warn', base: null }, sink),
+  });
 }
 
 beforeEach(() => {
@@ -35,7 +41,14 @@ interface Answer {
 }
 
 /** A request from an address of the loopback network: `127.0.0.2` is another sender than `127.0.0.3`. */
-async function ask(method: string, path: string, from: string, headers: object, body?: string): Promise<Answer> {
+async function ask(
+  method: string,
+  path: string,
+  from: string,
+  headers: object,
+  body?: string,
+  agent: Agent | false = false,
+): Promise<Answer> {
   const { hostname, port } = new URL(node.url);
   const type = body === undefined ? {} : { 'content-type': 'application/json' };
   const sent = open({
@@ -45,7 +58,7 @@ async function ask(method: string, path: string, from: string, headers: object, 
     method,
     localAddress: from,
     headers: { ...type, ...headers },
-    agent: false,
+    agent,
   });
   sent.end(body);
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
@@ -169,6 +182,47 @@ describe('attack: guessing the operator key', () => {
     await repeat(TRIES, (i) => through(`guess-${i}`, `2001:db8:1:2::${i + 1}`));
     expect((await through(OPERATOR_KEY, '2001:db8:1:2:ffff::1')).status).toBe(429);
     expect((await through(OPERATOR_KEY, '2001:db8:1:3::1')).status).toBe(200);
+  });
+
+  test('through a proxy that keeps its connection does not stop the publisher who shares it', async () => {
+    await start();
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const through = (key: string, forwarded: string) =>
+      ask(
+        'GET',
+        '/v1/accounts',
+        '127.0.0.1',
+        { authorization: `Bearer ${key}`, 'x-forwarded-for': forwarded },
+        undefined,
+        agent,
+      );
+    expect((await through(OPERATOR_KEY, '203.0.113.1')).status).toBe(200);
+    expect((await through(OPERATOR_KEY, '203.0.113.2')).status).toBe(200);
+    await repeat(TRIES + 2, (i) => through(`guess-${i}`, '203.0.113.2'));
+    expect((await through(OPERATOR_KEY, '203.0.113.2')).status).toBe(200);
+    agent.destroy();
+  });
+
+  test('does not stop a publisher that came from there before this node was started', async () => {
+    await start();
+    expect((await list(OPERATOR_KEY, '127.0.0.2')).status).toBe(200);
+    await eventually(
+      () => query(node.databaseUrl, "SELECT FROM settings WHERE name = 'trusted_networks' AND value ~ '127.0.0.2'"),
+      (rows) => rows.length === 1,
+    );
+    const { databaseUrl } = node;
+    await node.stop();
+    await start({}, databaseUrl);
+    await repeat(TRIES + 2, (i) => list(`guess-${i}`, '127.0.0.2'));
+    expect((await list(OPERATOR_KEY, '127.0.0.2')).status).toBe(200);
+    expect((await list('guess', '127.0.0.2')).status).toBe(429);
+  });
+
+  test('where no proxy stands before the server, addresses are those that connect', async () => {
+    await start({ POSTHORN_TRUSTED_PROXIES: 'none' });
+    await repeat(TRIES + 2, (i) => list(`guess-${i}`, '127.0.0.2', { 'x-forwarded-for': '203.0.113.9' }));
+    expect((await list(OPERATOR_KEY, '127.0.0.3', { 'x-forwarded-for': '203.0.113.9' })).status).toBe(200);
+    expect((await list(OPERATOR_KEY, '127.0.0.2')).status).toBe(429);
   });
 
   test('is logged with the address, and the log is not flooded', async () => {

@@ -50,6 +50,16 @@ describe('a request that arrived', () => {
     expect(await diagnose(...given())).toBe(diagnosis);
   });
 
+  test('attack: a small body that would be huge when it is indented costs next to nothing', async () => {
+    const tower = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
+    const text = `[${Array(7).fill(tower(4_000)).join(',')}]`;
+    const grown = process.memoryUsage().rss;
+    expect(await Promise.all(Array.from({ length: 5 }, () => diagnose(headers, text)))).toEqual(
+      Array(5).fill('wrong_secret_or_body'),
+    );
+    expect(process.memoryUsage().rss - grown).toBeLessThan(200 * 1024 * 1024);
+  });
+
   test('valid, but so old that libraries refuse it', async () => {
     clock.jump(3_600_000);
     expect(await diagnose(headers, body)).toBe('valid_but_old');

@@ -192,6 +192,11 @@ export function compileAdded(rules: BodyRules): (facts: BodyFacts, payload: unkn
       : payload;
 }
 
+/** Members that `set`, `defaults` or `integers` name. */
+export function ruledMembers({ set, defaults, integers = [] }: BodyRules): ReadonlySet<string> {
+  return new Set([...Object.keys(set ?? {}), ...Object.keys(defaults ?? {}), ...integers]);
+}
+
 /** Members that `defaults` writes from a field, as the time of the event. */
 export function computedDefaults({ defaults }: BodyRules): ReadonlySet<string> {
   const computed = compileMembers(defaults).filter((member) => 'read' in member);

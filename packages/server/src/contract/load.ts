@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { compact } from '../domain/raw-json.ts';
-import { type BodyRules, compileAdded, compileBody, computedDefaults } from './body.ts';
+import { type BodyRules, compileAdded, compileBody, computedDefaults, ruledMembers } from './body.ts';
 import { Catalog, type CatalogRules, type Pair, type Topic, type Trigger } from './catalog.ts';
 import type { Contract, Words } from './contract.ts';
 import type { ContractDocument } from './document.ts';
@@ -71,7 +71,14 @@ function compileContract(document: ContractDocument, folder: string, isProven: b
   const names = headerNames(document);
   try {
     const samples = readSamples(folder, catalog);
-    const payloads = new Payloads(catalog, schemas, samples, compileAdded(body), computedDefaults(body));
+    const payloads = new Payloads(
+      catalog,
+      schemas,
+      samples,
+      compileAdded(body),
+      computedDefaults(body),
+      ruledMembers(body),
+    );
     const contract: Contract = {
       name: document.name,
       folder,

@@ -61,6 +61,7 @@ export class Payloads {
    * @param schemas file name in `schemas/` -> its JSON
    * @param samples pair -> compact JSON text
    * @param computed members that bodies get from the event where the payload lacks them
+   * @param ruled members that the contract has rules for, whoever the payload is from
    */
   constructor(
     private readonly catalog: Catalog,
@@ -68,6 +69,7 @@ export class Payloads {
     samples: readonly (Pair & { text: string })[],
     private readonly added: (facts: BodyFacts, payload: unknown) => unknown,
     private readonly computed: ReadonlySet<string>,
+    private readonly ruled: ReadonlySet<string>,
   ) {
     for (const { text, ...pair } of samples) this.samples.set(keyOf(pair), Buffer.from(text));
   }
@@ -101,6 +103,18 @@ export class Payloads {
     const validate = file === undefined ? undefined : this.prepare().get(file);
     if (!validate || validate(this.added(facts, payload))) return [];
     return (validate.errors ?? []).slice(0, ERRORS_MAX).map(toMisfit);
+  }
+
+  /**
+   * The same for a test with a payload of somebody's own: it may be any, but what the contract has rules for is as always.
+   */
+  testMisfits(facts: BodyFacts, payload: unknown): Misfit[] {
+    if (this.ruled.size === 0) return [];
+    if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) {
+      return [{ pointer: '', detail: 'must be an object' }];
+    }
+    const isRuled = (name = '') => this.ruled.has(name) && Object.hasOwn(payload, name);
+    return this.misfits(facts, payload).filter(({ pointer }) => isRuled(pointer.split('/')[1]));
   }
 
   private sampleOfTopic(topic: string | null): Buffer | undefined {

@@ -52,6 +52,10 @@ test.each([
   ['[1,[2,-9007199254740992]]', '#/1/1'],
   ['{"metadata":{"a":1,"a":1}}', '#/metadata/a'],
   ['1e-400', '#'],
+  ['[0.12345678901234567]', '#/0'],
+  ['12345678901234567890e0', '#'],
+  [`1${'0'.repeat(250_000)}1`, '#'],
+  ['0.1000000000000000000000000000000001', '#'],
 ])('%s is refused', (text, pointer) => {
   expect(placeIn(text)).toBe(pointer);
 });
@@ -69,4 +73,17 @@ test.each([
 test('depth costs no stack', () => {
   const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
   expect(placeIn(nested(1_000_000))).toBe(undefined);
+});
+
+test.each([
+  '0.30000000000000004',
+  '1.7976931348623157e308',
+  '0.1000',
+  '5e-324',
+  '1e21',
+  '-0.0',
+  '9007199254740991',
+  '100000000000000000000e-5',
+])('%s comes back as it was', (text) => {
+  expect(placeIn(text)).toBe(undefined);
 });

@@ -6,9 +6,10 @@ const PASSED_ON = 'payload';
 /** The member whose names are the caller's own. */
 const OWN_NAMES = 'metadata';
 
-/** Of a number that comes back as it was written: always, and at most. */
+/** A number of so many digits comes back as it was written (IEEE 754). */
 const DIGITS_ALWAYS_HELD = 15;
-const DIGITS_MAX = 17;
+/** Longer than any number that has a use; what is done with one may take as long as its square. */
+const NUMBER_LENGTH_MAX = 1_000;
 
 interface Level {
   /** Names so far, in an object. */
@@ -57,11 +58,20 @@ export function checkJson(text: string): void {
 
 /** Whether a number's text means to JavaScript what it says: no integer beyond 2^53, nothing beyond a double's range. */
 function isHeld(token: string): boolean {
+  if (token.length > NUMBER_LENGTH_MAX) return false;
   const value = Number(token);
   if (!Number.isFinite(value)) return false;
   if (value === 0) return !/[1-9]/.test(token.replace(/[eE].*$/, ''));
-  const [mantissa = '', exponent] = token.split(/[eE]/);
-  const digits = mantissa.replace(/[-.]/g, '').replace(/^0+/, '').replace(/0+$/, '').length;
-  if (digits > DIGITS_MAX) return false;
-  return Math.abs(value) <= Number.MAX_SAFE_INTEGER || (exponent !== undefined && digits <= DIGITS_ALWAYS_HELD);
+  const digits = digitsOf(token);
+  // With more of them, a double stands for several numbers: for the one that JavaScript writes, if it is this one.
+  if (digits.length > DIGITS_ALWAYS_HELD && digits !== digitsOf(String(value))) return false;
+  return Math.abs(value) <= Number.MAX_SAFE_INTEGER || /[eE]/.test(token);
+}
+
+/** Without sign, point, exponent, and the zeros around them. */
+function digitsOf(token: string): string {
+  return token
+    .replace(/[eE].*$/, '')
+    .replace(/[-.]/g, '')
+    .replace(/^0+|0+$/g, '');
 }

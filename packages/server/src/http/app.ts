@@ -51,6 +51,8 @@ export interface HttpParts {
   replays: Replays;
   /** Where people reach the page; it stands in links. */
   pageOrigin: () => string;
+  /** Networks whose word for whom they ask is believed (`X-Forwarded-For`). */
+  trustedProxies: readonly string[];
   /** Origins whose pages may embed ours in an iframe. */
   embedOrigins: readonly string[];
   ids: IdSource;

@@ -38,10 +38,7 @@ declare module 'fastify' {
 /** With the operator key. */
 export const OPERATOR: Caller = { kind: 'operator' };
 
-/**
- * Routes that need no caller. Vendors' facades stand under prefixes of their own, and find out by their own headers who
- * calls. Every other route answers only those whom a check has let through.
- */
+/** Routes that need no caller. Every other one answers only those whom a check of its scope has let through. */
 const OPEN = new Set([
   '/',
   '/healthz',
@@ -59,17 +56,23 @@ const OPEN = new Set([
   '/assets/:name',
   '/bin/:token',
 ]);
-const OPEN_BELOW = /^\/(docs|api|admin)\//;
+const OPEN_BELOW = '/docs/';
+const BODY_HEADERS = ['content-type', 'content-length', 'transfer-encoding'];
 
-/** Refuses every request whose caller nobody has found out, before its body is read. Comes before all routes. */
+/**
+ * Refuses every request whose caller nobody has found out, and those that lead nowhere, before the body is read. Comes
+ * before all routes.
+ */
 export function denyUnknown(app: App): void {
   app.decorateRequest('caller', null);
   app.addHook('onRoute', (route) => {
-    const isOpen = OPEN.has(route.url) || OPEN_BELOW.test(route.url);
+    const isOpen = OPEN.has(route.url) || route.url.startsWith(OPEN_BELOW);
     if (isOpen) route.config = { ...route.config, isOpen };
   });
   // After the hooks `onRequest` of all plugins: there the checks are.
   app.addHook('preParsing', (request, _, payload, done) => {
+    // Without these there is no body to read; Node throws away what comes.
+    if (request.is404) for (const name of BODY_HEADERS) delete request.raw.headers[name];
     const mayGoOn = request.caller !== null || request.routeOptions.config.isOpen === true || request.is404;
     done(mayGoOn ? null : new Problem('unauthorized'), payload);
   });
@@ -83,6 +86,13 @@ export function admitKey(
 ): void {
   setCaller(request, { kind: 'key', accountId: key.accountId, keyId: key.id });
   limits.call(key.accountId, operationOf(request));
+}
+
+/** The account whose key a facade has admitted. @throws Problem `unauthorized` */
+export function accountOfKey(request: FastifyRequest): string {
+  const caller = callerOf(request);
+  if (caller.kind !== 'key') throw new Problem('unauthorized');
+  return caller.accountId;
 }
 
 export function setCaller(request: FastifyRequest, caller: Caller): void {

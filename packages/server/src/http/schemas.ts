@@ -9,7 +9,9 @@ export const Time = Type.String({ format: 'date-time' });
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 export const AccountId = Type.String({
-  pattern: '^[A-Za-z0-9_.:-]{1,128}$',
+  // Not of dots alone: in a path they lead somewhere else.
+  pattern: '^\\.*[A-Za-z0-9_:-][A-Za-z0-9_.:-]*$',
+  maxLength: 128,
   description: 'Your own id of the customer, or one made here',
 });
 export const AccountParams = Type.Object({ account: Type.String({ maxLength: 128 }) });

@@ -55,8 +55,8 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
     // Refused below instead, with an answer in the same form as all others.
     http: { requireHostHeader: false },
     routerOptions: { maxParamLength: HEAD_BYTES_MAX },
-    // A proxy in a network that is not public says for whom it asks; who comes directly is who they are.
-    trustProxy: ['loopback', 'linklocal', 'uniquelocal'],
+    // A proxy says for whom it asks; who comes directly is who they are.
+    trustProxy: [...parts.trustedProxies],
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
 
   app.setValidatorCompiler(({ schema, httpPart }) =>
@@ -83,7 +83,10 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
   healthRoutes(app, parts);
   errorsPage(app);
   contractSchemaRoute(app);
-  const keyGuard = new KeyGuard(() => parts.clock.monotonicMs());
+  const keyGuard = new KeyGuard(parts.clock, parts.store.settings, (error) =>
+    logger.warn({ err: error }, 'a trusted address could not be kept'),
+  );
+  await keyGuard.load();
   signInRoutes(app, parts, keyGuard);
   await app.register(
     async (v1: App) => {

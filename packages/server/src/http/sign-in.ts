@@ -10,6 +10,8 @@ import type { KeyGuard } from './key-guard.ts';
 import { closed } from './schemas.ts';
 
 const SESSION_MS = 12 * 3_600_000;
+/** Nobody is known yet: a key, and no more, is read. */
+const BODY_BYTES_MAX = 4 * 1024;
 /** From the start on. */
 const LINK_MS = 15 * 60_000;
 
@@ -74,7 +76,7 @@ export function signInRoutes(
 
   app.post(
     '/sign-in',
-    { schema: { hide: true, body: closed({ key: Type.String({ maxLength: 512 }) }) } },
+    { bodyLimit: BODY_BYTES_MAX, schema: { hide: true, body: closed({ key: Type.String({ maxLength: 512 }) }) } },
     async (request, reply) => {
       const refusal = keyGuard.refusal(request);
       if (refusal) throw refusal;
@@ -87,7 +89,7 @@ export function signInRoutes(
     },
   );
 
-  app.post('/sign-out', { schema: { hide: true } }, async (request, reply) => {
+  app.post('/sign-out', { bodyLimit: BODY_BYTES_MAX, schema: { hide: true } }, async (request, reply) => {
     const token = tokenIn(request.headers.cookie, pageOrigin());
     if (token !== undefined) await sessions.end(token);
     setCookie(reply, '', 0);

@@ -1,15 +1,25 @@
 import type { Acceptor } from '../accept/acceptor.ts';
 import type { PayloadText } from '../accept/read-events.ts';
+import type { AccountFacts, EventFacts } from '../contract/fields.ts';
 import { invalidPayload } from '../contract/payloads.ts';
 import { Problem } from '../domain/errors.ts';
 import type { SettledAttempt } from '../domain/model.ts';
 import { matchesTrigger, type Subscription } from '../domain/subscription.ts';
-import type { Directory, KnownEndpoint } from '../fanout/directory.ts';
+import type { Directory, KnownAccount, KnownEndpoint } from '../fanout/directory.ts';
 import type { AccountLimits } from './account-limits.ts';
 
 /** What a test of an endpoint without a trigger of its own is called. */
 const FREE_TEST_TRIGGER = 'posthorn.test';
 const FREE_TEST_PAYLOAD = { message: 'A test delivery.' };
+/** What a payload is checked as a part of: it is not stored yet. */
+const NO_EVENT: EventFacts = {
+  id: 'evt_new',
+  externalId: null,
+  trigger: '',
+  byTopic: false,
+  payload: Buffer.alloc(0),
+  createdAtMs: 0,
+};
 
 export interface SampleWish {
   topic?: string;
@@ -37,9 +47,10 @@ export class Samples {
    *   `shutting_down`, `too_many_requests`
    */
   async sendTest(accountId: string, endpointId: string, wish: SampleWish): Promise<SettledAttempt> {
-    const endpoint = await this.endpointOf(accountId, endpointId);
+    const account = await this.accountOf(accountId);
+    const endpoint = endpointOf(account, endpointId);
     this.parts.limits.take(accountId, 'tests');
-    const settled = await this.send(endpoint, sampleFor(endpoint, wish));
+    const settled = await this.send(endpoint, sampleFor(endpoint, wish, account.facts));
     if (!settled) throw new Problem('shutting_down');
     return settled;
   }
@@ -49,14 +60,13 @@ export class Samples {
     accountId: string,
     { topic, trigger }: { topic?: string; trigger: string },
   ): Promise<SettledAttempt[]> {
-    const account = await this.parts.directory.get(accountId);
-    if (!account) throw new Problem('account_not_found');
+    const account = await this.accountOf(accountId);
     if (!account.contract.catalog.hasTrigger(trigger)) throw new Problem('unknown_trigger');
     const matches = account.matches(trigger).filter((match) => topic === undefined || match.topic === topic);
     this.parts.limits.take(accountId, 'tests', matches.length);
     const sent = await Promise.all(
       matches.map(({ endpoint, topic: own }) =>
-        this.send(endpoint, sampleFor(endpoint, { trigger, ...(own === null ? {} : { topic: own }) })),
+        this.send(endpoint, sampleFor(endpoint, { trigger, ...(own === null ? {} : { topic: own }) }, account.facts)),
       ),
     );
     return sent.filter((settled) => settled !== undefined);
@@ -64,18 +74,17 @@ export class Samples {
 
   /** Testing mode: a sample of everything that the endpoint is subscribed to. */
   async sendRound(accountId: string, endpointId: string): Promise<void> {
-    const endpoint = await this.endpointOf(accountId, endpointId);
+    const account = await this.accountOf(accountId);
+    const endpoint = endpointOf(account, endpointId);
     if ((this.unfinished.get(endpointId) ?? 0) > 0) return;
     const wishes = endpoint.subscriptions.flatMap((subscription) => expand(endpoint, subscription));
-    await Promise.all(wishes.map((wish) => this.queueInTurn(endpoint, sampleFor(endpoint, wish))));
+    await Promise.all(wishes.map((wish) => this.queueInTurn(endpoint, sampleFor(endpoint, wish, account.facts))));
   }
 
-  private async endpointOf(accountId: string, endpointId: string): Promise<KnownEndpoint> {
+  private async accountOf(accountId: string): Promise<KnownAccount> {
     const account = await this.parts.directory.get(accountId);
     if (!account) throw new Problem('account_not_found');
-    const endpoint = account.endpoints.get(endpointId);
-    if (!endpoint) throw new Problem('endpoint_not_found');
-    return endpoint;
+    return account;
   }
 
   private send(endpoint: KnownEndpoint, sample: Sample): Promise<SettledAttempt | undefined> {
@@ -111,7 +120,13 @@ export class Samples {
   }
 }
 
-function sampleFor({ contract, subscriptions }: KnownEndpoint, wish: SampleWish): Sample {
+function endpointOf({ endpoints }: KnownAccount, endpointId: string): KnownEndpoint {
+  const endpoint = endpoints.get(endpointId);
+  if (!endpoint) throw new Problem('endpoint_not_found');
+  return endpoint;
+}
+
+function sampleFor({ contract, subscriptions }: KnownEndpoint, wish: SampleWish, account: AccountFacts): Sample {
   const { catalog, payloads } = contract;
   const first = subscriptions.find(({ trigger }) => catalog.hasTrigger(trigger));
   const matching = catalog.triggers.find(({ value }) => subscriptions.some((s) => matchesTrigger(s.trigger, value)));
@@ -134,8 +149,12 @@ function sampleFor({ contract, subscriptions }: KnownEndpoint, wish: SampleWish)
     const sample = payloads.testOf({ topic, trigger }) ?? Buffer.from(JSON.stringify(FREE_TEST_PAYLOAD));
     return { topic, trigger, payload: sample };
   }
-  const unwritable = contract.wireMisfits(payload.bytes, payload.isCanonical);
-  if (unwritable.length > 0) throw invalidPayload(unwritable, '#/payload');
+  const event = { ...NO_EVENT, trigger, payload: payload.bytes };
+  const misfits = [
+    ...contract.wireMisfits(payload.bytes, payload.isCanonical),
+    ...contract.payloads.testMisfits({ event, topic, account }, JSON.parse(payload.bytes.toString('utf8'))),
+  ];
+  if (misfits.length > 0) throw invalidPayload(misfits, '#/payload');
   return { topic, trigger, payload: payload.bytes };
 }
 

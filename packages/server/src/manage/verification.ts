@@ -1,8 +1,13 @@
 import type { Clock } from '../domain/clock.ts';
+import { walkJson } from '../domain/walk-json.ts';
 import type { KnownEndpoint } from '../fanout/directory.ts';
 
 /** How far a timestamp may be off before libraries of Standard Webhooks refuse it. */
 const TOLERANCE_S = 300;
+/** As receivers' libraries write JSON for people. */
+const INDENTS = [2, 4];
+/** A small body that is nested deeply is large when it is indented. */
+const INDENTED_BYTES_MAX = 2 * 1024 * 1024;
 
 export interface Signed {
   headers: readonly [string, string][];
@@ -115,14 +120,38 @@ function variantsOf(body: Buffer): Buffer[] {
     const text = body.toString('utf8');
     const value: unknown = JSON.parse(text);
     const compact = JSON.stringify(value);
+    const indents = INDENTS.filter((indent) => indentedBytes(text, indent) <= INDENTED_BYTES_MAX);
     const php = compact
       .replaceAll('/', '\\/')
       .replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
-    return [compact, JSON.stringify(value, null, 2), JSON.stringify(value, null, 4), php, text.replaceAll('\\/', '/')]
+    const indented = indents.map((indent) => JSON.stringify(value, null, indent));
+    return [compact, ...indented, php, text.replaceAll('\\/', '/')]
       .map((variant) => Buffer.from(variant))
       .filter((variant) => !variant.equals(body));
   } catch {
     // No JSON, or nested so deeply that it cannot be written again.
     return [];
   }
+}
+
+/** How large JSON gets at most when each level is indented. */
+function indentedBytes(text: string, indent: number): number {
+  let depth = 0;
+  let bytes = text.length;
+  const line = () => {
+    bytes += 1 + depth * indent;
+  };
+  walkJson(text, {
+    open() {
+      depth++;
+      line();
+    },
+    close() {
+      depth--;
+      line();
+    },
+    key: line,
+    scalar: line,
+  });
+  return bytes;
 }

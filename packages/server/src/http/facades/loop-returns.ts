@@ -3,12 +3,11 @@ import type { Pair } from '../../contract/catalog.ts';
 import type { Account, Endpoint, EndpointStatus } from '../../domain/model.ts';
 import type { Subscription } from '../../domain/subscription.ts';
 import { TooManyRequests } from '../../domain/too-many-requests.ts';
-import type { KnownKey } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { noteChanges, noteTarget } from '../audit.ts';
-import { admitKey } from '../caller.ts';
+import { accountOfKey, admitKey } from '../caller.ts';
 import { toProblem } from '../problem.ts';
-import { callerOf } from './key-caller.ts';
+import { keyOf, limitBodies } from './key-caller.ts';
 
 const CONTRACT = 'loop-returns';
 const SCOPE = 'developer_tools';
@@ -49,15 +48,17 @@ export function loopReturnsFacade(app: App, parts: HttpParts): void {
   noteChanges(app, parts, ['topic', 'trigger', 'url', 'status']);
   app.setErrorHandler((error, _, reply) => sendRefusal(reply, toRefusal(error)));
   app.setNotFoundHandler((_, reply) => sendRefusal(reply, notFound()));
-  app.addHook('onRequest', async ({ params }) => {
-    const { version } = params as { version?: string };
+  limitBodies(app);
+  // Whoever comes without a key has nothing read of what they send.
+  app.addHook('onRequest', async (request, reply) => {
+    const { version } = request.params as { version?: string };
     if (version === undefined || !VERSION.test(version)) throw notFound();
+    if (!request.is404) await authenticate(request, reply);
   });
 
-  const authenticate = async (request: FastifyRequest, reply: FastifyReply): Promise<KnownKey> => {
-    const key = await callerOf(request, 'x-authorization', CONTRACT, [SCOPE], keyVerifier);
+  const authenticate = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const key = await keyOf(request, 'x-authorization', CONTRACT, [SCOPE], keyVerifier);
     if (!key) throw unauthorized();
-    admitKey(request, limits, key);
     const nowMs = clock.now();
     const minuteMs = Math.floor(nowMs / MINUTE_MS) * MINUTE_MS;
     const calls = await store.keys.countCall(key.id, minuteMs);
@@ -66,7 +67,7 @@ export function loopReturnsFacade(app: App, parts: HttpParts): void {
     if (calls > CALLS_PER_MINUTE) {
       throw refusal(429, 'TOO-MANY-REQUESTS', 'Too Many Attempts.', Math.ceil((minuteMs + MINUTE_MS - nowMs) / 1000));
     }
-    return key;
+    admitKey(request, limits, key);
   };
 
   const find = async (accountId: string, id: string): Promise<Endpoint> => {
@@ -100,8 +101,8 @@ export function loopReturnsFacade(app: App, parts: HttpParts): void {
     return { url: given.url as string, pair: { topic, trigger }, ...(status === '' ? {} : { status }) };
   };
 
-  app.get('/webhooks', { schema: { hide: true } }, async (request, reply) => {
-    const { accountId } = await authenticate(request, reply);
+  app.get('/webhooks', { schema: { hide: true } }, async (request) => {
+    const accountId = accountOfKey(request);
     const [account, list] = await Promise.all([
       store.accounts.find(accountId),
       store.endpoints.list(accountId, { limit: ENDPOINTS_MAX }),
@@ -111,7 +112,7 @@ export function loopReturnsFacade(app: App, parts: HttpParts): void {
   });
 
   app.post('/webhooks', { schema: { hide: true, operationId: 'createEndpoint' } }, async (request, reply) => {
-    const { accountId } = await authenticate(request, reply);
+    const accountId = accountOfKey(request);
     // Unlike on the page: clients of the vendor rely on it.
     const { url, pair, status = 'active' } = readWish(request.body);
     const { endpoint } = await endpoints.create(accountId, { url, subscriptions: [pair], status });
@@ -125,7 +126,7 @@ export function loopReturnsFacade(app: App, parts: HttpParts): void {
     '/webhooks/:id',
     { schema: { hide: true, operationId: 'changeEndpoint' } },
     async (request, reply) => {
-      const { accountId } = await authenticate(request, reply);
+      const accountId = accountOfKey(request);
       const endpoint = await find(accountId, request.params.id);
       const { id } = endpoint;
       const { status, url, pair } = readWish(request.body);
@@ -143,7 +144,7 @@ export function loopReturnsFacade(app: App, parts: HttpParts): void {
     '/webhooks/:id',
     { schema: { hide: true, operationId: 'deleteEndpoint' } },
     async (request, reply) => {
-      const { accountId } = await authenticate(request, reply);
+      const accountId = accountOfKey(request);
       const { id } = await find(accountId, request.params.id);
       await endpoints.remove(accountId, id);
       noteTarget(request, id);

@@ -5,9 +5,9 @@ import type { Account, Endpoint } from '../../domain/model.ts';
 import { TooManyRequests } from '../../domain/too-many-requests.ts';
 import type { App, HttpParts } from '../app.ts';
 import { noteChanges, noteTarget } from '../audit.ts';
-import { admitKey } from '../caller.ts';
+import { accountOfKey, admitKey } from '../caller.ts';
 import { toProblem } from '../problem.ts';
-import { callerOf } from './key-caller.ts';
+import { keyOf, limitBodies } from './key-caller.ts';
 
 const CONTRACT = 'loop-subscriptions';
 const READ = ['webhooks:read', 'webhooks:write'];
@@ -23,6 +23,8 @@ class Refusal extends Error {
     super(message);
   }
 }
+
+const unauthorized = () => new Refusal(401, 'invalid token');
 
 interface VersionParams {
   version: string;
@@ -40,28 +42,34 @@ export function loopSubscriptionsFacade(app: App, parts: HttpParts): void {
   app.setErrorHandler((error, _, reply) => refuse(reply, toRefusal(error)));
   app.setNotFoundHandler((_, reply) => refuse(reply, new Refusal(404, 'Not found')));
 
-  const authenticate = async (request: FastifyRequest<{ Params: VersionParams }>, scopes: readonly string[]) => {
-    const key = await callerOf(request, 'x-loop-token', CONTRACT, scopes, keyVerifier);
-    const account = key && (await store.accounts.find(key.accountId));
-    if (!account) throw new Refusal(401, 'invalid token');
+  limitBodies(app);
+  // Whoever comes without a key has nothing read of what they send.
+  app.addHook('onRequest', async (request) => {
+    if (request.is404) return;
+    const key = await keyOf(request, 'x-loop-token', CONTRACT, request.method === 'GET' ? READ : WRITE, keyVerifier);
+    if (!key) throw unauthorized();
     admitKey(request, limits, key);
-    const { version } = request.params;
+    const { version } = request.params as VersionParams;
     if (!contract?.versions?.values.includes(version)) {
       throw new Refusal(404, `version | Must be one of ${contract?.versions?.values.join(', ')}`);
     }
-    return { account, version };
-  };
-
-  app.get<{ Params: VersionParams }>('/:version/webhook/topics', { schema: { hide: true } }, async (request) => {
-    await authenticate(request, READ);
-    return envelope(
-      'Fetched available topics',
-      contract?.catalog.triggers.map((topic) => topic.value),
-    );
   });
 
-  app.get<{ Params: VersionParams }>('/:version/webhook', { schema: { hide: true } }, async (request) => {
-    const { account } = await authenticate(request, READ);
+  const accountOf = async (request: FastifyRequest): Promise<Account> => {
+    const account = await store.accounts.find(accountOfKey(request));
+    if (!account) throw unauthorized();
+    return account;
+  };
+
+  app.get('/:version/webhook/topics', { schema: { hide: true } }, async () =>
+    envelope(
+      'Fetched available topics',
+      contract?.catalog.triggers.map((topic) => topic.value),
+    ),
+  );
+
+  app.get('/:version/webhook', { schema: { hide: true } }, async (request) => {
+    const account = await accountOf(request);
     const list = await store.endpoints.list(account.id, { limit: ENDPOINTS_MAX });
     const data = list.reverse().map((endpoint) => ({
       id: endpoint.number,
@@ -75,7 +83,8 @@ export function loopSubscriptionsFacade(app: App, parts: HttpParts): void {
     '/:version/webhook',
     { schema: { hide: true, operationId: 'createEndpoint' } },
     async (request) => {
-      const { account, version } = await authenticate(request, WRITE);
+      const account = await accountOf(request);
+      const { version } = request.params;
       const { address, topic } = readWish(request.body);
       if (!contract?.catalog.hasTrigger(topic)) throw new Refusal(422, `topic | Must be one of the available topics`);
       const { endpoint } = await endpoints.create(account.id, {
@@ -92,7 +101,7 @@ export function loopSubscriptionsFacade(app: App, parts: HttpParts): void {
     '/:version/webhook/:id',
     { schema: { hide: true, operationId: 'deleteEndpoint' } },
     async (request) => {
-      const { account } = await authenticate(request, WRITE);
+      const account = await accountOf(request);
       const endpoint = await find(account.id, request.params.id);
       if (!endpoint) throw new Refusal(404, 'Webhook not found');
       await endpoints.remove(account.id, endpoint.id);

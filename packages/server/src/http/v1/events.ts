@@ -137,7 +137,8 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
         const key = request.headers['idempotency-key'];
         const publications = request.body.events.map((event, i) => {
           const payload = payloads[i] ?? { bytes: Buffer.alloc(0), isCanonical: false };
-          const own = key === undefined ? undefined : `${key} #${i}`;
+          // No header holds a control character: a batch's keys are nobody else's.
+          const own = key === undefined ? undefined : `${key}\u0001${i}`;
           return toPublication(account, event, payload, `#/events/${i}`, clock.now(), own);
         });
         const answers = await Promise.allSettled(publications.map((p) => acceptor.accept(p)));
