@@ -1,4 +1,5 @@
 /** What the people of one account may ask of a node, through its page or a vendor's API, and that nobody else notices. */
+import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { query } from '../../support/database.ts';
 import { eventually, shiftedClock, startTestNode, type TestAnswer, type TestNode } from '../../support/node.ts';
@@ -119,6 +120,25 @@ describe('attack: a session asks too often', () => {
 });
 
 describe('attack: what needs no session', () => {
+  test('answers that nobody reads: so many of an account at a time, and room for the others', async () => {
+    const { body: bin } = await node.call('POST', `/v1/accounts/${account}/bins`);
+    // Written as JSON, each of these bytes is six.
+    for (let i = 0; i < 16; i++) await fetch(bin.url, { method: 'POST', body: '\u0001'.repeat(65_536) });
+    const session = await sessionOf(account, ['read']);
+    const { hostname, port } = new URL(node.url);
+    const path = `/v1/accounts/${account}/bins/${bin.id}`;
+    const lines = [`GET ${path} HTTP/1.1`, `Host: ${hostname}`, `Authorization: ${session.authorization}`, '', ''];
+    const unread = Array.from({ length: 30 }, () => connect(Number(port), hostname).pause().setNoDelay());
+    for (const socket of unread) socket.write(lines.join('\r\n'));
+    const mine = () => node.call('GET', `/v1/accounts/${account}/endpoints`, undefined, session);
+    expectRefusal(await eventually(mine, ({ status }) => status === 429));
+    const other = await node.createEndpoint(receiver.url());
+    const others = await sessionOf(other.account, ['read']);
+    expect((await node.call('GET', `/v1/accounts/${other.account}/endpoints`, undefined, others)).status).toBe(200);
+    for (const socket of unread) socket.destroy();
+    await eventually(mine, ({ status }) => status === 200);
+  });
+
   test('requests into a bin', async () => {
     const [bin, other] = [account, await createAccount(node, 'standard')].map(
       async (of) => (await node.call('POST', `/v1/accounts/${of}/bins`, {})).body.url as string,

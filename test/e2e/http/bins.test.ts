@@ -62,6 +62,14 @@ describe('a bin', () => {
     );
   });
 
+  test('keeps a mebibyte of bodies in all: they are shown in one answer', async () => {
+    const { body: bin } = await node.call('POST', bins(), {});
+    for (let i = 0; i < 20; i++) await send(bin.url, `${i}`.padStart(65_536, '.'));
+    const { requests } = (await node.call('GET', `${bins()}/${bin.id}`)).body;
+    expect(requests).toHaveLength(16);
+    expect(requests[0].body.endsWith('.19')).toBe(true);
+  });
+
   test('shows a body that was cut inside a character as text, and headers of any name', async () => {
     const { body: bin } = await node.call('POST', bins(), {});
     // Not by fetch(), which does not send such a name.

@@ -1,8 +1,9 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../domain/errors.ts';
 import type { AccountLimits } from '../manage/account-limits.ts';
 import type { PageSession, Permission } from '../storage/page-store.ts';
 import type { KnownKey } from '../storage/store.ts';
+import type { AnswersInFlight } from './answers-in-flight.ts';
 import type { App, HttpParts } from './app.ts';
 import type { requireOperator } from './auth.ts';
 import type { KeyGuard } from './key-guard.ts';
@@ -159,9 +160,10 @@ export const PERMISSION_OF: Readonly<Record<string, Permission>> = {
 export function authorize(
   checkOperator: ReturnType<typeof requireOperator>,
   keyGuard: KeyGuard,
+  answers: AnswersInFlight,
   { sessions, limits, pageOrigin }: Pick<HttpParts, 'sessions' | 'limits' | 'pageOrigin'>,
 ) {
-  return async (request: FastifyRequest): Promise<void> => {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const { token, isCookie } = sessionTokenOf(request, pageOrigin());
     if (token === undefined) {
       const problem = checkOperator(request);
@@ -182,6 +184,8 @@ export function authorize(
       checkPermission(request, session, session.accountId);
       setCaller(request, { kind: 'account', session, accountId: session.accountId });
       limits.call(session.accountId, operationOf(request));
+      // Live views have a limit of their own: they stay under way.
+      if (operationOf(request) !== 'watchDeliveries') answers.begin(session.accountId, reply);
     }
   };
 }

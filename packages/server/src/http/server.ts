@@ -4,6 +4,7 @@ import Fastify, { LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { Problem } from '../domain/errors.ts';
 import { isInstant } from '../domain/instant.ts';
+import { AnswersInFlight } from './answers-in-flight.ts';
 import type { App, HttpParts } from './app.ts';
 import { noteChanges } from './audit.ts';
 import { requireOperator } from './auth.ts';
@@ -38,6 +39,8 @@ import { statsRoutes } from './v1/stats.ts';
 const BODY_BYTES_MAX = 256 * 1024;
 const KEEP_ALIVE_MS = 72_000;
 const REQUEST_TIMEOUT_MS = 60_000;
+/** Whoever neither reads nor writes for so long is gone. Live views and slow bins say something before. */
+const SILENCE_MS = 120_000;
 /** Node's own limit of a request's head: no parameter of a path is longer, and what it may hold its schema says. */
 const HEAD_BYTES_MAX = 16 * 1024;
 
@@ -49,6 +52,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
     bodyLimit: BODY_BYTES_MAX,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: SILENCE_MS,
     return503OnClosing: false,
     frameworkErrors: handleError,
     clientErrorHandler: answerConnectionError,
@@ -91,8 +95,9 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
   await app.register(
     async (v1: App) => {
       const checkOperator = requireOperator(parts.operatorKeyDigest);
-      const check = authorize(checkOperator, keyGuard, parts);
-      v1.addHook('onRequest', (request, _, done) => {
+      const answers = new AnswersInFlight();
+      const check = authorize(checkOperator, keyGuard, answers, parts);
+      v1.addHook('onRequest', (request, reply, done) => {
         // Publishers come with the operator key: for them this costs a comparison.
         if (checkOperator(request) === undefined) {
           const refusal = keyGuard.refusal(request);
@@ -100,7 +105,11 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
           keyGuard.succeeded(request);
           setCaller(request, OPERATOR);
           done(parts.isUp() ? undefined : new Problem('database_unavailable'));
-        } else check(request).then(() => done(), done);
+        } else check(request, reply).then(() => done(), done);
+      });
+      v1.addHook('onSend', (_, reply, payload, done) => {
+        const refusal = typeof payload === 'string' ? answers.grow(reply, payload.length) : undefined;
+        done(refusal ?? null, payload);
       });
       noteChanges(v1, parts);
       documentProblems(v1);

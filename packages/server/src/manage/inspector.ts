@@ -12,6 +12,8 @@ const BINS_MAX = 20;
 const LIFETIME_MS = 7 * 86_400_000;
 const REQUESTS_KEPT = 100;
 const BODY_KEPT_BYTES = 64 * 1024;
+/** Of all requests of a bin: they are shown in one answer. */
+const BODIES_KEPT_BYTES = 1024 * 1024;
 /** Webhooks at one bin of which one may have signed: each costs a signature of the whole body. */
 const SENDERS_MAX = 100;
 const SIGNED_BYTES_MAX = 2 * 1024 * 1024;
@@ -96,7 +98,7 @@ export class Inspector {
     const body = request.body.subarray(0, BODY_KEPT_BYTES);
     const id = this.parts.ids.next('req');
     const kept = { ...request, id, headers, secretHeaders, body, truncated, verifiedBy };
-    await this.parts.store.addRequest(bin.id, kept, REQUESTS_KEPT);
+    await this.parts.store.addRequest(bin.id, kept, { requests: REQUESTS_KEPT, bytes: BODIES_KEPT_BYTES });
     return bin;
   }
 

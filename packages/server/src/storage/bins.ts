@@ -99,9 +99,11 @@ export function binStore(database: Database, vault: Vault): BinStore {
         ],
       );
       await database.run(
-        `DELETE FROM bin_requests WHERE bin_id = $1 AND id <= (
-           SELECT id FROM bin_requests WHERE bin_id = $1 ORDER BY id DESC OFFSET $2 LIMIT 1)`,
-        [bin, keep],
+        `WITH newest AS (
+           SELECT id, row_number() OVER later AS place, sum(octet_length(body)) OVER later AS bytes
+           FROM bin_requests WHERE bin_id = $1 WINDOW later AS (ORDER BY id DESC))
+         DELETE FROM bin_requests WHERE bin_id = $1 AND id IN (SELECT id FROM newest WHERE place > $2 OR bytes > $3)`,
+        [bin, keep.requests, keep.bytes],
       );
     },
 

@@ -56,18 +56,18 @@ export function chartStore(database: Database): ChartStore {
       const starts = startsOf(fromMs, toMs, bucketMs);
       const finished =
         bucketMs % HOUR_MS === 0
-          ? database.read<CountRow>(HOURS, [...whose, new Date(fromMs), new Date(toMs), bucketMs])
-          : database.read<CountRow>(MINUTES, [
+          ? database.read<CountRow>(accountId, HOURS, [...whose, new Date(fromMs), new Date(toMs), bucketMs])
+          : database.read<CountRow>(accountId, MINUTES, [
               ...whose,
               int8s(starts.map(String)),
               ...boundsOf(starts, fromMs, toMs, bucketMs),
             ]);
-      const retrying = database.read<CountRow>(RETRYING, [...whose, bound(fromMs), bound(toMs), bucketMs]);
+      const retrying = database.read<CountRow>(accountId, RETRYING, [...whose, bound(fromMs), bound(toMs), bucketMs]);
       return toBuckets((await Promise.all([finished, retrying])).flat(), starts);
     },
 
     async latency(accountId, endpointId, fromMs, toMs, sample) {
-      const [row] = await database.read<{ p: number[] | null; n: number }>(LATENCY, [
+      const [row] = await database.read<{ p: number[] | null; n: number }>(accountId, LATENCY, [
         accountId,
         endpointBound(endpointId),
         bound(fromMs),
@@ -80,7 +80,7 @@ export function chartStore(database: Database): ChartStore {
 
     async latencyByTime(accountId, endpointId, fromMs, toMs, bucketMs, sample) {
       const starts = startsOf(fromMs, toMs, bucketMs);
-      const rows = await database.read<{ at: string; p: [number, number, number] }>(LATENCY_BY_TIME, [
+      const rows = await database.read<{ at: string; p: [number, number, number] }>(accountId, LATENCY_BY_TIME, [
         accountId,
         endpointBound(endpointId),
         int8s(starts.map(String)),
@@ -92,6 +92,7 @@ export function chartStore(database: Database): ChartStore {
 
     async failures(accountId, endpointId, fromMs, toMs) {
       const rows = await database.read<{ last_status: number | null; last_error: string | null; n: number }>(
+        accountId,
         `SELECT last_status, last_error, count(*)::int AS n FROM (
            SELECT last_status, last_error FROM deliveries
            WHERE account_id = $1 AND ($2::uuid IS NULL OR endpoint_id = $2) AND id >= $3 AND id < $4
@@ -105,6 +106,7 @@ export function chartStore(database: Database): ChartStore {
 
     async oldestWaiting(accountId, endpointId) {
       const [row] = await database.read<{ id: string | null }>(
+        accountId,
         `SELECT min(q.id::text) AS id FROM (
            SELECT q.id FROM queue q JOIN endpoints e ON e.id = q.endpoint_id AND e.status = 'active'
            WHERE ($1::text IS NULL OR q.account_id = $1) AND ($2::uuid IS NULL OR q.endpoint_id = $2) LIMIT 100000) q`,
@@ -125,7 +127,7 @@ export function chartStore(database: Database): ChartStore {
         is_failing: boolean;
         last_status: number | null;
         last_error: AttemptError | null;
-      }>(ENDPOINTS, [accountId, new Date(fromMs), bound(fromMs)]);
+      }>(accountId, ENDPOINTS, [accountId, new Date(fromMs), bound(fromMs)]);
       const starts = startsOf(fromMs, fromMs + 24 * HOUR_MS, HOUR_MS);
       return rows.map((row) => ({
         endpointId: fromUuidText('ep', row.endpoint_id),
@@ -147,7 +149,7 @@ export function chartStore(database: Database): ChartStore {
         inactive_reason: string | null;
         failures: number;
         retrying: number;
-      }>(FAILING, [limit, new Date(sinceMs)]);
+      }>(null, FAILING, [limit, new Date(sinceMs)]);
       return rows.map((row) => ({
         accountId: row.account_id,
         accountName: row.account_name,

@@ -20,6 +20,7 @@ import {
   kindOfDriverError,
 } from './database-errors.ts';
 import { type Heard, Listener } from './listener.ts';
+import { Turns } from './turns.ts';
 
 /** What a statement's parameters may be. Buffers travel in binary: bytea, or an array made by `arrays.ts`. */
 export type Parameter = string | number | boolean | Date | Buffer | null;
@@ -60,6 +61,7 @@ export class Database {
   readonly budget: ConnectionBudget;
   private readonly pools: Readonly<Record<PoolName, pg.Pool>>;
   readonly availability: Availability;
+  private readonly turns: Turns;
   private listener: Listener | undefined;
   private isStopped = false;
   private isRecovering = false;
@@ -74,6 +76,7 @@ export class Database {
     this.budget = shareOut(connections);
     const open = (name: PoolName) => openPool(name, this.budget[name], config, `${this.name} ${name}`);
     this.pools = { hot: open('hot'), run: open('run'), read: open('read'), house: open('house') };
+    this.turns = new Turns(this.budget.read);
     this.availability = new Availability({ probe: () => this.probe(), log });
   }
 
@@ -106,9 +109,12 @@ export class Database {
     return this.guarded<Row>('run', { text, values });
   }
 
-  /** A look through the history: what it takes depends on how much there is. @throws as `hot` */
-  read<Row extends pg.QueryResultRow>(text: string, values: Parameter[] = []): Promise<Row[]> {
-    return this.guarded<Row>('read', { text, values });
+  /**
+   * A look through the history: what it takes depends on how much there is. Accounts take turns; `null` is for looks over
+   * all of them. @throws as `hot`
+   */
+  read<Row extends pg.QueryResultRow>(account: string | null, text: string, values: Parameter[] = []): Promise<Row[]> {
+    return this.turns.run(account ?? '', () => this.guarded<Row>('read', { text, values }));
   }
 
   /** A statement of the house: heartbeat, take-over, recovery. @throws as `hot` */

@@ -25,6 +25,7 @@ export function eventStore(database: Database): EventStore {
     async find(accountId, id) {
       const own = decodeId('evt', id)?.toString('hex') ?? null;
       const [row] = await database.read<EventRow>(
+        accountId,
         `SELECT ${EVENT_COLUMNS} FROM events WHERE account_id = $1 AND (id = $2 OR external_id = $3)
          ORDER BY id DESC LIMIT 1`,
         [accountId, own, id],
@@ -34,6 +35,7 @@ export function eventStore(database: Database): EventStore {
 
     async payloadBytes(accountId, id) {
       const [row] = await database.read<{ bytes: number }>(
+        accountId,
         'SELECT octet_length(payload) AS bytes FROM events WHERE account_id = $1 AND id = $2',
         [accountId, toUuidText('evt', id)],
       );
@@ -41,7 +43,7 @@ export function eventStore(database: Database): EventStore {
     },
 
     async list(accountId, { limit, before }, { trigger, fromMs, toMs }) {
-      const rows = await database.read<EventRow>(LIST_EVENTS, [
+      const rows = await database.read<EventRow>(accountId, LIST_EVENTS, [
         accountId,
         before === undefined ? LARGEST_UUID : toUuidText('evt', before),
         trigger ?? null,
@@ -148,7 +150,7 @@ export function deliveryStore(database: Database, vault: Vault): DeliveryStore {
     bounds: [string | null, string | null],
     limit: number,
   ) => {
-    const rows = await database[pool]<HistoryRow>(LIST_DELIVERIES, [
+    const values = [
       accountId,
       before,
       filter.endpointId === undefined ? null : toUuidText('ep', filter.endpointId),
@@ -163,7 +165,11 @@ export function deliveryStore(database: Database, vault: Vault): DeliveryStore {
       filter.lastStatus ?? null,
       filter.lastError ?? null,
       filter.test ?? null,
-    ]);
+    ];
+    const rows =
+      pool === 'read'
+        ? await database.read<HistoryRow>(accountId, LIST_DELIVERIES, values)
+        : await database.run<HistoryRow>(LIST_DELIVERIES, values);
     return rows.map(toDelivery);
   };
 

@@ -86,8 +86,8 @@ export interface BinStore {
   findByToken(token: string): Promise<Bin | undefined>;
   change(accountId: string, id: string, answer: Pick<Bin, 'status' | 'delayMs' | 'body'>): Promise<Bin | undefined>;
   remove(accountId: string, id: string): Promise<boolean>;
-  /** Keeps the newest `keep` requests of the bin. */
-  addRequest(binId: string, request: BinRequest, keep: number): Promise<void>;
+  /** Keeps the newest requests of the bin: so many, and so many bytes of bodies. */
+  addRequest(binId: string, request: BinRequest, keep: { requests: number; bytes: number }): Promise<void>;
   /** The newest requests, newest first; none that came before `fromMs`. */
   requests(binId: string, limit: number, fromMs: number): Promise<BinRequest[]>;
   dropExpired(ms: number): Promise<void>;

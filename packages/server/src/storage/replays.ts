@@ -53,6 +53,7 @@ export function replayStore(database: Database): ReplayStore {
   return {
     async count(accountId, { endpointId, trigger, status, fromMs, toMs }) {
       const [row] = await database.read<{ n: number }>(
+        accountId,
         `SELECT count(*)::int AS n FROM deliveries d
          WHERE account_id = $1 AND id >= $2 AND id < $3
            AND ($4::uuid IS NULL OR endpoint_id = $4) AND ($5::text IS NULL OR status = $5)
