@@ -109,7 +109,8 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
       });
       v1.addHook('onSend', (_, reply, payload, done) => {
         const refusal = typeof payload === 'string' ? answers.grow(reply, payload.length) : undefined;
-        done(refusal ?? null, payload);
+        if (refusal) done(refusal);
+        else done(null, payload);
       });
       noteChanges(v1, parts);
       documentProblems(v1);
