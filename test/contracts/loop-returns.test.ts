@@ -151,6 +151,23 @@ describe('the request', () => {
     expect(answer.body.errors[0].pointer).toBe(`#/payload/${field.replaceAll('.', '/')}`);
   });
 
+  test.each([
+    ['return', 'created_at', 'yesterday'],
+    ['return', 'created_at', '2019-13-45'],
+    ['return', 'edited_at', '2023-05-02 15:00'],
+    ['return', 'address.country_code', 'Germany'],
+    ['label', 'label_updated_at', 'N/A'],
+  ])('LR-34 a %s with %s of "%s" is refused', async (topic, field, value) => {
+    const sample = SAMPLES.find((one) => one.topic === topic);
+    const payload = JSON.parse(sample?.text ?? '');
+    const names = field.split('.');
+    const last = names.pop() ?? '';
+    names.reduce((part, name) => part[name], payload)[last] = value;
+    const answer = await events({ trigger: sample?.trigger, payloads: { [topic]: payload } });
+    expect(answer).toMatchObject({ status: 422, body: { code: 'invalid_payload' } });
+    expect(answer.body.errors[0].pointer).toBe(`#/payloads/${topic}/${field.replaceAll('.', '/')}`);
+  });
+
   test('LR-4 is signed as the known vector says, over the bytes that are sent', async () => {
     const { secret } = await webhook('return', 'return.created', { status: 'active', secret: '0123456789abcdef' });
     expect(secret).toBe('0123456789abcdef');
@@ -162,7 +179,7 @@ describe('the request', () => {
         shop_id: 12345,
         id: '1673',
         state: 'open',
-        created_at: '',
+        created_at: '2023-05-01T12:00:00Z',
         status_page_url: 'https://example.loopreturns.com/#/return/b3e4764e-7adf-4b8c-802a-553305b6db49',
         customer: 'josé@example.com',
       },

@@ -17,6 +17,8 @@ const FORMATS: Readonly<Record<string, Format>> = {
   uri: (text) => URL.canParse(text),
   email: (text) => /^[^@\s]+@[^@\s]+$/.test(text),
   'date-time': isDateTime,
+  date: isDate,
+  'iso-8601': (text) => isDate(text) || isDateTime(text),
   uuid: (text) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text),
   'unix-seconds': { type: 'number', validate: (value) => value >= 0 && value <= UNIX_SECONDS_MAX },
 };
@@ -24,6 +26,8 @@ type Format = ((text: string) => boolean) | { type: 'number'; validate: (value: 
 
 const FORMAT_DETAILS: Readonly<Record<string, string>> = {
   'date-time': 'must be a date and time of ISO 8601, as 2024-11-05T19:21:29.348Z',
+  date: 'must be a date of ISO 8601, as 2024-11-05',
+  'iso-8601': 'must be a date, or a date and time, of ISO 8601, as 2024-11-05T19:21:29.348Z',
   'unix-seconds': 'must be a Unix time in seconds, not in milliseconds',
 };
 
@@ -33,6 +37,10 @@ function isDateTime(text: string): boolean {
   if (year === undefined || month === undefined || day === undefined) return false;
   const days = month >= 1 && month <= 12 ? new Date(Date.UTC(year, month, 0)).getUTCDate() : 0;
   return day >= 1 && day <= days && Number(hour) < 24 && Number(minute) < 60 && Number(second) <= 60;
+}
+
+function isDate(text: string): boolean {
+  return isDateTime(`${text}T00:00:00Z`);
 }
 
 /** A schema that cannot be used. */
