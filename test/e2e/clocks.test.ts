@@ -79,6 +79,19 @@ describe('retention with a clock that is moved by 40 days', () => {
     expect(await kept()).toEqual({ events: 5, waiting: 5 });
   });
 
+  test('both, before the first look of an installation: the newest event says that the clocks jumped', async () => {
+    const { account } = await node.createEndpoint(receiver.url());
+    await node.publish(account, 'a.b', 'finished');
+    await eventually(
+      () => query(url, "SELECT FROM deliveries WHERE status = 'succeeded'"),
+      (rows) => rows.length === 1,
+    );
+    clock.set(40 * DAY_MS);
+    const { warnings } = await lookAfter(LOOK_MS, 40 * DAY_MS);
+    expect(warnings.join()).toMatch(/Retention drops nothing for now: .*ahead/);
+    expect(await kept()).toEqual({ events: 1, waiting: 0 });
+  });
+
   test('what is not finished stays beyond the time that is promised, and what is finished goes', async () => {
     const account = await publishWaiting(3);
     await node.call('POST', `/v1/accounts/${account}/endpoints/${await endpointOf(account)}/deactivate`);
@@ -147,6 +160,36 @@ describe('publishing', () => {
       (at) => Date.parse(at) < Date.now() + DAY_MS,
     );
     expect((await other.call('GET', '/readyz')).status).toBe(200);
+    await other.stop();
+  });
+
+  test('a retry that was planned while both clocks were ahead is made when they are right again, not in 40 days', async () => {
+    let aheadMs = 0;
+    const other = await startTestNode({ databaseUrl: url, clock: { ...realClock, now: () => Date.now() + aheadMs } });
+    const { account } = await other.createEndpoint(receiver.url());
+    receiver.respond = (_, response) => void response.writeHead(503).end();
+    aheadMs = 40 * DAY_MS;
+    await setDatabaseClock(url, Date.now() + aheadMs);
+    const waiting = () =>
+      query<{ ahead: boolean }>(
+        url,
+        "SELECT due_at > pg_catalog.now() + interval '39 days' AS ahead FROM queue WHERE attempts > 0",
+      );
+    await eventually(
+      async () => {
+        expect((await other.publish(account, 'a.b', 1)).status).toBe(202);
+        return waiting();
+      },
+      (rows) => rows.some(({ ahead }) => ahead),
+    );
+    receiver.respond = (_, response) => void response.writeHead(200).end();
+    await setDatabaseClock(url, Date.now());
+    aheadMs = 0;
+    await eventually(
+      () => query(url, 'SELECT FROM queue'),
+      (rows) => rows.length === 0,
+      30_000,
+    );
     await other.stop();
   });
 
