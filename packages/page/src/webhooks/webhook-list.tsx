@@ -171,7 +171,7 @@ function useColumns(onRemove: (endpoint: Endpoint) => void) {
         id: 'day',
         header: t.webhooks.day,
         sortUndefined: 'last',
-        meta: { width: '144px', wideOnly: true },
+        meta: { width: '160px', wideOnly: true },
         cell: ({ row, getValue }) => {
           const { day } = row.original;
           const share = getValue();
