@@ -17,8 +17,7 @@ export class Receiver {
 
   static async start(): Promise<Receiver> {
     const child = fork(here('./receiver.js'));
-    const [{ port }] = (await once(child, 'message')) as [{ port: number }];
-    return new Receiver(child, port);
+    return new Receiver(child, await portOf(child));
   }
 
   url(path: 'ok' | 'hang'): string {
@@ -55,6 +54,16 @@ export class Receiver {
   }
 }
 
+/** What a process of ours says when it listens. */
+async function portOf(child: ChildProcess): Promise<number> {
+  const ended = once(child, 'exit').then(([code]) =>
+    Promise.reject(new Error(`a process of the bench ended with ${code}`)),
+  );
+  const [{ port }] = (await Promise.race([once(child, 'message'), ended])) as [{ port: number }];
+  ended.catch(() => {});
+  return port;
+}
+
 /** The relay, or a real Posthorn server with its embedded database: a process of its own in both cases. */
 export interface Target {
   port: number;
@@ -67,7 +76,7 @@ const NODE_FLAGS = ['--max-semi-space-size=16'];
 
 export async function startRelay(file: './relay.js' | './bare-relay.js', receiverUrl: string): Promise<Target> {
   const child = fork(here(file), [receiverUrl, OPERATOR_KEY], { execArgv: NODE_FLAGS });
-  const [{ port }] = (await once(child, 'message')) as [{ port: number }];
+  const port = await portOf(child);
   return {
     port,
     pid: child.pid ?? 0,

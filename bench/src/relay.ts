@@ -95,8 +95,9 @@ const built = buildParts({
   origin: () => 'http://bench.invalid',
 });
 
+const settings = { get: async () => undefined, put: async () => {} };
 const parts: HttpParts = {
-  store: { queue } as Store,
+  store: { queue, settings } as unknown as Store,
   contracts,
   ...built,
   ids,
