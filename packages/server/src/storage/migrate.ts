@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { CONNECT_TIMEOUT_MS, settingStatement } from './connections.ts';
@@ -63,12 +62,11 @@ export async function migrate(
   migrations = readMigrations(),
   lookEveryMs = LOOK_EVERY_MS,
 ): Promise<string[]> {
-  const socket = new Socket();
-  const client = newClient({ ...config, keepAlive: true, stream: () => socket });
+  const client = newClient({ ...config, keepAlive: true });
   let stopLooking = () => {};
   try {
     await client.connect();
-    stopLooking = lookAfter(config, await backendOf(client), lookEveryMs, () => socket.destroy());
+    stopLooking = lookAfter(config, await backendOf(client), lookEveryMs, () => client.connection.stream.destroy());
     await client.query(settingStatement({ statement_timeout: '0', lock_timeout: '0' }));
     await requireVersion(client);
     await takeLock(client, log);
