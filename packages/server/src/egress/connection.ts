@@ -19,6 +19,8 @@ export class Connection {
   private socket: Socket | undefined;
   private exchange: Exchange | undefined;
   private idle: NodeJS.Timeout | undefined;
+  /** What came right behind the answer has been seen; nobody waits for that where there was time for it anyway. */
+  private hasLooked = Promise.resolve();
   private isClosed = false;
 
   constructor(
@@ -53,13 +55,13 @@ export class Connection {
   }
 
   /**
-   * Whether there is a connection to use again. Looks once more what has come on it: bytes that follow an answer would
-   * be taken as the answer to this request, and a connection that the receiver has closed is not written to.
+   * Whether there is a connection to use again, and nothing has come on it since the answer: bytes that follow an answer
+   * would be taken as the answer to this request, and a connection that the receiver has closed is not written to.
    */
   private async isStillOpen(): Promise<boolean> {
     if (!this.socket) return false;
     clearTimeout(this.idle);
-    await nextPoll();
+    await this.hasLooked;
     return this.socket !== undefined;
   }
 
@@ -111,7 +113,10 @@ export class Connection {
     const { socket } = this;
     // An answer that came before the whole request was written leaves a request that nobody will read.
     if (keepAliveMs === 0 || !socket || socket.writableLength > 0) this.drop();
-    else this.idle = setTimeout(() => this.drop(), keepAliveMs);
+    else {
+      this.idle = setTimeout(() => this.drop(), keepAliveMs);
+      this.hasLooked = nextPoll();
+    }
   }
 
   private drop(): void {
