@@ -199,8 +199,9 @@ describe('messages', () => {
       url: suite.receiver.url('/old'),
       subscriptions: [{ trigger: '*' }],
     });
-    suite.receiver.respond = (_, response) =>
-      void response.writeHead(302, { location: 'https://example.com/login' }).end("it's elsewhere");
+    // The next attempt, at the new address, comes when this is over.
+    const headers = { location: 'https://example.com/login', 'retry-after': '300' };
+    suite.receiver.respond = (_, response) => void response.writeHead(302, headers).end("it's elsewhere");
     await suite.node.publish(account, 'order.paid', { total: 5.5 });
     await suite.receiver.received(1);
     await suite.node.call('PATCH', path, { url: suite.receiver.url('/new') });

@@ -5,6 +5,7 @@ import { type FormEvent, type ReactNode, useId, useState } from 'react';
 import { useVisiblePart } from '../embedding.ts';
 import { useLanguage } from '../texts/language.tsx';
 import { Button } from './button.tsx';
+import { isTyping } from './keyboard.ts';
 import { ErrorNote } from './notes.tsx';
 
 export interface DialogProps {
@@ -39,6 +40,7 @@ export function Dialog(props: DialogProps) {
           onOpenAutoFocus={focusFirstField}
           onCloseAutoFocus={(event) => {
             event.preventDefault();
+            if (isTyping()) return;
             // What opened it may be gone with what was done in it: then to the screen, never to nothing.
             const isThere = before?.isConnected && before !== document.body;
             const next = isThere ? before : document.querySelector('main');

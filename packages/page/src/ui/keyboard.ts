@@ -14,6 +14,13 @@ export const keysOff = {
   },
 };
 
+const FIELDS = 'input, textarea, select';
+
+/** Whether somebody has begun to type: then the focus stays where it is. */
+export function isTyping(): boolean {
+  return document.activeElement?.matches(FIELDS) ?? false;
+}
+
 /** Keys of the page, as long as nobody is typing and no dialog asks something. A key that is held down counts once. */
 export function useKeys(keys: Keys): void {
   const current = useRef(keys);
@@ -21,7 +28,7 @@ export function useKeys(keys: Keys): void {
   useEffect(() => {
     const heard = (event: KeyboardEvent) => {
       if (event.metaKey || event.ctrlKey || event.altKey || !(event.target instanceof Element)) return;
-      if (event.target.matches('input, textarea, select') || document.querySelector('.dialog')) return;
+      if (event.target.matches(FIELDS) || document.querySelector('.dialog')) return;
       if (keysOff.get()) return;
       const run = current.current[event.key];
       if (!run) return;

@@ -13,7 +13,7 @@ import { ArrowDown, ArrowUp } from 'lucide-react';
 import { type CSSProperties, type ReactNode, type RefObject, useEffect, useRef } from 'react';
 import { useLanguage } from '../texts/language.tsx';
 import { Button } from './button.tsx';
-import { useKeys } from './keyboard.ts';
+import { isTyping, useKeys } from './keyboard.ts';
 
 const ROW_PX = 40;
 const BOX_PX_MAX = 640;
@@ -214,7 +214,7 @@ function useFocusBack(box: RefObject<HTMLElement | null>, openId: string | null)
     if (openId !== null || last === null) return;
     const row = box.current?.querySelector<HTMLElement>(`[data-id="${CSS.escape(last)}"] .open`);
     // After the drawer has given the focus back to where it was opened from.
-    const timer = setTimeout(() => row?.focus());
+    const timer = setTimeout(() => isTyping() || row?.focus());
     return () => clearTimeout(timer);
   }, [box, openId]);
 }
