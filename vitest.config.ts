@@ -7,6 +7,8 @@ export default defineConfig({
     // Real servers and databases start in many of these: two files at a time suit two cores.
     maxWorkers: 2,
     testTimeout: 60_000,
+    // Browsers and machines stall, now and then, for longer than a test waits. What fails twice is a fault.
+    retry: 1,
     hookTimeout: 120_000,
   },
 });
