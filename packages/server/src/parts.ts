@@ -14,6 +14,7 @@ import { ApiKeys } from './manage/api-keys.ts';
 import { Endpoints } from './manage/endpoints.ts';
 import { Inspector } from './manage/inspector.ts';
 import { Notices } from './manage/notices.ts';
+import { Previews } from './manage/previews.ts';
 import { Replays } from './manage/replays.ts';
 import { Samples } from './manage/samples.ts';
 import { Sessions } from './manage/sessions.ts';
@@ -65,6 +66,7 @@ export function buildParts(ground: Ground) {
   const limits = new AccountLimits(() => clock.monotonicMs());
   const directory = new Directory(store.accounts.snapshot, contracts);
   const verification = new Verification({ clock });
+  const previews = new Previews({ directory, events: store.events, ids, clock });
   const inspector = new Inspector({ store: store.bins, directory, verification, limits, ids, clock, origin });
   const endpoints = new Endpoints({ store: store.endpoints, directory, guard, inspector, ids, clock });
   const notices = new Notices({
@@ -158,6 +160,7 @@ export function buildParts(ground: Ground) {
     inspector,
     sessions,
     verification,
+    previews,
     replays,
     limits,
   };

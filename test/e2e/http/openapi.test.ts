@@ -89,6 +89,7 @@ describe('the OpenAPI document', () => {
         'verifyKey',
         'testEndpoint',
         'getEndpointStats',
+        'previewRequest',
         'publishEvent',
         'publishEvents',
         'listEvents',

@@ -23,6 +23,20 @@ describe('events, keys, inspector, audit log', () => {
     expect(JSON.parse(suite.receiver.requests[0]?.body.toString() ?? '{}')).toMatchObject({ topic: 'label' });
   });
 
+  test('what will arrive is the body that is sent: envelope, escapes and headers', async () => {
+    const subscriptions = await createAccount(suite.node, 'loop-subscriptions');
+    const shop = await suite.show(subscriptions, '/events?event=flow/completed');
+    await shop.getByRole('region', { name: 'Body' }).getByText('"payload": {').waitFor();
+    await shop.getByText('Headers', { exact: true }).click();
+    await shop.getByRole('region', { name: 'Headers' }).getByText('application/json').waitFor();
+    const returns = await createAccount(suite.node, 'loop-returns');
+    const labels = await suite.show(returns, '/events?event=return.created');
+    await labels.getByText('https:\\/\\/').first().waitFor();
+    const standard = await createAccount(suite.node, 'standard');
+    const page = await suite.show(standard, '/?new=1');
+    await page.getByRole('dialog').getByText('"timestamp": "').waitFor();
+  });
+
   test('generate a key, use it, see last used, edit it, delete it, see it refused; all of it in the audit log', async () => {
     const account = await createAccount(suite.node, 'loop-returns');
     const page = await suite.show(account, '/keys', { session: { user_name: 'jane@example.com' } });

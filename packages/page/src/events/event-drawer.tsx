@@ -5,12 +5,11 @@ import { get, post } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
 import type { Page, Pair } from '../types.ts';
 import { Button } from '../ui/button.tsx';
-import { Code } from '../ui/code.tsx';
 import { Copyable } from '../ui/copyable.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { ErrorNote } from '../ui/notes.tsx';
-import { prettyJson } from '../ui/pretty-json.ts';
 import { gettersOf } from './getters.ts';
+import { RequestPreview } from './request-preview.tsx';
 import { fieldsOf } from './schema-fields.ts';
 
 /** One event: what it says, who gets it, its fields and a sample. */
@@ -34,7 +33,7 @@ export function EventDrawer({ trigger, onClose }: { trigger: string; onClose: ()
         )}
         <Getters trigger={trigger} />
         {contract.free_triggers ? (
-          <LastPayload trigger={trigger} />
+          <NewestEvent trigger={trigger} />
         ) : (
           contract.pairs
             .filter((pair) => pair.trigger === trigger)
@@ -132,40 +131,26 @@ function PairView({ pair }: { pair: Pair }) {
           </table>
         </section>
       )}
-      <Sample payload={pair.sample} />
+      <h3>{t.events.sample}</h3>
+      <RequestPreview of={{ trigger: pair.trigger, topic: pair.topic }} />
     </section>
   );
 }
 
-/** The newest payload of an event that no contract describes. */
-function LastPayload({ trigger }: { trigger: string }) {
+/** The newest event that no contract describes. */
+function NewestEvent({ trigger }: { trigger: string }) {
   const { path } = useAccount();
   const { t } = useLanguage();
   const newest = useQuery({
     queryKey: [path, 'events', trigger],
-    queryFn: () => get<Page<{ payload?: unknown }>>(`${path}/events?limit=1&trigger=${encodeURIComponent(trigger)}`),
+    queryFn: () => get<Page<{ id: string }>>(`${path}/events?limit=1&trigger=${encodeURIComponent(trigger)}`),
   });
-  const payload = newest.data?.data[0]?.payload;
-  if (payload === undefined) return <ErrorNote error={newest.error} />;
+  const [event] = newest.data?.data ?? [];
+  if (!event) return <ErrorNote error={newest.error} />;
   return (
-    <section className="stack tight" aria-label={t.events.payload}>
+    <section className="stack tight" aria-label={t.events.newest}>
       <h3>{t.events.newest}</h3>
-      <Sample payload={payload} />
+      <RequestPreview of={{ event: event.id }} />
     </section>
-  );
-}
-
-function Sample({ payload }: { payload: unknown }) {
-  const { t } = useLanguage();
-  const text = prettyJson(JSON.stringify(payload));
-  return (
-    <>
-      <div className="row">
-        <span className="quiet">{t.events.sample}</span>
-        <span className="grow" />
-        <Copyable text={text} label={t.events.copySample} />
-      </div>
-      <Code label={t.events.sample} text={text} />
-    </>
   );
 }

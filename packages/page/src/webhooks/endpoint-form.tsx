@@ -2,12 +2,12 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useAccount } from '../account.tsx';
 import { ApiError, call, post } from '../api.ts';
+import { matchesTrigger } from '../events/getters.ts';
+import { RequestPreview } from '../events/request-preview.tsx';
 import { useLanguage } from '../texts/language.tsx';
 import type { Endpoint } from '../types.ts';
-import { Code } from '../ui/code.tsx';
 import { FormDialog } from '../ui/dialog.tsx';
 import { Field, Select } from '../ui/field.tsx';
-import { prettyJson } from '../ui/pretty-json.ts';
 import { Secret } from '../ui/secret.tsx';
 import { toast } from '../ui/toasts.tsx';
 import { type Draft, draftOf, headerMistake, urlMistake, wishOf } from './endpoint-draft.ts';
@@ -152,20 +152,27 @@ function MoreFields({ draft, change }: Part) {
   );
 }
 
+/** What the first event that is chosen sends. */
 function Sample({ draft }: { draft: Draft }) {
   const { contract, hasTopicChoice } = useAccount();
   const { t } = useLanguage();
   const [first] = draft.pairs;
-  const sample = contract.pairs.find(
-    (pair) => pair.trigger === first?.trigger && (!hasTopicChoice || pair.topic === first.topic),
-  )?.sample;
+  const pair = contract.pairs.find(
+    ({ trigger, topic }) =>
+      first && matchesTrigger(first.trigger, trigger) && (!hasTopicChoice || topic === first.topic),
+  );
+  const isOneEvent = contract.free_triggers && first !== undefined && !first.trigger.includes('*');
+  const of = contract.free_triggers ? (isOneEvent ? { trigger: first.trigger } : {}) : pair;
   return (
     <div className="stack tight">
       <h3>{t.webhooks.sample}</h3>
-      {sample === undefined ? (
-        <p className="quiet">{contract.free_triggers ? t.webhooks.freeSample : t.webhooks.noSample}</p>
+      {of === undefined ? (
+        <p className="quiet">{t.webhooks.noSample}</p>
       ) : (
-        <Code small label={t.webhooks.sample} text={prettyJson(JSON.stringify(sample))} />
+        <RequestPreview
+          of={'topic' in of ? { trigger: of.trigger, topic: of.topic } : of}
+          otherwise={<p className="quiet">{t.webhooks.freeSample}</p>}
+        />
       )}
     </div>
   );

@@ -17,6 +17,7 @@ import type { AccountLimits } from '../manage/account-limits.ts';
 import type { ApiKeys } from '../manage/api-keys.ts';
 import type { Endpoints } from '../manage/endpoints.ts';
 import type { Inspector } from '../manage/inspector.ts';
+import type { Previews } from '../manage/previews.ts';
 import type { Replays } from '../manage/replays.ts';
 import type { Samples } from '../manage/samples.ts';
 import type { Sessions } from '../manage/sessions.ts';
@@ -47,6 +48,7 @@ export interface HttpParts {
   inspector: Inspector;
   sessions: Sessions;
   verification: Verification;
+  previews: Previews;
   limits: AccountLimits;
   replays: Replays;
   /** Where people reach the page; it stands in links. */

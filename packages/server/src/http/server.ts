@@ -32,6 +32,7 @@ import { exampleRoutes } from './v1/examples.ts';
 import { keyRoutes } from './v1/keys.ts';
 import { liveRoutes } from './v1/live.ts';
 import { pageRoutes } from './v1/page.ts';
+import { previewRoutes } from './v1/previews.ts';
 import { replayRoutes } from './v1/replays.ts';
 import { signatureRoutes } from './v1/signatures.ts';
 import { statsRoutes } from './v1/stats.ts';
@@ -120,6 +121,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
       eventRoutes(v1, parts);
       deliveryRoutes(v1, parts);
       exampleRoutes(v1, parts);
+      previewRoutes(v1, parts);
       keyRoutes(v1, parts);
       replayRoutes(v1, parts);
       binRoutes(v1, parts);

@@ -126,7 +126,15 @@ function endpointOf({ endpoints }: KnownAccount, endpointId: string): KnownEndpo
   return endpoint;
 }
 
-function sampleFor({ contract, subscriptions }: KnownEndpoint, wish: SampleWish, account: AccountFacts): Sample {
+/**
+ * What is sent of an event: the contract's sample, or a payload of somebody's own. What is not said, subscriptions say.
+ * @throws Problem `unknown_trigger`, `unknown_topic`, `unknown_pair`, `invalid_payload`
+ */
+export function sampleFor(
+  { contract, subscriptions }: Pick<KnownEndpoint, 'contract' | 'subscriptions'>,
+  wish: SampleWish,
+  account: AccountFacts,
+): Sample {
   const { catalog, payloads } = contract;
   const first = subscriptions.find(({ trigger }) => catalog.hasTrigger(trigger));
   const matching = catalog.triggers.find(({ value }) => subscriptions.some((s) => matchesTrigger(s.trigger, value)));

@@ -1,0 +1,82 @@
+import type { Contract } from '../contract/contract.ts';
+import type { EventFacts } from '../contract/fields.ts';
+import type { Clock } from '../domain/clock.ts';
+import { Problem } from '../domain/errors.ts';
+import { encodeId, type IdSource } from '../domain/ids.ts';
+import type { SigningKey } from '../domain/signature.ts';
+import type { Directory, KnownAccount } from '../fanout/directory.ts';
+import type { EventStore } from '../storage/store.ts';
+import { sampleFor } from './samples.ts';
+import type { Signed } from './verification.ts';
+
+export interface PreviewWish {
+  topic?: string;
+  /** Of the contract's sample. */
+  trigger?: string;
+  /** Instead of a sample: an event that was published. */
+  event?: string;
+}
+
+/** What a request looks like before it is sent: written by what writes the real ones, signed with a key that nobody has. */
+export class Previews {
+  private readonly keys = new WeakMap<Contract, readonly SigningKey[]>();
+
+  constructor(private readonly parts: { directory: Directory; events: EventStore; ids: IdSource; clock: Clock }) {}
+
+  /**
+   * @throws Problem `account_not_found`, `event_not_found`, `unknown_trigger`, `unknown_topic`, `unknown_pair`
+   */
+  async show(accountId: string, wish: PreviewWish): Promise<Signed> {
+    const { directory, ids, clock } = this.parts;
+    const known = await directory.get(accountId);
+    if (!known) throw new Problem('account_not_found');
+    const { contract, facts: account } = known;
+    const { event, topic } =
+      wish.event === undefined
+        ? this.sample(known, wish)
+        : { event: await this.published(accountId, wish.event), topic: wish.topic ?? null };
+    const body = contract.encodeBody({ event, topic, account });
+    const own = contract.writeHeaders({
+      event,
+      topic,
+      account,
+      version: contract.versions?.default ?? null,
+      retryCount: 0,
+      deliveryId: () => encodeId('dlv', ids.nextUuid()),
+      body,
+      keys: this.keysOf(contract),
+      nowMs: clock.now(),
+    });
+    return { headers: [...contract.defaultHeaders, ...own], body };
+  }
+
+  private sample({ contract, facts }: KnownAccount, { topic, trigger }: PreviewWish) {
+    const wish = { ...(topic === undefined ? {} : { topic }), ...(trigger === undefined ? {} : { trigger }) };
+    const sample = sampleFor({ contract, subscriptions: [] }, wish, facts);
+    const { ids, clock } = this.parts;
+    const event: EventFacts = {
+      id: ids.next('evt'),
+      externalId: null,
+      trigger: sample.trigger,
+      byTopic: false,
+      payload: sample.payload,
+      createdAtMs: clock.now(),
+    };
+    return { event, topic: sample.topic };
+  }
+
+  private async published(accountId: string, id: string): Promise<EventFacts> {
+    const event = await this.parts.events.find(accountId, id);
+    if (!event) throw new Problem('event_not_found');
+    return event;
+  }
+
+  private keysOf(contract: Contract): readonly SigningKey[] {
+    const { signature } = contract;
+    const [kind] = signature.kinds;
+    const keys =
+      this.keys.get(contract) ?? (kind === undefined ? [] : [signature.parseSecret(signature.generateSecret(kind))]);
+    this.keys.set(contract, keys);
+    return keys;
+  }
+}
