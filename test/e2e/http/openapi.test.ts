@@ -89,7 +89,7 @@ describe('the OpenAPI document', () => {
         'verifyKey',
         'testEndpoint',
         'getEndpointStats',
-        'previewRequest',
+        'getPreview',
         'publishEvent',
         'publishEvents',
         'listEvents',

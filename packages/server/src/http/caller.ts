@@ -125,7 +125,7 @@ export const PERMISSION_OF: Readonly<Record<string, Permission>> = {
   getDelivery: 'read',
   getAttempt: 'read',
   getStats: 'read',
-  previewRequest: 'read',
+  getPreview: 'read',
   listReplays: 'read',
   getReplay: 'read',
   listKeys: 'read',

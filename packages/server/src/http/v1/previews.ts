@@ -8,7 +8,7 @@ export function previewRoutes(app: App, { previews }: HttpParts): void {
     '/accounts/:account/preview',
     {
       schema: {
-        operationId: 'previewRequest',
+        operationId: 'getPreview',
         summary: 'Show the request that an event makes, without sending it',
         description:
           "Of the contract's sample, or of an event that was published. It is signed with a secret that nobody has.",
