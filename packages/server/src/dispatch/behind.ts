@@ -8,7 +8,7 @@ import type { Lane } from './lane.ts';
 export class Behind {
   /** The one that has waited longest first. */
   private readonly open = new Set<Lane>();
-  /** Of the open ones, in the same order. */
+  /** Of the open ones, in the order in which they came to be both. */
   private readonly healthy = new Set<Lane>();
   private readonly full = new Set<Lane>();
 

@@ -7,7 +7,6 @@ import { type ClaimPlan, planClaims } from './claim-plan.ts';
 import type { DispatcherParts } from './dispatcher-parts.ts';
 import { Holdings } from './holdings.ts';
 import { type Job, Lane, type SendOptions } from './lane.ts';
-import { Pace } from './pace.ts';
 import { PaceKeeper } from './pace-keeper.ts';
 import { type Slot, Slots } from './slots.ts';
 import { assess, type Standing } from './standing.ts';
@@ -146,7 +145,7 @@ export class Dispatcher {
     const endpoint = account?.endpoints.get(endpointId);
     const lane = this.lanes.get(endpointId);
     if (!lane) return;
-    learn(lane, endpoint);
+    lane.learn(endpoint);
     if (endpoint?.status === 'active') this.noteBacklog(endpointId, accountId);
     else {
       this.putOff(lane);
@@ -196,7 +195,7 @@ export class Dispatcher {
       if (lane.standing === 'failing') lane.concurrency = 1;
       this.lanes.set(endpointId, lane);
     }
-    if (!lane.isKnown) learn(lane, endpoint ?? this.parts.directory.peek(accountId)?.endpoints.get(endpointId));
+    if (!lane.isKnown) lane.learn(endpoint ?? this.parts.directory.peek(accountId)?.endpoints.get(endpointId));
     return lane;
   }
 
@@ -205,7 +204,7 @@ export class Dispatcher {
     const { directory, onError } = this.parts;
     const read = async (lane: Lane) => {
       const account = directory.peek(lane.accountId) ?? (await directory.get(lane.accountId));
-      learn(lane, account?.endpoints.get(lane.endpointId));
+      lane.learn(account?.endpoints.get(lane.endpointId));
     };
     // All at once; and one account that cannot be read, its contract gone for instance, holds up nobody else's.
     await Promise.all([...lanes].map((lane) => read(lane).catch(onError)));
@@ -390,14 +389,4 @@ export class Dispatcher {
       else if (waitMs < DISCOVER_EVERY_MS) clock.after(waitMs + 1, () => this.noteBacklog(endpointId, accountId));
     }
   }
-}
-
-function learn(lane: Lane, endpoint: KnownEndpoint | undefined): void {
-  if (!endpoint) return;
-  if (!lane.isKnown && lane.standing !== 'failing') lane.concurrency = endpoint.contract.policy.concurrency;
-  lane.isKnown = true;
-  const { ratePerS } = endpoint;
-  if (ratePerS === undefined) lane.pace = undefined;
-  else if (lane.pace) lane.pace.perS = ratePerS;
-  else lane.pace = new Pace(ratePerS);
 }

@@ -1,5 +1,6 @@
 import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
-import type { Pace } from './pace.ts';
+import type { KnownEndpoint } from '../fanout/directory.ts';
+import { Pace } from './pace.ts';
 import type { Standing } from './standing.ts';
 
 export interface SendOptions {
@@ -53,6 +54,17 @@ export class Lane {
     this.endpointId = endpointId;
     this.accountId = accountId;
     this.concurrency = concurrency;
+  }
+
+  /** What its account says of it; undefined: nothing yet, or it is gone. */
+  learn(endpoint: KnownEndpoint | undefined): void {
+    if (!endpoint) return;
+    if (!this.isKnown && this.standing !== 'failing') this.concurrency = endpoint.contract.policy.concurrency;
+    this.isKnown = true;
+    const { ratePerS } = endpoint;
+    if (ratePerS === undefined) this.pace = undefined;
+    else if (this.pace) this.pace.perS = ratePerS;
+    else this.pace = new Pace(ratePerS);
   }
 
   get waiting(): number {

@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { CONNECT_TIMEOUT_MS, settingStatement } from './connections.ts';
 import type { Database } from './database.ts';
-import { kindOf } from './database-errors.ts';
+import { kindOf, kindOfDriverError } from './database-errors.ts';
 
 const FOLDER = new URL('../../src/storage/migrations/', import.meta.url);
 /** Serialises migrations of nodes that start at the same moment (any constant will do). */
@@ -102,7 +102,9 @@ async function backendOf(client: pg.Client): Promise<number> {
 function lookAfter(config: pg.ClientConfig, pid: number, everyMs: number, onLost: () => void): () => void {
   let inVain = 0;
   const timer = setInterval(async () => {
-    inVain = (await isAtWork(config, pid).catch(() => false)) ? 0 : inVain + 1;
+    // A database that has no connection to spare has answered: nothing is known, and nothing is lost.
+    const isWell = await isAtWork(config, pid).catch((error) => kindOfDriverError(error) === 'busy');
+    inVain = isWell ? 0 : inVain + 1;
     if (inVain >= LOOKS_IN_VAIN_MAX) onLost();
   }, everyMs);
   return () => clearInterval(timer);

@@ -45,9 +45,11 @@ test('what fails gives its place back', async () => {
 });
 
 test('whose turn does not come in time hears that the database is busy', async () => {
-  const turns = new Turns(1);
-  const held = turns.run('a', () => new Promise((resolve) => setTimeout(resolve, 6_000)));
+  const turns = new Turns(1, 10);
+  const ends: (() => void)[] = [];
+  const held = turns.run('a', () => new Promise<void>((resolve) => void ends.push(resolve)));
   await expect(turns.run('b', async () => 1)).rejects.toThrow('busy');
+  for (const end of ends) end();
   await held;
   expect(await turns.run('b', async () => 1)).toBe(1);
 });

@@ -1,6 +1,5 @@
 import { DatabaseBusy } from './database-errors.ts';
 
-/** How long somebody waits for their turn. */
 const WAIT_MS = 5_000;
 
 interface Owner {
@@ -18,7 +17,11 @@ export class Turns {
   private readonly ofOwnerMax: number;
   private running = 0;
 
-  constructor(private readonly max: number) {
+  /** @param waitMs how long somebody waits for their turn */
+  constructor(
+    private readonly max: number,
+    private readonly waitMs = WAIT_MS,
+  ) {
     this.ofOwnerMax = Math.max(1, Math.floor(max / 2));
   }
 
@@ -46,7 +49,7 @@ export class Turns {
         owner.waiting.splice(owner.waiting.indexOf(begin), 1);
         this.forget(name, owner);
         reject(new DatabaseBusy('no turn'));
-      }, WAIT_MS);
+      }, this.waitMs);
       owner.waiting.push(begin);
     });
   }

@@ -1,5 +1,5 @@
--- Forgets a closed account ($1) of which nothing is left but what the last piece has counted off, when no statement of ours that began before it was closed is still
--- under way: until then one could store an event for it.
+-- Forgets a closed account ($1) of which nothing is left but what the last piece has counted off, when no statement of
+-- ours that began before it was closed is still under way: until then one could store an event for it.
 WITH gone AS (
   DELETE FROM accounts a
   WHERE id = $1 AND closed_at IS NOT NULL
