@@ -13,7 +13,7 @@ const OF_ADDRESS = { burst: 10, perMinute: 10 };
 const OF_ALL = { burst: 100, perMinute: 100 };
 const LINES = { burst: 20, perMinute: 10 };
 const ADDRESSES_MAX = 10_000;
-/** Of the trusted addresses, those that outlive a restart, and on every node. */
+/** Of the trusted addresses, those that outlive a restart: every node reads them when it starts. */
 const REMEMBERED_MAX = 1_000;
 const REMEMBERED_AS = 'trusted_networks';
 const REMEMBER_AFTER_MS = 1_000;

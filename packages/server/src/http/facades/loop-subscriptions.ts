@@ -46,7 +46,8 @@ export function loopSubscriptionsFacade(app: App, parts: HttpParts): void {
   // Whoever comes without a key has nothing read of what they send.
   app.addHook('onRequest', async (request) => {
     if (request.is404) return;
-    const key = await keyOf(request, 'x-loop-token', CONTRACT, request.method === 'GET' ? READ : WRITE, keyVerifier);
+    const scopes = request.method === 'GET' || request.method === 'HEAD' ? READ : WRITE;
+    const key = await keyOf(request, 'x-loop-token', CONTRACT, scopes, keyVerifier);
     if (!key) throw unauthorized();
     admitKey(request, limits, key);
     const { version } = request.params as VersionParams;
