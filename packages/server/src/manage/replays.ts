@@ -2,7 +2,7 @@ import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
 import { type IdSource, isId } from '../domain/ids.ts';
 import type { Directory } from '../fanout/directory.ts';
-import type { Replay, ReplayFilter, ReplayStore } from '../storage/page-store.ts';
+import type { Replay, ReplayCount, ReplayFilter, ReplayStore } from '../storage/page-store.ts';
 
 const PER_S_MAX = 100;
 /** Of one account: the pieces of all running replays take turns. */
@@ -11,14 +11,13 @@ const EVERY_MS = 1_000;
 /** Replays that one node advances in one look, those first that have waited longest. */
 const AT_ONCE = 50;
 
-export interface ReplayPlan {
-  count: number;
+export interface ReplayPlan extends ReplayCount {
   /** Deliveries a second that are put back into the queue. */
   perS: number;
   seconds: number;
 }
 
-/** Sends finished deliveries again, a second's worth at a time, so that a replay never floods a receiver. */
+/** Sends deliveries again, a second's worth at a time, so that a replay never floods a receiver. */
 export class Replays {
   private isStopped = false;
   private cancelTimer: () => void = () => {};
@@ -63,9 +62,10 @@ export class Replays {
     }
     const endpoint = filter.endpointId === undefined ? undefined : account.endpoints.get(filter.endpointId);
     if (filter.endpointId !== undefined && !endpoint) throw new Problem('endpoint_not_found');
-    const count = await this.parts.store.count(accountId, filter);
+    const counted = await this.parts.store.count(accountId, filter);
+    const { count } = counted;
     const perS = Math.min(PER_S_MAX, endpoint?.ratePerS ?? account.contract.policy.ratePerS ?? PER_S_MAX);
-    return { count, perS, seconds: Math.ceil(count / perS) };
+    return { ...counted, perS, seconds: Math.ceil(count / perS) };
   }
 
   async begin(accountId: string, wanted: ReplayFilter): Promise<Replay> {

@@ -1,13 +1,13 @@
-import { decodeId, encodeId, firstUuidOf, timeOfId } from '../domain/ids.ts';
+import { decodeId, encodeId, timeOfId } from '../domain/ids.ts';
 import type { Attempt, DeliveryStatus } from '../domain/model.ts';
 import type { AttemptError, Timings } from '../domain/outcome.ts';
 import { type Database, statement } from './database.ts';
+import { firstIdOf, matching } from './delivery-filter.ts';
 import { type Headers, readHeaders } from './endpoint-headers.ts';
 import { bytesOfUuid, type EventRow, fromUuidText, toStoredEvent, toUuidText } from './rows.ts';
-import type { DeliveryFilter, DeliveryRow, DeliveryStore, EventStore } from './store.ts';
+import type { DeliveryRow, DeliveryStore, EventStore } from './store.ts';
 import type { Vault } from './vault.ts';
 
-const LIST_DELIVERIES = statement('deliveries_list').text;
 const ATTEMPTS = statement('delivery_attempts').text;
 const LIST_EVENTS = statement('events_list').text;
 
@@ -18,7 +18,7 @@ const LARGEST_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 const EVENT_COLUMNS = 'account_id, id, external_id, trigger, by_topic, test, payload';
 
-const boundOf = (ms: number | undefined) => (ms === undefined ? null : firstUuidOf(ms).toString('hex'));
+const boundOf = (ms: number | undefined) => (ms === undefined ? null : firstIdOf(ms));
 
 export function eventStore(database: Database): EventStore {
   return {
@@ -142,48 +142,17 @@ function toAttempt(row: AttemptRow, ownHeaders: Headers = {}): Attempt {
 }
 
 export function deliveryStore(database: Database, vault: Vault): DeliveryStore {
-  const query = async (
-    pool: 'run' | 'read',
-    accountId: string,
-    before: string,
-    filter: DeliveryFilter,
-    bounds: [string | null, string | null],
-    limit: number,
-  ) => {
-    const values = [
-      accountId,
-      before,
-      filter.endpointId === undefined ? null : toUuidText('ep', filter.endpointId),
-      filter.status ?? null,
-      filter.trigger ?? null,
-      ...bounds,
-      filter.eventId === undefined ? null : toUuidText('evt', filter.eventId),
-      limit,
-      filter.topic ?? null,
-      filter.text === undefined ? null : Buffer.from(filter.text),
-      filter.id === undefined ? null : toUuidText('dlv', filter.id),
-      filter.lastStatus ?? null,
-      filter.lastError ?? null,
-      filter.test ?? null,
-    ];
-    const rows =
-      pool === 'read'
-        ? await database.read<HistoryRow>(accountId, LIST_DELIVERIES, values)
-        : await database.run<HistoryRow>(LIST_DELIVERIES, values);
-    return rows.map(toDelivery);
-  };
-
   return {
     async find(accountId, id) {
-      // One id is the range [id, id + 1) of the list.
-      const uuid = toUuidText('dlv', id);
-      const [row] = await query('run', accountId, successorOf(uuid), {}, [uuid, null], 1);
-      return row;
+      const { text, values } = matching(accountId, { ids: [id] }, {}, 1);
+      const [row] = await database.run<HistoryRow>(text, values);
+      return row && toDelivery(row);
     },
 
-    list(accountId, { limit, before }, filter) {
-      const from = before === undefined ? LARGEST_UUID : toUuidText('dlv', before);
-      return query('read', accountId, from, filter, [boundOf(filter.fromMs), boundOf(filter.toMs)], limit);
+    async list(accountId, { limit, before }, filter) {
+      const bounds = before === undefined ? {} : { before: toUuidText('dlv', before) };
+      const { text, values } = matching(accountId, filter, bounds, limit);
+      return (await database.read<HistoryRow>(accountId, text, values)).map(toDelivery);
     },
 
     async attempts(deliveryId, { limit, withBodies }, number) {
@@ -194,9 +163,4 @@ export function deliveryStore(database: Database, vault: Vault): DeliveryStore {
       return rows.map((row) => toAttempt(row, headers.get(row.headers_id ?? '')));
     },
   };
-}
-
-function successorOf(uuidHex: string): string {
-  const next = (BigInt(`0x${uuidHex}`) + 1n).toString(16).padStart(32, '0');
-  return next.length > 32 ? LARGEST_UUID : next;
 }

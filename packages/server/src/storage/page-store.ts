@@ -105,21 +105,28 @@ export interface Replay {
   status: ReplayStatus;
 }
 
-export interface ReplayFilter extends Pick<DeliveryFilter, 'endpointId' | 'trigger'> {
-  status?: 'succeeded' | 'discarded' | 'skipped';
+/** What the list shows with the same filter, between two moments. */
+export interface ReplayFilter extends DeliveryFilter {
   fromMs: number;
   toMs: number;
 }
 
+export interface ReplayCount {
+  /** Deliveries that the filter finds. */
+  matched: number;
+  /** Those of them that can be sent again. */
+  count: number;
+  /** Those of `count` whose endpoint is inactive: they are sent when it is activated. */
+  held: number;
+}
+
 export interface ReplayStore {
-  /** How many finished deliveries the filter finds that can be sent again. */
-  count(accountId: string, filter: ReplayFilter): Promise<number>;
+  count(accountId: string, filter: ReplayFilter): Promise<ReplayCount>;
   /** False when `max` of the account are running already. */
   create(replay: Replay, firstAtMs: number, max: number): Promise<boolean>;
   find(accountId: string, id: string): Promise<Replay | undefined>;
   list(accountId: string, limit: number): Promise<Replay[]>;
   cancel(accountId: string, id: string): Promise<Replay | undefined>;
-  /** Puts the next second's worth of every running replay back into the queue. Answers the endpoints with new work. */
   /** Ids of running replays whose next piece is due. */
   due(nowMs: number, limit: number): Promise<string[]>;
   /** Puts the next piece of a replay back into the queue; answers whose. */

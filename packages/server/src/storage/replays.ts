@@ -1,5 +1,7 @@
-import { encodeId, firstUuidOf } from '../domain/ids.ts';
+import { encodeId } from '../domain/ids.ts';
+import { uuids } from './arrays.ts';
 import { type Database, type Parameter, statement } from './database.ts';
+import { firstIdOf, type IdBounds, matching } from './delivery-filter.ts';
 import type { Replay, ReplayFilter, ReplayStatus, ReplayStore } from './page-store.ts';
 import { bytesOfUuid, fromUuidText, toUuidText } from './rows.ts';
 
@@ -7,12 +9,10 @@ const ADVANCE = statement('replay_advance').text;
 /** Deliveries that are looked at for one piece, whether the filter takes them or not. */
 const SCANNED_MAX = 20_000;
 
-/** As it is stored: what the statement compares with, and the times for people. */
-interface StoredFilter {
+/** As it is stored. Those that began before tests could be chosen have no `test`: they leave tests out. */
+interface StoredFilter extends Omit<ReplayFilter, 'endpointId' | 'test' | 'fromMs' | 'toMs'> {
   endpoint?: string;
-  trigger?: string;
-  status?: ReplayFilter['status'];
-  below: string;
+  test?: boolean | 'any';
   from: number;
   to: number;
 }
@@ -35,52 +35,76 @@ function toReplay({ id, account_id, filter, per_s, ...row }: ReplayRow): Replay 
     id: encodeId('rpl', bytesOfUuid(id)),
     accountId: account_id,
     perS: per_s,
-    filter: {
-      fromMs: filter.from,
-      toMs: filter.to,
-      ...(filter.endpoint === undefined ? {} : { endpointId: fromUuidText('ep', filter.endpoint) }),
-      ...(filter.trigger === undefined ? {} : { trigger: filter.trigger }),
-      ...(filter.status === undefined ? {} : { status: filter.status }),
-    },
+    filter: toFilter(filter),
   };
 }
 
-const boundOf = (ms: number) => firstUuidOf(ms).toString('hex');
+function toFilter({ endpoint, test = false, from, to, ...rest }: StoredFilter): ReplayFilter {
+  return {
+    ...rest,
+    fromMs: from,
+    toMs: to,
+    ...(endpoint === undefined ? {} : { endpointId: fromUuidText('ep', endpoint) }),
+    ...(test === 'any' ? {} : { test }),
+  };
+}
+
+function toStored({ endpointId, test, fromMs, toMs, ...rest }: ReplayFilter): StoredFilter {
+  return {
+    ...rest,
+    from: fromMs,
+    to: toMs,
+    test: test ?? 'any',
+    ...(endpointId === undefined ? {} : { endpoint: toUuidText('ep', endpointId) }),
+  };
+}
+
+/** Of what a filter finds (`m`): what can be sent again. What waits for its turn, or is being sent, is sent anyway. */
+const CAN_BE_SENT = `e.id IS NOT NULL AND m.status NOT IN ('pending', 'delivering')
+  AND m.reason IS DISTINCT FROM 'no_payload'`;
 
 export function replayStore(database: Database): ReplayStore {
   const many = async (text: string, values: Parameter[]) => (await database.run<ReplayRow>(text, values)).map(toReplay);
 
+  /** Those that a filter takes between two ids and that can be sent, oldest first. */
+  const sendable = async (accountId: string, filter: ReplayFilter, bounds: IdBounds, limit: number) => {
+    const { text, values } = matching(accountId, filter, bounds, null);
+    const rows = await database.read<{ id: string }>(
+      accountId,
+      `SELECT m.id FROM (${text}) m JOIN endpoints e ON e.id = m.endpoint_id
+       WHERE ${CAN_BE_SENT} ORDER BY m.id LIMIT $${values.push(limit)}`,
+      values,
+    );
+    return rows.map((row) => bytesOfUuid(row.id));
+  };
+
+  /** The last of the deliveries after `after` that one look may read; undefined when it may read all there are. */
+  const endOfLook = async (accountId: string, after: string, before: string) => {
+    const [row] = await database.read<{ id: string }>(
+      accountId,
+      `SELECT id FROM (
+         (SELECT id FROM deliveries WHERE account_id = $1 AND id > $2 AND id < $3 ORDER BY id LIMIT $4)
+         UNION ALL (SELECT id FROM queue WHERE account_id = $1 AND id > $2 AND id < $3 ORDER BY id LIMIT $4)
+       ) seen ORDER BY id OFFSET $4 - 1 LIMIT 1`,
+      [accountId, after, before, SCANNED_MAX],
+    );
+    return row?.id;
+  };
+
   return {
-    async count(accountId, { endpointId, trigger, status, fromMs, toMs }) {
-      const [row] = await database.read<{ n: number }>(
+    async count(accountId, filter) {
+      const { text, values } = matching(accountId, filter, {}, null);
+      const [row] = await database.read<{ matched: number; count: number; held: number }>(
         accountId,
-        `SELECT count(*)::int AS n FROM deliveries d
-         WHERE account_id = $1 AND id >= $2 AND id < $3
-           AND ($4::uuid IS NULL OR endpoint_id = $4) AND ($5::text IS NULL OR status = $5)
-           AND ($6::text IS NULL OR trigger = $6)
-           AND NOT test AND reason IS DISTINCT FROM 'no_payload'
-           AND EXISTS (SELECT FROM endpoints e WHERE e.id = d.endpoint_id)`,
-        [
-          accountId,
-          boundOf(fromMs),
-          boundOf(toMs),
-          endpointId === undefined ? null : toUuidText('ep', endpointId),
-          status ?? null,
-          trigger ?? null,
-        ],
+        `SELECT count(*)::int AS matched, count(*) FILTER (WHERE ${CAN_BE_SENT})::int AS count,
+                count(*) FILTER (WHERE ${CAN_BE_SENT} AND e.status = 'inactive')::int AS held
+         FROM (${text}) m LEFT JOIN endpoints e ON e.id = m.endpoint_id`,
+        values,
       );
-      return row?.n ?? 0;
+      return row ?? { matched: 0, count: 0, held: 0 };
     },
 
     create({ id, accountId, filter, total, perS }, firstAtMs, max) {
-      const stored: StoredFilter = {
-        ...(filter.endpointId === undefined ? {} : { endpoint: toUuidText('ep', filter.endpointId) }),
-        ...(filter.trigger === undefined ? {} : { trigger: filter.trigger }),
-        ...(filter.status === undefined ? {} : { status: filter.status }),
-        below: boundOf(filter.toMs),
-        from: filter.fromMs,
-        to: filter.toMs,
-      };
       return database.transaction(async (run) => {
         await run('SELECT FROM accounts WHERE id = $1 FOR UPDATE', [accountId]);
         const rows = await run(
@@ -91,11 +115,11 @@ export function replayStore(database: Database): ReplayStore {
           [
             toUuidText('rpl', id),
             accountId,
-            JSON.stringify(stored),
+            JSON.stringify(toStored(filter)),
             total,
             perS,
             // `after` itself is not taken: the id just before the first of that time.
-            boundOf(filter.fromMs - 1),
+            firstIdOf(Math.max(filter.fromMs - 1, 0)),
             new Date(firstAtMs),
             max,
           ],
@@ -123,7 +147,7 @@ export function replayStore(database: Database): ReplayStore {
       )[0],
 
     async dropBefore(ms) {
-      await database.run('DELETE FROM replays WHERE id < $1', [boundOf(ms)]);
+      await database.run('DELETE FROM replays WHERE id < $1', [firstIdOf(ms)]);
     },
 
     async due(nowMs, limit) {
@@ -135,12 +159,36 @@ export function replayStore(database: Database): ReplayStore {
     },
 
     async advance(id, nowMs) {
-      const rows = await database.run<{ endpoint_id: string; account_id: string }>(ADVANCE, [
+      const uuid = toUuidText('rpl', id);
+      const [row] = await database.run<ReplayRow & { after: string }>(
+        `SELECT ${COLUMNS}, after FROM replays WHERE id = $1 AND status = 'running'`,
+        [uuid],
+      );
+      if (!row) return [];
+      const { account_id: accountId, after, per_s: perS } = row;
+      const filter = toFilter(row.filter);
+      const beyond = firstIdOf(filter.toMs);
+      const end = filter.ids ? undefined : await endOfLook(accountId, after, beyond);
+      const bounds = { after, before: end === undefined ? beyond : successorOf(end) };
+      const piece = await sendable(accountId, filter, bounds, perS);
+      // A full piece may end before what was looked at; otherwise all of that is done with.
+      const isFull = piece.length === perS;
+      const next = (isFull ? piece.at(-1)?.toString('hex') : end) ?? after;
+      const isLast = !isFull && end === undefined;
+      const sent = await database.run<{ endpoint_id: string; account_id: string }>(ADVANCE, [
         new Date(nowMs),
-        toUuidText('rpl', id),
-        SCANNED_MAX,
+        uuid,
+        uuids(piece),
+        after,
+        next,
+        isLast,
       ]);
-      return rows.map((row) => ({ endpointId: fromUuidText('ep', row.endpoint_id), accountId: row.account_id }));
+      return sent.map((one) => ({ endpointId: fromUuidText('ep', one.endpoint_id), accountId: one.account_id }));
     },
   };
+}
+
+function successorOf(uuid: string): string {
+  const next = BigInt(`0x${uuid.replaceAll('-', '')}`) + 1n;
+  return next.toString(16).padStart(32, '0');
 }

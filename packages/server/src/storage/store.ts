@@ -100,7 +100,7 @@ export interface Page {
 }
 
 export interface DeliveryFilter {
-  id?: string;
+  ids?: readonly string[];
   topic?: string;
   /** In the event's payload. */
   text?: string;

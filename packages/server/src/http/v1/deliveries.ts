@@ -4,13 +4,14 @@ import { payloadOf } from '../../accept/read-events.ts';
 import { Problem } from '../../domain/errors.ts';
 import { decodeId, encodeId, isId } from '../../domain/ids.ts';
 import { DELIVERY_STATUSES, type LeasedDelivery, type StoredEvent } from '../../domain/model.ts';
-import { type AttemptError, ERROR_CODES } from '../../domain/outcome.ts';
-import type { DeliveryFilter, DeliveryRow } from '../../storage/store.ts';
+import { ERROR_CODES } from '../../domain/outcome.ts';
+import type { DeliveryRow } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { seesCredentials } from '../caller.ts';
 import { answerPage, toPage } from '../cursor.ts';
 import { rawBodyOf } from '../json-body.ts';
 import { AccountParams, closed, EndpointParams, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
+import { FilterFields, toFilter } from './delivery-filter.ts';
 import { presentAttempt, presentDelivery, toAttempt, withoutCredentials } from './present-delivery.ts';
 
 export const DeliveryView = Type.Object({
@@ -106,21 +107,8 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
         params: AccountParams,
         querystring: closed({
           ...PageQuery,
-          endpoint: Type.Optional(Type.String({ maxLength: 64 })),
-          event: Type.Optional(Type.String({ maxLength: 64 })),
-          status: Type.Optional(Type.Enum([...DELIVERY_STATUSES])),
-          last_status: Type.Optional(
-            Type.Integer({ minimum: 100, maximum: 599, description: "The last response's HTTP status" }),
-          ),
-          last_error: Type.Optional(Type.Enum([...ERROR_CODES])),
+          ...FilterFields,
           test: Type.Optional(Type.Boolean({ description: 'Only tests, or none of them' })),
-          trigger: Type.Optional(Type.String({ maxLength: 256 })),
-          topic: Type.Optional(Type.String({ maxLength: 128 })),
-          q: Type.Optional(
-            Type.String({ maxLength: 200, description: 'An id of a delivery or event, or text in the payload' }),
-          ),
-          from: Type.Optional(Time),
-          to: Type.Optional(Time),
         }),
         response: responses({ 200: pageOf(DeliveryView) }),
       },
@@ -129,7 +117,7 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
       const { account } = request.params;
       if (!(await directory.get(account))) throw new Problem('account_not_found');
       const page = toPage(request.query, (id) => isId('dlv', id));
-      const filter = await toFilter(account, request.query);
+      const filter = await toFilter(store, account, request.query);
       if (!filter) return { data: [], next_cursor: null };
       return answerPage(
         page,
@@ -139,51 +127,6 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
       );
     },
   );
-
-  /** Undefined when the filter names something that does not exist, and nothing can match. */
-  async function toFilter(
-    account: string,
-    query: {
-      endpoint?: string;
-      event?: string;
-      status?: DeliveryRow['status'];
-      last_status?: number;
-      last_error?: AttemptError;
-      test?: boolean;
-      trigger?: string;
-      topic?: string;
-      q?: string;
-      from?: string;
-      to?: string;
-    },
-  ): Promise<DeliveryFilter | undefined> {
-    const filter: DeliveryFilter = {};
-    if (query.endpoint !== undefined) {
-      if (!isId('ep', query.endpoint)) return undefined;
-      filter.endpointId = query.endpoint;
-    }
-    if (query.event !== undefined) {
-      const event = await store.events.find(account, query.event);
-      if (!event) return undefined;
-      filter.eventId = event.id;
-    }
-    if (query.status !== undefined) filter.status = query.status;
-    if (query.last_status !== undefined) filter.lastStatus = query.last_status;
-    if (query.last_error !== undefined) filter.lastError = query.last_error;
-    if (query.test !== undefined) filter.test = query.test;
-    if (query.trigger !== undefined) filter.trigger = query.trigger;
-    if (query.topic !== undefined) filter.topic = query.topic;
-    if (query.q !== undefined && query.q.trim() !== '') {
-      const q = query.q.trim();
-      const event = isId('dlv', q) ? undefined : await store.events.find(account, q);
-      if (isId('dlv', q)) filter.id = q;
-      else if (event) filter.eventId = event.id;
-      else filter.text = q;
-    }
-    if (query.from !== undefined) filter.fromMs = Date.parse(query.from);
-    if (query.to !== undefined) filter.toMs = Date.parse(query.to);
-    return filter;
-  }
 
   app.get(
     '/accounts/:account/deliveries/:delivery',

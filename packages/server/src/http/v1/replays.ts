@@ -1,21 +1,48 @@
 import { Type } from 'typebox';
+import { Problem } from '../../domain/errors.ts';
+import { isId } from '../../domain/ids.ts';
 import type { Replay, ReplayFilter } from '../../storage/page-store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { AccountParams, closed, Nullable, responses, Time } from '../schemas.ts';
+import { FilterFields, toFilter } from './delivery-filter.ts';
 
 const LISTED = 50;
 
-const Filter = {
-  endpoint: Type.Optional(Type.String({ maxLength: 64 })),
-  status: Type.Optional(Type.Enum(['succeeded', 'discarded', 'skipped'])),
-  trigger: Type.Optional(Type.String({ maxLength: 256 })),
-  from: Time,
-  to: Time,
-};
+/** So many can be named one by one. */
+const IDS_MAX = 1_000;
+
+const Wish = closed({
+  ...FilterFields,
+  deliveries: Type.Optional(
+    Type.Array(Type.String({ maxLength: 64 }), {
+      minItems: 1,
+      maxItems: IDS_MAX,
+      description: 'Ids, where it is about these alone',
+    }),
+  ),
+  test: Type.Optional(
+    Nullable(
+      Type.Boolean({
+        description:
+          'Without it, tests are left out, unless they are named in `deliveries`; true: only tests; null: tests as well',
+      }),
+    ),
+  ),
+  dry_run: Type.Optional(Type.Boolean()),
+});
 
 const ReplayView = Type.Object({
   id: Type.Union([Type.String(), Type.Null()], { description: 'null when it was only tried (`dry_run`)' }),
   count: Type.Integer({ description: 'Deliveries that are sent again' }),
+  matched: Type.Optional(
+    Type.Integer({
+      description:
+        'Deliveries that the filter finds (when it was only tried): more than `count` when some wait for their turn anyway, have nothing to send, or their endpoint has been deleted',
+    }),
+  ),
+  held: Type.Optional(
+    Type.Integer({ description: 'Of `count`, those whose endpoint is inactive: they are sent when it is activated' }),
+  ),
   done: Type.Integer(),
   rate_per_s: Type.Integer(),
   seconds: Type.Integer({ description: 'How long that takes' }),
@@ -28,34 +55,35 @@ const ReplayView = Type.Object({
 });
 const ReplayParams = Type.Object({ account: Type.String({ maxLength: 128 }), replay: Type.String({ maxLength: 64 }) });
 
-export function replayRoutes(app: App, { replays, endpoints }: HttpParts): void {
+export function replayRoutes(app: App, { replays, endpoints, store, clock }: HttpParts): void {
   app.post(
     '/accounts/:account/replay',
     {
       schema: {
         operationId: 'replay',
-        summary: 'Send finished deliveries of a time again',
+        summary: 'Send deliveries again: what the list shows with the same filter',
         description:
-          'With `dry_run` it only answers how many, at what rate and for how long. Without it, it starts. Tests, and pairs without a payload, are left out.',
+          'With `dry_run` it only answers how many, at what rate and for how long. Without it, it starts. Without `from` it goes back to the beginning of the history, and it ends with now. What is being retried or on hold begins a new round of tries at once.',
         tags: ['Deliveries'],
         params: AccountParams,
-        body: closed({ ...Filter, dry_run: Type.Optional(Type.Boolean()) }),
+        body: Wish,
         response: responses({ 200: ReplayView, 202: ReplayView }, 409),
       },
     },
     async (request, reply) => {
       const { account } = request.params;
-      const { endpoint, from, to, dry_run, ...rest } = request.body;
-      const filter: ReplayFilter = {
-        ...rest,
-        ...(endpoint === undefined ? {} : { endpointId: endpoint }),
-        fromMs: Date.parse(from),
-        toMs: Date.parse(to),
-      };
+      const { deliveries: ids, test = ids ? null : false, dry_run, ...rest } = request.body;
+      if (rest.endpoint !== undefined && !isId('ep', rest.endpoint)) throw new Problem('endpoint_not_found');
+      const known = await endpoints.accountOf(account);
+      const found = await toFilter(store, known.id, { ...rest, ...(test === null ? {} : { test }) });
+      const times = { fromMs: found?.fromMs ?? 0, toMs: found?.toMs ?? clock.now() };
+      // A filter that names what does not exist finds nothing; neither do ids that are none.
+      const named = ids?.filter((id) => isId('dlv', id) && (found?.ids?.includes(id) ?? true));
+      const filter: ReplayFilter = { ...(found ?? { ids: [] }), ...times, ...(named ? { ids: named } : {}) };
       if (!dry_run) return reply.code(202).send(present(await replays.begin(account, filter)));
-      const { count, perS } = await replays.plan(account, filter);
+      const { count, matched, held, perS } = await replays.plan(account, filter);
       const planned = { id: null, accountId: account, filter, total: count, done: 0, perS, status: 'planned' as const };
-      return reply.code(200).send(present(planned));
+      return reply.code(200).send({ ...present(planned), matched, held });
     },
   );
 

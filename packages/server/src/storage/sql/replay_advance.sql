@@ -1,26 +1,14 @@
--- Puts the next piece of a running replay ($2) that is due ($1: now) back into the queue, oldest deliveries first, on one
--- node only. Finished deliveries leave the history while they wait again, as with a retry by hand. At most $3 deliveries
--- are looked at: a filter that takes hardly any may not read a million of them at once.
+-- Puts one piece of a running replay ($2) back into the queue, on one node only, due at once ($1: now): the deliveries $3,
+-- which stand after $4, where the replay was, and up to $5, where it is then. $6: it was the last piece. Finished ones
+-- leave the history while they wait again, as with a retry by hand; those that wait already begin a new round of tries.
 WITH due AS MATERIALIZED (
-  SELECT * FROM replays WHERE id = $2 AND status = 'running' AND next_at <= $1 FOR UPDATE SKIP LOCKED
-), scanned AS MATERIALIZED (
-  SELECT d.account_id, d.id, r.per_s,
-         (r.filter->>'endpoint' IS NULL OR d.endpoint_id = (r.filter->>'endpoint')::uuid)
-         AND (r.filter->>'status' IS NULL OR d.status = r.filter->>'status')
-         AND (r.filter->>'trigger' IS NULL OR d.trigger = r.filter->>'trigger')
-         AND NOT d.test AND d.reason IS DISTINCT FROM 'no_payload'
-         AND EXISTS (SELECT FROM endpoints e WHERE e.id = d.endpoint_id)
-         AND EXISTS (SELECT FROM events v WHERE v.account_id = d.account_id AND v.id = d.event_id) AS fits
-  FROM due r
-  CROSS JOIN LATERAL (
-    SELECT * FROM deliveries d
-    WHERE d.account_id = r.account_id AND d.id > r.after AND d.id < (r.filter->>'below')::uuid
-    ORDER BY d.id LIMIT $3
-  ) d
-), piece AS MATERIALIZED (
-  SELECT account_id, id FROM scanned WHERE fits ORDER BY id LIMIT (SELECT per_s FROM due)
+  SELECT * FROM replays
+  WHERE id = $2 AND status = 'running' AND next_at <= $1 AND after = $4 FOR UPDATE SKIP LOCKED
 ), taken AS (
-  DELETE FROM deliveries d USING piece p WHERE d.account_id = p.account_id AND d.id = p.id
+  DELETE FROM deliveries d USING due r
+  WHERE d.account_id = r.account_id AND d.id = ANY($3::uuid[])
+    AND EXISTS (SELECT FROM endpoints e WHERE e.id = d.endpoint_id)
+    AND EXISTS (SELECT FROM events v WHERE v.account_id = d.account_id AND v.id = d.event_id)
   RETURNING d.*
 ), revived AS (
   INSERT INTO queue (account_id, id, endpoint_id, event_id, topic, trigger, test, attempts, tries, due_at, lease_node,
@@ -28,17 +16,18 @@ WITH due AS MATERIALIZED (
   SELECT account_id, id, endpoint_id, event_id, topic, trigger, test, attempts, 0, $1, NULL, last_status, last_error,
          coalesce((SELECT octet_length(v.payload) FROM events v WHERE v.account_id = taken.account_id AND v.id = taken.event_id), 0)
   FROM taken
+), hurried AS (
+  UPDATE queue q SET due_at = $1, tries = 0 FROM due r
+  WHERE q.account_id = r.account_id AND q.id = ANY($3::uuid[]) AND q.lease_node IS NULL
+  RETURNING q.account_id, q.endpoint_id
+), sent AS (
+  SELECT account_id, endpoint_id FROM taken UNION ALL SELECT account_id, endpoint_id FROM hurried
 ), moved AS (
   UPDATE replays r
-  SET done = r.done + p.n,
-      -- A full piece may end before what was looked at; otherwise all of that is done with.
-      after = coalesce(CASE WHEN p.n = r.per_s THEN p.last ELSE p.looked_at END, r.after),
+  SET done = r.done + (SELECT count(*) FROM sent)::int,
+      after = $5,
       next_at = $1 + interval '1 second',
-      status = CASE WHEN p.n < r.per_s AND p.scanned < $3 THEN 'finished' ELSE 'running' END
-  FROM (
-    SELECT (SELECT count(*) FROM piece)::int AS n, (SELECT max(id::text)::uuid FROM piece) AS last,
-           (SELECT count(*) FROM scanned)::int AS scanned, (SELECT max(id::text)::uuid FROM scanned) AS looked_at
-  ) p
-  WHERE r.id = (SELECT id FROM due)
+      status = CASE WHEN $6 THEN 'finished' ELSE 'running' END
+  FROM due WHERE r.id = due.id
 )
-SELECT DISTINCT endpoint_id, account_id FROM taken
+SELECT DISTINCT endpoint_id, account_id FROM sent

@@ -1,0 +1,92 @@
+/** What a filter takes of an account's deliveries, as SQL: for the list, for counts and for replays alike. */
+import { firstUuidOf } from '../domain/ids.ts';
+import { uuids } from './arrays.ts';
+import type { Parameter } from './database.ts';
+import { toUuid, toUuidText } from './rows.ts';
+import type { DeliveryFilter } from './store.ts';
+
+/** What else bounds the ids: UUIDs as hexadecimal text, none of them taken itself. */
+export interface IdBounds {
+  after?: string;
+  before?: string;
+}
+
+/** The first UUID of a moment, as hexadecimal text. */
+export const firstIdOf = (ms: number) => firstUuidOf(ms).toString('hex');
+
+const WAITING_STATUS = `CASE WHEN q.lease_node IS NOT NULL THEN 'delivering'
+            WHEN e.status = 'inactive' THEN 'held'
+            WHEN q.attempts > 0 THEN 'failed'
+            ELSE 'pending' END`;
+
+const WAITING = `SELECT q.id, q.account_id, q.endpoint_id, q.event_id, q.topic, q.trigger, q.test, q.attempts,
+       ${WAITING_STATUS} AS status, NULL AS reason, NULL::timestamptz AS finished_at,
+       CASE WHEN q.lease_node IS NULL AND e.status = 'active' THEN q.due_at END AS next_attempt_at,
+       q.last_status, q.last_error, q.tries
+FROM queue q JOIN endpoints e ON e.id = q.endpoint_id`;
+
+const FINISHED = `SELECT d.id, d.account_id, d.endpoint_id, d.event_id, d.topic, d.trigger, d.test, d.attempts,
+       d.status, d.reason, d.finished_at, NULL::timestamptz AS next_attempt_at, d.last_status, d.last_error,
+       NULL::int AS tries
+FROM deliveries d`;
+
+/**
+ * Unfinished deliveries from the queue and finished ones from the history, newest first: a statement that has a row for
+ * each that the filter takes. Conditions that are absent are not in its text, so that each filter is planned for itself.
+ */
+export function matching(accountId: string, filter: DeliveryFilter, bounds: IdBounds, limit: number | null) {
+  const values: Parameter[] = [];
+  const bind = (value: Parameter, type: string) => `$${values.push(value)}::${type}`;
+  const account = bind(accountId, 'text');
+  const conditions = [
+    (row: string) => `${row}.account_id = ${account}`,
+    ...conditionsOf(filter, bounds, account, bind).map(
+      (condition) => (row: string) => condition.replaceAll('row.', `${row}.`),
+    ),
+  ];
+  const status = filter.status === undefined ? undefined : bind(filter.status, 'text');
+  const where = (row: string, statusOf: string) =>
+    [...conditions.map((of) => of(row)), ...(status === undefined ? [] : [`${statusOf} = ${status}`])].join(' AND ');
+  const most = bind(limit, 'int');
+  const half = (rows: string, row: string, statusOf: string) =>
+    `(${rows} WHERE ${where(row, statusOf)} ORDER BY ${row}.id DESC LIMIT ${most})`;
+  const text = `SELECT * FROM (
+${half(WAITING, 'q', WAITING_STATUS)}
+UNION ALL
+${half(FINISHED, 'd', 'd.status')}
+) page ORDER BY id DESC LIMIT ${most}`;
+  return { text, values };
+}
+
+/** Conditions on a delivery that is called `row`. */
+function conditionsOf(
+  filter: DeliveryFilter,
+  { after, before }: IdBounds,
+  account: string,
+  bind: (value: Parameter, type: string) => string,
+): string[] {
+  const { ids, endpointId, eventId, trigger, topic, text, lastStatus, lastError, test, fromMs, toMs } = filter;
+  const conditions: string[] = [];
+  const needs = <T>(value: T | undefined, condition: (value: T) => string) => {
+    if (value !== undefined) conditions.push(condition(value));
+  };
+  needs(after, (id) => `row.id > ${bind(id, 'uuid')}`);
+  needs(before, (id) => `row.id < ${bind(id, 'uuid')}`);
+  needs(fromMs, (ms) => `row.id >= ${bind(firstIdOf(ms), 'uuid')}`);
+  needs(toMs, (ms) => `row.id < ${bind(firstIdOf(ms), 'uuid')}`);
+  needs(ids, (all) => `row.id = ANY(${bind(uuids(all.map((id) => toUuid('dlv', id))), 'uuid[]')})`);
+  needs(endpointId, (id) => `row.endpoint_id = ${bind(toUuidText('ep', id), 'uuid')}`);
+  needs(eventId, (id) => `row.event_id = ${bind(toUuidText('evt', id), 'uuid')}`);
+  needs(trigger, (value) => `row.trigger = ${bind(value, 'text')}`);
+  needs(topic, (value) => `row.topic = ${bind(value, 'text')}`);
+  needs(lastStatus, (value) => `row.last_status = ${bind(value, 'int')}`);
+  needs(lastError, (value) => `row.last_error = ${bind(value, 'text')}`);
+  needs(test, (value) => `row.test = ${bind(value, 'bool')}`);
+  needs(
+    text,
+    (value) => `EXISTS (
+      SELECT FROM events v WHERE v.account_id = ${account} AND v.id = row.event_id
+        AND position(${bind(Buffer.from(value), 'bytea')} IN v.payload) > 0)`,
+  );
+  return conditions;
+}
