@@ -123,6 +123,8 @@ export interface Bucket {
   skipped: number;
   /** Failed, and waiting for the next try. */
   retrying: number;
+  /** Waiting until its webhook is activated. */
+  held: number;
 }
 
 export interface EndpointStats {
@@ -131,10 +133,12 @@ export interface EndpointStats {
   last_delivery_at: string | null;
   failures_in_a_row: number;
   retrying: number;
+  /** Waiting until it is activated; at most 10,000 are counted. */
+  held: number;
   failing: Failing | null;
 }
 
-/** What was answered last, while something is retried or nothing has arrived since the last was given up. */
+/** What was answered last, when that was no success. */
 export interface Failing {
   last_status: number | null;
   last_error: string | null;

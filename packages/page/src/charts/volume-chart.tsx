@@ -4,14 +4,14 @@ import { useLanguage } from '../texts/language.tsx';
 import type { Bucket } from '../types.ts';
 import { ChartFrame } from './chart-frame.tsx';
 
-const KINDS = ['succeeded', 'retrying', 'discarded', 'skipped'] as const;
+const KINDS = ['succeeded', 'retrying', 'discarded', 'held', 'skipped'] as const;
 type Counts = Record<(typeof KINDS)[number], number>;
 const color = scaleOrdinal({
   domain: [...KINDS],
-  range: ['var(--chart-good)', 'var(--chart-wait)', 'var(--chart-bad)', 'var(--chart-off)'],
+  range: ['var(--chart-good)', 'var(--chart-wait)', 'var(--chart-bad)', 'var(--chart-hold)', 'var(--chart-off)'],
 });
 
-const NOTHING: Counts = { succeeded: 0, retrying: 0, discarded: 0, skipped: 0 };
+const NOTHING: Counts = { succeeded: 0, retrying: 0, discarded: 0, held: 0, skipped: 0 };
 
 /** Deliveries by outcome over time. */
 export function VolumeChart(props: {

@@ -106,6 +106,13 @@ export const en = {
       consecutive_failures: 'too many failures',
       gone: 'answered 410 Gone',
     } satisfies Record<InactiveReason, string>,
+    /** For lists, where there is room for a word or two. */
+    shortReasons: {
+      new: 'new',
+      user: 'by hand',
+      consecutive_failures: 'failures',
+      gone: '410 Gone',
+    } satisfies Record<InactiveReason, string>,
     activate: 'Activate',
     activated: 'Activated.',
     deactivate: 'Deactivate',
@@ -405,6 +412,7 @@ export const en = {
       succeeded: (count: string) => `${count} delivered`,
       retrying: (count: string) => `${count} retrying`,
       discarded: (count: string) => `${count} failed`,
+      held: (count: string) => `${count} on hold`,
       skipped: (count: string) => `${count} not sent`,
     },
     latency: 'Latency',

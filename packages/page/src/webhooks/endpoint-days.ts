@@ -6,7 +6,7 @@ import type { EndpointStats } from '../types.ts';
 
 /** What an endpoint's last 24 hours came to. */
 export interface Day extends EndpointStats {
-  /** How many of its messages were delivered; null when there were none. */
+  /** How many of its messages were delivered: of those that were tried. Null when there were none. */
   share: number | null;
 }
 
@@ -21,8 +21,9 @@ export function useEndpointDays() {
     () =>
       new Map(
         stats.data?.data.map((one) => {
-          const sum = (kind: 'succeeded' | 'discarded') => one.hours.reduce((total, hour) => total + hour[kind], 0);
-          const total = sum('succeeded') + sum('discarded');
+          const sum = (kind: 'succeeded' | 'discarded' | 'retrying') =>
+            one.hours.reduce((total, hour) => total + hour[kind], 0);
+          const total = sum('succeeded') + sum('discarded') + sum('retrying');
           return [one.endpoint_id, { ...one, share: total === 0 ? null : sum('succeeded') / total }];
         }),
       ),

@@ -164,8 +164,8 @@ function useColumns(onRemove: (endpoint: Endpoint) => void) {
       }),
       column.accessor('status', {
         header: t.webhooks.status,
-        meta: { width: '172px', phoneWidth: '112px' },
-        cell: ({ row }) => <EndpointStatusView endpoint={row.original} />,
+        meta: { width: '196px', phoneWidth: '124px' },
+        cell: ({ row }) => <EndpointStatusView endpoint={row.original} place="list" />,
       }),
       column.accessor((endpoint) => endpoint.day?.share ?? undefined, {
         id: 'day',

@@ -128,7 +128,9 @@ export class Endpoints {
   async setStatus(accountId: string, id: string, status: EndpointStatus): Promise<Endpoint> {
     await this.find(accountId, id);
     const reason = status === 'active' ? null : 'user';
-    return this.changed(accountId, () => this.parts.store.setStatus(accountId, id, status, reason));
+    return this.changed(accountId, () =>
+      this.parts.store.setStatus(accountId, id, status, reason, this.parts.clock.now()),
+    );
   }
 
   async remove(accountId: string, id: string): Promise<void> {

@@ -21,7 +21,7 @@ const bound = (ms: number) => firstUuidOf(ms).toString('hex');
 /** The time of a bucket in milliseconds, and some of its counts; a bigint comes as text. */
 type CountRow = { at: number | string } & Partial<Record<(typeof COUNTS)[number], number | string | null>>;
 
-const COUNTS = ['succeeded', 'discarded', 'skipped', 'retrying'] as const;
+const COUNTS = ['succeeded', 'discarded', 'skipped', 'retrying', 'held'] as const;
 
 function startsOf(fromMs: number, toMs: number, bucketMs: number): number[] {
   const starts: number[] = [];
@@ -32,7 +32,7 @@ function startsOf(fromMs: number, toMs: number, bucketMs: number): number[] {
 /** Puts counts into buckets without gaps. */
 function toBuckets(rows: readonly CountRow[], starts: readonly number[]): VolumeBucket[] {
   const buckets = new Map<number, VolumeBucket>();
-  for (const atMs of starts) buckets.set(atMs, { atMs, succeeded: 0, discarded: 0, skipped: 0, retrying: 0 });
+  for (const atMs of starts) buckets.set(atMs, { atMs, succeeded: 0, discarded: 0, skipped: 0, retrying: 0, held: 0 });
   for (const row of rows) {
     const bucket = buckets.get(Number(row.at));
     if (bucket) for (const name of COUNTS) bucket[name] += Number(row[name] ?? 0);
@@ -124,6 +124,7 @@ export function chartStore(database: Database): ChartStore {
         last_at: Date | null;
         failures: number;
         retrying: number;
+        held: number;
         is_failing: boolean;
         last_status: number | null;
         last_error: AttemptError | null;
@@ -135,6 +136,7 @@ export function chartStore(database: Database): ChartStore {
         lastAtMs: row.last_at?.getTime() ?? null,
         failures: row.failures,
         retrying: row.retrying,
+        held: row.held,
         failing: row.is_failing ? { lastStatus: row.last_status, lastError: row.last_error } : null,
       }));
     },

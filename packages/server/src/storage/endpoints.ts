@@ -71,6 +71,25 @@ function toEndpoint(row: EndpointRow, vault: Vault): Endpoint {
   };
 }
 
+/** Retries that are put off, a statement at a time. */
+const HURRIED_AT_ONCE = 5_000;
+
+/** What waits for its next try is due now: the answers that it was put off for were those of before. */
+async function hurryWaiting(database: Database, accountId: string, uuid: string, now: Date): Promise<void> {
+  let moved: number;
+  do {
+    const rows = await database.run(
+      `UPDATE queue SET due_at = $3 WHERE ctid = ANY(ARRAY(
+         SELECT q.ctid FROM queue q JOIN endpoints e ON e.id = q.endpoint_id
+         WHERE e.account_id = $1 AND e.id = $2 AND e.status = 'inactive' AND q.lease_node IS NULL AND q.due_at > $3
+         LIMIT $4 FOR UPDATE OF q SKIP LOCKED))
+       RETURNING 1`,
+      [accountId, uuid, now, HURRIED_AT_ONCE],
+    );
+    moved = rows.length;
+  } while (moved === HURRIED_AT_ONCE);
+}
+
 export function endpointStore(database: Database, vault: Vault): EndpointStore {
   const show = (row: EndpointRow) => toEndpoint(row, vault);
   const insertSecret = async (run: Database['run'], endpointId: string, number: number, secret: string) => {
@@ -219,7 +238,9 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
       return rows.map((row) => ({ endpointId: fromUuidText('ep', row.endpoint_id), accountId: row.account_id }));
     },
 
-    async setStatus(accountId, id, status, reason) {
+    async setStatus(accountId, id, status, reason, nowMs) {
+      // Before it is active: nobody sends yet, and what ends in between can be done again.
+      if (status === 'active') await hurryWaiting(database, accountId, toUuidText('ep', id), new Date(nowMs));
       const [row] = await database.run<EndpointRow>(
         `UPDATE endpoints SET status = $3, inactive_reason = $4, updated_at = now()
          WHERE account_id = $1 AND id = $2 RETURNING ${SHOWN}`,

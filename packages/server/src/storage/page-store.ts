@@ -142,6 +142,8 @@ export interface VolumeBucket {
   skipped: number;
   /** Failed, and tried again until it ends as one of the others. */
   retrying: number;
+  /** Waits until its endpoint is activated. */
+  held: number;
 }
 
 /** What became of an endpoint's deliveries, and how it is doing now. */
@@ -153,7 +155,9 @@ export interface EndpointDay {
   failures: number;
   /** At most 1,000 are counted. */
   retrying: number;
-  /** What it answered last, when something is being retried, or nothing has arrived since the last was given up. */
+  /** Waiting until it is activated; at most 10,000 are counted. */
+  held: number;
+  /** What it answered last, when that was no success: nothing that happened later has arrived. */
   failing: { lastStatus: number | null; lastError: AttemptError | null } | null;
 }
 
@@ -166,7 +170,7 @@ export interface LatencyBucket {
 
 export interface ChartStore {
   /**
-   * Deliveries by time: finished ones, and those that are being retried. Buckets of hours need `fromMs` and `toMs` to be
+   * Deliveries by time: finished ones, and those that are being retried or held. Buckets of hours need `fromMs` and `toMs` to be
    * full hours: they are made of counts, not of deliveries.
    */
   volume(

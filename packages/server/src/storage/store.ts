@@ -277,11 +277,13 @@ export interface EndpointStore {
   find(accountId: string, id: string): Promise<Endpoint | undefined>;
   list(accountId: string, page: Page): Promise<Endpoint[]>;
   change(accountId: string, id: string, change: EndpointChange): Promise<Endpoint | undefined>;
+  /** What waits for an endpoint that becomes active is due at `nowMs`, whatever it waited for. */
   setStatus(
     accountId: string,
     id: string,
     status: EndpointStatus,
     reason: InactiveReason | null,
+    nowMs: number,
   ): Promise<Endpoint | undefined>;
   remove(accountId: string, id: string, notice?: NoticeText): Promise<boolean>;
   /** By the number that vendors' APIs show. */

@@ -259,7 +259,9 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
             discarded: Type.Integer(),
             skipped: Type.Integer(),
             waiting: Type.Integer(),
-            oldest_due_at: Nullable(Time),
+            oldest_due_at: Type.Union([Time, Type.Null()], {
+              description: 'null while it is inactive: nothing is due',
+            }),
             last_success_at: Nullable(Time),
           }),
         }),

@@ -24,6 +24,7 @@ const Bucket = Type.Object({
   discarded: Type.Integer(),
   skipped: Type.Integer(),
   retrying: Type.Integer({ description: 'Failed, and waiting for their next try' }),
+  held: Type.Integer({ description: 'Waiting until their endpoint is activated' }),
 });
 
 /** How a span of time is cut into bars. Those of an hour and longer are whole hours: so they have been counted. */
@@ -39,16 +40,7 @@ function bucketsOf(asked: { from?: string | undefined; to?: string | undefined }
   return { fromMs: Math.floor(fromMs / HOUR_MS) * HOUR_MS, toMs: endMs, bucketMs };
 }
 
-const presentBucket = ({
-  atMs,
-  ...counts
-}: {
-  atMs: number;
-  succeeded: number;
-  discarded: number;
-  skipped: number;
-  retrying: number;
-}) => ({
+const presentBucket = ({ atMs, ...counts }: VolumeBucket) => ({
   at: new Date(atMs).toISOString(),
   ...counts,
 });
@@ -157,12 +149,16 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
                 last_delivery_at: Nullable(Time),
                 failures_in_a_row: Type.Integer(),
                 retrying: Type.Integer({ description: 'Deliveries that failed and wait; at most 1,000' }),
+                held: Type.Integer({ description: 'Deliveries that wait until it is activated; at most 10,000' }),
                 failing: Type.Union(
                   [
                     Type.Object({ last_status: Nullable(Type.Integer()), last_error: Nullable(Type.String()) }),
                     Type.Null(),
                   ],
-                  { description: 'What it answered last, while something is retried or nothing has arrived since' },
+                  {
+                    description:
+                      'What it answered last, when that was no success: nothing that happened later has arrived',
+                  },
                 ),
               }),
             ),
@@ -181,6 +177,7 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
           last_delivery_at: entry.lastAtMs === null ? null : new Date(entry.lastAtMs).toISOString(),
           failures_in_a_row: entry.failures,
           retrying: entry.retrying,
+          held: entry.held,
           failing: entry.failing && { last_status: entry.failing.lastStatus, last_error: entry.failing.lastError },
         })),
       };

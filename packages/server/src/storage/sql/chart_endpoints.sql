@@ -19,28 +19,37 @@ SELECT e.id AS endpoint_id, coalesce(h.failures, 0) AS failures, coalesce(hours.
       SELECT hour_of(q.id) AS at, count(*) AS n
       FROM (
         SELECT id FROM queue q
-        WHERE q.account_id = $1 AND q.endpoint_id = e.id AND q.attempts > 0 AND q.id >= $3 AND NOT q.test LIMIT 10000
+        WHERE e.status = 'active' AND q.account_id = $1 AND q.endpoint_id = e.id AND q.attempts > 0 AND q.id >= $3
+          AND NOT q.test LIMIT 10000
       ) q GROUP BY 1
     ) r
   ), '[]') AS retried,
-  (SELECT count(*)::int FROM (
-     SELECT FROM queue q WHERE q.account_id = $1 AND q.endpoint_id = e.id AND q.attempts > 0 LIMIT 1000
-   ) waiting) AS retrying,
-  newest.id IS NOT NULL OR given_up.id IS NOT NULL AS is_failing,
-  coalesce(newest.last_status, given_up.last_status) AS last_status,
-  coalesce(newest.last_error, given_up.last_error) AS last_error
+  CASE WHEN e.status = 'active' THEN (SELECT count(*)::int FROM (
+    SELECT FROM queue q WHERE q.account_id = $1 AND q.endpoint_id = e.id AND q.attempts > 0 LIMIT 1000
+  ) waiting) ELSE 0 END AS retrying,
+  CASE WHEN e.status = 'inactive' THEN (SELECT count(*)::int FROM (
+    SELECT FROM queue q WHERE q.endpoint_id = e.id AND q.lease_node IS NULL LIMIT 10000
+  ) waiting) ELSE 0 END AS held,
+  coalesce(newest.is_newest, false) OR given_up.id IS NOT NULL AS is_failing,
+  CASE WHEN newest.is_newest THEN newest.last_status ELSE given_up.last_status END AS last_status,
+  CASE WHEN newest.is_newest THEN newest.last_error ELSE given_up.last_error END AS last_error
 FROM endpoints e
 LEFT JOIN endpoint_health h ON h.endpoint_id = e.id
 LEFT JOIN hours ON hours.endpoint_id = e.id
+-- The newest of those that are retried: the endpoint fails while nothing has arrived since that one happened. An old one
+-- that is still retried says nothing about what the endpoint answers now.
 LEFT JOIN LATERAL (
-  SELECT q.id, q.last_status, q.last_error FROM queue q
+  SELECT q.id, q.last_status, q.last_error,
+         to_timestamp(('x' || substr(replace(q.id::text, '-', ''), 1, 12))::bit(48)::bigint / 1000.0)
+           > coalesce(hours.last_success_at, '-infinity') AS is_newest
+  FROM queue q
   WHERE q.account_id = $1 AND q.endpoint_id = e.id AND q.attempts > 0
   ORDER BY q.id DESC LIMIT 1
 ) newest ON true
 -- Of an endpoint whose last message was given up: nothing has arrived since.
 LEFT JOIN LATERAL (
   SELECT d.id, d.last_status, d.last_error FROM deliveries d
-  WHERE e.status = 'active' AND newest.id IS NULL
+  WHERE e.status = 'active' AND newest.is_newest IS NOT TRUE
     AND hours.last_at > coalesce(hours.last_success_at, '-infinity')
     AND d.endpoint_id = e.id AND d.account_id = $1 AND d.status = 'discarded'
   ORDER BY d.id DESC LIMIT 1
