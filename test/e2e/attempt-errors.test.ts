@@ -98,10 +98,10 @@ test('tls_failed: the certificate is not trusted', async () => {
   await receiver.stop();
 });
 
-test('tls_failed: the receiver does not speak TLS', async () => {
+test('not_tls: the receiver does not speak TLS', async () => {
   const receiver = await Receiver.start();
   expect(await attemptAt(`https://127.0.0.1:${receiver.port}/`)).toMatchObject({
-    error: 'tls_failed',
+    error: 'not_tls',
     error_detail: 'The server answers plain HTTP where TLS is expected',
     response: null,
   });

@@ -1,6 +1,6 @@
 /** The one way to the server: adds the session, and turns problem details into errors that people can read. */
-import { sessionHasEnded } from './session-end.ts';
-import { token } from './session-token.ts';
+import { answered, connectionNow } from './connection.ts';
+import { currentToken } from './session-token.ts';
 import type { Page } from './types.ts';
 
 export interface Problem {
@@ -26,6 +26,7 @@ export class ApiError extends Error {
 }
 
 function headers(hasBody: boolean): Record<string, string> {
+  const token = currentToken();
   return {
     'x-posthorn-page': '1',
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
@@ -36,8 +37,19 @@ function headers(hasBody: boolean): Record<string, string> {
 /** One part of a path, whatever it holds: an id out of the page's address cannot lead anywhere else. */
 export const part = (text: string) => encodeURIComponent(text).replace(/^\.+$/, 'none');
 
+/** Whose page this is; it needs nothing but the session. */
+export const SESSION = '/v1/page';
+const SESSION_ENDED: Problem = {
+  status: 401,
+  code: 'session_ended',
+  title: 'The session has ended',
+  detail: 'Open the page again from where you came.',
+};
+
 /** @throws ApiError */
 export async function call<T>(method: string, path: string, body?: unknown, options: RequestInit = {}): Promise<T> {
+  // Whose session has ended is told so without a question; a look at the session itself is one.
+  if (connectionNow() === 'ended' && method === 'GET' && path !== SESSION) throw new ApiError(SESSION_ENDED);
   let response: Response;
   try {
     response = await fetch(path, {
@@ -47,6 +59,7 @@ export async function call<T>(method: string, path: string, body?: unknown, opti
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   } catch {
+    answered(0);
     throw new ApiError({
       status: 0,
       code: 'unreachable',
@@ -54,6 +67,8 @@ export async function call<T>(method: string, path: string, body?: unknown, opti
       detail: 'Check your connection; this page tries again by itself.',
     });
   }
+  // A change that the server cannot make says so itself; what is read all the time tells how the server is doing.
+  if (response.status < 500 || method === 'GET') answered(response.status);
   if (!response.ok) throw await problemOf(response);
   const text = await response.text();
   return (text === '' ? undefined : JSON.parse(text)) as T;
@@ -62,7 +77,6 @@ export async function call<T>(method: string, path: string, body?: unknown, opti
 /** Problem details of our server; or of whatever stands before it, which may answer anything. */
 async function problemOf(response: Response): Promise<ApiError> {
   const { status } = response;
-  if (status === 401) sessionHasEnded();
   const told = (await response.json().catch(() => ({}))) as Partial<Problem>;
   const { code = 'unknown', title = 'Something went wrong', detail = `The server answered ${status}.` } = told;
   return new ApiError({ status, code, title, detail, ...(told.errors ? { errors: told.errors } : {}) });
@@ -90,6 +104,7 @@ export async function follow(
   signal: AbortSignal,
 ): Promise<void> {
   const response = await fetch(path, { headers: headers(false), signal });
+  if (response.status === 401) answered(401);
   if (!response.ok) throw await problemOf(response);
   if (!response.body) throw new Error('an answer without a body');
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

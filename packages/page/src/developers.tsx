@@ -1,11 +1,10 @@
 import { useQuery } from '@tanstack/react-query';
 import { BookOpen, History, Keyboard, KeyRound, Mailbox, MessageSquare, Webhook } from 'lucide-react';
-import { type ComponentType, lazy, type ReactNode, Suspense, useEffect, useMemo, useState } from 'react';
+import { type ComponentType, lazy, type ReactNode, Suspense, useMemo, useState } from 'react';
 import { Route, Switch, useLocation } from 'wouter';
 import { AccountProvider } from './account.tsx';
-import { ApiError, get } from './api.ts';
+import { ApiError, get, SESSION } from './api.ts';
 import { applyTheme } from './embedding.ts';
-import { onSessionEnd } from './session-end.ts';
 import { LoadingShell, Shell } from './shell.tsx';
 import type { Texts } from './texts/en.ts';
 import { useLanguage } from './texts/language.tsx';
@@ -15,7 +14,7 @@ import { Button } from './ui/button.tsx';
 import { Dialog } from './ui/dialog.tsx';
 import { Check } from './ui/field.tsx';
 import { keysOff, useKeys, walkRows } from './ui/keyboard.ts';
-import { Empty, ErrorNote, Skeleton } from './ui/notes.tsx';
+import { Empty, ErrorNote, QueryError, Skeleton } from './ui/notes.tsx';
 import { Webhooks } from './webhooks/webhooks.tsx';
 
 /**
@@ -80,21 +79,24 @@ export function Developers() {
   const page = useQuery({
     queryKey: ['page'],
     queryFn: async () => {
-      const info = await get<PageInfo>('/v1/page');
+      const info = await get<PageInfo>(SESSION);
       await applyTheme(info.theme);
       return info;
     },
     staleTime: 60_000,
   });
-  const [hasEnded, setEnded] = useState(false);
-  useEffect(() => onSessionEnd(() => setEnded(true)), []);
-  if (hasEnded || (page.error && !page.data)) {
-    const isRefused = hasEnded || (page.error instanceof ApiError && page.error.problem.status === 401);
+  if (page.error && !page.data) {
+    const isRefused = page.error instanceof ApiError && page.error.problem.status === 401;
     return (
       <main className="main">
-        <Empty isScreen title={t.page.closed} text={t.page.closedText}>
-          {!isRefused && <ErrorNote error={page.error} />}
-        </Empty>
+        {isRefused ? (
+          <Empty isScreen title={t.page.closed} text={t.page.closedText} />
+        ) : (
+          <Empty isScreen title={t.page.notReached} text={t.page.notReachedText}>
+            <ErrorNote error={page.error} />
+            <Button onClick={() => void page.refetch()}>{t.common.again}</Button>
+          </Empty>
+        )}
       </main>
     );
   }
@@ -135,7 +137,7 @@ export function AccountPage(props: {
     [id, name, contract.data, permissions],
   );
   const isOnePage = contract.data?.page.keys === 'below-webhooks' && (location === '/' || location === '/keys');
-  if (contract.error && !contract.data) return <ErrorNote error={contract.error} />;
+  if (contract.error && !contract.data) return <QueryError of={contract} />;
   if (!account) return <LoadingShell />;
   return (
     <AccountProvider value={account}>

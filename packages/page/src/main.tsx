@@ -11,10 +11,14 @@ import { lazy, StrictMode, Suspense } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Route, Router, Switch } from 'wouter';
 import { ApiError } from './api.ts';
+import { connectionNow, lookAgain, lookWith, onConnection } from './connection.ts';
 import { Developers } from './developers.tsx';
 import { reportHeight } from './embedding.ts';
+import { lookAtSession } from './session-look.ts';
+import { onRenewal } from './session-token.ts';
 import { LanguageProvider, speak } from './texts/language.tsx';
 import { Boundary } from './ui/boundary.tsx';
+import { ConnectionBanner } from './ui/connection-banner.tsx';
 import { Toasts } from './ui/toasts.tsx';
 
 // Styles that libraries add at run time carry the document's nonce.
@@ -26,10 +30,20 @@ const queries = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 5_000,
+      // Without a network they fail and say so, instead of waiting in silence.
+      networkMode: 'always',
       retry: (count, error) =>
         count < 3 && (!(error instanceof ApiError) || error.problem.status === 0 || error.problem.status >= 500),
     },
+    mutations: { networkMode: 'always' },
   },
+});
+
+lookWith(() => lookAtSession(queries));
+onRenewal(() => void lookAgain());
+// What failed meanwhile, and what may be old, is read again.
+onConnection(() => {
+  if (connectionNow() === 'ok') void queries.invalidateQueries();
 });
 
 reportHeight();
@@ -57,6 +71,7 @@ if (root) {
             </Suspense>
           </Boundary>
           <Toasts />
+          <ConnectionBanner />
         </QueryClientProvider>
       </LanguageProvider>
     </StrictMode>,

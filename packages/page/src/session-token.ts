@@ -1,59 +1,76 @@
 import { browserStorage } from './browser-storage.ts';
 
 const STORED = 'posthorn-token';
-/** After the first answer of another tab, how long one listens for a different one. */
+/** For how long one listens to what other tabs answer. */
 const OTHERS_MS = 200;
+const TOKEN = /(?:^#|&)token=(pst_[A-Za-z0-9_-]+)/;
+
+const isPage = () => location.pathname.startsWith('/page');
+const kept = browserStorage('session');
 
 /**
  * The token of an embedded or linked page comes behind `#`, which no server sees. It is kept for reloads of this tab
  * alone. The operator's console has a cookie instead, which no script sees.
  */
-function readToken(): string | undefined {
-  const kept = browserStorage('session');
-  const found = /(?:^#|&)token=(pst_[A-Za-z0-9_-]+)/.exec(location.hash)?.[1];
-  if (found !== undefined) {
-    kept?.setItem(STORED, found);
-    history.replaceState(null, '', location.pathname + location.search);
-  }
-  return isPage() ? (found ?? kept?.getItem(STORED) ?? undefined) : undefined;
+function takeFromAddress(): string | undefined {
+  const found = TOKEN.exec(location.hash)?.[1];
+  if (found === undefined) return undefined;
+  kept?.setItem(STORED, found);
+  history.replaceState(history.state, '', location.pathname + location.search);
+  return found;
 }
 
-const isPage = () => location.pathname.startsWith('/page');
+const arrived = takeFromAddress();
+let token = isPage() ? (arrived ?? kept?.getItem(STORED) ?? undefined) : undefined;
 
-export const token = readToken();
+export const currentToken = () => token;
 
-// A host that renews the session of its iframe changes what stands behind `#`, and nothing is loaded by that.
-addEventListener('hashchange', () => {
-  if (/(?:^#|&)token=/.test(location.hash)) location.reload();
-});
+/** Goes on with another session. What is open stays open. */
+export function renewToken(next: string): void {
+  kept?.setItem(STORED, next);
+  token = next;
+}
+
+/** A host that renews the session of its iframe changes what stands behind `#`, and nothing is loaded by that. */
+export function onRenewal(renewed: () => void): void {
+  addEventListener('hashchange', () => {
+    const next = takeFromAddress();
+    if (next === undefined || !isPage()) return;
+    token = next;
+    renewed();
+  });
+}
 
 type Message = 'who is here?' | { token: string };
 
 /**
- * A link of the page that is opened in another tab has no token there: the tab that it came from gives it. Only tabs of
- * this server hear each other, and where more than one session is open, none is guessed.
+ * Tabs of this server hear each other, and no others do: a link of the page that is opened in another tab has no token
+ * there, and a session that was opened anew in another tab goes on in this one, too.
  */
-function shareWithTabs(): void {
-  if (!isPage() || typeof BroadcastChannel === 'undefined') return;
-  const tabs = new BroadcastChannel('posthorn-session');
-  const kept = browserStorage('session');
-  const heard = new Set<string>();
+const tabs = isPage() && typeof BroadcastChannel !== 'undefined' ? new BroadcastChannel('posthorn-session') : undefined;
+const answers = new Set<string>();
+
+if (tabs) {
   tabs.onmessage = ({ data }: MessageEvent<Message>) => {
-    if (data === 'who is here?') {
-      if (token !== undefined) tabs.postMessage({ token } satisfies Message);
-    } else if (token === undefined && kept) {
-      if (heard.size === 0) setTimeout(() => take(kept, heard), OTHERS_MS);
-      heard.add(data.token);
-    }
+    if (data !== 'who is here?') answers.add(data.token);
+    else if (token !== undefined) tabs.postMessage({ token } satisfies Message);
   };
-  if (token === undefined && kept) tabs.postMessage('who is here?' satisfies Message);
 }
 
-function take(kept: Storage, heard: ReadonlySet<string>): void {
-  const [only, ...others] = heard;
-  if (only === undefined || others.length > 0) return;
+/** The tokens of other tabs, except that of this one. */
+export async function othersTokens(): Promise<string[]> {
+  answers.clear();
+  tabs?.postMessage('who is here?' satisfies Message);
+  await new Promise((resolve) => setTimeout(resolve, OTHERS_MS));
+  return [...answers].filter((one) => one !== token);
+}
+
+/** Where more than one session is open, none is guessed. */
+async function beginAsOthers(): Promise<void> {
+  const [only, ...others] = await othersTokens();
+  if (only === undefined || others.length > 0 || !kept) return;
   kept.setItem(STORED, only);
   location.reload();
 }
 
-shareWithTabs();
+if (tabs && kept && token === undefined) void beginAsOthers();

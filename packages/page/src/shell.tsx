@@ -1,8 +1,9 @@
-import type { LucideIcon } from 'lucide-react';
+import { Clock, type LucideIcon } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
 import { isEmbedded } from './embedding.ts';
-import { useLanguage } from './texts/language.tsx';
+import { setZone, useLanguage } from './texts/language.tsx';
+import { Button } from './ui/button.tsx';
 import { Skeleton } from './ui/notes.tsx';
 
 export interface Section {
@@ -37,12 +38,34 @@ export function Shell(props: {
             <Icon size={16} aria-hidden /> {title}
           </Link>
         ))}
-        <div className="foot">{foot}</div>
+        <div className="foot">
+          {foot}
+          <ZoneSwitch />
+        </div>
       </nav>
       <main className="main" tabIndex={-1}>
         {children}
       </main>
     </div>
+  );
+}
+
+/** Whose clock all times are told by: this browser's, or UTC. */
+function ZoneSwitch() {
+  const { t, f, zone } = useLanguage();
+  const isUtc = zone === 'utc';
+  const label = isUtc ? t.time.inLocal : t.time.inUtc;
+  return (
+    <Button
+      kind="plain"
+      size="small"
+      className="zone"
+      title={label}
+      aria-label={`${f.zone(Date.now())}: ${label}`}
+      onClick={() => setZone(isUtc ? 'local' : 'utc')}
+    >
+      <Clock size={14} aria-hidden /> {f.zone(Date.now())}
+    </Button>
   );
 }
 

@@ -174,19 +174,63 @@ describe('sessions', () => {
     );
   });
 
-  test('a session that ends says so once, and shows nothing any more', async () => {
+  test('a session that ends says so in a banner, keeps what was typed, and goes on when it is opened again', async () => {
     const account = await createAccount(suite.node, 'standard');
-    await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
-    const page = await suite.show(account, '/messages');
-    await page.getByRole('heading', { name: 'No messages yet' }).waitFor();
+    const page = await suite.show(account);
+    await page.getByRole('button', { name: 'Create endpoint' }).first().click();
+    const form = page.getByRole('dialog');
+    await form.getByLabel('URL', { exact: true }).fill(suite.receiver.url('/typed'));
     await suite.node.call('DELETE', `/v1/accounts/${account}/page-sessions`);
-    await page.getByRole('link', { name: 'API keys' }).click();
-    await page.getByRole('heading', { name: 'This page is not open any more' }).waitFor();
-    expect(await page.getByRole('alert').count()).toBe(0);
-    expect(await page.getByRole('link').count()).toBe(0);
-    await suite.node.publish(account, 'order.created', 1);
-    await suite.receiver.received(1);
-    expect(await page.getByText('order.created').count()).toBe(0);
+    await form.getByRole('button', { name: 'Add', exact: true }).click();
+    const banner = page.getByText('Your session has ended.', { exact: true }).first();
+    await banner.waitFor();
+    // The banner and the form say so; what is behind it stays as it was, and nothing asks any more.
+    const asked: string[] = [];
+    page.on('request', (request) => void asked.push(new URL(request.url()).pathname));
+    await page.waitForTimeout(3_000);
+    expect(asked.filter((path) => path !== '/v1/page')).toEqual([]);
+    expect(await form.getByLabel('URL', { exact: true }).inputValue()).toBe(suite.receiver.url('/typed'));
+    // Opened again in another tab, of this account and of another one.
+    for (const whose of [await createAccount(suite.node, 'loops'), account]) {
+      const { body } = await suite.node.call('POST', `/v1/accounts/${whose}/page-sessions`, {});
+      const other = await page.context().newPage();
+      await other.goto(body.url);
+      await other.getByRole('navigation').getByRole('link', { name: 'API keys' }).waitFor();
+    }
+    await page.bringToFront();
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await banner.waitFor({ state: 'detached' });
+    await form.getByRole('button', { name: 'Add', exact: true }).click();
+    await page.getByText('Endpoint created.').waitFor();
+    const list = await suite.node.call('GET', `/v1/accounts/${account}/endpoints`);
+    expect(list.body.data).toHaveLength(1);
+  });
+
+  test('without a network, and while the server fails, the page says so, keeps what was typed, and goes on by itself', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    const page = await suite.show(account);
+    suite.forgive(/ERR_INTERNET_DISCONNECTED|status of 503/);
+    await page.getByRole('button', { name: 'Create endpoint' }).first().click();
+    const form = page.getByRole('dialog');
+    const url = form.getByLabel('URL', { exact: true });
+    await url.fill(suite.receiver.url('/offline'));
+    await page.context().setOffline(true);
+    await page.getByText('You are offline.').waitFor();
+    await form.getByRole('button', { name: 'Add', exact: true }).click();
+    await form.getByText('The server cannot be reached.').waitFor();
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.context().setOffline(false);
+    await page.getByText('You are offline.').waitFor({ state: 'detached' });
+    expect(await url.inputValue()).toBe(suite.receiver.url('/offline'));
+    let isFailing = true;
+    await page.route('**/v1/**', (route) =>
+      isFailing ? route.fulfill({ status: 503, body: 'upstream' }) : route.continue(),
+    );
+    await page.getByText('The server has a problem.').waitFor({ timeout: 30_000 });
+    isFailing = false;
+    await page.getByText('The server has a problem.').waitFor({ state: 'detached' });
+    await form.getByRole('button', { name: 'Add', exact: true }).click();
+    await page.getByText('Endpoint created.').waitFor();
   });
 
   test('a link that is opened in another tab works there; with two accounts open none is guessed', async () => {

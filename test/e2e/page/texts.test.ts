@@ -40,7 +40,7 @@ test('no text stands in a component', () => {
 });
 
 test('numbers and times are written as the language does', () => {
-  const [english, german] = [formatOf('en-US'), formatOf('de-DE')];
+  const [english, german] = [formatOf('en-US', 'local'), formatOf('de-DE', 'local')];
   expect([english.number(12_345), german.number(12_345)]).toEqual(['12,345', '12.345']);
   expect([english.bytes(1_536), german.bytes(1_536)]).toEqual(['1.5 KiB', '1,5 KiB']);
   expect([english.measured(2_140), german.measured(2_140)]).toEqual(['2.1 s', '2,1 s']);

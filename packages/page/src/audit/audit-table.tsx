@@ -6,7 +6,7 @@ import { useLanguage } from '../texts/language.tsx';
 import type { AuditEntry, Page } from '../types.ts';
 import { Code } from '../ui/code.tsx';
 import { Dialog } from '../ui/dialog.tsx';
-import { Empty, ErrorNote, Skeleton } from '../ui/notes.tsx';
+import { Empty, QueryError, Skeleton } from '../ui/notes.tsx';
 import { prettyJson } from '../ui/pretty-json.ts';
 import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
@@ -66,7 +66,7 @@ export function AuditTable({ path, withAccount = false }: { path: string; withAc
   );
   const { hasNextPage: hasMore, isFetchingNextPage: isLoading, isFetchNextPageError: hasFailed, fetchNextPage } = list;
   const load = useCallback(() => void fetchNextPage(), [fetchNextPage]);
-  if (!list.data) return list.error ? <ErrorNote error={list.error} /> : <Skeleton />;
+  if (!list.data) return list.error ? <QueryError of={list} /> : <Skeleton />;
   if (rows.length === 0) return <Empty title={t.audit.none} text={t.audit.noneText} />;
   const open = rows.find((entry) => entry.id === openId);
   return (

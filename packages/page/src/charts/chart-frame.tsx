@@ -89,7 +89,9 @@ export function ChartFrame(props: {
 function namesOf(f: Format, bucketMs: number, count: number) {
   const name = (start: string) => {
     const ms = Date.parse(start);
-    return bucketMs < DAY_MS ? `${f.day(ms)}, ${f.clock(ms)} – ${f.clock(ms + bucketMs)}` : f.utcDay(ms);
+    return bucketMs < DAY_MS
+      ? `${f.day(ms)}, ${f.clock(ms)} – ${f.clock(ms + bucketMs)} ${f.zone(ms)}`
+      : `${f.utcDay(ms)} UTC`;
   };
   const tick = (start: string) => {
     const ms = Date.parse(start);

@@ -10,7 +10,7 @@ import { Button } from '../ui/button.tsx';
 import { FormDialog } from '../ui/dialog.tsx';
 import { Check, Field } from '../ui/field.tsx';
 import { useKeys } from '../ui/keyboard.ts';
-import { Empty, ErrorNote, Skeleton } from '../ui/notes.tsx';
+import { Empty, QueryError, Skeleton } from '../ui/notes.tsx';
 import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
 import { toast } from '../ui/toasts.tsx';
@@ -77,7 +77,7 @@ export function Accounts() {
           onChange={(event) => setParams(event.target.value === '' ? {} : { q: event.target.value }, { replace: true })}
         />
       </search>
-      <ErrorNote error={accounts.error} />
+      <QueryError of={accounts} />
       {!accounts.data && !accounts.error && <Skeleton />}
       {accounts.data && rows.length === 0 && search !== '' && (
         <Empty title={t.console.noneFound} text={t.console.noneFoundText} />
@@ -140,7 +140,7 @@ function NewAccount({ onClose, onDone }: { onClose: () => void; onDone: (id: str
           />
         ))}
       </fieldset>
-      <ErrorNote error={contracts.error} />
+      <QueryError of={contracts} />
     </FormDialog>
   );
 }

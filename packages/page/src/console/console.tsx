@@ -1,18 +1,18 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Activity, FileText, History, LogOut, Users } from 'lucide-react';
-import { useEffect } from 'react';
 import { Link, Route, Router, Switch, useLocation, useParams } from 'wouter';
-import { ApiError, get, part, post } from '../api.ts';
+import { ApiError, get, part, post, SESSION } from '../api.ts';
 import { AuditTable } from '../audit/audit-table.tsx';
+import { lookAgain, useConnection } from '../connection.ts';
 import { AccountPage } from '../developers.tsx';
-import { onSessionEnd } from '../session-end.ts';
 import { Head, Shell } from '../shell.tsx';
 import { useLanguage } from '../texts/language.tsx';
 import type { Account, PageInfo, Permission } from '../types.ts';
 import { Boundary } from '../ui/boundary.tsx';
 import { Button } from '../ui/button.tsx';
+import { Dialog } from '../ui/dialog.tsx';
 import { useKeys, walkRows } from '../ui/keyboard.ts';
-import { ErrorNote } from '../ui/notes.tsx';
+import { QueryError } from '../ui/notes.tsx';
 import { useTitle } from '../ui/title.ts';
 import { Accounts } from './accounts.tsx';
 import { Contracts } from './contracts.tsx';
@@ -23,26 +23,33 @@ const ALL: Permission[] = ['read', 'webhooks', 'keys'];
 
 /** The operator's console: sign-in, then accounts, contracts and how everything is doing. */
 export function Console() {
-  const page = useQuery({ queryKey: ['page'], queryFn: () => get<PageInfo>('/v1/page'), staleTime: 60_000 });
+  const { t } = useLanguage();
+  const page = useQuery({ queryKey: ['page'], queryFn: () => get<PageInfo>(SESSION), staleTime: 60_000 });
   const queries = useQueryClient();
-  useEffect(
-    () =>
-      onSessionEnd(() => {
-        // It was open: who is signed in is asked anew.
-        if (queries.getQueryData(['page']) !== undefined) void queries.resetQueries({ queryKey: ['page'] });
-      }),
-    [queries],
-  );
-  if (page.error instanceof ApiError && page.error.problem.status === 401) {
-    return <SignIn onDone={() => void queries.invalidateQueries({ queryKey: ['page'] })} />;
+  const connection = useConnection();
+  if (!page.data && page.error instanceof ApiError && page.error.problem.status === 401) {
+    return (
+      <main className="signin">
+        <h1>{'Posthorn'}</h1>
+        <SignIn onDone={() => void queries.invalidateQueries({ queryKey: ['page'] })} />
+      </main>
+    );
   }
-  if (page.error && !page.data) return <ErrorNote error={page.error} />;
+  if (page.error && !page.data) return <QueryError of={page} />;
   if (!page.data) return null;
   return (
-    <Switch>
-      <Route path="/accounts/:account/*?" component={OneAccount} />
-      <Route component={Sections} />
-    </Switch>
+    <>
+      <Switch>
+        <Route path="/accounts/:account/*?" component={OneAccount} />
+        <Route component={Sections} />
+      </Switch>
+      {connection === 'ended' && (
+        // Above whatever is open: nothing that was typed is lost.
+        <Dialog title={t.console.signIn} isFinal onClose={() => {}}>
+          <SignIn onDone={() => void lookAgain()} />
+        </Dialog>
+      )}
+    </>
   );
 }
 
@@ -102,7 +109,7 @@ function OneAccount() {
   if (account.error && !account.data) {
     return (
       <main className="main">
-        <ErrorNote error={account.error} />
+        <QueryError of={account} />
       </main>
     );
   }

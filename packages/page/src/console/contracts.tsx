@@ -8,7 +8,7 @@ import { useLanguage } from '../texts/language.tsx';
 import type { Contract, ContractSummary } from '../types.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import { Field, Select } from '../ui/field.tsx';
-import { ErrorNote, Skeleton } from '../ui/notes.tsx';
+import { QueryError, Skeleton } from '../ui/notes.tsx';
 import { Status } from '../ui/status.tsx';
 import { columnsOf, DataTable } from '../ui/table.tsx';
 
@@ -40,7 +40,7 @@ export function Contracts() {
   return (
     <>
       <Head title={t.console.contracts} />
-      <ErrorNote error={contracts.error} />
+      <QueryError of={contracts} />
       {!list && !contracts.error && <Skeleton />}
       {list && (
         <div className="stack">
@@ -89,7 +89,7 @@ function ContractDrawer({ name, onClose }: { name: string; onClose: () => void }
     : [];
   return (
     <Dialog title={data?.title ?? name} kind="drawer" onClose={onClose}>
-      <ErrorNote error={contract.error} />
+      <QueryError of={contract} />
       {!data && !contract.error && <Skeleton />}
       {data && (
         <div className="stack">
@@ -177,7 +177,7 @@ function Differences({ before, after }: { before: string; after: string }) {
       ]),
     [t],
   );
-  if (changes.error) return <ErrorNote error={changes.error} />;
+  if (changes.error) return <QueryError of={changes} />;
   if (!changes.data) return <Skeleton />;
   if (changes.data.data.length === 0) return <p className="quiet">{t.console.same}</p>;
   return (

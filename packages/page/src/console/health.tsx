@@ -7,7 +7,7 @@ import { VolumeChart } from '../charts/volume-chart.tsx';
 import { Head } from '../shell.tsx';
 import { useLanguage } from '../texts/language.tsx';
 import type { FailingEndpoint, NodeInfo, Overview } from '../types.ts';
-import { ErrorNote, Skeleton } from '../ui/notes.tsx';
+import { QueryError, Skeleton } from '../ui/notes.tsx';
 import { Status } from '../ui/status.tsx';
 import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
@@ -26,7 +26,7 @@ export function Health() {
   return (
     <>
       <Head title={t.console.health} />
-      <ErrorNote error={overview.error} />
+      <QueryError of={overview} />
       {!data && !overview.error && <Skeleton />}
       {data && (
         <div className="stack">

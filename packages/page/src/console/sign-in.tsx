@@ -18,8 +18,7 @@ export function SignIn({ onDone }: { onDone: () => void }) {
     signIn.mutate();
   };
   return (
-    <main className="signin">
-      <h1>{'Posthorn'}</h1>
+    <>
       {search.includes('link=used') && <div className="note wait">{t.console.linkUsed}</div>}
       {search.includes('link=expired') && <div className="note wait">{t.console.linkExpired}</div>}
       <form className="stack" onSubmit={submit}>
@@ -39,6 +38,6 @@ export function SignIn({ onDone }: { onDone: () => void }) {
         </Button>
         <ErrorNote error={signIn.error} />
       </form>
-    </main>
+    </>
   );
 }

@@ -7,7 +7,7 @@ import type { Page, Pair } from '../types.ts';
 import { Button } from '../ui/button.tsx';
 import { Copyable } from '../ui/copyable.tsx';
 import { Dialog } from '../ui/dialog.tsx';
-import { ErrorNote } from '../ui/notes.tsx';
+import { ErrorNote, QueryError } from '../ui/notes.tsx';
 import { gettersOf } from './getters.ts';
 import { RequestPreview } from './request-preview.tsx';
 import { fieldsOf } from './schema-fields.ts';
@@ -146,7 +146,7 @@ function NewestEvent({ trigger }: { trigger: string }) {
     queryFn: () => get<Page<{ id: string }>>(`${path}/events?limit=1&trigger=${encodeURIComponent(trigger)}`),
   });
   const [event] = newest.data?.data ?? [];
-  if (!event) return <ErrorNote error={newest.error} />;
+  if (!event) return <QueryError of={newest} />;
   return (
     <section className="stack tight" aria-label={t.events.newest}>
       <h3>{t.events.newest}</h3>

@@ -5,7 +5,7 @@ import { get } from '../api.ts';
 import { Head } from '../shell.tsx';
 import { useLanguage } from '../texts/language.tsx';
 import type { Endpoint, Page } from '../types.ts';
-import { Empty, ErrorNote, Skeleton } from '../ui/notes.tsx';
+import { Empty, QueryError, Skeleton } from '../ui/notes.tsx';
 import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
 import { useTitle } from '../ui/title.ts';
@@ -95,7 +95,7 @@ function SeenEvents() {
   }, [events.data, endpoints]);
   return (
     <>
-      <ErrorNote error={events.error} />
+      <QueryError of={events} />
       {!events.data && !events.error && <Skeleton />}
       {events.data && rows.length === 0 && <Empty title={t.events.none} text={t.events.noneText} />}
       {rows.length > 0 && (

@@ -11,7 +11,7 @@ import { Body, Headers } from '../ui/code.tsx';
 import { Copyable } from '../ui/copyable.tsx';
 import { Dialog, FormDialog } from '../ui/dialog.tsx';
 import { Field } from '../ui/field.tsx';
-import { Empty, ErrorNote } from '../ui/notes.tsx';
+import { Empty, ErrorNote, QueryError } from '../ui/notes.tsx';
 import { Status } from '../ui/status.tsx';
 import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
@@ -79,7 +79,7 @@ export function BinView({ bin }: { bin: Bin }) {
           {may('webhooks') && <AnswerForm bin={bin} />}
         </div>
       </section>
-      <ErrorNote error={detail.error} />
+      <QueryError of={detail} />
       {detail.data && requests.length === 0 && <Empty title={t.inspector.waiting} text={t.inspector.waitingText} />}
       {requests.length > 0 && (
         <Requests requests={requests} openId={openId} onOpen={(id) => set({ request: id }, openId !== null)} />

@@ -9,7 +9,7 @@ import { useLanguage } from '../texts/language.tsx';
 import type { ApiKey } from '../types.ts';
 import { Button } from '../ui/button.tsx';
 import { FormDialog } from '../ui/dialog.tsx';
-import { Empty, ErrorNote, Skeleton } from '../ui/notes.tsx';
+import { Empty, QueryError, Skeleton } from '../ui/notes.tsx';
 import { RowAction } from '../ui/row-action.tsx';
 import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
@@ -86,7 +86,7 @@ function KeyList({ isPart = false }: { isPart?: boolean }): ReactNode {
       <Head title={t.nav.keys} isPart={isPart}>
         {generate}
       </Head>
-      <ErrorNote error={keys.error} />
+      <QueryError of={keys} />
       {!list && !keys.error && <Skeleton />}
       {list?.length === 0 && <Empty title={t.keys.none} text={t.keys.noneText} />}
       {list && list.length > 0 && (

@@ -46,6 +46,7 @@ export function AttemptView({ attempt }: { attempt: Attempt }) {
         </section>
       </div>
       <p className="quiet">
+        {`${t.attempt.sentAt} ${f.precise(Date.parse(attempt.started_at))} · `}
         {STEPS.filter((step) => timings[step] !== null)
           .map((step) => `${t.attempt.steps[step]} ${f.measured(timings[step] ?? 0)}`)
           .join(' · ')}

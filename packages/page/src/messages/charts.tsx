@@ -6,7 +6,7 @@ import { LatencyChart } from '../charts/latency-chart.tsx';
 import { VolumeChart } from '../charts/volume-chart.tsx';
 import { useLanguage } from '../texts/language.tsx';
 import type { Stats } from '../types.ts';
-import { ErrorNote } from '../ui/notes.tsx';
+import { QueryError } from '../ui/notes.tsx';
 import { Time } from '../ui/time.tsx';
 import { isSpan, momentsOf, type Span, SpanSelect } from '../ui/time-range.tsx';
 import { CLEARED } from './filters.ts';
@@ -45,7 +45,7 @@ export function Charts() {
           </span>
         )}
       </header>
-      <ErrorNote error={stats.error} />
+      <QueryError of={stats} />
       <div className="panels">
         <section aria-label={t.charts.volume}>
           <h2>{t.charts.volume}</h2>

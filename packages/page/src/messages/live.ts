@@ -1,6 +1,7 @@
 import { type InfiniteData, type QueryClient, type QueryKey, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { ApiError, follow } from '../api.ts';
+import { untilConnected } from '../connection.ts';
 import type { Delivery, DeliveryDetail, Page } from '../types.ts';
 
 type Pages = InfiniteData<Page<Delivery>>;
@@ -58,12 +59,13 @@ export function useLive(path: string, isOn: boolean, queryKey: QueryKey) {
           const status = error instanceof ApiError ? error.problem.status : 0;
           // So many watch already: a place is free when one of them leaves.
           if (status === TOO_MANY) await pause(WHEN_TOO_MANY_MS);
-          // The session has ended, or the account: to ask again would change nothing.
-          else if (status >= 400 && status < 500) return;
+          // The account has ended: to ask again would change nothing. A session may be renewed.
+          else if (status >= 400 && status < 500 && status !== 401) return;
         } finally {
           document.removeEventListener('visibilitychange', stop);
         }
         await pause(AGAIN_MS);
+        await untilConnected(ended.signal);
       }
     };
     void watch();

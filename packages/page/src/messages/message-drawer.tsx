@@ -10,9 +10,9 @@ import { Button } from '../ui/button.tsx';
 import { Copyable } from '../ui/copyable.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { useKeys } from '../ui/keyboard.ts';
-import { ErrorNote, Skeleton } from '../ui/notes.tsx';
+import { ErrorNote, QueryError, Skeleton } from '../ui/notes.tsx';
 import { Status } from '../ui/status.tsx';
-import { Time } from '../ui/time.tsx';
+import { Time, TimeLeft } from '../ui/time.tsx';
 import { toast } from '../ui/toasts.tsx';
 import { AttemptView } from './attempt-view.tsx';
 import { showInLists } from './live.ts';
@@ -123,7 +123,7 @@ function Detail({ message }: { message: DeliveryDetail }) {
         <div>
           <dt>{t.messages.happened}</dt>
           <dd>
-            {f.exact(Date.parse(message.created_at))} {message.test && <span className="tag">{t.messages.test}</span>}
+            {f.precise(Date.parse(message.created_at))} {message.test && <span className="tag">{t.messages.test}</span>}
           </dd>
         </div>
       </dl>
@@ -145,7 +145,7 @@ function WholeAttempt({ message, attempt }: { message: DeliveryDetail; attempt: 
     staleTime: Number.POSITIVE_INFINITY,
   });
   const shown = attempt.bodies_omitted ? whole.data : attempt;
-  if (!shown) return whole.error ? <ErrorNote error={whole.error} /> : <Skeleton />;
+  if (!shown) return whole.error ? <QueryError of={whole} /> : <Skeleton />;
   return (
     <>
       <SignatureFact message={message} attempt={shown} />
@@ -187,7 +187,7 @@ function Timeline(props: {
               {t.attempt.next}
             </Status>
             <span className="quiet">
-              <Time at={message.next_attempt_at} />
+              <TimeLeft at={message.next_attempt_at} />
             </span>
           </li>
         )}

@@ -5,7 +5,7 @@ import { get } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
 import type { Delivery, DeliveryDetail, Page } from '../types.ts';
 import { Button } from '../ui/button.tsx';
-import { Empty, ErrorNote, Skeleton } from '../ui/notes.tsx';
+import { Empty, QueryError, Skeleton } from '../ui/notes.tsx';
 import { DeliveryStatusView } from '../ui/status.tsx';
 import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
@@ -36,7 +36,7 @@ export function MessageList() {
   return (
     <div>
       <FilterBar />
-      <ErrorNote error={list.error} />
+      <QueryError of={list} />
       {fresh.count > 0 && (
         <div className="fresh">
           <Button

@@ -4,7 +4,7 @@ import type { Texts } from '../texts/en.ts';
 import type { Format } from '../texts/format.ts';
 import { useLanguage } from '../texts/language.tsx';
 import type { Attempt, DeliveryDetail } from '../types.ts';
-import { useNow } from '../ui/time.tsx';
+import { TimeLeft } from '../ui/time.tsx';
 
 /** What happened, why, what comes next and what to do, with the button to do it beside it. */
 export function Sentence({ message, children }: { message: DeliveryDetail; children: ReactNode }) {
@@ -24,7 +24,7 @@ export function Sentence({ message, children }: { message: DeliveryDetail; child
         <Note
           tone="wait"
           head={t.deliveryStatus.failed}
-          text={answerOf(message, t, f)}
+          text={[answerOf(message, t, f), last && askedOf(last, t, f)].filter(Boolean).join(' ')}
           next={<Countdown at={message.next_attempt_at} />}
           more={`${t.sentence.tries(message.tries ?? message.attempt_count, contract.policy.retry_delays_ms.length + 1)} ${todo ?? ''}`}
         >
@@ -74,14 +74,32 @@ function todoOf({ error, response }: Attempt, t: Texts): string | undefined {
 function answerOf({ attempts }: DeliveryDetail, t: Texts, f: Format): string {
   const last = attempts.at(-1);
   if (last?.response) return t.sentence.answered(last.response.status, f.measured(last.duration_ms));
+  if (last?.error === 'timeout') return t.sentence.timedOut(f.measured(Math.round(last.duration_ms / 100) * 100));
   return `${t.attemptErrors[last?.error ?? '']?.what ?? t.sentence.unknown}.`;
 }
 
+/** `Your server asked for 2 min.` */
+function askedOf(last: Attempt, t: Texts, f: Format): string | undefined {
+  const waitMs = askedMs(last);
+  return waitMs === undefined ? undefined : t.sentence.asked(f.duration(waitMs));
+}
+
+/** How long the server asked to wait, in seconds or until a moment (RFC 9110 §10.2.3). */
+function askedMs({ response, started_at: startedAt, duration_ms: took }: Attempt): number | undefined {
+  const text = response?.headers['retry-after']?.trim() ?? '';
+  if (/^\d+$/.test(text)) return Number(text) * 1_000;
+  const untilMs = Date.parse(text);
+  return text === '' || Number.isNaN(untilMs) ? undefined : Math.max(0, untilMs - Date.parse(startedAt) - took);
+}
+
 function Countdown({ at }: { at: string | null }) {
-  const now = useNow();
-  const { t, f } = useLanguage();
+  const { t } = useLanguage();
   if (at === null) return null;
-  return <span data-testid="countdown">{t.sentence.nextTry(f.duration(Date.parse(at) - now))}</span>;
+  return (
+    <span data-testid="countdown">
+      {t.sentence.nextTry} <TimeLeft at={at} />
+    </span>
+  );
 }
 
 function Note(props: {

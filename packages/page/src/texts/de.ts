@@ -14,6 +14,8 @@ export const de: Texts = {
     delete: 'Löschen',
     edit: 'Bearbeiten',
     justNow: 'gerade eben',
+    now: 'jetzt',
+    in: (left) => `in ${left}`,
     loading: 'Wird geladen',
     moreFailed: 'Mehr ließ sich nicht lesen.',
     never: 'nie',
@@ -35,6 +37,8 @@ export const de: Texts = {
   page: {
     closed: 'Diese Seite ist nicht mehr offen',
     closedText: 'Geh dorthin zurück, woher du kamst, und öffne sie noch einmal.',
+    notReached: 'Diese Seite lässt sich gerade nicht lesen',
+    notReachedText: 'Sie versucht es von selbst weiter.',
     failed: 'Dieser Teil der Seite ist gescheitert',
     failedText: 'Vielleicht wurde sie inzwischen erneuert. Nichts Gespeichertes ist verloren.',
     reload: 'Neu laden',
@@ -42,6 +46,24 @@ export const de: Texts = {
     notFoundText: 'Vielleicht ist die Adresse vertippt. Alles steht in der Navigation.',
     noAccount: 'Kein Konto',
     noAccountText: 'Öffne die Seite eines Kontos aus der Konsole.',
+  },
+  connection: {
+    offline: {
+      title: 'Du bist offline',
+      text: 'Was du getippt hast, bleibt hier; es geht weiter, wenn du zurück bist.',
+    },
+    unreachable: {
+      title: 'Der Server antwortet nicht',
+      text: 'Was du getippt hast, bleibt hier; die Seite versucht es von selbst weiter.',
+    },
+    failing: {
+      title: 'Der Server hat ein Problem',
+      text: 'Was zu sehen ist, kann alt sein; die Seite versucht es von selbst weiter.',
+    },
+    ended: {
+      title: 'Deine Sitzung ist zu Ende',
+      text: 'Was du getippt hast, bleibt hier. Öffne diese Seite in einem anderen Tab noch einmal von dort, woher du kamst, und komm zurück.',
+    },
   },
   keyboard: {
     title: 'Tastatur',
@@ -63,6 +85,7 @@ export const de: Texts = {
       title: 'Der Server ist nicht erreichbar',
       detail: 'Prüfe deine Verbindung; diese Seite versucht es von selbst wieder.',
     },
+    session_ended: { title: 'Deine Sitzung ist zu Ende', detail: 'Nichts wurde geändert.' },
     unauthorized: {
       title: 'Die Sitzung ist zu Ende',
       detail: 'Öffne diese Seite noch einmal von dort, woher du kamst.',
@@ -96,6 +119,8 @@ export const de: Texts = {
     own: 'Von … bis …',
     from: 'Von',
     to: 'Bis',
+    inUtc: 'Alle Zeiten in UTC zeigen',
+    inLocal: 'Alle Zeiten in der Zeit dieses Browsers zeigen',
   },
   deliveryStatus: {
     succeeded: 'Zugestellt',
@@ -308,7 +333,9 @@ export const de: Texts = {
     failed: 'Gescheitert',
     answered: (status, took) => `Dein Server antwortete ${status} nach ${took}.`,
     unknown: 'es ging schief',
-    nextTry: (left) => `Nächster Versuch in ${left}.`,
+    nextTry: 'Nächster Versuch',
+    timedOut: (waited) => `dein Server antwortete nicht innerhalb von ${waited}.`,
+    asked: (wait) => `Dein Server bat um ${wait} (Retry-After).`,
     tries: (made, all) => `${made} von ${all} Versuchen gemacht.`,
     canSend: 'Du kannst sie jetzt senden.',
     held: 'Der Webhook ist inaktiv. Sie wird gesendet, wenn du ihn aktivierst; oder sende sie jetzt.',
@@ -375,6 +402,11 @@ export const de: Texts = {
       what: 'es kam keine sichere Verbindung zustande',
       todo: 'Prüfe das Zertifikat: seine Kette, seinen Namen und sein Datum.',
     },
+    not_tls: {
+      short: 'kein TLS',
+      what: 'dein Server spricht HTTP ohne TLS, wo die URL https sagt',
+      todo: 'Nimm den Port, an dem er TLS spricht, oder stelle einen Proxy mit einem Zertifikat davor.',
+    },
     timeout: {
       short: 'Zeit um',
       what: 'dein Server brauchte zu lange',
@@ -399,6 +431,7 @@ export const de: Texts = {
   },
   attempt: {
     number: (number) => `Versuch ${number}`,
+    sentAt: 'Gesendet',
     next: 'Nächster',
     request: 'Anfrage',
     requestHeaders: 'Header der Anfrage',

@@ -20,6 +20,8 @@ export const en = {
     delete: 'Delete',
     edit: 'Edit',
     justNow: 'just now',
+    now: 'now',
+    in: (left: string) => `in ${left}`,
     loading: 'Loading',
     moreFailed: 'More could not be read.',
     never: 'never',
@@ -41,6 +43,8 @@ export const en = {
   page: {
     closed: 'This page is not open any more',
     closedText: 'Go back to where you came from, and open it again.',
+    notReached: 'This page cannot be read now',
+    notReachedText: 'It is tried again by itself.',
     failed: 'This part of the page failed',
     failedText: 'It may have been upgraded meanwhile. Nothing that was saved is lost.',
     reload: 'Reload',
@@ -48,6 +52,22 @@ export const en = {
     notFoundText: 'The address may be mistyped. Everything is in the navigation.',
     noAccount: 'No account',
     noAccountText: "Open an account's page from the console.",
+  },
+  /** What is wrong with the way to the server. */
+  connection: {
+    offline: { title: 'You are offline', text: 'What you typed stays here; the page goes on when you are back.' },
+    unreachable: {
+      title: 'The server does not answer',
+      text: 'What you typed stays here; the page tries again by itself.',
+    },
+    failing: {
+      title: 'The server has a problem',
+      text: 'What is shown may be old; the page tries again by itself.',
+    },
+    ended: {
+      title: 'Your session has ended',
+      text: 'What you typed stays here. Open this page again from where you came, in another tab, and come back.',
+    },
   },
   keyboard: {
     title: 'Keyboard',
@@ -70,6 +90,7 @@ export const en = {
       title: 'The server cannot be reached',
       detail: 'Check your connection; this page tries again by itself.',
     },
+    session_ended: { title: 'Your session has ended', detail: 'Nothing was changed.' },
     too_many_requests: { title: 'Too many requests in a short time', detail: 'Wait a moment and try again.' },
   } as Record<string, { title: string; detail: string | undefined }>,
   code: {
@@ -86,6 +107,8 @@ export const en = {
     own: 'From … to …',
     from: 'From',
     to: 'To',
+    inUtc: 'Show all times in UTC',
+    inLocal: 'Show all times in the time of this browser',
   },
   deliveryStatus: {
     succeeded: 'Delivered',
@@ -299,7 +322,9 @@ export const en = {
     failed: 'Failed',
     answered: (status: number, took: string) => `your server answered ${status} after ${took}.`,
     unknown: 'it failed',
-    nextTry: (left: string) => `Next try in ${left}.`,
+    nextTry: 'Next try',
+    timedOut: (waited: string) => `your server did not answer within ${waited}.`,
+    asked: (wait: string) => `Your server asked for ${wait} (Retry-After).`,
     tries: (made: number, all: number) => `${made} of ${all} tries made.`,
     canSend: 'You can send it now.',
     held: 'the webhook is inactive. It is sent when you activate it, or resend it now.',
@@ -368,6 +393,11 @@ export const en = {
       what: 'no secure connection could be made',
       todo: 'Check the certificate: its chain, its name and its date.',
     },
+    not_tls: {
+      short: 'no TLS',
+      what: 'your server speaks plain HTTP where the URL says https',
+      todo: 'Use the port on which it speaks TLS, or put a proxy with a certificate in front of it.',
+    },
     timeout: {
       short: 'timeout',
       what: 'your server took too long',
@@ -392,6 +422,7 @@ export const en = {
   } as Record<string, { short: string; what: string; todo: string }>,
   attempt: {
     number: (number: number) => `Attempt ${number}`,
+    sentAt: 'Sent',
     next: 'Next',
     request: 'Request',
     requestHeaders: 'Request headers',

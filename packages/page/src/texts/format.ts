@@ -10,11 +10,15 @@ export interface Format {
   measured(ms: number): string;
   /** `5m ago`, `in 2h` */
   relative(ms: number, nowMs: number): string;
-  /** Day and time, to the second. */
+  /** Day and time to the second, with the zone: `27 Nov 2026, 14:02:11 UTC+1` */
   exact(ms: number): string;
+  /** As `exact`, to the millisecond. */
+  precise(ms: number): string;
   /** Hour and minute. */
   clock(ms: number): string;
   day(ms: number): string;
+  /** The zone of all these at a moment: `UTC`, `UTC+1`. */
+  zone(ms: number): string;
   /** The day in UTC. */
   utcDay(ms: number): string;
 }
@@ -28,15 +32,30 @@ const UNITS = [
 const SECOND = UNITS[3];
 const SIZES = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
-export function formatOf(language: string): Format {
+/** Whose clock times are told by. */
+export type Zone = 'local' | 'utc';
+
+export function formatOf(language: string, zone: Zone): Format {
+  const timeZone = zone === 'utc' ? { timeZone: 'UTC' } : {};
   const plain = new Intl.NumberFormat(language);
   const short = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
   const share = new Intl.NumberFormat(language, { style: 'percent' });
   const relative = new Intl.RelativeTimeFormat(language, { style: 'narrow' });
-  const exact = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' });
-  const clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit' });
+  const toSecond = {
+    ...timeZone,
+    day: 'numeric',
+    month: 'short',
+    year: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+  } as const;
+  const exact = new Intl.DateTimeFormat(language, toSecond);
+  const precise = new Intl.DateTimeFormat(language, { ...toSecond, fractionalSecondDigits: 3 });
+  const clock = new Intl.DateTimeFormat(language, { ...timeZone, hour: '2-digit', minute: '2-digit' });
   const utcDay = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'short', timeZone: 'UTC' });
-  const day = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'short' });
+  const day = new Intl.DateTimeFormat(language, { ...timeZone, day: 'numeric', month: 'short' });
+  const zoneAt = (ms: number) => (zone === 'utc' ? 'UTC' : offsetAt(ms));
   return {
     number: (value) => plain.format(value),
     // What is not all of it does not read as all of it.
@@ -63,9 +82,20 @@ export function formatOf(language: string): Format {
       const unit = UNITS.find((one) => Math.abs(away) >= one.ms) ?? SECOND;
       return relative.format(Math.trunc(away / unit.ms), unit.name);
     },
-    exact: (ms) => exact.format(ms),
+    exact: (ms) => `${exact.format(ms)} ${zoneAt(ms)}`,
+    precise: (ms) => `${precise.format(ms)} ${zoneAt(ms)}`,
     clock: (ms) => clock.format(ms),
     day: (ms) => day.format(ms),
     utcDay: (ms) => utcDay.format(ms),
+    zone: zoneAt,
   };
+}
+
+/** What this browser's clock is ahead of UTC: `UTC+5:30`. */
+function offsetAt(ms: number): string {
+  const minutes = -new Date(ms).getTimezoneOffset();
+  if (minutes === 0) return 'UTC';
+  const rest = Math.abs(minutes) % 60;
+  const hours = Math.floor(Math.abs(minutes) / 60);
+  return `UTC${minutes < 0 ? '−' : '+'}${hours}${rest === 0 ? '' : `:${String(rest).padStart(2, '0')}`}`;
 }

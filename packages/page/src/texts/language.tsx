@@ -1,6 +1,7 @@
 import { createContext, type ReactNode, useContext, useSyncExternalStore } from 'react';
+import { browserStorage } from '../browser-storage.ts';
 import { en, type Texts } from './en.ts';
-import { type Format, formatOf } from './format.ts';
+import { type Format, formatOf, type Zone } from './format.ts';
 
 /** Every language of the page. English is at hand at once; the others are read when they are asked for. */
 const LANGUAGES: Record<string, () => Promise<Texts>> = {
@@ -13,9 +14,14 @@ export interface Language {
   tag: string;
   t: Texts;
   f: Format;
+  /** Whose clock times are told by: this browser's, or everybody's. */
+  zone: Zone;
 }
 
-let current: Language = { tag: 'en', t: en, f: formatOf('en') };
+const ZONE = 'posthorn-zone';
+const rememberedZone: Zone = browserStorage('local')?.getItem(ZONE) === 'utc' ? 'utc' : 'local';
+
+let current: Language = { tag: 'en', t: en, f: formatOf('en', rememberedZone), zone: rememberedZone };
 const listeners = new Set<() => void>();
 
 /**
@@ -27,13 +33,24 @@ export async function speak(wished: readonly string[]): Promise<void> {
   if (tag !== current.tag) {
     try {
       const t = (await LANGUAGES[baseOf(tag)]?.()) ?? en;
-      current = { tag, t, f: formatOf(tag) };
+      current = { ...current, tag, t, f: formatOf(tag, current.zone) };
     } catch {
       // The texts cannot be read: what is at hand is better than no page.
     }
   }
   document.documentElement.lang = current.tag;
+  tellAll();
+}
+
+function tellAll(): void {
   for (const listener of listeners) listener();
+}
+
+/** Tells all times by this clock from now on, in this browser. */
+export function setZone(zone: Zone): void {
+  browserStorage('local')?.setItem(ZONE, zone);
+  current = { ...current, zone, f: formatOf(current.tag, zone) };
+  tellAll();
 }
 
 /** Browsers have been seen to name languages that their own `Intl` refuses. */

@@ -48,7 +48,7 @@ export function Dialog(props: DialogProps) {
           }}
           onInteractOutside={(event) => {
             // The toast may be gone already by the click that is told of here.
-            const isToast = event.target instanceof Element && event.target.closest('.toast') !== null;
+            const isToast = event.target instanceof Element && event.target.closest('.toast, .banner') !== null;
             if (kind === 'dialog' || isToast) event.preventDefault();
           }}
           onEscapeKeyDown={(event) => isFinal && event.preventDefault()}

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import { ApiError } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
+import { Button } from './button.tsx';
 
 /** What went wrong, in words. Nothing when nothing did. */
 export function ErrorNote({ error }: { error: unknown }) {
@@ -14,6 +15,20 @@ export function ErrorNote({ error }: { error: unknown }) {
   return (
     <div className="note bad" role="alert">
       <strong>{`${title}.`}</strong> {detail}
+    </div>
+  );
+}
+
+/** What went wrong with reading, and a way to try again; the page tries by itself, too. */
+export function QueryError({ of }: { of: { error: unknown; refetch: () => unknown } }) {
+  const { t } = useLanguage();
+  if (of.error === undefined || of.error === null) return null;
+  return (
+    <div className="row top">
+      <span className="grow">
+        <ErrorNote error={of.error} />
+      </span>
+      <Button onClick={() => void of.refetch()}>{t.common.again}</Button>
     </div>
   );
 }

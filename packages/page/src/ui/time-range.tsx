@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import type { Zone } from '../texts/format.ts';
 import { useLanguage } from '../texts/language.tsx';
 import { Select } from './field.tsx';
 
@@ -58,23 +59,25 @@ export function TimeRange(props: { value: Range; onChange: (range: Range) => voi
 
 function MomentInput(props: { label: string; value: string; onChange: (iso: string) => void }) {
   const { label, value, onChange } = props;
-  const [text, setText] = useState(toLocal(value));
-  const [last, setLast] = useState(value);
+  const { f, zone } = useLanguage();
+  const [text, setText] = useState(toClock(value, zone));
+  const [last, setLast] = useState(`${zone} ${value}`);
   // Set from elsewhere.
-  if (value !== last) {
-    setLast(value);
-    if (value !== fromLocal(text)) setText(toLocal(value));
+  if (`${zone} ${value}` !== last) {
+    setLast(`${zone} ${value}`);
+    if (value !== fromClock(text, zone)) setText(toClock(value, zone));
   }
+  const name = `${label} (${f.zone(value === '' ? Date.now() : Date.parse(value))})`;
   return (
     <input
       type="datetime-local"
-      aria-label={label}
-      title={label}
+      aria-label={name}
+      title={name}
       max="9999-12-31T23:59"
       value={text}
       onChange={(event) => {
         setText(event.target.value);
-        const iso = fromLocal(event.target.value);
+        const iso = fromClock(event.target.value, zone);
         // A year that is being typed is one of the first centuries.
         if (event.target.value === '' || iso >= '2000') onChange(iso);
       }}
@@ -82,14 +85,15 @@ function MomentInput(props: { label: string; value: string; onChange: (iso: stri
   );
 }
 
-function fromLocal(text: string): string {
-  const ms = Date.parse(text);
+function fromClock(text: string, zone: Zone): string {
+  const ms = Date.parse(zone === 'utc' ? `${text}Z` : text);
   return Number.isNaN(ms) ? '' : new Date(ms).toISOString();
 }
 
-/** `2026-11-22T08:30`, as the clock on the wall says. */
-function toLocal(iso: string): string {
+/** `2026-11-22T08:30`, as the clock on the wall says, or UTC's. */
+function toClock(iso: string, zone: Zone): string {
   const ms = Date.parse(iso);
   if (Number.isNaN(ms)) return '';
-  return new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+  const aheadMs = zone === 'utc' ? 0 : -new Date(ms).getTimezoneOffset() * 60_000;
+  return new Date(ms + aheadMs).toISOString().slice(0, 16);
 }

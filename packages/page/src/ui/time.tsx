@@ -22,6 +22,18 @@ export function useNow(): number {
   return useSyncExternalStore(clock.subscribe, () => clock.now);
 }
 
+/** How long it is until then, second by second: `in 4 min 12 s`. The exact time stands on hover. */
+export function TimeLeft({ at }: { at: string }) {
+  const now = useNow();
+  const { t, f } = useLanguage();
+  const ms = Date.parse(at);
+  return (
+    <time dateTime={at} title={f.precise(ms)}>
+      {ms <= now ? t.common.now : t.common.in(f.duration(Math.ceil((ms - now) / 1_000) * 1_000))}
+    </time>
+  );
+}
+
 /** Relative, with the exact time on hover. */
 export function Time({ at, none }: { at: string | null; none?: string }) {
   const { t } = useLanguage();

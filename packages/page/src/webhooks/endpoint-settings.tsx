@@ -8,7 +8,7 @@ import { useLanguage } from '../texts/language.tsx';
 import type { Endpoint } from '../types.ts';
 import { Button } from '../ui/button.tsx';
 import { Check, Field } from '../ui/field.tsx';
-import { ErrorNote, Skeleton } from '../ui/notes.tsx';
+import { ErrorNote, QueryError, Skeleton } from '../ui/notes.tsx';
 import { useTitle } from '../ui/title.ts';
 import { useEndpointActions } from './endpoint-actions.ts';
 import { urlMistake } from './endpoint-draft.ts';
@@ -31,7 +31,7 @@ export function EndpointSettings() {
   return (
     <>
       <Head title={t.nav.webhooks} about={endpoint && <EndpointStatusView endpoint={endpoint} />} />
-      <ErrorNote error={endpoints.error} />
+      <QueryError of={endpoints} />
       {!endpoints.data && !endpoints.error && <Skeleton />}
       {endpoints.data && !endpoint && <FirstWebhook onCreate={() => set({ new: '1' })} />}
       {endpoint && (

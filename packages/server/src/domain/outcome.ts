@@ -3,7 +3,7 @@
  *
  * - `dns_failed` the name could not be resolved; `blocked_address` it leads where deliveries may not go
  * - `refused` nobody listens; `unreachable` no way there; `reset` the connection broke
- * - `tls_failed` no trusted, valid TLS connection
+ * - `tls_failed` no trusted, valid TLS connection; `not_tls` plain HTTP where TLS was expected
  * - `timeout` one of the contract's time limits ran out
  * - `http_status` an answer outside 2xx
  * - `invalid_response` an answer that is not HTTP, or over the limits
@@ -17,6 +17,7 @@ export const ERROR_CODES = [
   'unreachable',
   'reset',
   'tls_failed',
+  'not_tls',
   'timeout',
   'http_status',
   'invalid_response',

@@ -156,7 +156,7 @@ describe('what is said when there is no connection', () => {
   test('https at a plain HTTP server', async () => {
     const port = await tcp((socket) => socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')));
     expect(await post(`https://plain.example:${port}/`, toLocal)).toMatchObject({
-      error: 'tls_failed',
+      error: 'not_tls',
       errorDetail: 'The server answers plain HTTP where TLS is expected',
     });
   });
@@ -178,7 +178,7 @@ describe('what is said when there is no connection', () => {
     const port = await tcp((socket) => socket.once('data', () => socket.end(Buffer.from('15030300020228', 'hex'))));
     const outcome = await post(`https://old.example:${port}/`, toLocal);
     expect(outcome.error).toBe('tls_failed');
-    expect(outcome.errorDetail).toMatch(/^The TLS handshake failed: [a-z0-9 /]*handshake failure$/);
+    expect(outcome.errorDetail).toMatch(/^The TLS handshake failed: the server accepts none of the ciphers/);
   });
   test('a certificate for another name, and one that nobody vouches for', async () => {
     const port = await listen(createTlsServer(SELF_SIGNED));
@@ -188,7 +188,7 @@ describe('what is said when there is no connection', () => {
     });
     expect(await post(`https://receiver.test:${port}/`, toLocal)).toMatchObject({
       error: 'tls_failed',
-      errorDetail: "The server's certificate is not trusted: self-signed certificate",
+      errorDetail: "The server's certificate is self-signed",
     });
   });
   test.each([

@@ -42,22 +42,45 @@ export function isBroken(error: unknown): boolean {
 /** What a TLS server that is none answers with: its first bytes make no sense as TLS. */
 const NOT_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'ERR_SSL_HTTP_REQUEST']);
 
+/** Why a certificate is not trusted (X509_verify_cert_error_string of OpenSSL), in our words. */
+const CERTIFICATES: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'has expired',
+  CERT_NOT_YET_VALID: 'is not valid yet',
+  CERT_REVOKED: 'has been revoked',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'is self-signed',
+  SELF_SIGNED_CERT_IN_CHAIN: 'comes from an authority that is not trusted here',
+  UNABLE_TO_GET_ISSUER_CERT: 'comes without the certificates between it and a known authority',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'comes without the certificates between it and a known authority',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'comes without the certificates between it and a known authority',
+};
+
+/** Why a handshake ends, by OpenSSL's codes. */
+const HANDSHAKES: Readonly<Record<string, string>> = {
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'the server offers no version of TLS from 1.2 on',
+  ERR_SSL_UNSUPPORTED_PROTOCOL: 'the server offers no version of TLS from 1.2 on',
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'the server accepts none of the ciphers that are safe today',
+  ERR_SSL_TLSV1_UNRECOGNIZED_NAME: 'the server does not know this host name',
+  ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR: 'the server has an error of its own',
+};
+
 /** Maps what fails between a TCP connection and a TLS one. */
 export function toTlsError(error: unknown, host: string): EgressError {
   if (error instanceof EgressError) return error;
+  const { code = '' } = errnoOf(error);
+  if (NOT_TLS.has(code)) return new EgressError('not_tls', 'The server answers plain HTTP where TLS is expected');
   return new EgressError('tls_failed', tlsSentence(error, host));
 }
 
 function tlsSentence(error: unknown, host: string): string {
-  const { code = '', message, reason, library } = errnoOf(error);
-  if (NOT_TLS.has(code)) return 'The server answers plain HTTP where TLS is expected';
+  const { code = '', library } = errnoOf(error);
   if (code === 'ECONNRESET' || code === 'EPIPE') return 'The server closed the connection during the TLS handshake';
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `The server's certificate is not for ${host}`;
-  if (code === 'CERT_HAS_EXPIRED') return "The server's certificate has expired";
-  // OpenSSL's own errors carry a library and a short reason; what is left are reasons against a certificate.
-  if (library !== undefined) return `The TLS handshake failed: ${reason ?? code}`;
-  // Newer Node.js adds advice for whoever started the process behind a semicolon; the history's reader is somebody else.
-  return `The server's certificate is not trusted: ${message.split(';')[0]}`;
+  const certificate = CERTIFICATES[code];
+  if (certificate !== undefined) return `The server's certificate ${certificate}`;
+  // OpenSSL's own errors carry a library; what is left are reasons against a certificate. What they say themselves is
+  // for whoever started this process, and changes with its version.
+  if (library !== undefined) return `The TLS handshake failed: ${HANDSHAKES[code] ?? code}`;
+  return `The server's certificate is not trusted: ${code}`;
 }
 
 interface Errno {
@@ -65,7 +88,6 @@ interface Errno {
   message: string;
   address?: string;
   port?: number;
-  reason?: string;
   library?: string;
 }
 

@@ -32,7 +32,7 @@ export function systemResolver(timeoutMs: number): Resolve {
     const hasAnswered = failures.every((code) => NOT_FOUND.has(code));
     const detail = hasAnswered
       ? 'the name does not exist or has no address'
-      : `the name servers: ${failures.join(', ')}`;
+      : `the name servers do not answer (${failures.join(', ')})`;
     throw new EgressError('dns_failed', `${host} cannot be resolved: ${detail}`);
   }
 
