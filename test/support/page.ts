@@ -25,15 +25,21 @@ interface OpenOptions {
   viewport?: { width: number; height: number };
   dark?: boolean;
   locale?: string;
+  /** As `Asia/Kolkata`; this machine's otherwise. */
+  timezone?: string;
 }
 
 /** A page of its own context, that notes every complaint. */
-async function open(browser: Browser, { viewport, dark = false, locale = 'en-US' }: OpenOptions = {}): Promise<Opened> {
+async function open(
+  browser: Browser,
+  { viewport, dark = false, locale = 'en-US', timezone }: OpenOptions = {},
+): Promise<Opened> {
   const context = await browser.newContext({
     viewport: viewport ?? { width: 1280, height: 860 },
     colorScheme: dark ? 'dark' : 'light',
     reducedMotion: 'reduce',
     locale,
+    ...(timezone === undefined ? {} : { timezoneId: timezone }),
   });
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);

@@ -121,7 +121,7 @@ describe('lists', () => {
     const strict = await Receiver.start();
     const answers = [200, 422, 422, 410];
     strict.respond = (_, response, index) => void response.writeHead(answers[index] ?? 200).end();
-    const { account: own } = await node.createEndpoint(strict.url());
+    const { account: own, endpoint: ep } = await node.createEndpoint(strict.url());
     for (const [i] of answers.entries()) {
       await node.publish(own, 'a', i);
       await strict.received(i + 1);
@@ -137,7 +137,10 @@ describe('lists', () => {
     expect(await count('last_error=timeout')).toBe(0);
     expect((await node.call('GET', `${path}?last_status=7`)).status).toBe(400);
     const { body: stats } = await node.call('GET', `/v1/accounts/${own}/stats`);
-    expect(stats.failures).toContainEqual({ status: 410, error: 'http_status', count: 1 });
+    expect(stats.failures).toContainEqual(
+      expect.objectContaining({ endpoint_id: ep, status: 410, error: 'http_status', count: 1 }),
+    );
+    expect(stats.failures).toContainEqual(expect.objectContaining({ status: 422, count: 2 }));
     // All of it happened in this quarter of an hour, or in this one and the one before.
     expect(stats.latency.length).toBeGreaterThanOrEqual(1);
     expect(stats.latency.length).toBeLessThanOrEqual(2);
@@ -169,7 +172,10 @@ describe('lists', () => {
     const sum = (buckets: { retrying: number }[]) => buckets.reduce((total, bucket) => total + bucket.retrying, 0);
     expect(sum(stats.volume)).toBe(3);
     expect(sum(days.body.data[0].hours)).toBe(3);
-    expect(stats.failures).toEqual([]);
+    expect(stats.failures).toEqual([
+      expect.objectContaining({ endpoint_id: ep, status: 503, count: 3, first_at: expect.any(String) }),
+    ]);
+    expect(Date.parse(stats.failures[0].last_at)).toBeGreaterThanOrEqual(Date.parse(stats.failures[0].first_at));
     const { body: overview } = await node.call('GET', '/v1/overview');
     expect(overview.failing).toContainEqual(expect.objectContaining({ endpoint_id: ep, retrying: 3 }));
     await broken.stop();

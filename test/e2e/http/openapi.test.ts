@@ -95,6 +95,8 @@ describe('the OpenAPI document', () => {
         'listEvents',
         'getEvent',
         'listDeliveries',
+        'getDeliveryCount',
+        'getDeliveryExport',
         'getAttempt',
         'getDelivery',
         'retryDelivery',

@@ -17,7 +17,7 @@ const WEBHOOKS =
 const KEYS = 'createKey changeKey deleteKey rotateKey'.split(' ');
 const READ =
   `getPage getContract getAccount listEndpoints getEndpoint getEndpointStats listEndpointStats listEvents getEvent
-   listDeliveries watchDeliveries getDelivery getAttempt getStats getPreview listReplays getReplay listKeys getKey listAudit listBins
+   listDeliveries getDeliveryCount getDeliveryExport watchDeliveries getDelivery getAttempt getStats getPreview listReplays getReplay listKeys getKey listAudit listBins
    getBin`.split(/\s+/);
 
 const clock = new VirtualClock();

@@ -121,6 +121,8 @@ export const PERMISSION_OF: Readonly<Record<string, Permission>> = {
   listEvents: 'read',
   getEvent: 'read',
   listDeliveries: 'read',
+  getDeliveryCount: 'read',
+  getDeliveryExport: 'read',
   watchDeliveries: 'read',
   getDelivery: 'read',
   getAttempt: 'read',

@@ -29,6 +29,7 @@ import { deliveryRoutes } from './v1/deliveries.ts';
 import { endpointRoutes } from './v1/endpoints.ts';
 import { eventRoutes } from './v1/events.ts';
 import { exampleRoutes } from './v1/examples.ts';
+import { exportRoutes } from './v1/exports.ts';
 import { keyRoutes } from './v1/keys.ts';
 import { liveRoutes } from './v1/live.ts';
 import { pageRoutes } from './v1/page.ts';
@@ -120,6 +121,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
       endpointRoutes(v1, parts);
       eventRoutes(v1, parts);
       deliveryRoutes(v1, parts);
+      exportRoutes(v1, parts);
       exampleRoutes(v1, parts);
       previewRoutes(v1, parts);
       keyRoutes(v1, parts);

@@ -15,6 +15,8 @@ const RATES = {
   /** Each costs signatures of a whole body, or a line in the audit log. */
   secrets: { burst: 120, perMinute: 120 },
   streams: { burst: 120, perMinute: 120 },
+  /** Each reads up to 100,000 deliveries. */
+  exports: { burst: 10, perMinute: 10 },
   /** All that the audit log notes, over hours. */
   changes: { burst: 1_000, perMinute: 100 },
   reads: { burst: 6_000, perMinute: 6_000 },
@@ -50,7 +52,11 @@ const LIMIT_OF: Readonly<Record<string, Limit>> = {
   generateSecret: 'secrets',
   verifySignature: 'secrets',
   watchDeliveries: 'streams',
+  getDeliveryExport: 'exports',
 };
+
+/** What changes nothing, and changes themselves, which are counted already. */
+const NO_CHANGES: ReadonlySet<Limit> = new Set(['reads', 'streams', 'exports', 'changes']);
 
 /** How much the people of one account may ask of this node, so that nobody else notices. The operator is not limited. */
 export class AccountLimits {
@@ -66,7 +72,7 @@ export class AccountLimits {
   call(accountId: string, operation: string): void {
     const limit = LIMIT_OF[operation] ?? 'reads';
     this.take(accountId, limit);
-    if (limit !== 'reads' && limit !== 'streams' && limit !== 'changes') this.take(accountId, 'changes');
+    if (!NO_CHANGES.has(limit)) this.take(accountId, 'changes');
   }
 
   /** @throws TooManyRequests */

@@ -10,6 +10,7 @@ const HOURS = statement('chart_hours').text;
 const RETRYING = statement('chart_retrying').text;
 const LATENCY = statement('chart_latency').text;
 const LATENCY_BY_TIME = statement('chart_latency_by_time').text;
+const FAILURES = statement('chart_failures').text;
 const FAILING = statement('chart_failing').text;
 const ENDPOINTS = statement('chart_endpoints').text;
 const HOUR_MS = 3_600_000;
@@ -91,17 +92,22 @@ export function chartStore(database: Database): ChartStore {
     },
 
     async failures(accountId, endpointId, fromMs, toMs) {
-      const rows = await database.read<{ last_status: number | null; last_error: string | null; n: number }>(
-        accountId,
-        `SELECT last_status, last_error, count(*)::int AS n FROM (
-           SELECT last_status, last_error FROM deliveries
-           WHERE account_id = $1 AND ($2::uuid IS NULL OR endpoint_id = $2) AND id >= $3 AND id < $4
-             AND status = 'discarded' AND NOT test
-           ORDER BY id DESC LIMIT $5) d
-         GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 12`,
-        [accountId, endpointBound(endpointId), bound(fromMs), bound(toMs), FAILURES_COUNTED],
-      );
-      return rows.map((row) => ({ status: row.last_status, error: row.last_error, count: row.n }));
+      const rows = await database.read<{
+        endpoint_id: string;
+        last_status: number | null;
+        last_error: AttemptError | null;
+        n: number;
+        first: string;
+        last: string;
+      }>(accountId, FAILURES, [accountId, endpointBound(endpointId), bound(fromMs), bound(toMs), FAILURES_COUNTED]);
+      return rows.map((row) => ({
+        endpointId: fromUuidText('ep', row.endpoint_id),
+        status: row.last_status,
+        error: row.last_error,
+        count: row.n,
+        firstAtMs: timeOfId(bytesOfUuid(row.first)),
+        lastAtMs: timeOfId(bytesOfUuid(row.last)),
+      }));
     },
 
     async oldestWaiting(accountId, endpointId) {

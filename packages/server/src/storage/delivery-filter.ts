@@ -3,7 +3,7 @@ import { firstUuidOf } from '../domain/ids.ts';
 import { uuids } from './arrays.ts';
 import type { Parameter } from './database.ts';
 import { toUuid, toUuidText } from './rows.ts';
-import type { DeliveryFilter } from './store.ts';
+import type { DeliveryFilter, Search } from './store.ts';
 
 /** What else bounds the ids: UUIDs as hexadecimal text, none of them taken itself. */
 export interface IdBounds {
@@ -65,7 +65,7 @@ function conditionsOf(
   account: string,
   bind: (value: Parameter, type: string) => string,
 ): string[] {
-  const { ids, endpointId, eventId, trigger, topic, text, lastStatus, lastError, test, fromMs, toMs } = filter;
+  const { ids, endpointId, eventId, trigger, topic, search, lastStatus, lastError, test, fromMs, toMs } = filter;
   const conditions: string[] = [];
   const needs = <T>(value: T | undefined, condition: (value: T) => string) => {
     if (value !== undefined) conditions.push(condition(value));
@@ -82,11 +82,64 @@ function conditionsOf(
   needs(lastStatus, (value) => `row.last_status = ${bind(value, 'int')}`);
   needs(lastError, (value) => `row.last_error = ${bind(value, 'text')}`);
   needs(test, (value) => `row.test = ${bind(value, 'bool')}`);
-  needs(
-    text,
-    (value) => `EXISTS (
-      SELECT FROM events v WHERE v.account_id = ${account} AND v.id = row.event_id
-        AND position(${bind(Buffer.from(value), 'bytea')} IN v.payload) > 0)`,
-  );
+  needs(search, (wanted) => searchCondition(wanted, account, bind));
   return conditions;
+}
+
+function searchCondition(
+  { text, inHeaders, at }: Search,
+  account: string,
+  bind: (value: Parameter, type: string) => string,
+): string {
+  const forms = writtenForms(text).map((form) => bind(Buffer.from(form), 'bytea'));
+  const anyIn = (bytes: string) => forms.map((form) => `position(${form} IN ${bytes}) > 0`).join(' OR ');
+  const inPayload = [anyIn('v.payload')];
+  if (at) inPayload.push(atCondition(at, bind));
+  const inAnswer = [anyIn('a.response_body')];
+  if (inHeaders) {
+    const plain = bind(text.toLowerCase(), 'text');
+    inAnswer.push(`position(${plain} IN lower(a.response_headers)) > 0`);
+    inAnswer.push(`position(${plain} IN lower(a.request_headers)) > 0`);
+  }
+  return `(EXISTS (
+      SELECT FROM events v WHERE v.account_id = ${account} AND v.id = row.event_id AND (${inPayload.join(' OR ')}))
+    OR EXISTS (SELECT FROM attempts a WHERE a.delivery_id = row.id AND (${inAnswer.join(' OR ')})))`;
+}
+
+/** Of what the delivery's topic gets. Payloads are kept as they were published; those that hold \u0000 are no `jsonb`. */
+function atCondition({ path, value }: NonNullable<Search['at']>, bind: (value: Parameter, type: string) => string) {
+  const steps = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${JSON.stringify(step)}`)).join('');
+  const name = path.findLast((step) => typeof step === 'string');
+  const holdsName =
+    name === undefined ? 'TRUE' : `position(${bind(Buffer.from(JSON.stringify(name)), 'bytea')} IN v.payload) > 0`;
+  return `CASE WHEN ${holdsName} AND position('\\x5c7530303030'::bytea IN v.payload) = 0 THEN EXISTS (
+        SELECT FROM jsonb_path_query(
+          CASE WHEN v.by_topic AND row.topic IS NOT NULL THEN convert_from(v.payload, 'UTF8')::jsonb -> row.topic
+               ELSE convert_from(v.payload, 'UTF8')::jsonb END, ${bind(`$${steps}`, 'jsonpath')}) found
+        WHERE found #>> '{}' = ${bind(value, 'text')}) ELSE FALSE END`;
+}
+
+/**
+ * The ways in which a text can stand in JSON: as it is, with its characters beyond ASCII or its slashes escaped; and,
+ * where somebody looks for a piece of JSON that was copied from a page, without the spaces between its tokens.
+ */
+export function writtenForms(text: string): string[] {
+  const plain = unescaped(text);
+  const inString = JSON.stringify(plain).slice(1, -1);
+  const escaped = (hex: (code: string) => string) =>
+    inString.replace(/[\u0080-\uffff]/g, (char) => `\\u${hex(char.charCodeAt(0).toString(16).padStart(4, '0'))}`);
+  const forms = [inString, escaped((code) => code), escaped((code) => code.toUpperCase())];
+  const slashed = forms.map((form) => form.replaceAll('/', '\\/'));
+  const joined = text.includes('"') ? text.replace(/(["\]}\w]\s*[:,])\s+/g, '$1') : text;
+  return [...new Set([text, plain, joined, ...forms, ...slashed])];
+}
+
+/** `caf\u00e9` is read as `café`; what is no content of a JSON string stays as it is. */
+function unescaped(text: string): string {
+  try {
+    const read: unknown = JSON.parse(`"${text}"`);
+    return typeof read === 'string' ? read : text;
+  } catch {
+    return text;
+  }
 }

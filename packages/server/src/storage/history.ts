@@ -155,6 +155,16 @@ export function deliveryStore(database: Database, vault: Vault): DeliveryStore {
       return (await database.read<HistoryRow>(accountId, text, values)).map(toDelivery);
     },
 
+    async count(accountId, filter, max) {
+      const { text, values } = matching(accountId, filter, {}, max);
+      const [row] = await database.read<{ n: number }>(
+        accountId,
+        `SELECT count(*)::int AS n FROM (${text}) found`,
+        values,
+      );
+      return row?.n ?? 0;
+    },
+
     async attempts(deliveryId, { limit, withBodies }, number) {
       const values = [toUuidText('dlv', deliveryId), limit, withBodies, number ?? null];
       const rows = await database.run<AttemptRow>(ATTEMPTS, values);

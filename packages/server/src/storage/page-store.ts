@@ -161,6 +161,17 @@ export interface EndpointDay {
   failing: { lastStatus: number | null; lastError: AttemptError | null } | null;
 }
 
+/** Deliveries of one endpoint that were answered the same. */
+export interface FailureGroup {
+  endpointId: string;
+  status: number | null;
+  error: AttemptError | null;
+  count: number;
+  /** When the first and the last of them happened. */
+  firstAtMs: number;
+  lastAtMs: number;
+}
+
 export interface LatencyBucket {
   atMs: number;
   p50: number;
@@ -197,13 +208,8 @@ export interface ChartStore {
     bucketMs: number,
     sample: number,
   ): Promise<LatencyBucket[]>;
-  /** What failed deliveries ended with: the newest 100,000 of them. */
-  failures(
-    accountId: string,
-    endpointId: string | null,
-    fromMs: number,
-    toMs: number,
-  ): Promise<{ status: number | null; error: string | null; count: number }[]>;
+  /** What deliveries failed with or are being retried for, by endpoint: of the newest 100,000 of each kind. */
+  failures(accountId: string, endpointId: string | null, fromMs: number, toMs: number): Promise<FailureGroup[]>;
   oldestWaiting(accountId: string | null, endpointId: string | null): Promise<Date | null>;
   /** Every endpoint of an account: deliveries since then by hour, and the last one. */
   endpoints(accountId: string, fromMs: number): Promise<EndpointDay[]>;

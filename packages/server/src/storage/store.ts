@@ -99,11 +99,20 @@ export interface Page {
   before?: string;
 }
 
+/** What is looked for in what was sent and answered. */
+export interface Search {
+  /** In the event's payload, however its characters are escaped there, or in the body of an answer. */
+  text: string;
+  /** In the headers of requests and answers, too: they may hold credentials. */
+  inHeaders: boolean;
+  /** Or a value at a place in the payload; a name in an array means that of each of its members. */
+  at?: { path: readonly (string | number)[]; value: string };
+}
+
 export interface DeliveryFilter {
   ids?: readonly string[];
   topic?: string;
-  /** In the event's payload. */
-  text?: string;
+  search?: Search;
   endpointId?: string;
   eventId?: string;
   status?: DeliveryStatus;
@@ -333,6 +342,8 @@ export interface EventStore {
 export interface DeliveryStore {
   find(accountId: string, id: string): Promise<DeliveryRow | undefined>;
   list(accountId: string, page: Page, filter: DeliveryFilter): Promise<DeliveryRow[]>;
+  /** How many a list would show, counted up to `max`. */
+  count(accountId: string, filter: DeliveryFilter, max: number): Promise<number>;
   /** The newest attempts in order, or the one of that number; the newest of them with what was answered. */
   attempts(deliveryId: string, most: { limit: number; withBodies: number }, number?: number): Promise<Attempt[]>;
 }

@@ -11,7 +11,7 @@ import { seesCredentials } from '../caller.ts';
 import { answerPage, toPage } from '../cursor.ts';
 import { rawBodyOf } from '../json-body.ts';
 import { AccountParams, closed, EndpointParams, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
-import { FilterFields, toFilter } from './delivery-filter.ts';
+import { FilterFields, TestFilter, toFilter } from './delivery-filter.ts';
 import { presentAttempt, presentDelivery, toAttempt, withoutCredentials } from './present-delivery.ts';
 
 export const DeliveryView = Type.Object({
@@ -68,6 +68,8 @@ const AttemptView = Type.Object({
   ),
 });
 
+/** Nobody needs to know exactly how many more there are. */
+const COUNTED_MAX = 10_000;
 const ATTEMPTS_SHOWN = 100;
 /** The others are asked for one by one: a thousand bodies of a MiB would be more than a process can hold. */
 const ATTEMPTS_WITH_BODIES = 3;
@@ -91,6 +93,12 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
     return delivery;
   };
 
+  const knownAccount = async (id: string) => {
+    const account = await directory.get(id);
+    if (!account) throw new Problem('account_not_found');
+    return account;
+  };
+
   /** The bytes that are signed and sent: made again from the event, not stored with every attempt. */
   const bodyOf = async (accountId: string, event: StoredEvent, topic: string | null): Promise<Buffer> => {
     const account = await directory.get(accountId);
@@ -108,16 +116,16 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
         querystring: closed({
           ...PageQuery,
           ...FilterFields,
-          test: Type.Optional(Type.Boolean({ description: 'Only tests, or none of them' })),
+          ...TestFilter,
         }),
         response: responses({ 200: pageOf(DeliveryView) }),
       },
     },
     async (request) => {
       const { account } = request.params;
-      if (!(await directory.get(account))) throw new Problem('account_not_found');
+      const known = await knownAccount(account);
       const page = toPage(request.query, (id) => isId('dlv', id));
-      const filter = await toFilter(store, account, request.query);
+      const filter = await toFilter(store, known, request, request.query);
       if (!filter) return { data: [], next_cursor: null };
       return answerPage(
         page,
@@ -125,6 +133,31 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
         (d) => d.id,
         presentDelivery,
       );
+    },
+  );
+
+  app.get(
+    '/accounts/:account/deliveries/count',
+    {
+      schema: {
+        operationId: 'getDeliveryCount',
+        summary: 'Count the deliveries that a list would show',
+        tags: ['Deliveries'],
+        params: AccountParams,
+        querystring: closed({ ...FilterFields, ...TestFilter }),
+        response: responses({
+          200: Type.Object({
+            count: Type.Integer(),
+            is_more: Type.Boolean({ description: `There are more than ${COUNTED_MAX}, which is what \`count\` says` }),
+          }),
+        }),
+      },
+    },
+    async (request) => {
+      const account = await knownAccount(request.params.account);
+      const filter = await toFilter(store, account, request, request.query);
+      const count = filter ? await store.deliveries.count(account.id, filter, COUNTED_MAX + 1) : 0;
+      return { count: Math.min(count, COUNTED_MAX), is_more: count > COUNTED_MAX };
     },
   );
 

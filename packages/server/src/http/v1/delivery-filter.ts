@@ -1,8 +1,12 @@
+import type { FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
+import type { BodyRules } from '../../contract/body.ts';
 import { isId } from '../../domain/ids.ts';
 import { DELIVERY_STATUSES } from '../../domain/model.ts';
 import { ERROR_CODES } from '../../domain/outcome.ts';
-import type { DeliveryFilter, Store } from '../../storage/store.ts';
+import type { KnownAccount } from '../../fanout/directory.ts';
+import type { DeliveryFilter, Search, Store } from '../../storage/store.ts';
+import { seesCredentials } from '../caller.ts';
 import { closed, Time } from '../schemas.ts';
 
 /** What a list of deliveries can be narrowed to, and what a replay covers: the same words mean the same. */
@@ -17,17 +21,30 @@ export const FilterFields = {
   trigger: Type.Optional(Type.String({ maxLength: 256 })),
   topic: Type.Optional(Type.String({ maxLength: 128 })),
   q: Type.Optional(
-    Type.String({ maxLength: 200, description: 'An id of a delivery or event, or text in the payload' }),
+    Type.String({
+      maxLength: 200,
+      description:
+        'An id of a delivery or event; text in the payload or in an answer, or in headers for those who may see credentials; or a value at a place in the payload, as `data.id = 1001` or `items[0].sku = A-1`',
+    }),
   ),
   from: Type.Optional(Time),
   to: Type.Optional(Time),
 };
 
-const Fields = closed(FilterFields);
-type Wanted = Static<typeof Fields> & { test?: boolean };
+export const TestFilter = {
+  test: Type.Optional(Type.Boolean({ description: 'Only tests, or none of them' })),
+};
+
+const Fields = closed({ ...FilterFields, ...TestFilter });
+type Wanted = Static<typeof Fields>;
 
 /** Undefined when the filter names something that does not exist, and nothing can match. */
-export async function toFilter(store: Store, account: string, wanted: Wanted): Promise<DeliveryFilter | undefined> {
+export async function toFilter(
+  store: Store,
+  { id: account, contract }: Pick<KnownAccount, 'id' | 'contract'>,
+  request: FastifyRequest,
+  wanted: Wanted,
+): Promise<DeliveryFilter | undefined> {
   const { endpoint, event, status, last_status, last_error, test, trigger, topic, from, to } = wanted;
   const filter: DeliveryFilter = {};
   if (endpoint !== undefined) {
@@ -50,9 +67,41 @@ export async function toFilter(store: Store, account: string, wanted: Wanted): P
     const found = isId('dlv', q) ? undefined : await store.events.find(account, q);
     if (isId('dlv', q)) filter.ids = [q];
     else if (found) filter.eventId = found.id;
-    else filter.text = q;
+    else filter.search = toSearch(q, payloadMemberOf(contract.bodyRules), seesCredentials(request));
   }
   if (from !== undefined) filter.fromMs = Date.parse(from);
   if (to !== undefined) filter.toMs = Date.parse(to);
   return filter;
+}
+
+const PLACE = /^(?<path>[\p{L}_$][\p{L}\d_$-]*(?:\[\d*\]|\.[\p{L}\d_$-]+)*)\s*==?\s*(?<value>\S.*)$/u;
+
+/** @param payloadMember as people see it in the body that arrives */
+export function toSearch(q: string, payloadMember: string | undefined, inHeaders: boolean): Search {
+  const { path = '', value = '' } = PLACE.exec(q)?.groups ?? {};
+  if (path === '') return { text: q, inHeaders };
+  const steps = [...path.matchAll(/[^.[\]]+|\[\d*\]/g)].flatMap(([step]) => toStep(step));
+  const isInEnvelope = steps.length > 1 && payloadMember !== undefined && steps[0] === payloadMember;
+  return { text: q, inHeaders, at: { path: isInEnvelope ? steps.slice(1) : steps, value: unquoted(value) } };
+}
+
+/** The member of the body that holds the payload, where the contract has an envelope. */
+function payloadMemberOf({ envelope }: BodyRules): string | undefined {
+  const members = typeof envelope === 'object' && envelope !== null ? Object.entries(envelope) : [];
+  return members.find(([, value]) => value === '{payload}')?.[0];
+}
+
+/** `[]` is every member, which is what a name in an array means anyway. */
+function toStep(step: string): (string | number)[] {
+  if (!step.startsWith('[')) return [step];
+  return step === '[]' ? [] : [Number(step.slice(1, -1))];
+}
+
+function unquoted(value: string): string {
+  return (
+    /^"(.*)"$|^'(.*)'$/
+      .exec(value)
+      ?.slice(1)
+      .find((inner) => inner !== undefined) ?? value
+  );
 }

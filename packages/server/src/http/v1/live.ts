@@ -4,7 +4,8 @@ import { Problem } from '../../domain/errors.ts';
 import { TooManyRequests } from '../../domain/too-many-requests.ts';
 import type { App, HttpParts } from '../app.ts';
 import { isSessionCurrent } from '../caller.ts';
-import { AccountParams, responses } from '../schemas.ts';
+import { AccountParams, closed, responses } from '../schemas.ts';
+import { TestFilter } from './delivery-filter.ts';
 import { presentDelivery } from './present-delivery.ts';
 
 /** What happened within this time comes in one message, so that a burst never floods a page. */
@@ -43,6 +44,7 @@ export function liveRoutes(app: App, parts: HttpParts): void {
           'Server-sent events: `deliveries` with the newest 50, at once and whenever one of them has changed.',
         tags: ['Developers page'],
         params: AccountParams,
+        querystring: closed(TestFilter),
         response: responses({
           200: {
             description: 'text/event-stream',
@@ -78,7 +80,7 @@ export function liveRoutes(app: App, parts: HttpParts): void {
           if (!(await isAllowed(request))) return raw.end();
           // Who does not read what was written is told nothing more until then: what waits for them stays small.
           if (isUp() && !raw.writableNeedDrain) {
-            const list = await store.deliveries.list(account, { limit: NEWEST }, {});
+            const list = await store.deliveries.list(account, { limit: NEWEST }, request.query);
             const text = JSON.stringify(list.map(presentDelivery));
             if (text !== shown) raw.write(`event: deliveries\ndata: ${text}\n\n`);
             else if (turn % PULSE_EVERY === 0) raw.write(': still here\n\n');

@@ -75,7 +75,7 @@ export function replayRoutes(app: App, { replays, endpoints, store, clock }: Htt
       const { deliveries: ids, test = ids ? null : false, dry_run, ...rest } = request.body;
       if (rest.endpoint !== undefined && !isId('ep', rest.endpoint)) throw new Problem('endpoint_not_found');
       const known = await endpoints.accountOf(account);
-      const found = await toFilter(store, known.id, { ...rest, ...(test === null ? {} : { test }) });
+      const found = await toFilter(store, known, request, { ...rest, ...(test === null ? {} : { test }) });
       const times = { fromMs: found?.fromMs ?? 0, toMs: found?.toMs ?? clock.now() };
       // A filter that names what does not exist finds nothing; neither do ids that are none.
       const named = ids?.filter((id) => isId('dlv', id) && (found?.ids?.includes(id) ?? true));

@@ -94,10 +94,16 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
             }),
             failures: Type.Array(
               Type.Object({
+                endpoint_id: Type.String(),
                 status: Nullable(Type.Integer()),
                 error: Nullable(Type.String()),
                 count: Type.Integer(),
+                first_at: Type.String({ format: 'date-time', description: 'When the first of them happened' }),
+                last_at: Time,
               }),
+              {
+                description: 'Deliveries that failed or are being retried, by endpoint and last answer; the largest 12',
+              },
             ),
             oldest_waiting_at: Nullable(Time),
           }),
@@ -126,7 +132,12 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
         volume: volume.map(presentBucket),
         latency_ms: { ...percentiles, attempts },
         latency: latencyByTime.map(({ atMs, ...rest }) => ({ at: new Date(atMs).toISOString(), ...rest })),
-        failures,
+        failures: failures.map(({ endpointId: id, firstAtMs, lastAtMs, ...rest }) => ({
+          ...rest,
+          endpoint_id: id,
+          first_at: new Date(firstAtMs).toISOString(),
+          last_at: new Date(lastAtMs).toISOString(),
+        })),
         oldest_waiting_at: oldest?.toISOString() ?? null,
       };
     },
