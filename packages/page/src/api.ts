@@ -97,6 +97,18 @@ export async function getAll<T>(path: string): Promise<{ data: T[] }> {
 
 export const post = <T>(path: string, body: unknown = {}) => call<T>('POST', path, body);
 
+/** Reads a file, and lets the browser keep it under the name that the server gives. @throws ApiError */
+export async function download(path: string): Promise<void> {
+  const response = await fetch(path, { headers: headers(false) });
+  if (!response.ok) throw await problemOf(response);
+  const name = /filename="([^"]+)"/.exec(response.headers.get('content-disposition') ?? '')?.[1] ?? 'download';
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(await response.blob());
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
 /** Follows server-sent events until the signal ends it. EventSource sends no headers, so this reads the stream itself. */
 export async function follow(
   path: string,

@@ -218,7 +218,14 @@ export interface Stats {
   volume: Bucket[];
   latency_ms: { p50: number | null; p95: number | null; p99: number | null; attempts: number };
   latency: { at: string; p50: number; p95: number; p99: number }[];
-  failures: { status: number | null; error: string | null; count: number }[];
+  failures: {
+    endpoint_id: string;
+    status: number | null;
+    error: string | null;
+    count: number;
+    first_at: string;
+    last_at: string;
+  }[];
   oldest_waiting_at: string | null;
 }
 
@@ -226,6 +233,10 @@ export interface Replay {
   id: string | null;
   count: number;
   done: number;
+  /** Of a plan: how many the filter finds. */
+  matched?: number;
+  /** Of a plan: those of `count` whose webhook is inactive. */
+  held?: number;
   rate_per_s: number;
   seconds: number;
   status: 'planned' | 'running' | 'finished' | 'cancelled';

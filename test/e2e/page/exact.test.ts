@@ -29,7 +29,7 @@ describe('times', () => {
     await suite.node.publish(account, 'order.paid', 1);
     const { id } = await newestIs(account, 'succeeded');
     const page = await suite.show(account, '/messages', { timezone: 'Asia/Kolkata' });
-    const when = page.locator('.rows time').first();
+    const when = page.locator('.rows td:last-child time').first();
     await when.waitFor();
     expect(await when.getAttribute('title')).toMatch(/ UTC\+5:30$/);
     await page.getByRole('button', { name: 'UTC+5:30: Show all times in UTC' }).click();

@@ -1,5 +1,6 @@
 /** The history on the page: live, filtered, searched, replayed, large. */
 /// <reference lib="dom" />
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { query } from '../../support/database.ts';
 import { eventually } from '../../support/node.ts';
@@ -49,7 +50,7 @@ describe('messages', () => {
     );
   });
 
-  test('a bar of the charts filters the list, and so does a failure; the same bar again lets go', async () => {
+  test('a bar of the charts is a time to look into, for the list as well; a group of failures filters it', async () => {
     const account = await createAccount(suite.node, 'standard');
     await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
     const answers = [200, 200, 410, 422];
@@ -60,8 +61,8 @@ describe('messages', () => {
     const page = await suite.show(account, '/messages');
     const rows = page.locator('.rows tr[data-row]');
     const charts = page.getByRole('region', { name: 'Charts' });
-    await charts.getByText('2 delivered, 1 retrying, 1 failed').waitFor();
-    await charts.getByRole('button', { name: /410/ }).click();
+    await charts.getByText('2 delivered, 1 failed, 1 on hold').waitFor();
+    await charts.getByRole('button', { name: /^410 at .* 1 message since/ }).click();
     await eventually(
       () => rows.count(),
       (count) => count === 1,
@@ -73,14 +74,17 @@ describe('messages', () => {
     await bars.locator('[tabindex="0"]').focus();
     await page.keyboard.press('ArrowLeft');
     await page.keyboard.press('ArrowRight');
-    await charts.getByText(/: 2 delivered, 1 retrying, 1 failed/).waitFor();
+    await charts.getByText(/: 2 delivered, 1 failed, 1 on hold/).waitFor();
     await page.keyboard.press('Enter');
     await eventually(
       () => rows.count(),
       (count) => count === 4,
     );
+    // One selector of time for both: the charts look into that time, too.
     expect(page.url()).toContain('from=');
-    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    await charts.getByText('2 delivered, 1 failed, 1 on hold').waitFor();
+    await page.getByRole('button', { name: 'Clear', exact: true }).click();
     await eventually(
       async () => page.url(),
       (url) => !url.includes('from='),
@@ -95,12 +99,12 @@ describe('messages', () => {
     await page.getByRole('button', { name: 'Replay …' }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByLabel('Which').selectOption('All');
-    await dialog.getByLabel('Time').selectOption('From … to …');
-    await dialog.getByLabel('From').fill('2020-01-01T00:00');
-    await dialog.getByLabel('To', { exact: true }).fill('2020-01-02T00:00');
+    await dialog.getByLabel('Time', { exact: true }).selectOption('From … to …');
+    await dialog.getByLabel(/^From \(/).fill('2020-01-01T00:00');
+    await dialog.getByLabel(/^To \(/).fill('2020-01-02T00:00');
     await dialog.getByRole('button', { name: 'Preview' }).click();
     await dialog.getByText('There is nothing to replay.').waitFor();
-    await dialog.getByLabel('To', { exact: true }).fill('');
+    await dialog.getByLabel(/^To \(/).fill('');
     await dialog.getByRole('button', { name: 'Preview' }).click();
     await dialog.getByRole('button', { name: 'Replay 3' }).click();
     await suite.receiver.received(6);
@@ -130,7 +134,7 @@ describe('messages', () => {
     );
     await eventually(
       async () => {
-        await page.locator('.rows').evaluate((box) => box.scrollTo(0, box.scrollHeight));
+        await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
         return table.getAttribute('aria-rowcount');
       },
       (count) => count === '123',
@@ -146,7 +150,7 @@ describe('messages', () => {
     const page = await suite.show(account, '/messages');
     const box = page.locator('.rows');
     await box.getByText('Delivered').first().waitFor();
-    await box.evaluate((element) => element.scrollTo(0, 800));
+    await page.evaluate(() => scrollTo(0, 1_000));
     const shown = () => box.locator('tr[data-row]').allInnerTexts();
     await expect.poll(async () => (await shown()).length).toBeGreaterThan(0);
     const top = await box.boundingBox();
@@ -155,7 +159,7 @@ describe('messages', () => {
     const fresh = page.getByRole('button', { name: '2 new' });
     await fresh.waitFor();
     expect(await box.boundingBox()).toEqual(top);
-    expect(await box.evaluate((element) => element.scrollTop)).toBe(800);
+    expect(await page.evaluate(() => scrollY)).toBe(1_000);
     expect((await shown()).join()).not.toContain('order.paid');
     await fresh.click();
     await box.getByText('order.paid').first().waitFor();
@@ -184,9 +188,9 @@ describe('messages', () => {
     await page.reload();
     await counted(2);
     await page.getByRole('button', { name: 'Clear' }).click();
-    await page.getByLabel('Time').last().selectOption('From … to …');
-    await page.getByLabel('From').fill('2020-01-01T00:00');
-    await page.getByLabel('To', { exact: true }).fill('2020-01-02T00:00');
+    await page.getByLabel('Time', { exact: true }).selectOption('From … to …');
+    await page.getByLabel(/^From \(/).fill('2020-01-01T00:00');
+    await page.getByLabel(/^To \(/).fill('2020-01-02T00:00');
     await page.getByText('Nothing found').waitFor();
     await page.getByRole('button', { name: 'Clear the filters' }).click();
     await page.getByLabel('Status').selectOption('discarded');
@@ -355,7 +359,7 @@ describe('messages', () => {
       // The next page comes before the end of this one is seen.
       await eventually(
         async () => {
-          await box.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+          await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
           return shown();
         },
         (rows) => (rows.at(-1) ?? 0) >= wanted,
@@ -366,9 +370,147 @@ describe('messages', () => {
     }
     expect(largest).toBe(100);
     // The newest again: rows that have been read are not asked for twice.
-    await box.evaluate((element) => element.scrollTo(0, 0));
+    await page.evaluate(() => scrollTo(0, 0));
     await eventually(shown, (rows) => rows[0] === 0);
     expect(asked).toEqual([...new Set(asked)]);
+  });
+
+  test('replays and resends exactly what the list shows, or what is ticked', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
+    const answers = [500, 422, 200, 422];
+    suite.receiver.respond = (_, response, index) =>
+      void response.writeHead(answers[index] ?? 200, { 'retry-after': '600' }).end();
+    await publishEach(account, answers);
+    const page = await suite.show(account, '/messages?last_status=422');
+    const rows = page.locator('.rows tr[data-row]');
+    await page.getByText('2 messages', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Replay …' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('button', { name: 'Answer 422' }).waitFor();
+    await dialog.getByRole('button', { name: 'Preview' }).click();
+    await dialog.getByText('2 messages, 100 a second').waitFor();
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('button', { name: 'Clear', exact: true }).click();
+    await page.getByText('4 messages', { exact: true }).waitFor();
+    // Two of four: with Shift a range, with `x` the row that has the focus.
+    const boxes = rows.getByRole('checkbox');
+    await boxes.nth(0).check();
+    await boxes.nth(2).click({ modifiers: ['Shift'] });
+    await page.getByText('3 chosen').waitFor();
+    await rows.nth(2).getByRole('button').focus();
+    await page.keyboard.press('x');
+    await page.getByText('2 chosen').waitFor();
+    expect(await page.getByRole('dialog').count()).toBe(0);
+    const ids = await page.evaluate(() =>
+      [...document.querySelectorAll<HTMLElement>('tr[data-id]:has(:checked)')].map((row) => row.dataset.id ?? ''),
+    );
+    const list = (await suite.node.call('GET', `/v1/accounts/${account}/deliveries`)).body.data;
+    const events = ids.map((id) => list.find((one: { id: string }) => one.id === id).event_id);
+    await page.getByRole('button', { name: 'Resend these' }).click();
+    await dialog.getByRole('button', { name: 'Preview' }).click();
+    await dialog.getByText('2 messages, 100 a second').waitFor();
+    await dialog.getByRole('button', { name: 'Replay 2' }).click();
+    await suite.receiver.received(6);
+    const sent = suite.receiver.requests.slice(4).map((request) => request.headers['webhook-id']);
+    expect(sent.sort()).toEqual(events.sort());
+  });
+
+  test('tests do not fill the list, unless there is nothing else or somebody asks', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    const { path } = await createWebhook(suite.node, account, {
+      url: suite.receiver.url(),
+      subscriptions: [{ trigger: '*' }],
+    });
+    for (let i = 0; i < 3; i++) await suite.node.call('POST', `${path}/test`);
+    const page = await suite.show(account, '/messages');
+    const rows = page.locator('.rows tr[data-row]');
+    await page.getByText('Only tests yet').waitFor();
+    await expect.poll(() => rows.count()).toBe(3);
+    await suite.node.publish(account, 'order.paid', 1);
+    await expect.poll(() => rows.count()).toBe(4);
+    await page.reload();
+    await expect.poll(() => rows.count()).toBe(1);
+    await page.getByRole('button', { name: 'Tests are hidden: show them' }).click();
+    await expect.poll(() => rows.count()).toBe(4);
+    expect(page.url()).toContain('test=all');
+  });
+
+  test('views are saved, opened and removed, with a way back', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    await createWebhook(suite.node, account, { url: suite.receiver.url(), subscriptions: [{ trigger: '*' }] });
+    const page = await suite.show(account, '/messages?status=discarded&span=24h');
+    await page.getByRole('button', { name: 'Views' }).click();
+    await page.getByRole('menuitem', { name: 'Save this view …' }).click();
+    await page.getByLabel('Name').fill('Failed today');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.goto(`${suite.node.url}/page/messages`);
+    await page.getByRole('button', { name: 'Views' }).click();
+    await page.getByRole('menuitem', { name: 'Failed today' }).click();
+    await expect.poll(() => page.url()).toMatch(/span=24h.*status=discarded|status=discarded.*span=24h/);
+    await page.getByRole('button', { name: 'Views' }).click();
+    await page.getByRole('menuitem', { name: 'Remove “Failed today”' }).click();
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.getByRole('button', { name: 'Views' }).click();
+    await page.getByRole('menuitem', { name: 'Remove “Failed today”' }).waitFor();
+  });
+
+  test('what is shown can be taken home as CSV and as lines of JSON', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    await createWebhook(suite.node, account, { url: suite.receiver.url('/orders'), subscriptions: [{ trigger: '*' }] });
+    await publishEach(account, ['one', 'two', 'three']);
+    const page = await suite.show(account, '/messages?q=two');
+    await page.getByText('1 message', { exact: true }).waitFor();
+    const save = async (format: string) => {
+      await page.getByRole('button', { name: 'Export' }).click();
+      const saved = page.waitForEvent('download');
+      await page.getByRole('menuitem', { name: format }).click();
+      const file = await saved;
+      return { name: file.suggestedFilename(), text: readFileSync(await file.path(), 'utf8') };
+    };
+    const csv = await save('As CSV');
+    expect(csv.name).toMatch(/^messages-.*\.csv$/);
+    expect(csv.text.trimEnd().split('\r\n')).toHaveLength(2);
+    expect(csv.text).toContain(suite.receiver.url('/orders'));
+    const lines = await save('As JSON, one a line');
+    expect(
+      lines.text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line).status),
+    ).toEqual(['succeeded']);
+  });
+
+  test('filters stand in one row at 1280 px; on a phone the list begins in the upper third', async () => {
+    const account = await createAccount(suite.node, 'loop-returns');
+    for (const trigger of ['return.created', 'return.updated']) {
+      await createWebhook(suite.node, account, {
+        url: suite.receiver.url('/returns/of/the/shop'),
+        subscriptions: [{ topic: 'return', trigger }],
+        status: 'active',
+      });
+    }
+    await suite.publishReturn(account);
+    await suite.receiver.received(1);
+    const page = await suite.show(account, '/messages?status=succeeded');
+    await page.locator('.rows tr[data-row]').first().waitFor();
+    const tops = await page.locator('.toolbar > *:visible').evaluateAll((all) =>
+      all.map((one) => {
+        const { top, height } = one.getBoundingClientRect();
+        return Math.round(top + height / 2);
+      }),
+    );
+    expect(tops.length).toBeGreaterThanOrEqual(6);
+    expect(new Set(tops).size).toBe(1);
+    const phone = await suite.show(account, '/messages', { viewport: { width: 390, height: 844 } });
+    await phone.locator('.rows tr[data-row]').first().waitFor();
+    const box = await phone.locator('.rows').boundingBox();
+    expect(box?.y).toBeLessThan(844 / 3);
+    expect(await phone.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+    await phone.locator('.rows').getByText('/shop', { exact: true }).filter({ visible: true }).waitFor();
+    await phone.getByRole('button', { name: 'Filters' }).click();
+    await phone.getByLabel('Status').filter({ visible: true }).selectOption('discarded');
+    await phone.getByText('Nothing found').waitFor();
   });
 });
 

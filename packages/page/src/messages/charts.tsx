@@ -7,22 +7,22 @@ import { VolumeChart } from '../charts/volume-chart.tsx';
 import { useLanguage } from '../texts/language.tsx';
 import type { Stats } from '../types.ts';
 import { QueryError } from '../ui/notes.tsx';
+import { isNarrow } from '../ui/screen.ts';
 import { Time } from '../ui/time.tsx';
-import { isSpan, momentsOf, type Span, SpanSelect } from '../ui/time-range.tsx';
-import { CLEARED } from './filters.ts';
+import { momentsOf } from '../ui/time-range.tsx';
+import { CLEARED, rangeOf } from './filters.ts';
 
-/** Volume by outcome, latency, failures, and what waits longest; picking a bar filters the table below. */
+/** The time that is shown: volume by outcome, latency, failures, and what waits longest. A bar is a time to look into. */
 export function Charts() {
   const { path } = useAccount();
   const { t } = useLanguage();
   const { params, set } = useUrlState();
   const endpoint = params.get('endpoint');
-  const chosen = params.get('chart');
-  const span: Span = isSpan(chosen) ? chosen : '24h';
+  const range = rangeOf(params);
   const stats = useQuery({
-    queryKey: [path, 'stats', endpoint, span],
+    queryKey: [path, 'stats', endpoint, range],
     queryFn: () => {
-      const query = new URLSearchParams(momentsOf({ span, from: '', to: '' }, Date.now()));
+      const query = new URLSearchParams(momentsOf(range, Date.now()));
       if (endpoint !== null) query.set('endpoint', endpoint);
       return get<Stats>(`${path}/stats?${query}`);
     },
@@ -30,51 +30,50 @@ export function Charts() {
     placeholderData: (before) => before,
   });
   const data = stats.data;
-  const picked = params.get('from') ?? undefined;
-  const pick = (from: string, to: string) =>
-    // Tests are not counted: a bar of four opens four.
-    set(picked === from ? { ...CLEARED, endpoint } : { ...CLEARED, endpoint, test: 'false', span: 'own', from, to });
+  const pick = (from: string, to: string) => set({ ...CLEARED, endpoint, span: 'own', from, to });
   return (
-    <section className="card" aria-label={t.charts.title}>
-      <header>
-        <SpanSelect label={t.charts.title} value={span} onChange={(chart) => set({ chart }, true)} />
-        {data && (
-          <span className="quiet">
-            {data.oldest_waiting_at === null ? t.charts.nothingWaits : t.charts.oldestWaiting}{' '}
-            {data.oldest_waiting_at !== null && <Time at={data.oldest_waiting_at} />}
-          </span>
-        )}
-      </header>
-      <QueryError of={stats} />
-      <div className="panels">
-        <section aria-label={t.charts.volume}>
-          <h2>{t.charts.volume}</h2>
-          {data && <VolumeChart buckets={data.volume} bucketMs={data.bucket_ms} picked={picked} onPick={pick} />}
-        </section>
-        <section aria-label={t.charts.latency}>
-          <h2>{t.charts.latency}</h2>
-          {data && <LatencyChart stats={data} picked={picked} onPick={pick} />}
-        </section>
-        <section aria-label={t.charts.failures}>
-          <h2>{t.charts.failures}</h2>
+    <section aria-label={t.charts.title}>
+      <details className="card charts" open={!isNarrow()}>
+        <summary>
+          <h2>{t.charts.title}</h2>
           {data && (
-            <FailureBars
-              failures={data.failures}
-              onPick={({ status, error }) =>
-                set({
-                  ...CLEARED,
-                  endpoint,
-                  test: 'false',
-                  status: 'discarded',
-                  last_status: status === null ? null : String(status),
-                  last_error: status === null ? error : null,
-                  span,
-                })
-              }
-            />
+            <span className="quiet">
+              {data.oldest_waiting_at === null ? t.charts.nothingWaits : t.charts.oldestWaiting}{' '}
+              {data.oldest_waiting_at !== null && <Time at={data.oldest_waiting_at} />}
+            </span>
           )}
-        </section>
-      </div>
+        </summary>
+        <QueryError of={stats} />
+        <div className="panels">
+          <section aria-label={t.charts.volume}>
+            <h3>{t.charts.volume}</h3>
+            {data && <VolumeChart buckets={data.volume} bucketMs={data.bucket_ms} onPick={pick} />}
+          </section>
+          <section aria-label={t.charts.latency}>
+            <h3>{t.charts.latency}</h3>
+            {data && <LatencyChart stats={data} onPick={pick} />}
+          </section>
+          <section aria-label={t.charts.failures}>
+            <h3>{t.charts.failures}</h3>
+            {data && (
+              <FailureBars
+                failures={data.failures}
+                onPick={({ endpoint_id, status, error }) =>
+                  set({
+                    ...CLEARED,
+                    span: params.get('span'),
+                    from: params.get('from'),
+                    to: params.get('to'),
+                    endpoint: endpoint_id,
+                    last_status: status === null ? null : String(status),
+                    last_error: status === null ? error : null,
+                  })
+                }
+              />
+            )}
+          </section>
+        </div>
+      </details>
     </section>
   );
 }

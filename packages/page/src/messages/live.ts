@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'react';
 import { ApiError, follow } from '../api.ts';
 import { untilConnected } from '../connection.ts';
 import type { Delivery, DeliveryDetail, Page } from '../types.ts';
+import type { Tests } from './filters.ts';
 
 type Pages = InfiniteData<Page<Delivery>>;
 
@@ -20,7 +21,7 @@ const ROWS_MAX = 2_000;
  * Follows what happens while a list is on the screen. At the top of the list new rows appear by themselves; further
  * down they are counted, so that nothing jumps while somebody reads.
  */
-export function useLive(path: string, isOn: boolean, queryKey: QueryKey) {
+export function useLive(path: string, isOn: boolean, queryKey: QueryKey, tests: Tests) {
   const queries = useQueryClient();
   const [count, setCount] = useState(0);
   const key = useRef(queryKey);
@@ -54,7 +55,11 @@ export function useLive(path: string, isOn: boolean, queryKey: QueryKey) {
         const stop = () => document.hidden && hidden.abort();
         document.addEventListener('visibilitychange', stop);
         try {
-          await follow(`${path}/deliveries/live`, heard, AbortSignal.any([ended.signal, hidden.signal]));
+          await follow(
+            `${path}/deliveries/live${tests === 'all' ? '' : `?test=${tests}`}`,
+            heard,
+            AbortSignal.any([ended.signal, hidden.signal]),
+          );
         } catch (error) {
           const status = error instanceof ApiError ? error.problem.status : 0;
           // So many watch already: a place is free when one of them leaves.
@@ -70,17 +75,18 @@ export function useLive(path: string, isOn: boolean, queryKey: QueryKey) {
     };
     void watch();
     return () => ended.abort();
-  }, [path, isOn, queries]);
+  }, [path, isOn, tests, queries]);
   return { count, clear: () => setCount(0) };
 }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Whether somebody has scrolled down: in the list, or with the page to where the list begins. */
+/** Whether somebody has scrolled down to where the list begins, or further. */
 export function isReading(): boolean {
   const rows = document.querySelector('.rows');
   if (!rows) return false;
-  return rows.scrollTop > TOP_PX || rows.getBoundingClientRect().top < 0;
+  const { style } = document.documentElement;
+  return rows.getBoundingClientRect().top < Number.parseFloat(style.getPropertyValue('--visible-top') || '0') - TOP_PX;
 }
 
 /**

@@ -1,9 +1,10 @@
-import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
-import { useCallback, useEffect, useMemo } from 'react';
+import { useQueryClient } from '@tanstack/react-query';
+import { RotateCw } from 'lucide-react';
+import { type ReactNode, useCallback, useMemo, useState } from 'react';
 import { useAccount, useUrlOf, useUrlState } from '../account.tsx';
 import { get } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
-import type { Delivery, DeliveryDetail, Page } from '../types.ts';
+import type { Delivery, DeliveryDetail } from '../types.ts';
 import { Button } from '../ui/button.tsx';
 import { Empty, QueryError, Skeleton } from '../ui/notes.tsx';
 import { DeliveryStatusView } from '../ui/status.tsx';
@@ -11,55 +12,54 @@ import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
 import { UrlText } from '../ui/url-text.tsx';
 import { FilterBar } from './filter-bar.tsx';
-import { CLEARED, isFiltered, queryOf } from './filters.ts';
-import { forgetPages, isReading, NEWEST, startOver, useLive } from './live.ts';
+import { CLEARED, isFiltered, rangeOf, testsOf } from './filters.ts';
+import { NEWEST, startOver, useLive } from './live.ts';
 import { MessageDrawer } from './message-drawer.tsx';
+import { ReplayDialog } from './replay-dialog.tsx';
+import { keyOf, useCount, useDeliveries } from './use-deliveries.ts';
 
-const PAGE_ROWS = '100';
-/** How often a filtered list is read again, as long as it is one page. */
-const FILTERED_MS = 5_000;
-
-/** The history with its filters, live, and the message that is open. */
-export function MessageList() {
-  const { path, contract } = useAccount();
-  const { t, f } = useLanguage();
+/** The history with its filters, live, and the message that is open; `between` stands below the filters. */
+export function MessageList({ between }: { between?: ReactNode }) {
+  const { path, may } = useAccount();
+  const { t } = useLanguage();
   const { params, set } = useUrlState();
   const queries = useQueryClient();
-  const list = useDeliveries();
+  const { list, tests, isOnlyTests } = useDeliveries();
   const rows = useMemo(() => list.data?.pages.flatMap((page) => page.data) ?? [], [list.data]);
   const filtered = isFiltered(params);
-  const fresh = useLive(path, !filtered, keyOf(path, params));
+  const fresh = useLive(path, !filtered, keyOf(path, params, tests), tests);
   const openId = params.get('message');
   const columns = useColumns();
+  // Another filter, another list: nothing that is not seen stays ticked.
+  const key = keyOf(path, params, tests).join(' ');
+  const [ticked, setTicked] = useState({ key, ids: new Set<string>() as ReadonlySet<string> });
+  const chosen = ticked.key === key ? ticked.ids : NONE;
   const { hasNextPage: hasMore, isFetchingNextPage: isLoading, isFetchNextPageError: hasFailed, fetchNextPage } = list;
   const load = useCallback(() => void fetchNextPage(), [fetchNextPage]);
   return (
     <div>
       <FilterBar />
+      {between}
       <QueryError of={list} />
+      <Summary
+        shown={rows.length}
+        hasMore={hasMore}
+        isOnlyTests={isOnlyTests}
+        chosen={chosen}
+        onClear={() => setTicked({ key, ids: NONE })}
+      />
       {fresh.count > 0 && (
-        <div className="fresh">
-          <Button
-            size="small"
-            onClick={() => {
-              fresh.clear();
-              document.querySelector('.rows')?.scrollTo(0, 0);
-              startOver(queries, keyOf(path, params));
-            }}
-          >
-            {t.messages.fresh(f.number(fresh.count) + (fresh.count < NEWEST ? '' : '+'))}
-          </Button>
-        </div>
+        <FreshButton
+          count={fresh.count}
+          onClick={() => {
+            fresh.clear();
+            document.querySelector('.rows')?.scrollIntoView({ block: 'start' });
+            startOver(queries, keyOf(path, params, tests));
+          }}
+        />
       )}
       {!list.data && !list.error && <Skeleton rows={8} />}
-      {list.data && rows.length === 0 && (
-        <Empty
-          title={filtered ? t.messages.nothing : t.messages.none}
-          text={filtered ? t.messages.nothingText : t.messages.noneText(contract.words.endpoint)}
-        >
-          {filtered && <Button onClick={() => set(CLEARED)}>{t.messages.clearAll}</Button>}
-        </Empty>
-      )}
+      {list.data && rows.length === 0 && <Nothing />}
       {rows.length > 0 && (
         <DataTable
           label={t.messages.title}
@@ -75,6 +75,16 @@ export function MessageList() {
             })
           }
           more={{ hasMore, isLoading, hasFailed, load }}
+          {...(may('webhooks')
+            ? {
+                selection: {
+                  chosen,
+                  set: (ids: ReadonlySet<string>) => setTicked({ key, ids }),
+                  labelOf: (row: Delivery) => t.messages.choose(row.id),
+                  labelOfAll: t.messages.chooseAll,
+                },
+              }
+            : {})}
         />
       )}
       {openId !== null && (
@@ -84,43 +94,86 @@ export function MessageList() {
   );
 }
 
-/** Spans are counted back from now when a page is read: in the key they stand counted back from a fixed moment. */
-function keyOf(path: string, params: URLSearchParams) {
-  return [path, 'deliveries', queryOf(params, 0).toString()];
+const NONE: ReadonlySet<string> = new Set();
+
+function FreshButton({ count, onClick }: { count: number; onClick: () => void }) {
+  const { t, f } = useLanguage();
+  return (
+    <div className="fresh">
+      <Button size="small" onClick={onClick}>
+        {t.messages.fresh(f.number(count) + (count < NEWEST ? '' : '+'))}
+      </Button>
+    </div>
+  );
 }
 
-/** Page by page, by the server's cursor. */
-function useDeliveries() {
-  const { path } = useAccount();
-  const { params } = useUrlState();
-  const queries = useQueryClient();
-  const query = queryOf(params, 0).toString();
-  // Who comes back begins at the newest.
-  useEffect(() => () => forgetPages(queries, [path, 'deliveries', query]), [queries, path, query]);
-  const list = useInfiniteQuery({
-    queryKey: keyOf(path, params),
-    refetchOnWindowFocus: false,
-    queryFn: ({ pageParam }) => {
-      const query = queryOf(params, Date.now());
-      query.set('limit', PAGE_ROWS);
-      if (pageParam) query.set('cursor', pageParam);
-      return get<Page<Delivery>>(`${path}/deliveries?${query}`);
-    },
-    initialPageParam: '',
-    getNextPageParam: (last) => last.next_cursor,
-  });
-  const { refetch } = list;
-  const isOnePage = list.data?.pages.length === 1;
-  const isPolled = isFiltered(params) && isOnePage;
-  // Without filters it is live. With them it is read again, but never while one reads further down: nothing jumps.
-  useEffect(() => {
-    if (!isPolled) return;
-    const timer = setInterval(() => {
-      if (!document.hidden && !isReading()) void refetch();
-    }, FILTERED_MS);
-    return () => clearInterval(timer);
-  }, [isPolled, refetch]);
-  return list;
+/** How many there are, and what can be done with those that are ticked: always there, so that nothing jumps. */
+function Summary(props: {
+  shown: number;
+  hasMore: boolean;
+  isOnlyTests: boolean;
+  chosen: ReadonlySet<string>;
+  onClear: () => void;
+}) {
+  const { shown, hasMore, isOnlyTests, chosen, onClear } = props;
+  const { t, f } = useLanguage();
+  const { params, set } = useUrlState();
+  const counted = useCount(hasMore);
+  const [isResending, setResending] = useState(false);
+  const count = hasMore ? counted && f.number(counted.count) + (counted.is_more ? '+' : '') : f.number(shown);
+  const hidesTests = testsOf(params) === 'false' && !isOnlyTests;
+  return (
+    <div className="row summary" role="status">
+      {chosen.size === 0 ? (
+        <>
+          <span>{count === undefined ? '' : t.messages.count(count)}</span>
+          <Button kind="plain" size="small" onClick={() => set({ test: hidesTests ? 'all' : null }, true)}>
+            {isOnlyTests ? t.messages.onlyTestsYet : hidesTests ? t.messages.showTests : t.messages.hideTests}
+          </Button>
+        </>
+      ) : (
+        <>
+          <span>{t.messages.chosen(f.number(chosen.size))}</span>
+          <Button size="small" onClick={() => setResending(true)}>
+            <RotateCw size={14} aria-hidden /> {t.messages.resendThese}
+          </Button>
+          <Button kind="plain" size="small" onClick={onClear}>
+            {t.messages.clear}
+          </Button>
+        </>
+      )}
+      {isResending && (
+        <ReplayDialog
+          ids={[...chosen]}
+          onClose={() => setResending(false)}
+          onDone={() => {
+            setResending(false);
+            onClear();
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+/** Nothing that fits, nothing lately, or nothing at all: each with the way on. */
+function Nothing() {
+  const { contract } = useAccount();
+  const { t } = useLanguage();
+  const { params, set } = useUrlState();
+  const { span } = rangeOf(params);
+  if (isFiltered(params)) {
+    return (
+      <Empty title={t.messages.nothing} text={t.messages.nothingText}>
+        <Button onClick={() => set(CLEARED)}>{t.messages.clearAll}</Button>
+      </Empty>
+    );
+  }
+  return (
+    <Empty title={t.messages.none} text={t.messages.noneText(contract.words.endpoint)}>
+      {span !== '30d' && <Button onClick={() => set({ span: '30d' })}>{t.messages.lookFurther}</Button>}
+    </Empty>
+  );
 }
 
 const column = columnsOf<Delivery>();
@@ -139,13 +192,23 @@ function useColumns() {
             <>
               {triggerLabel(row.original.trigger)}
               {row.original.test && <span className="tag">{t.messages.test}</span>}
+              <span className="phone-only mono quiet">
+                <UrlText url={urlOf(row.original.endpoint_id)} />
+              </span>
             </>
           ),
         }),
         column.accessor('status', {
           header: t.messages.status,
           meta: { width: '136px', phoneWidth: '124px' },
-          cell: ({ getValue }) => <DeliveryStatusView status={getValue()} />,
+          cell: ({ row, getValue }) => (
+            <>
+              <DeliveryStatusView status={getValue()} />
+              <span className="phone-only quiet">
+                <Time at={row.original.created_at} />
+              </span>
+            </>
+          ),
         }),
         column.accessor((row) => row.last_status ?? t.attemptErrors[row.last_error ?? '']?.short ?? row.last_error, {
           id: 'answer',
@@ -165,10 +228,7 @@ function useColumns() {
           id: 'url',
           header: contract.words.url,
           meta: { kind: 'code', wideOnly: true },
-          cell: ({ row }) => {
-            const url = urlOf(row.original.endpoint_id);
-            return <UrlText url={url} />;
-          },
+          cell: ({ row }) => <UrlText url={urlOf(row.original.endpoint_id)} />,
         }),
         column.accessor('attempt_count', {
           header: t.messages.attempts,
@@ -177,7 +237,7 @@ function useColumns() {
         }),
         column.accessor('created_at', {
           header: t.messages.when,
-          meta: { width: '100px', phoneWidth: '84px' },
+          meta: { width: '100px', wideOnly: true },
           cell: ({ getValue }) => <Time at={getValue()} />,
         }),
       ]),

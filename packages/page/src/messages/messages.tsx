@@ -2,8 +2,10 @@ import { Head } from '../shell.tsx';
 import { useLanguage } from '../texts/language.tsx';
 import { useTitle } from '../ui/title.ts';
 import { Charts } from './charts.tsx';
+import { ExportMenu } from './export-menu.tsx';
 import { MessageList } from './message-list.tsx';
 import { Replays } from './replays.tsx';
+import { SavedViews } from './saved-views.tsx';
 
 /** Every request of the last days: what was sent, what was answered, what comes next. */
 export function Messages() {
@@ -12,12 +14,11 @@ export function Messages() {
   return (
     <>
       <Head title={t.messages.title}>
+        <SavedViews />
+        <ExportMenu />
         <Replays />
       </Head>
-      <div className="stack">
-        <Charts />
-        <MessageList />
-      </div>
+      <MessageList between={<Charts />} />
     </>
   );
 }

@@ -17,6 +17,8 @@ export interface Format {
   /** Hour and minute. */
   clock(ms: number): string;
   day(ms: number): string;
+  /** The moment, as short as it is clear from now: `09:12`, `22 Nov, 09:12` */
+  since(ms: number, nowMs: number): string;
   /** The zone of all these at a moment: `UTC`, `UTC+1`. */
   zone(ms: number): string;
   /** The day in UTC. */
@@ -87,6 +89,8 @@ export function formatOf(language: string, zone: Zone): Format {
     clock: (ms) => clock.format(ms),
     day: (ms) => day.format(ms),
     utcDay: (ms) => utcDay.format(ms),
+    since: (ms, nowMs) =>
+      day.format(ms) === day.format(nowMs) ? clock.format(ms) : `${day.format(ms)}, ${clock.format(ms)}`,
     zone: zoneAt,
   };
 }

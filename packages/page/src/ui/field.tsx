@@ -43,12 +43,14 @@ export function Select<T extends string | number | null>(props: {
   choices: readonly Choice<T>[];
   onChange: (value: T) => void;
   label?: string;
+  className?: string;
   disabled?: boolean;
   'aria-describedby'?: string;
 }) {
-  const { value, choices, onChange, label, disabled = false } = props;
+  const { value, choices, onChange, label, className, disabled = false } = props;
   return (
     <select
+      className={className}
       aria-label={label}
       aria-describedby={props['aria-describedby']}
       disabled={disabled}

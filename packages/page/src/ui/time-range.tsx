@@ -25,34 +25,52 @@ export function momentsOf({ span, from, to }: Range, nowMs: number): { from?: st
   return { ...(from === '' ? {} : { from }), ...(to === '' ? {} : { to }) };
 }
 
-/** So much before now. */
-export function SpanSelect(props: { label: string; value: Span; onChange: (span: Span) => void }) {
+/** A choice of spans, and of two moments of one's own. */
+export function SpanSelect(props: {
+  label: string;
+  value: Range['span'];
+  withAny?: boolean;
+  onChange: (span: Range['span']) => void;
+}) {
+  const { label, value, withAny = false, onChange } = props;
   const { t } = useLanguage();
-  return <Select {...props} choices={SPANS.map((span) => ({ value: span, label: t.time.last[span] }))} />;
+  return (
+    <Select
+      label={label}
+      value={value}
+      choices={[
+        ...(withAny ? [{ value: 'any' as const, label: t.time.any }] : []),
+        ...SPANS.map((span) => ({ value: span, label: t.time.last[span] })),
+        { value: 'own' as const, label: t.time.own },
+      ]}
+      onChange={onChange}
+    />
+  );
 }
 
-/** A choice of spans, and two moments of one's own. */
+export function MomentInputs({ value, onChange }: { value: Range; onChange: (range: Range) => void }) {
+  const { t } = useLanguage();
+  return (
+    <>
+      <MomentInput label={t.time.from} value={value.from} onChange={(from) => onChange({ ...value, from })} />
+      <MomentInput label={t.time.to} value={value.to} onChange={(to) => onChange({ ...value, to })} />
+    </>
+  );
+}
+
+/** A span, or two moments. */
 export function TimeRange(props: { value: Range; onChange: (range: Range) => void; withAny?: boolean }) {
   const { value, onChange, withAny = false } = props;
   const { t } = useLanguage();
   return (
     <>
-      <Select
+      <SpanSelect
         label={t.time.label}
         value={value.span}
-        choices={[
-          ...(withAny ? [{ value: 'any' as const, label: t.time.any }] : []),
-          ...SPANS.map((span) => ({ value: span, label: t.time.last[span] })),
-          { value: 'own' as const, label: t.time.own },
-        ]}
+        withAny={withAny}
         onChange={(span) => onChange({ ...value, span })}
       />
-      {value.span === 'own' && (
-        <>
-          <MomentInput label={t.time.from} value={value.from} onChange={(from) => onChange({ ...value, from })} />
-          <MomentInput label={t.time.to} value={value.to} onChange={(to) => onChange({ ...value, to })} />
-        </>
-      )}
+      {value.span === 'own' && <MomentInputs value={value} onChange={onChange} />}
     </>
   );
 }

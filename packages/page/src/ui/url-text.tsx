@@ -1,3 +1,10 @@
+/** What tells an address from the others of the same server, in a word: its path. */
+export function nameOfUrl(url: string): string {
+  if (!URL.canParse(url)) return url;
+  const { host, pathname, search } = new URL(url);
+  return pathname === '/' && search === '' ? host : pathname + search;
+}
+
 /**
  * An address without the `https://` that all of them begin with. Where there is no room it is cut in the middle, because
  * addresses differ in how they end; the whole of it on hover.

@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { useAccount, useEndpoints, useUrlState } from '../account.tsx';
 import { matchesTrigger } from '../events/getters.ts';
 import { MessageList } from '../messages/message-list.tsx';
+import { Replays } from '../messages/replays.tsx';
 import { Head } from '../shell.tsx';
 import { useLanguage } from '../texts/language.tsx';
 import type { Endpoint } from '../types.ts';
@@ -44,7 +45,11 @@ export function EndpointSettings() {
               <VerifyHelp endpoint={endpoint} />
             </div>
           </details>
-          <h2>{t.messages.title}</h2>
+          <div className="row">
+            <h2>{t.messages.title}</h2>
+            <span className="grow" />
+            <Replays />
+          </div>
           <p className="quiet">{t.messages.kept(contract.policy.retention_days)}</p>
           <MessageList />
         </div>
