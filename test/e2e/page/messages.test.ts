@@ -82,7 +82,7 @@ describe('messages', () => {
     );
     // One selector of time for both: the charts look into that time, too.
     expect(page.url()).toContain('from=');
-    await page.keyboard.press('Tab');
+    await page.getByRole('searchbox').focus();
     await charts.getByText('2 delivered, 1 failed, 1 on hold').waitFor();
     await page.getByRole('button', { name: 'Clear', exact: true }).click();
     await eventually(
@@ -509,7 +509,7 @@ describe('messages', () => {
     expect(await phone.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
     await phone.locator('.rows').getByText('/shop', { exact: true }).filter({ visible: true }).waitFor();
     await phone.getByRole('button', { name: 'Filters' }).click();
-    await phone.getByLabel('Status').filter({ visible: true }).selectOption('discarded');
+    await phone.getByLabel('Status', { exact: true }).filter({ visible: true }).selectOption('discarded');
     await phone.getByText('Nothing found').waitFor();
   });
 });
