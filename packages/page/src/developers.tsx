@@ -15,6 +15,7 @@ import { Dialog } from './ui/dialog.tsx';
 import { Check } from './ui/field.tsx';
 import { keysOff, useKeys, walkRows } from './ui/keyboard.ts';
 import { Empty, ErrorNote, QueryError, Skeleton } from './ui/notes.tsx';
+import { VendorLinks } from './webhooks/vendor-links.tsx';
 import { Webhooks } from './webhooks/webhooks.tsx';
 
 /**
@@ -188,6 +189,7 @@ function WebhooksAndKeys() {
           <KEYS.View />
         </Suspense>
       </Boundary>
+      <VendorLinks />
     </>
   );
 }

@@ -43,7 +43,7 @@ lookWith(() => lookAtSession(queries));
 onRenewal(() => void lookAgain());
 // What failed meanwhile, and what may be old, is read again.
 onConnection(() => {
-  if (connectionNow() === 'ok') void queries.invalidateQueries();
+  if (connectionNow() === 'ok') void queries.invalidateQueries({ predicate: ({ meta }) => meta?.isOnce !== true });
 });
 
 reportHeight();

@@ -43,8 +43,8 @@ export interface Contract {
   schemas: Record<string, Schema>;
   versions: { values: string[]; default: string } | null;
   new_endpoint: 'active' | 'inactive';
-  /** Where the page shows the API keys. */
-  page: { keys: 'section' | 'below-webhooks' };
+  /** Where the page shows the API keys, and where the sender's documentation and support are. */
+  page: { keys: 'section' | 'below-webhooks'; links: { label: string; url: string }[] };
   body: BodyRules;
   signatures: string[];
   signature_overlap: boolean;

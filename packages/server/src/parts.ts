@@ -18,6 +18,7 @@ import { Previews } from './manage/previews.ts';
 import { Replays } from './manage/replays.ts';
 import { Samples } from './manage/samples.ts';
 import { Sessions } from './manage/sessions.ts';
+import { UrlChecks } from './manage/url-checks.ts';
 import { Verification } from './manage/verification.ts';
 import { countUp, type Metrics } from './metrics.ts';
 import { Consequences } from './settle/consequences.ts';
@@ -139,6 +140,7 @@ export function buildParts(ground: Ground) {
   const keyVerifier = new KeyVerifier({ keys: store.keys, clock, onError });
   const apiKeys = new ApiKeys({ store: store.keys, directory, verifier: keyVerifier, ids, clock });
   const sessions = new Sessions({ store: store.sessions, clock });
+  const urlChecks = new UrlChecks({ endpoints, inspector, egress, limits });
   const replays = new Replays({
     store: store.replays,
     directory,
@@ -161,6 +163,7 @@ export function buildParts(ground: Ground) {
     sessions,
     verification,
     previews,
+    urlChecks,
     replays,
     limits,
   };

@@ -90,6 +90,7 @@ describe('the OpenAPI document', () => {
         'testEndpoint',
         'getEndpointStats',
         'getPreview',
+        'checkUrl',
         'publishEvent',
         'publishEvents',
         'listEvents',

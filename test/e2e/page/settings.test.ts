@@ -40,6 +40,81 @@ describe('settings', () => {
     await page.getByRole('button', { name: 'Test event' }).waitFor();
   });
 
+  test('Loops: the settings are there from the beginning, empty; nothing is sent before it is switched on', async () => {
+    const account = await createAccount(suite.node, 'loops');
+    const page = await suite.show(account);
+    const endpoints = async () => (await suite.node.call('GET', `/v1/accounts/${account}/endpoints`)).body.data;
+    await page.getByRole('heading', { name: 'Messages' }).waitFor();
+    expect(await page.getByRole('switch', { name: 'Endpoint on' }).isDisabled()).toBe(true);
+    expect(await page.getByRole('button', { name: 'Send test' }).isDisabled()).toBe(true);
+    await page.getByRole('button', { name: 'Reveal the secret' }).click();
+    const secret = await page.getByTestId('secret').innerText();
+    await page.getByRole('switch', { name: 'All of Contacts' }).click();
+    expect(await endpoints()).toEqual([]);
+    await page.getByRole('textbox', { name: 'Endpoint URL' }).fill(suite.receiver.url('/loops'));
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Saved, and switched off: nothing is sent until you switch it on.').waitFor();
+    const [made] = await endpoints();
+    expect(made).toMatchObject({ status: 'inactive', url: suite.receiver.url('/loops') });
+    expect(made.subscriptions.length).toBe(5);
+    const kept = await suite.node.call('GET', `/v1/accounts/${account}/endpoints/${made.id}/secret`);
+    expect(kept.body.secret).toBe(secret);
+    const contact = { contactIdentity: { id: 'c1', email: 'a@example.com', userId: null } };
+    await suite.node.call('POST', `/v1/accounts/${account}/events`, { trigger: 'contact.deleted', payload: contact });
+    expect(suite.receiver.requests).toEqual([]);
+    await page.getByRole('switch', { name: 'Endpoint on' }).click();
+    await expect.poll(async () => (await endpoints())[0].status).toBe('active');
+  });
+
+  test('Loops: a group that is partly on says so; the last event can be switched off', async () => {
+    const account = await createAccount(suite.node, 'loops');
+    const { path } = await createWebhook(suite.node, account, {
+      url: suite.receiver.url(),
+      subscriptions: [{ trigger: 'contact.created' }],
+    });
+    const page = await suite.show(account);
+    const subscribed = async () =>
+      (await suite.node.call('GET', path)).body.subscriptions.map((one: { trigger: string }) => one.trigger);
+    const mixed = page.getByRole('checkbox', { name: 'All of Contacts' });
+    await mixed.waitFor();
+    expect(await mixed.getAttribute('aria-checked')).toBe('mixed');
+    await page.getByText('Contacts', { exact: false }).first().click();
+    await page.getByRole('checkbox', { name: /^contact\.created/ }).uncheck();
+    await expect.poll(subscribed).toEqual([]);
+    await page.getByText('none on: nothing is sent').waitFor();
+    await page.getByRole('switch', { name: 'All of Contacts', checked: false }).click();
+    await expect.poll(async () => (await subscribed()).length).toBe(5);
+  });
+
+  test('Loops: description and headers are seen, edited and copied; the endpoint can be removed', async () => {
+    const account = await createAccount(suite.node, 'loops');
+    const { path } = await createWebhook(suite.node, account, {
+      url: suite.receiver.url('/loops'),
+      subscriptions: [{ trigger: 'contact.created' }],
+      description: 'The shop',
+      headers: { 'x-shop': 'north' },
+    });
+    const page = await suite.show(account);
+    await page.getByText('The shop').waitFor();
+    await page.getByRole('button', { name: 'Copy: x-shop' }).waitFor();
+    await page.getByRole('button', { name: 'Copy the URL' }).waitFor();
+    await page.getByRole('button', { name: 'Edit description and headers' }).click();
+    await page.getByLabel('Description').fill('The new shop');
+    await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+    await page.getByText('The new shop').waitFor();
+    expect((await suite.node.call('GET', path)).body).toMatchObject({
+      description: 'The new shop',
+      headers: { 'x-shop': 'north' },
+      subscriptions: [{ trigger: 'contact.created' }],
+    });
+    await page.getByRole('button', { name: 'Delete endpoint …' }).click();
+    await page.getByRole('dialog', { name: `Delete the endpoint “${suite.receiver.url('/loops')}”?` }).waitFor();
+    await page.getByRole('button', { name: 'Delete', exact: true }).click();
+    await page.getByRole('textbox', { name: 'Endpoint URL' }).waitFor();
+    expect((await suite.node.call('GET', path)).status).toBe(404);
+    await page.getByRole('link', { name: 'Webhooks documentation' }).waitFor();
+  });
+
   test('Loops: a URL is checked as it is typed; one that is refused stays, with the reason', async () => {
     const account = await createAccount(suite.node, 'loops');
     const { path } = await createWebhook(suite.node, account, {

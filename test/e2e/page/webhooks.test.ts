@@ -9,7 +9,11 @@ import { createAccount, createWebhook, deriveContract } from '../../support/vend
 const MANY_PAIRS = deriveContract('loop-returns', 'many-pairs', ({ limits }) => {
   Object.assign(limits, { subscriptions_per_endpoint: 5 });
 });
-const suite = pageSuite({ environment: { POSTHORN_CONTRACTS: MANY_PAIRS } });
+/** As loops, with webhooks beside one another: its events stand in groups. */
+const IN_GROUPS = deriveContract('loops', 'in-groups', ({ limits }) => {
+  Object.assign(limits, { endpoints_per_account: 10 });
+});
+const suite = pageSuite({ environment: { POSTHORN_CONTRACTS: `${MANY_PAIRS},${IN_GROUPS}` } });
 
 describe('webhooks', () => {
   test('create one, send a test, see it in Messages live, let it fail, see the countdown, resend', async () => {
@@ -107,11 +111,13 @@ describe('webhooks', () => {
     await page.getByRole('button', { name: 'Deactivate' }).click();
     await page.getByText('deactivated by hand').first().waitFor();
     await page.keyboard.press('Escape');
-    await page.getByRole('button', { name: /^Delete the webhook/ }).click();
-    await page.getByRole('button', { name: 'Delete', exact: true }).click();
+    await page.getByRole('button', { name: `Delete the webhook “Label created · ${suite.receiver.url()}”` }).click();
+    await page.getByText(`Webhook “Label created · ${suite.receiver.url()}” is deleted.`).waitFor();
     await page.getByRole('heading', { name: 'No webhooks yet' }).waitFor();
-    await page.getByRole('button', { name: 'Undo' }).click();
-    await page.getByRole('cell', { name: 'Label created' }).waitFor();
+    // By its key; and the row has the focus again.
+    await page.keyboard.press('z');
+    await page.getByRole('cell', { name: 'Label created', exact: true }).waitFor();
+    await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toContain('Label created');
     expect((await suite.node.call('GET', `/v1/accounts/${account}/endpoints/${id}`)).status).toBe(200);
   });
 
@@ -132,7 +138,7 @@ describe('webhooks', () => {
     await page.getByRole('button', { name: 'Send test' }).click();
     await page.getByText('The signature verifies with the secret of this webhook.').waitFor();
     await page.keyboard.press('j');
-    await page.getByRole('dialog').getByText('/a').waitFor();
+    await page.getByRole('dialog').locator('dd').getByText('/a').waitFor();
     expect(
       await page
         .getByRole('dialog')
@@ -161,18 +167,136 @@ describe('webhooks', () => {
     await dialog.getByText(/^More:/).click();
     await dialog.getByLabel('Description').fill('Warehouse');
     await dialog.getByRole('button', { name: 'Save' }).click();
-    await page.getByRole('heading', { name: 'Warehouse' }).waitFor();
+    await page.getByRole('dialog').getByText('Warehouse').waitFor();
     expect(await triggers()).toEqual(['return.closed', 'return.created']);
     dialog = await edit();
-    await dialog.getByRole('button', { name: 'Another event' }).click();
-    await dialog.getByLabel('Event').nth(2).selectOption('label.created');
-    await dialog.getByRole('button', { name: 'Remove this event' }).first().click();
+    await dialog.getByRole('checkbox', { name: /^Label created · Label/ }).check();
+    await dialog.getByRole('checkbox', { name: /^Return created · Return/ }).uncheck();
     await dialog.getByRole('button', { name: 'Save' }).click();
     await eventually(triggers, (list) => list.join() === 'label.created,return.closed');
     // Where a webhook is one pair, there is no second to add.
     const single = await suite.show(await createAccount(suite.node, 'loop-returns'), '/?new=1');
     await single.getByLabel('Event').waitFor();
-    expect(await single.getByRole('button', { name: 'Another event' }).count()).toBe(0);
+    expect(await single.getByRole('dialog').getByRole('checkbox').count()).toBe(0);
+  });
+
+  test('events are chosen in a tree: by search, by group, all of them; none stands there twice', async () => {
+    const account = await createAccount(suite.node, 'in-groups');
+    const page = await suite.show(account, '/?new=1');
+    const dialog = page.getByRole('dialog');
+    const boxes = dialog.getByRole('group', { name: /^Event: / });
+    await boxes.waitFor();
+    expect(await dialog.getByRole('button', { name: 'Add', exact: true }).isDisabled()).toBe(true);
+    await dialog.getByRole('checkbox', { name: 'All of Contacts' }).check();
+    await dialog.getByText('Event: 5 of 17').waitFor();
+    await dialog.getByRole('checkbox', { name: /^Contact deleted/ }).uncheck();
+    expect(
+      await dialog
+        .getByRole('checkbox', { name: 'All of Contacts' })
+        .evaluate((box) => (box as HTMLInputElement).indeterminate),
+    ).toBe(true);
+    await dialog.getByRole('searchbox', { name: 'Search events' }).fill('email.opened');
+    await expect.poll(() => boxes.getByRole('checkbox').count()).toBe(2);
+    await dialog.getByRole('checkbox', { name: /email\.opened/ }).check();
+    await dialog.getByRole('searchbox', { name: 'Search events' }).fill('');
+    await dialog.getByLabel('Endpoint URL', { exact: true }).fill(suite.receiver.url('/tree'));
+    await dialog.getByRole('button', { name: 'Add', exact: true }).click();
+    await dialog.getByText('Active', { exact: true }).waitFor();
+    const [made] = (await suite.node.call('GET', `/v1/accounts/${account}/endpoints`)).body.data;
+    expect(made.subscriptions.map((one: { trigger: string }) => one.trigger).sort()).toEqual([
+      'contact.created',
+      'contact.mailingList.subscribed',
+      'contact.mailingList.unsubscribed',
+      'contact.unsubscribed',
+      'email.opened',
+    ]);
+    await dialog.getByRole('button', { name: 'Edit' }).click();
+    const edit = page.getByRole('dialog', { name: 'Edit endpoint' });
+    await edit.getByRole('checkbox', { name: /^All events/ }).check();
+    await edit.getByRole('button', { name: 'Save' }).click();
+    await edit.waitFor({ state: 'detached' });
+    const [changed] = (await suite.node.call('GET', `/v1/accounts/${account}/endpoints`)).body.data;
+    expect(changed.subscriptions).toEqual([{ trigger: '*' }]);
+  });
+
+  test('what the server refuses stands at its field, which has the focus, until it changes', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    const page = await suite.show(account, '/?new=1');
+    const dialog = page.getByRole('dialog');
+    const url = dialog.getByLabel('URL', { exact: true });
+    await url.fill('http://10.0.0.1/x');
+    await dialog.getByRole('button', { name: 'Add', exact: true }).click();
+    const alert = dialog.getByRole('alert').filter({ hasText: '10.0.0.1' });
+    await alert.waitFor();
+    expect(await alert.count()).toBe(1);
+    await expect.poll(() => url.evaluate((field) => field === document.activeElement)).toBe(true);
+    await url.fill(suite.receiver.url('/right'));
+    await alert.waitFor({ state: 'detached' });
+    await dialog.getByText(/^More:/).click();
+    const headers = dialog.getByLabel('Headers of your own');
+    await headers.fill('webhook-id: mine');
+    await dialog.getByRole('button', { name: 'Add', exact: true }).click();
+    await expect.poll(() => headers.evaluate((field) => field === document.activeElement)).toBe(true);
+    await dialog.getByRole('alert').filter({ hasText: 'webhook-id' }).waitFor();
+    await headers.fill('x-mine: 1');
+    await dialog.getByRole('button', { name: 'Add', exact: true }).click();
+    await page.getByText('Endpoint created.').waitFor();
+  });
+
+  test('Esc on a form that is filled in asks; an empty one closes', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    const page = await suite.show(account, '/?new=1');
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('URL', { exact: true }).waitFor();
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Create endpoint' }).first().click();
+    await dialog.getByLabel('URL', { exact: true }).fill(suite.receiver.url('/mine'));
+    await page.keyboard.press('Escape');
+    await dialog.getByText('What you filled in is not saved.').waitFor();
+    await dialog.getByRole('button', { name: 'Keep editing' }).click();
+    expect(await dialog.getByLabel('URL', { exact: true }).inputValue()).toBe(suite.receiver.url('/mine'));
+    await page.keyboard.press('Escape');
+    await dialog.getByRole('button', { name: 'Discard' }).click();
+    await dialog.waitFor({ state: 'detached' });
+  });
+
+  test('a URL is looked up while one creates it, and told without being in the way', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    suite.receiver.respond = (_, response) => void response.writeHead(405).end();
+    const page = await suite.show(account, '/?new=1');
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('URL', { exact: true }).fill(suite.receiver.url('/there'));
+    await dialog.getByText(/^Somebody is there: OPTIONS was answered with 405 after /).waitFor();
+    await dialog.getByLabel('URL', { exact: true }).fill('http://127.0.0.1:9/later');
+    await dialog
+      .getByText('Nobody is there yet: nobody listens at this address. You can save it all the same.')
+      .waitFor();
+    await dialog.getByRole('button', { name: 'Add', exact: true }).click();
+    await page.getByText('Endpoint created.').waitFor();
+  });
+
+  test('a webhook is duplicated, and one is created from an event that nobody gets', async () => {
+    const account = await createAccount(suite.node, 'loop-returns');
+    const { id } = await createWebhook(suite.node, account, {
+      url: suite.receiver.url('/returns'),
+      subscriptions: [{ topic: 'label', trigger: 'label.updated' }],
+      description: 'Labels',
+      headers: { 'x-shop': 'north' },
+      status: 'active',
+    });
+    const page = await suite.show(account, `/?endpoint=${id}`);
+    await page.getByRole('button', { name: 'Duplicate' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Create webhook' });
+    await expect.poll(() => dialog.getByLabel('Event').inputValue()).toBe('label.updated');
+    await dialog.getByLabel('Event').selectOption('label.created');
+    await dialog.getByRole('button', { name: 'Add', exact: true }).click();
+    await page.getByRole('heading', { name: `Label created · ${suite.receiver.url('/returns')}` }).waitFor();
+    const made = (await suite.node.call('GET', `/v1/accounts/${account}/endpoints`)).body.data[0];
+    expect(made).toMatchObject({ description: 'Labels', headers: { 'x-shop': 'north' } });
+    await page.goto(`${suite.node.url}/page/events?event=giftcard.requested`);
+    await page.getByRole('dialog').getByRole('link', { name: 'Create webhook' }).click();
+    await expect.poll(() => dialog.getByLabel('Event').inputValue()).toBe('giftcard.requested');
   });
 
   test('a deletion happens when the page is left; undo works while something else is open', async () => {
@@ -187,11 +311,10 @@ describe('webhooks', () => {
       (await suite.node.call('GET', one?.path ?? '')).status;
     const page = await suite.show(account);
     const remove = async (path: string) => {
-      await page.getByRole('button', { name: new RegExp(`^Delete the .*${path}$`) }).click();
-      await page.getByRole('button', { name: 'Delete', exact: true }).click();
+      await page.getByRole('button', { name: new RegExp(`^Delete the .*${path}”$`) }).click();
     };
     await remove('/a');
-    await page.getByRole('row', { name: /\/b/ }).getByRole('button', { name: 'All events' }).click();
+    await page.getByRole('row', { name: /\/b/ }).getByRole('button', { name: 'All events', exact: true }).click();
     await page.getByRole('dialog').getByText('Active', { exact: true }).waitFor();
     await page.getByRole('button', { name: 'Undo' }).click();
     await page.getByRole('row', { name: /\/a/, includeHidden: true }).waitFor();
@@ -219,7 +342,7 @@ describe('webhooks', () => {
     await suite.receiver.received(1);
     const page = await suite.show(account);
     await page.getByRole('row', { name: /Failing · 503/ }).waitFor({ timeout: 20_000 });
-    await page.getByRole('button', { name: 'All events' }).click();
+    await page.getByRole('button', { name: 'All events', exact: true }).click();
     await page.getByRole('dialog').getByText('Failing').waitFor();
   });
 
@@ -240,15 +363,15 @@ describe('webhooks', () => {
     await suite.receiver.received(2);
     await page.getByRole('row', { name: /Active/ }).waitFor({ timeout: 20_000 });
     // The window shows what was sent last, and each opens in the history.
-    await page.getByRole('button', { name: 'Return created' }).click();
+    await page.getByRole('button', { name: 'Return created', exact: true }).click();
     const recent = page.getByRole('region', { name: 'Last messages' });
     await recent.getByRole('link', { name: /Failed.*422/ }).waitFor();
     await page.getByRole('dialog').getByRole('button', { name: 'Copy the secret' }).waitFor();
     await recent.getByRole('link', { name: /Delivered.*200/ }).click();
     await page.getByRole('dialog').getByText('Delivered:').waitFor();
     await page.goto(`${suite.node.url}/page/`);
-    await page.getByRole('button', { name: /^Delete the webhook/ }).click();
-    await page.getByRole('button', { name: 'Delete', exact: true }).click();
+    await page.getByRole('button', { name: `Delete the webhook “Return created · ${suite.receiver.url()}”` }).click();
+    await page.getByText(`Webhook “Return created · ${suite.receiver.url()}” is deleted.`).waitFor();
     await eventually(
       async () => (await suite.node.call('GET', path)).status,
       (status) => status === 404,

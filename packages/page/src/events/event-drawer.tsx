@@ -53,7 +53,7 @@ interface Sent {
 
 /** Which of my webhooks get it; a sample can be sent to all of them. */
 function Getters({ trigger }: { trigger: string }) {
-  const { path, may } = useAccount();
+  const { path, may, contract } = useAccount();
   const { t } = useLanguage();
   const queries = useQueryClient();
   const urlOf = useUrlOf();
@@ -66,7 +66,14 @@ function Getters({ trigger }: { trigger: string }) {
     <section className="stack tight" aria-label={t.events.whoGetsIt}>
       <h3>{t.events.whoGetsIt}</h3>
       {getters.length === 0 ? (
-        <p className="quiet">{t.events.noGetters}</p>
+        <div className="row">
+          <p className="quiet">{t.events.noGetters}</p>
+          {may('webhooks') && contract.limits.endpoints_per_account > 1 && (
+            <Link className="button small" href={`/?new=1&trigger=${encodeURIComponent(trigger)}`}>
+              {t.webhooks.create(contract.words.endpoint)}
+            </Link>
+          )}
+        </div>
       ) : (
         <ul className="plain">
           {getters.map((endpoint) => (

@@ -6,6 +6,7 @@ import { Button } from '../ui/button.tsx';
 import { type Choice, Select } from '../ui/field.tsx';
 import { DELIVERY_STATUSES } from '../ui/status.tsx';
 import { MomentInputs, SpanSelect } from '../ui/time-range.tsx';
+import { useWebhookName } from '../webhooks/webhook-name.ts';
 import { CLEARED, isFiltered, rangeOf, rangeParams, testsOf } from './filters.ts';
 
 /** How long one pauses before a search begins: it may read many payloads. */
@@ -73,6 +74,7 @@ function SelectFilter(props: {
 }
 
 function Everyday({ className = 'wide-only' }: { className?: string }) {
+  const nameOf = useWebhookName();
   const { contract } = useAccount();
   const { t } = useLanguage();
   const endpoints = useEndpoints().data?.data ?? [];
@@ -103,7 +105,7 @@ function Everyday({ className = 'wide-only' }: { className?: string }) {
           className={className}
           label={words.endpoint}
           every={t.messages.every(words.endpoint)}
-          choices={endpoints.map(({ id, url }) => ({ value: id, label: url }))}
+          choices={endpoints.map((endpoint) => ({ value: endpoint.id, label: nameOf(endpoint) }))}
         />
       )}
     </>

@@ -11,6 +11,7 @@ import { Field, Select } from '../ui/field.tsx';
 import { DELIVERY_STATUSES } from '../ui/status.tsx';
 import { momentsOf, type Range, TimeRange } from '../ui/time-range.tsx';
 import { toast } from '../ui/toasts.tsx';
+import { useWebhookName } from '../webhooks/webhook-name.ts';
 import { FILTERS, isFiltered, rangeOf, testsOf } from './filters.ts';
 
 /** Those that have no field of their own here; each can be taken away. */
@@ -107,6 +108,7 @@ function WishFields(props: { wish: Wish; isBackwards: boolean; onChange: (change
   const { contract, triggerLabel, topicLabel } = useAccount();
   const { t } = useLanguage();
   const endpoints = useEndpoints().data?.data ?? [];
+  const nameOf = useWebhookName();
   const { words } = contract;
   const names: Record<Other, (value: string) => string> = {
     trigger: triggerLabel,
@@ -143,7 +145,7 @@ function WishFields(props: { wish: Wish; isBackwards: boolean; onChange: (change
           value={wish.endpoint}
           choices={[
             { value: '', label: t.messages.every(words.endpoint) },
-            ...endpoints.map(({ id, url }) => ({ value: id, label: url })),
+            ...endpoints.map((endpoint) => ({ value: endpoint.id, label: nameOf(endpoint) })),
           ]}
           onChange={(endpoint) => onChange({ endpoint })}
         />

@@ -1,7 +1,8 @@
 import { useMutation } from '@tanstack/react-query';
 import { X } from 'lucide-react';
 import { Dialog as Primitive } from 'radix-ui';
-import { type FormEvent, type ReactNode, useId, useState } from 'react';
+import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
+import { ApiError } from '../api.ts';
 import { useVisiblePart } from '../embedding.ts';
 import { useLanguage } from '../texts/language.tsx';
 import { Button } from './button.tsx';
@@ -78,23 +79,54 @@ function focusFirstField(event: Event): void {
   (content.querySelector<HTMLElement>('form :is(input, select, textarea)') ?? content).focus();
 }
 
-/** A dialog with one thing to do: Cancel, a verb, and what went wrong with it. */
+/**
+ * A dialog with one thing to do: Cancel, a verb, and what went wrong with it. What is wrong with a field stands beside it,
+ * is focused, and goes away when something changes. Closing by Esc asks when something was filled in.
+ */
 export function FormDialog(props: {
   title: string;
   verb: string;
   danger?: boolean;
   wide?: boolean;
   disabled?: boolean;
+  /** What is filled in, as long as it is worth a question. */
+  values?: unknown;
+  /** Fields of the request whose mistakes stand beside them. */
+  fields?: readonly string[];
   /** Closes the dialog by itself when it is done. */
   submit: () => Promise<unknown>;
   onError?: (error: unknown) => void;
   onClose: () => void;
   children: ReactNode;
 }) {
-  const { title, verb, danger = false, wide = false, disabled = false, submit, onError, onClose, children } = props;
+  const { title, verb, danger = false, wide = false, disabled = false, values, fields = [], onClose, children } = props;
+  const { submit, onError } = props;
   const { t } = useLanguage();
   const formId = useId();
-  const action = useMutation({ mutationFn: submit, gcTime: 0, ...(onError ? { onError } : {}) });
+  const form = useRef<HTMLFormElement>(null);
+  const [begun] = useState(() => JSON.stringify(values));
+  const [isAsking, setAsking] = useState(false);
+  const filled = JSON.stringify(values);
+  const action = useMutation({
+    mutationFn: submit,
+    gcTime: 0,
+    ...(onError ? { onError } : {}),
+  });
+  useEffect(() => {
+    if (!action.error) return;
+    // When the mistakes have been drawn.
+    const frame = requestAnimationFrame(() => {
+      form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+    });
+    return () => cancelAnimationFrame(frame);
+  }, [action.error]);
+  const { reset, isPending } = action;
+  useEffect(() => {
+    if (filled !== undefined) reset();
+  }, [filled, reset]);
+  const close = () => (filled === begun ? onClose() : setAsking(true));
+  const isBesideFields =
+    action.error instanceof ApiError && fields.some((field) => (action.error as ApiError).at(field) !== undefined);
   const run = (event: FormEvent) => {
     event.preventDefault();
     action.mutate();
@@ -104,29 +136,40 @@ export function FormDialog(props: {
       title={title}
       wide={wide}
       // What is under way cannot be called back: it would happen behind a dialog that was closed.
-      isFinal={action.isPending}
-      onClose={onClose}
+      isFinal={isPending}
+      onClose={close}
       footer={
-        <>
-          <span className="grow" />
-          <Button disabled={action.isPending} onClick={onClose}>
-            {t.common.cancel}
-          </Button>
-          <Button
-            type="submit"
-            form={formId}
-            kind={danger ? 'danger' : 'primary'}
-            disabled={disabled || action.isPending}
-          >
-            {verb}
-          </Button>
-        </>
+        isAsking ? (
+          <>
+            <span className="grow" role="alert">
+              {t.common.discardAsk}
+            </span>
+            <Button ref={focusNow} onClick={() => setAsking(false)}>
+              {t.common.keepEditing}
+            </Button>
+            <Button kind="danger" onClick={onClose}>
+              {t.common.discard}
+            </Button>
+          </>
+        ) : (
+          <>
+            <span className="grow" />
+            <Button disabled={isPending} onClick={onClose}>
+              {t.common.cancel}
+            </Button>
+            <Button type="submit" form={formId} kind={danger ? 'danger' : 'primary'} disabled={disabled || isPending}>
+              {verb}
+            </Button>
+          </>
+        )
       }
     >
-      <form id={formId} className="stack" onSubmit={run}>
+      <form id={formId} className="stack" ref={form} onSubmit={run}>
         {children}
-        <ErrorNote error={action.error} />
+        {!isBesideFields && <ErrorNote error={action.error} />}
       </form>
     </Dialog>
   );
 }
+
+const focusNow = (element: HTMLElement | null) => element?.focus();

@@ -11,17 +11,19 @@ export function Field(props: {
   hint?: ReactNode;
   error?: string | undefined;
   className?: string;
-  children: ReactElement<Described>;
+  children: ReactElement<Described> | [ReactElement<Described>, ReactElement];
 }) {
   const { label, hint, error, className = '', children } = props;
   const id = useId();
   const about = error ?? hint;
+  const [control, ...others] = Array.isArray(children) ? children : [children];
   return (
     <div className={`field ${className}`}>
       {/* biome-ignore lint/a11y/noLabelWithoutControl: the control is the child */}
       <label>
         <span>{label}</span>
-        {about === undefined ? children : cloneElement(children, { 'aria-describedby': id })}
+        {about === undefined ? control : cloneElement(control, { 'aria-describedby': id })}
+        {others}
       </label>
       {about !== undefined && (
         <small id={id} className={error === undefined ? '' : 'bad'} role={error === undefined ? undefined : 'alert'}>
@@ -66,6 +68,31 @@ export function Select<T extends string | number | null>(props: {
         </option>
       ))}
     </select>
+  );
+}
+
+/** A box for several others: all of them, some, or none. */
+export function TriCheck(props: {
+  label: ReactNode;
+  /** What it does, for those who only hear it. */
+  name: string;
+  state: 'on' | 'off' | 'mixed';
+  onToggle: () => void;
+}) {
+  const { label, name, state, onToggle } = props;
+  return (
+    <label className="check">
+      <input
+        type="checkbox"
+        aria-label={name}
+        checked={state === 'on'}
+        ref={(element) => {
+          if (element) element.indeterminate = state === 'mixed';
+        }}
+        onChange={onToggle}
+      />
+      <span>{label}</span>
+    </label>
   );
 }
 

@@ -1,6 +1,7 @@
 import { useSyncExternalStore } from 'react';
 import { useVisiblePart } from '../embedding.ts';
 import { useLanguage } from '../texts/language.tsx';
+import { useKeys } from './keyboard.ts';
 
 interface Toast {
   id: number;
@@ -9,7 +10,7 @@ interface Toast {
 }
 
 /** For how long what was done can be taken back, and the offer is seen. */
-export const UNDO_MS = 6_000;
+export const UNDO_MS = 10_000;
 const SHOWN_MS = 4_000;
 
 const toasts = { list: [] as Toast[], next: 1, listeners: new Set<() => void>() };
@@ -41,21 +42,25 @@ export function Toasts() {
     },
     () => toasts.list,
   );
+  const undo = (one: Toast) => {
+    one.undo?.();
+    setToasts(toasts.list.filter((other) => other !== one));
+  };
+  useKeys({
+    z: () => {
+      const last = list.findLast((one) => one.undo);
+      if (last) undo(last);
+    },
+  });
   return (
     <div className="toasts" aria-live="polite">
       {list.length > 0 && <VisiblePart />}
-      {list.map(({ id, text, undo }) => (
-        <div className="toast" key={id}>
-          {text}
-          {undo && (
-            <button
-              type="button"
-              onClick={() => {
-                undo();
-                setToasts(toasts.list.filter((one) => one.id !== id));
-              }}
-            >
-              {t.common.undo}
+      {list.map((one) => (
+        <div className="toast" key={one.id}>
+          <span>{one.text}</span>
+          {one.undo && (
+            <button type="button" aria-keyshortcuts="z" onClick={() => undo(one)}>
+              {t.common.undo} <kbd>{'z'}</kbd>
             </button>
           )}
         </div>

@@ -20,11 +20,13 @@ export interface Draft {
   rate: string;
 }
 
-export function draftOf(contract: Contract, endpoint: Endpoint | undefined, url: string): Draft {
-  const first = contract.pairs[0];
-  const subscriptions = endpoint?.subscriptions ?? [
-    { topic: first?.topic ?? '', trigger: first?.trigger ?? contract.triggers[0]?.value ?? '*' },
-  ];
+/** Of one that is there, or of a new one that begins with a URL or an event. */
+export function draftOf(
+  contract: Contract,
+  endpoint: Endpoint | undefined,
+  { url, trigger }: { url: string; trigger: string | undefined },
+): Draft {
+  const subscriptions = endpoint?.subscriptions ?? firstOf(contract, trigger);
   return {
     pairs: subscriptions.map(({ topic, trigger }) => ({ topic: topic ?? '', trigger })),
     triggers: subscriptions.map(({ trigger }) => trigger).join(', '),
@@ -38,16 +40,35 @@ export function draftOf(contract: Contract, endpoint: Endpoint | undefined, url:
   };
 }
 
+/** Where a webhook has one event, it begins with one; where it has many, one chooses. */
+function firstOf(contract: Contract, wanted: string | undefined): Endpoint['subscriptions'] {
+  const pair = contract.pairs.find((one) => one.trigger === wanted) ?? contract.pairs[0];
+  const trigger = wanted ?? pair?.trigger ?? contract.triggers[0]?.value ?? '*';
+  const isChosen = wanted === undefined && !contract.free_triggers && contract.limits.subscriptions_per_endpoint > 1;
+  return isChosen ? [] : [{ topic: pair?.topic ?? '', trigger }];
+}
+
+export function isEmptyDraft({ pairs, triggers }: Draft, contract: Contract): boolean {
+  return contract.free_triggers ? triggers.trim() === '' : pairs.length === 0;
+}
+
+/** The body of the request that changes what is neither the address nor the events. */
+export function detailsOf({ description, headers, rate }: Draft, contract: Contract): object {
+  return {
+    description,
+    headers: readHeaders(headers),
+    ...(contract.limits.own_rate_limit ? { rate_limit: rate === '' ? null : Number(rate) } : {}),
+  };
+}
+
 /** The body of the request that creates or changes the endpoint. */
 export function wishOf(draft: Draft, contract: Contract, hasTopics: boolean): object {
-  const { url, description, version, rate } = draft;
+  const { url, version } = draft;
   return {
     url,
-    description,
     subscriptions: subscriptionsOf(draft, contract, hasTopics),
-    headers: readHeaders(draft.headers),
     ...(contract.versions ? { version } : {}),
-    ...(contract.limits.own_rate_limit ? { rate_limit: rate === '' ? null : Number(rate) } : {}),
+    ...detailsOf(draft, contract),
   };
 }
 
@@ -56,8 +77,7 @@ function subscriptionsOf({ pairs, triggers }: Draft, contract: Contract, hasTopi
     const names = triggers.split(',').map((name) => name.trim());
     return [...new Set(names.filter((name) => name !== ''))].map((trigger) => ({ trigger }));
   }
-  const chosen = new Map(pairs.map((pair) => [`${hasTopics ? pair.topic : ''} ${pair.trigger}`, pair]));
-  return [...chosen.values()].map((pair) => (hasTopics ? pair : { trigger: pair.trigger }));
+  return pairs.map((pair) => (hasTopics ? pair : { trigger: pair.trigger }));
 }
 
 const HEADER_LINE = /^([^:]+):(.*)$/;

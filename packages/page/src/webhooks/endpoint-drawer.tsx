@@ -16,6 +16,7 @@ import { SecretView } from './secret-view.tsx';
 import { TestResultView, useTest } from './send-test.tsx';
 import { TestingMode } from './testing-mode.tsx';
 import { VerifyHelp } from './verify.tsx';
+import { useWebhookName } from './webhook-name.ts';
 
 /** Everything about one webhook: its settings, its secret, a test, help with verifying. */
 export function EndpointDrawer({ endpoint, onClose }: { endpoint: Endpoint; onClose: () => void }) {
@@ -27,7 +28,7 @@ export function EndpointDrawer({ endpoint, onClose }: { endpoint: Endpoint; onCl
   const isActive = endpoint.status === 'active';
   return (
     <Dialog
-      title={endpoint.description || new URL(endpoint.url).host}
+      title={useWebhookName()(endpoint)}
       kind="drawer"
       onClose={onClose}
       footer={
@@ -35,6 +36,9 @@ export function EndpointDrawer({ endpoint, onClose }: { endpoint: Endpoint; onCl
           <>
             <Button disabled={test.isPending} onClick={() => test.mutate()}>
               {test.isPending ? t.test.sending : t.test.send}
+            </Button>
+            <Button onClick={() => set({ endpoint: null, tab: null, new: '1', like: endpoint.id })}>
+              {t.common.duplicate}
             </Button>
             <span className="grow" />
             <Button
@@ -96,6 +100,12 @@ function Settings({ endpoint }: { endpoint: Endpoint }) {
             <code>{endpoint.url}</code> <Copyable text={endpoint.url} label={t.endpoint.copyUrl} />
           </dd>
         </div>
+        {endpoint.description !== '' && (
+          <div>
+            <dt>{t.webhooks.description}</dt>
+            <dd>{endpoint.description}</dd>
+          </div>
+        )}
         <div>
           <dt>{contract.words.trigger}</dt>
           <dd className="row">

@@ -1,4 +1,4 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useAccount } from '../account.tsx';
 import { ApiError, call, post } from '../api.ts';
@@ -10,21 +10,31 @@ import { FormDialog } from '../ui/dialog.tsx';
 import { Field, Select } from '../ui/field.tsx';
 import { Secret } from '../ui/secret.tsx';
 import { toast } from '../ui/toasts.tsx';
-import { type Draft, draftOf, headerMistake, urlMistake, wishOf } from './endpoint-draft.ts';
+import { type Draft, detailsOf, draftOf, headerMistake, isEmptyDraft, urlMistake, wishOf } from './endpoint-draft.ts';
+import { useNewSecret } from './new-secret.ts';
 import { SubscriptionFields } from './subscription-fields.tsx';
+import { UrlCheckView } from './url-check.tsx';
 
-/** "Create webhook", and the same fields when one is edited. */
-export function EndpointForm(props: {
+interface Props {
+  /** The one that is edited; without it, one is created. */
   endpoint?: Endpoint;
+  /** What a new one begins with. */
+  like?: Endpoint | undefined;
   url?: string;
+  trigger?: string | undefined;
+  /** Where address and events have their own places: what is left. */
+  parts?: 'all' | 'details';
   onClose: () => void;
   onDone: (id: string) => void;
-}) {
-  const { endpoint, url = '', onClose, onDone } = props;
+}
+
+/** "Create webhook", and the same fields when one is edited or duplicated. */
+export function EndpointForm(props: Props) {
+  const { endpoint, like, url = '', trigger, parts = 'all', onClose, onDone } = props;
   const { path, contract, hasTopicChoice } = useAccount();
   const { t } = useLanguage();
   const queries = useQueryClient();
-  const [draft, setDraft] = useState(() => draftOf(contract, endpoint, url));
+  const [draft, setDraft] = useState(() => draftOf(contract, endpoint ?? like, { url, trigger }));
   const [error, setError] = useState<unknown>();
   const change = (changes: Partial<Draft>) => {
     setError(undefined);
@@ -33,10 +43,10 @@ export function EndpointForm(props: {
   const secret = useNewSecret(endpoint === undefined && contract.signature.scheme !== 'none');
   const word = contract.words.endpoint;
   const mistake = urlMistake(draft.url, contract);
-  const refused = error instanceof ApiError ? error.at('url') : undefined;
+  const wrong = (field: string) => (error instanceof ApiError ? error.at(field) : undefined);
 
   const save = async () => {
-    const wish = wishOf(draft, contract, hasTopicChoice);
+    const wish = parts === 'details' ? detailsOf(draft, contract) : wishOf(draft, contract, hasTopicChoice);
     const saved = endpoint
       ? await call<Endpoint>('PATCH', `${path}/endpoints/${endpoint.id}`, wish)
       : await post<Endpoint>(`${path}/endpoints`, { ...wish, ...(secret === undefined ? {} : { secret }) });
@@ -49,37 +59,49 @@ export function EndpointForm(props: {
       title={endpoint ? t.webhooks.edit(word) : t.webhooks.create(word)}
       verb={endpoint ? t.common.save : t.webhooks.add}
       wide
-      disabled={draft.url === '' || mistake !== undefined || headerMistake(draft.headers) !== undefined}
+      values={draft}
+      fields={FIELDS}
+      disabled={
+        draft.url === '' ||
+        mistake !== undefined ||
+        headerMistake(draft.headers) !== undefined ||
+        (parts === 'all' && isEmptyDraft(draft, contract))
+      }
       submit={save}
       onError={setError}
       onClose={onClose}
     >
-      <SubscriptionFields draft={draft} change={change} />
-      <Field
-        label={contract.words.url}
-        hint={t.webhooks.urlHint}
-        error={mistake === undefined ? refused : t.webhooks.urlMistakes[mistake]}
-      >
-        <input
-          type="url"
-          required
-          value={draft.url}
-          placeholder="https://example.com/webhooks"
-          aria-invalid={(mistake ?? refused) !== undefined}
-          onChange={(event) => change({ url: event.target.value.trim() })}
-        />
-      </Field>
-      {contract.versions && (
-        <Field label={t.webhooks.version}>
-          <Select
-            value={draft.version}
-            choices={contract.versions.values.map((value) => ({ value, label: value }))}
-            onChange={(version) => change({ version })}
-          />
-        </Field>
+      {parts === 'all' && (
+        <>
+          <SubscriptionFields draft={draft} change={change} error={wrong('subscriptions')} />
+          <Field
+            label={contract.words.url}
+            hint={t.webhooks.urlHint}
+            error={mistake === undefined ? wrong('url') : t.webhooks.urlMistakes[mistake]}
+          >
+            <input
+              type="url"
+              required
+              value={draft.url}
+              placeholder="https://example.com/webhooks"
+              aria-invalid={(mistake ?? wrong('url')) !== undefined}
+              onChange={(event) => change({ url: event.target.value.trim() })}
+            />
+          </Field>
+          {mistake === undefined && wrong('url') === undefined && <UrlCheckView url={draft.url} />}
+          {contract.versions && (
+            <Field label={t.webhooks.version} error={wrong('version')}>
+              <Select
+                value={draft.version}
+                choices={contract.versions.values.map((value) => ({ value, label: value }))}
+                onChange={(version) => change({ version })}
+              />
+            </Field>
+          )}
+        </>
       )}
-      <MoreFields draft={draft} change={change} />
-      <Sample draft={draft} />
+      <MoreFields draft={draft} change={change} wrong={wrong} isOpen={parts === 'details'} />
+      {parts === 'all' && <Sample draft={draft} />}
       {secret !== undefined && (
         <section className="stack tight" aria-label={contract.words.secret}>
           <h3>{contract.words.secret}</h3>
@@ -91,63 +113,57 @@ export function EndpointForm(props: {
   );
 }
 
-/** A secret to be shown before the webhook exists; it is kept by nobody until then. */
-function useNewSecret(isWanted: boolean): string | undefined {
-  const { path } = useAccount();
-  const made = useQuery({
-    queryKey: [path, 'new-secret'],
-    enabled: isWanted,
-    queryFn: () => post<{ secret: string }>(`${path}/generate-secret`),
-    gcTime: 0,
-    staleTime: Number.POSITIVE_INFINITY,
-  });
-  return isWanted ? made.data?.secret : undefined;
-}
+/** Whose mistakes stand beside them. */
+const FIELDS = ['url', 'subscriptions', 'version', 'description', 'headers', 'rate_limit'];
 
 interface Part {
   draft: Draft;
   change: (changes: Partial<Draft>) => void;
+  wrong: (field: string) => string | undefined;
 }
 
-function MoreFields({ draft, change }: Part) {
+function MoreFields({ draft, change, wrong, isOpen }: Part & { isOpen: boolean }) {
   const { contract } = useAccount();
   const { t } = useLanguage();
   const noHeader = headerMistake(draft.headers);
-  return (
-    <details>
-      <summary>{t.webhooks.moreFields(contract.limits.own_rate_limit)}</summary>
-      <div className="stack inset">
-        <Field label={t.webhooks.description}>
+  const headersError = noHeader === undefined ? wrong('headers') : t.webhooks.noHeader(noHeader);
+  const isWrong = ['description', 'headers', 'rate_limit'].some((field) => wrong(field) !== undefined);
+  const fields = (
+    <>
+      <Field label={t.webhooks.description} error={wrong('description')}>
+        <input
+          type="text"
+          maxLength={500}
+          value={draft.description}
+          onChange={(event) => change({ description: event.target.value })}
+        />
+      </Field>
+      <Field label={t.webhooks.headers} hint={t.webhooks.headersHint} error={headersError}>
+        <textarea
+          value={draft.headers}
+          placeholder="X-My-Header: value"
+          aria-invalid={headersError !== undefined}
+          onChange={(event) => change({ headers: event.target.value })}
+        />
+      </Field>
+      {contract.limits.own_rate_limit && (
+        <Field label={t.webhooks.rate} error={wrong('rate_limit')}>
           <input
-            type="text"
-            maxLength={500}
-            value={draft.description}
-            onChange={(event) => change({ description: event.target.value })}
+            type="number"
+            min={1}
+            max={1000}
+            value={draft.rate}
+            onChange={(event) => change({ rate: event.target.value })}
           />
         </Field>
-        <Field
-          label={t.webhooks.headers}
-          hint={t.webhooks.headersHint}
-          error={noHeader === undefined ? undefined : t.webhooks.noHeader(noHeader)}
-        >
-          <textarea
-            value={draft.headers}
-            placeholder="X-My-Header: value"
-            onChange={(event) => change({ headers: event.target.value })}
-          />
-        </Field>
-        {contract.limits.own_rate_limit && (
-          <Field label={t.webhooks.rate}>
-            <input
-              type="number"
-              min={1}
-              max={1000}
-              value={draft.rate}
-              onChange={(event) => change({ rate: event.target.value })}
-            />
-          </Field>
-        )}
-      </div>
+      )}
+    </>
+  );
+  if (isOpen) return fields;
+  return (
+    <details open={isWrong || undefined}>
+      <summary>{t.webhooks.moreFields(contract.limits.own_rate_limit)}</summary>
+      <div className="stack inset">{fields}</div>
     </details>
   );
 }
@@ -167,7 +183,7 @@ function Sample({ draft }: { draft: Draft }) {
     <div className="stack tight">
       <h3>{t.webhooks.sample}</h3>
       {of === undefined ? (
-        <p className="quiet">{t.webhooks.noSample}</p>
+        <p className="quiet">{first === undefined ? t.webhooks.chooseEvent : t.webhooks.noSample}</p>
       ) : (
         <RequestPreview
           of={'topic' in of ? { trigger: of.trigger, topic: of.topic } : of}

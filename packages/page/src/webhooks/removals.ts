@@ -1,10 +1,11 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { useSyncExternalStore } from 'react';
+import { useCallback, useSyncExternalStore } from 'react';
 import { useAccount } from '../account.tsx';
 import { ApiError, call } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
 import type { Endpoint } from '../types.ts';
 import { toast, UNDO_MS } from '../ui/toasts.tsx';
+import { useWebhookName } from './webhook-name.ts';
 
 /** Webhooks that are deleted as soon as that can no longer be undone, by their id; kept over changes of the section. */
 const pending = new Map<string, () => void>();
@@ -21,9 +22,15 @@ window.addEventListener('pagehide', () => {
   for (const removeNow of pending.values()) removeNow();
 });
 
+/** The row is drawn again first. */
+function focusRow(id: string): void {
+  setTimeout(() => document.querySelector<HTMLElement>(`[data-id="${CSS.escape(id)}"] .open`)?.focus());
+}
+
 /** Takes a webhook off the list at once, and deletes it when the time to undo is over. */
 export function useRemovals() {
   const { path, contract } = useAccount();
+  const nameOf = useWebhookName();
   const { t } = useLanguage();
   const queries = useQueryClient();
   const ids = useSyncExternalStore(
@@ -33,28 +40,36 @@ export function useRemovals() {
     },
     () => removed,
   );
-  const remove = ({ id, url }: Endpoint) => {
-    const host = new URL(url).host;
-    const forget = () => {
-      clearTimeout(timer);
-      pending.delete(id);
+  const word = contract.words.endpoint;
+  const remove = useCallback(
+    (endpoint: Endpoint) => {
+      const { id } = endpoint;
+      const name = nameOf(endpoint);
+      const forget = () => {
+        clearTimeout(timer);
+        pending.delete(id);
+        changed();
+      };
+      const removeNow = async () => {
+        clearTimeout(timer);
+        try {
+          await call('DELETE', `${path}/endpoints/${id}`, undefined, { keepalive: true });
+        } catch (error) {
+          const why = error instanceof ApiError ? error.problem.detail : '';
+          toast(t.webhooks.notDeleted(word, name, why));
+        }
+        await queries.invalidateQueries({ queryKey: [path, 'endpoints'] });
+        forget();
+      };
+      const timer = setTimeout(removeNow, UNDO_MS);
+      pending.set(id, removeNow);
       changed();
-    };
-    const removeNow = async () => {
-      clearTimeout(timer);
-      try {
-        await call('DELETE', `${path}/endpoints/${id}`, undefined, { keepalive: true });
-      } catch (error) {
-        const why = error instanceof ApiError ? error.problem.detail : '';
-        toast(t.webhooks.notDeleted(contract.words.endpoint, host, why));
-      }
-      await queries.invalidateQueries({ queryKey: [path, 'endpoints'] });
-      forget();
-    };
-    const timer = setTimeout(removeNow, UNDO_MS);
-    pending.set(id, removeNow);
-    changed();
-    toast(t.webhooks.deleted(contract.words.endpoint, host), forget);
-  };
+      toast(t.webhooks.deleted(word, name), () => {
+        forget();
+        focusRow(id);
+      });
+    },
+    [path, word, nameOf, queries, t],
+  );
   return { removed: ids, remove };
 }

@@ -12,6 +12,7 @@ import { ErrorNote } from '../ui/notes.tsx';
 import { SecretRow } from '../ui/secret.tsx';
 import { Time } from '../ui/time.tsx';
 import { toast } from '../ui/toasts.tsx';
+import { useWebhookName } from './webhook-name.ts';
 
 /** The secret of a webhook: fetched when it is revealed, and forgotten when it is hidden. */
 export function SecretView({ endpoint }: { endpoint: Endpoint }) {
@@ -19,6 +20,7 @@ export function SecretView({ endpoint }: { endpoint: Endpoint }) {
   const { t } = useLanguage();
   const [secret, setSecret] = useState<string>();
   const [isRotating, setRotating] = useState(false);
+  const nameOf = useWebhookName();
   const here = `${path}/endpoints/${endpoint.id}`;
   const fetchSecret = () => get<{ secret: string }>(`${here}/secret`);
   const read = useMutation({
@@ -55,7 +57,7 @@ export function SecretView({ endpoint }: { endpoint: Endpoint }) {
       {isRotating && (
         <RotateDialog
           here={here}
-          url={endpoint.url}
+          name={nameOf(endpoint)}
           onClose={() => setRotating(false)}
           onDone={(fresh) => {
             setSecret(fresh);
@@ -67,8 +69,8 @@ export function SecretView({ endpoint }: { endpoint: Endpoint }) {
   );
 }
 
-function RotateDialog(props: { here: string; url: string; onClose: () => void; onDone: (secret: string) => void }) {
-  const { here, url, onClose, onDone } = props;
+function RotateDialog(props: { here: string; name: string; onClose: () => void; onDone: (secret: string) => void }) {
+  const { here, name, onClose, onDone } = props;
   const { path, contract } = useAccount();
   const { t } = useLanguage();
   const queries = useQueryClient();
@@ -87,7 +89,7 @@ function RotateDialog(props: { here: string; url: string; onClose: () => void; o
       }}
     >
       <p>
-        <code>{url}</code>
+        <code>{name}</code>
       </p>
       <p>{contract.signature_overlap ? t.secret.rotateOverlap : t.secret.rotateAtOnce}</p>
       {contract.signature_overlap && (

@@ -1,61 +1,71 @@
-import { Plus, X } from 'lucide-react';
+import { useQuery } from '@tanstack/react-query';
+import { useId } from 'react';
 import { useAccount } from '../account.tsx';
+import { get } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
-import { Button } from '../ui/button.tsx';
+import type { Page } from '../types.ts';
 import { Field, Select } from '../ui/field.tsx';
 import { type Draft, type DraftPair, pairMistake } from './endpoint-draft.ts';
+import { EventTree } from './event-tree.tsx';
 
 interface Props {
   draft: Draft;
   change: (changes: Partial<Draft>) => void;
+  error: string | undefined;
 }
 
-/** What shall be told: events, and where the contract has both, with which response. */
-export function SubscriptionFields({ draft, change }: Props) {
+/** What shall be told: free names, one event where a webhook has only one, or as many as one likes. */
+export function SubscriptionFields({ draft, change, error }: Props) {
   const { contract } = useAccount();
-  const { t } = useLanguage();
-  if (contract.free_triggers) {
-    return (
-      <Field label={contract.words.trigger} hint={t.webhooks.freeTriggersHint}>
-        <input
-          type="text"
-          required
-          value={draft.triggers}
-          onChange={(event) => change({ triggers: event.target.value })}
-        />
-      </Field>
-    );
-  }
-  const { pairs } = draft;
-  const set = (at: number, pair: DraftPair) => change({ pairs: pairs.map((one, i) => (i === at ? pair : one)) });
+  const [pair] = draft.pairs;
+  if (contract.free_triggers) return <FreeField draft={draft} change={change} error={error} />;
   return (
-    <>
-      {pairs.map((pair, at) => (
-        <PairFields
-          // biome-ignore lint/suspicious/noArrayIndexKey: the same pair may be chosen twice while one edits
-          key={at}
-          pair={pair}
-          onChange={(changed) => set(at, changed)}
-          onRemove={pairs.length > 1 ? () => change({ pairs: pairs.filter((_, i) => i !== at) }) : undefined}
-        />
-      ))}
-      {contract.limits.subscriptions_per_endpoint > pairs.length && (
-        <div>
-          <Button size="small" kind="plain" onClick={() => change({ pairs: [...pairs, pairs.at(-1) as DraftPair] })}>
-            <Plus size={14} aria-hidden /> {t.webhooks.another(contract.words.trigger)}
-          </Button>
-        </div>
+    <div className="stack tight" data-field="subscriptions">
+      {contract.limits.subscriptions_per_endpoint === 1 && draft.pairs.length === 1 && pair ? (
+        <PairFields pair={pair} onChange={(changed) => change({ pairs: [changed] })} />
+      ) : (
+        <EventTree pairs={draft.pairs} onChange={(pairs) => change({ pairs })} />
       )}
-    </>
+      {error !== undefined && (
+        <small className="bad" role="alert">
+          {error}
+        </small>
+      )}
+    </div>
   );
 }
 
-function PairFields(props: {
-  pair: DraftPair;
-  onChange: (pair: DraftPair) => void;
-  onRemove: (() => void) | undefined;
-}) {
-  const { pair, onChange, onRemove } = props;
+/** Names of one's own, with those that came lately as suggestions. */
+function FreeField({ draft, change, error }: Props) {
+  const { path, contract } = useAccount();
+  const { t } = useLanguage();
+  const list = useId();
+  const seen = useQuery({
+    queryKey: [path, 'events', ''],
+    queryFn: () => get<Page<{ trigger: string }>>(`${path}/events?limit=50`),
+    staleTime: 60_000,
+  });
+  const names = [...new Set(seen.data?.data.map((event) => event.trigger) ?? [])].sort();
+  return (
+    <Field label={contract.words.trigger} hint={t.webhooks.freeTriggersHint} error={error}>
+      <input
+        type="text"
+        required
+        list={list}
+        value={draft.triggers}
+        aria-invalid={error !== undefined}
+        onChange={(event) => change({ triggers: event.target.value })}
+      />
+      <datalist id={list}>
+        {names.map((name) => (
+          <option key={name} value={name} />
+        ))}
+      </datalist>
+    </Field>
+  );
+}
+
+function PairFields({ pair, onChange }: { pair: DraftPair; onChange: (pair: DraftPair) => void }) {
   const { contract, hasTopicChoice, triggerLabel } = useAccount();
   const { t } = useLanguage();
   const { topic, trigger } = pair;
@@ -70,39 +80,25 @@ function PairFields(props: {
     onChange({ trigger: value, topic: hasTopicChoice && fitting ? fitting : topic });
   };
   return (
-    <div className="stack tight">
-      <div className="row top nowrap">
-        <div className={`grow ${hasTopicChoice ? 'two' : ''}`}>
-          <Field
-            label={contract.words.trigger}
-            hint={contract.triggers.find((one) => one.value === trigger)?.description}
-          >
-            <Select value={trigger} choices={choices} onChange={choose} />
+    <>
+      <div className={hasTopicChoice ? 'two' : ''}>
+        <Field
+          label={contract.words.trigger}
+          hint={contract.triggers.find((one) => one.value === trigger)?.description}
+        >
+          <Select value={trigger} choices={choices} onChange={choose} />
+        </Field>
+        {hasTopicChoice && (
+          <Field label={contract.words.topic} hint={contract.topics.find((one) => one.value === topic)?.description}>
+            <Select
+              value={topic}
+              choices={contract.topics.map(({ value, label }) => ({
+                value,
+                label: pairMistake(contract, value, trigger) === undefined ? label : t.webhooks.withoutPayload(label),
+              }))}
+              onChange={(value) => onChange({ ...pair, topic: value })}
+            />
           </Field>
-          {hasTopicChoice && (
-            <Field label={contract.words.topic} hint={contract.topics.find((one) => one.value === topic)?.description}>
-              <Select
-                value={topic}
-                choices={contract.topics.map(({ value, label }) => ({
-                  value,
-                  label: pairMistake(contract, value, trigger) === undefined ? label : t.webhooks.withoutPayload(label),
-                }))}
-                onChange={(value) => onChange({ ...pair, topic: value })}
-              />
-            </Field>
-          )}
-        </div>
-        {onRemove && (
-          <Button
-            kind="plain"
-            size="icon"
-            className="beside-field"
-            aria-label={t.webhooks.removeEvent(contract.words.trigger)}
-            title={t.webhooks.removeEvent(contract.words.trigger)}
-            onClick={onRemove}
-          >
-            <X size={14} aria-hidden />
-          </Button>
         )}
       </div>
       {mistake !== undefined && (
@@ -110,6 +106,6 @@ function PairFields(props: {
           {t.webhooks.pairMistakes[mistake]}
         </div>
       )}
-    </div>
+    </>
   );
 }

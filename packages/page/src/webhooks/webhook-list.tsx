@@ -5,7 +5,6 @@ import { Head } from '../shell.tsx';
 import { useLanguage } from '../texts/language.tsx';
 import type { Endpoint } from '../types.ts';
 import { Button } from '../ui/button.tsx';
-import { FormDialog } from '../ui/dialog.tsx';
 import { useKeys } from '../ui/keyboard.ts';
 import { ErrorNote, Skeleton } from '../ui/notes.tsx';
 import { RowAction } from '../ui/row-action.tsx';
@@ -20,6 +19,7 @@ import { EndpointForm } from './endpoint-form.tsx';
 import { EndpointStatusView } from './endpoint-status.tsx';
 import { FirstWebhook } from './first-webhook.tsx';
 import { useRemovals } from './removals.ts';
+import { useWebhookName } from './webhook-name.ts';
 
 export function WebhookList() {
   const { contract, may } = useAccount();
@@ -27,7 +27,6 @@ export function WebhookList() {
   const { params, set } = useUrlState();
   const endpoints = useEndpoints();
   const { removed, remove } = useRemovals();
-  const [removing, setRemoving] = useState<Endpoint>();
   const { days, isLoading, error } = useEndpointDays();
   const [wanted, setWanted] = useState('');
   const list = useMemo(
@@ -38,7 +37,7 @@ export function WebhookList() {
     [endpoints.data, removed, days, isLoading],
   );
   const shown = useMemo(() => list.filter((endpoint) => fits(endpoint, wanted)), [list, wanted]);
-  const columns = useColumns(setRemoving);
+  const columns = useColumns(remove);
   const openId = params.get('endpoint');
   const open = list.find((endpoint) => endpoint.id === openId);
   const word = contract.words.endpoint;
@@ -79,26 +78,14 @@ export function WebhookList() {
         />
       )}
       {openId !== null && endpoints.data && !open && <div className="note wait">{t.webhooks.gone(word)}</div>}
-      {params.get('new') !== null && may('webhooks') && (
+      {params.get('new') !== null && endpoints.data && may('webhooks') && (
         <EndpointForm
           url={params.get('url') ?? ''}
-          onClose={() => set({ new: null, url: null })}
-          onDone={(id) => set({ new: null, url: null, endpoint: id })}
+          trigger={params.get('trigger') ?? undefined}
+          like={list.find((endpoint) => endpoint.id === params.get('like'))}
+          onClose={() => set(NOT_NEW)}
+          onDone={(id) => set({ ...NOT_NEW, endpoint: id })}
         />
-      )}
-      {removing && (
-        <FormDialog
-          title={t.webhooks.deleteTitle(word, hostOf(removing))}
-          verb={t.common.delete}
-          danger
-          onClose={() => setRemoving(undefined)}
-          submit={async () => {
-            remove(removing);
-            setRemoving(undefined);
-          }}
-        >
-          <p>{t.webhooks.deleteText}</p>
-        </FormDialog>
       )}
       {open && (
         <EndpointDrawer key={open.id} endpoint={open} onClose={() => set({ endpoint: null, tab: null }, true)} />
@@ -107,6 +94,9 @@ export function WebhookList() {
   );
 }
 
+/** What a new one begins with stands in the URL, too. */
+const NOT_NEW = { new: null, url: null, trigger: null, like: null };
+
 /** With more than this many, one looks for one by its words. */
 const SEARCHED_FROM = 8;
 
@@ -114,8 +104,6 @@ function fits({ url, description, subscriptions }: Endpoint, wanted: string): bo
   const text = [url, description, ...subscriptions.map((one) => one.trigger)].join('\n').toLowerCase();
   return text.includes(wanted.trim().toLowerCase());
 }
-
-const hostOf = (endpoint: Endpoint) => new URL(endpoint.url).host;
 
 /** An endpoint with what its last 24 hours came to. */
 interface Row extends Endpoint {
@@ -128,6 +116,7 @@ const column = columnsOf<Row>();
 function useColumns(onRemove: (endpoint: Endpoint) => void) {
   const { contract, may, hasTopicChoice, triggerLabel, topicLabel } = useAccount();
   const { t, f } = useLanguage();
+  const nameOf = useWebhookName();
   return useMemo(() => {
     const first = (endpoint: Endpoint) => endpoint.subscriptions[0];
     return column.columns([
@@ -206,7 +195,7 @@ function useColumns(onRemove: (endpoint: Endpoint) => void) {
                 <RowAction
                   icon={Trash2}
                   title={t.common.delete}
-                  label={t.webhooks.deleteOne(contract.words.endpoint, row.original.url)}
+                  label={t.webhooks.deleteOne(contract.words.endpoint, nameOf(row.original))}
                   onClick={() => onRemove(row.original)}
                 />
               ),
@@ -214,5 +203,5 @@ function useColumns(onRemove: (endpoint: Endpoint) => void) {
           ]
         : []),
     ]);
-  }, [contract, may, hasTopicChoice, triggerLabel, topicLabel, t, f, onRemove]);
+  }, [contract, may, hasTopicChoice, triggerLabel, topicLabel, nameOf, t, f, onRemove]);
 }

@@ -56,7 +56,11 @@ export interface Contract {
   readonly testTrigger: string | undefined;
   readonly newEndpoint: 'active' | 'inactive';
   /** How the page is laid out. */
-  readonly page: { readonly keys: 'section' | 'below-webhooks' };
+  readonly page: {
+    readonly keys: 'section' | 'below-webhooks';
+    /** The sender's own documentation and support. */
+    readonly links: readonly { readonly label: string; readonly url: string }[];
+  };
   readonly keyPrefix: string;
   readonly signature: SignatureScheme;
   /** As the contract states them, for the page's help with verifying. */

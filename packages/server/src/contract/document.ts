@@ -260,6 +260,18 @@ export const ContractDocument = Type.Object(
           keys: Type.Optional(
             Type.Enum(['section', 'below-webhooks'], { description: 'Where API keys are: a section, or on one page' }),
           ),
+          links: Type.Optional(
+            Type.Array(
+              Type.Object(
+                {
+                  label: Type.String({ minLength: 1, maxLength: 60 }),
+                  url: Type.String({ pattern: '^(https://|mailto:)\\S+$', maxLength: 2048 }),
+                },
+                closed,
+              ),
+              { maxItems: 8, description: "Where the sender's own documentation and support are: below the webhooks" },
+            ),
+          ),
         },
         { ...closed, description: 'How the page is laid out' },
       ),

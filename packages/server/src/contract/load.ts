@@ -101,7 +101,7 @@ function compileContract(document: ContractDocument, folder: string, isProven: b
       versions: document.versions,
       testTrigger: document.test_trigger,
       newEndpoint: document.new_endpoint ?? 'active',
-      page: { keys: document.page?.keys ?? 'section' },
+      page: { keys: document.page?.keys ?? 'section', links: document.page?.links ?? [] },
       keyPrefix: document.key_prefix ?? 'phk',
       signature,
       signatureRules: document.signature as SignatureRules,

@@ -2,6 +2,8 @@ import type { DeliveryPolicy } from '../domain/policy.ts';
 import { TOKEN } from './response-head.ts';
 
 export interface OutgoingRequest {
+  /** POST, unless one only asks whether somebody is there. */
+  method?: 'OPTIONS';
   url: URL;
   /** Sent as they are, in this order. */
   headers: [name: string, value: string][];
@@ -17,11 +19,11 @@ const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 const OURS = /^(?:host|connection|content-length|transfer-encoding)$/i;
 
 /**
- * The head of a POST, in Latin-1.
+ * The head of a request, in Latin-1.
  * @throws Error when a header would break the request: such a header is refused where it is set, so this is a defect
  */
-export function requestHead({ url, headers, body }: OutgoingRequest): string {
-  let head = `POST ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\nconnection: keep-alive\r\n`;
+export function requestHead({ method, url, headers, body }: OutgoingRequest): string {
+  let head = `${method ?? 'POST'} ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\nconnection: keep-alive\r\n`;
   for (const [name, value] of headers) {
     if (!TOKEN.test(name) || OURS.test(name) || NOT_IN_VALUE.test(value)) {
       throw new Error(`The header ${JSON.stringify(name)} cannot be sent.`);

@@ -21,6 +21,7 @@ import type { Previews } from '../manage/previews.ts';
 import type { Replays } from '../manage/replays.ts';
 import type { Samples } from '../manage/samples.ts';
 import type { Sessions } from '../manage/sessions.ts';
+import type { UrlChecks } from '../manage/url-checks.ts';
 import type { Verification } from '../manage/verification.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Store } from '../storage/store.ts';
@@ -49,6 +50,7 @@ export interface HttpParts {
   sessions: Sessions;
   verification: Verification;
   previews: Previews;
+  urlChecks: UrlChecks;
   limits: AccountLimits;
   replays: Replays;
   /** Where people reach the page; it stands in links. */

@@ -5,7 +5,14 @@ import { callerOf } from './caller.ts';
 import { HIDDEN } from './present-http.ts';
 
 /** Changes that say nothing about the account's settings, or that come by the million. */
-const NOT_NOTED = new Set(['publishEvent', 'publishEvents', 'verifyKey', 'generateSecret', 'verifySignature']);
+const NOT_NOTED = new Set([
+  'publishEvent',
+  'publishEvents',
+  'verifyKey',
+  'generateSecret',
+  'verifySignature',
+  'checkUrl',
+]);
 /** Reading a secret is worth a line, too. */
 const NOTED_READS = new Set(['getSecret']);
 /** `metadata` is the operator's own; the account sees its log. */

@@ -136,6 +136,7 @@ export const PERMISSION_OF: Readonly<Record<string, Permission>> = {
   listBins: 'read',
   getBin: 'read',
   generateSecret: 'webhooks',
+  checkUrl: 'webhooks',
   createEndpoint: 'webhooks',
   changeEndpoint: 'webhooks',
   deleteEndpoint: 'webhooks',

@@ -37,6 +37,7 @@ import { previewRoutes } from './v1/previews.ts';
 import { replayRoutes } from './v1/replays.ts';
 import { signatureRoutes } from './v1/signatures.ts';
 import { statsRoutes } from './v1/stats.ts';
+import { urlCheckRoutes } from './v1/url-checks.ts';
 
 const BODY_BYTES_MAX = 256 * 1024;
 const KEEP_ALIVE_MS = 72_000;
@@ -130,6 +131,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
       statsRoutes(v1, parts);
       pageRoutes(v1, parts);
       signatureRoutes(v1, parts);
+      urlCheckRoutes(v1, parts);
       liveRoutes(v1, parts);
       databaseRoutes(v1, parts);
     },

@@ -35,7 +35,8 @@ const LIMIT_OF: Readonly<Record<string, Limit>> = {
   deactivateEndpoint: 'endpoints',
   rotateSecret: 'endpoints',
   setTestingMode: 'testing',
-  // Counted by the requests that they send: see Samples.
+  // Counted by the requests that they send: see Samples and UrlChecks.
+  checkUrl: 'reads',
   testEndpoint: 'changes',
   sendExample: 'changes',
   retryDelivery: 'retries',

@@ -189,7 +189,8 @@ export class Endpoints {
   }
 
   /** A bin of this account is the one address of this server itself that may be used, plain HTTP or not. */
-  private async checkUrl(accountId: string, url: string, { limits }: Contract): Promise<void> {
+  /** @throws Problem `invalid_url`, `https_required`, `blocked_address` and whatever else speaks against it */
+  async checkUrl(accountId: string, url: string, { limits }: Contract): Promise<void> {
     if (await this.parts.inspector.owns(accountId, url)) return;
     if (this.parts.inspector.isBin(url)) throw new Problem('blocked_address', 'This bin is not of this account.');
     this.parts.guard.checkUrl(url, limits.httpsOnly);

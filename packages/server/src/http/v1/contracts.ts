@@ -35,6 +35,7 @@ const ContractView = Type.Object({
   new_endpoint: Type.Enum(['active', 'inactive']),
   page: Type.Object({
     keys: Type.Enum(['section', 'below-webhooks'], { description: 'Where the page shows the API keys' }),
+    links: Type.Array(Type.Object({ label: Type.String(), url: Type.String() })),
   }),
   body: Type.Record(Type.String(), Type.Unknown(), { description: 'As `contract.json` states it' }),
   signature: Type.Record(Type.String(), Type.Unknown(), { description: 'As `contract.json` states it' }),

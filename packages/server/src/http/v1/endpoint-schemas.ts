@@ -15,7 +15,7 @@ export const Subscriptions = Type.Array(
     ),
     trigger: Type.String({ maxLength: 256, description: 'A trigger, `*`, or a prefix as `order.*`' }),
   }),
-  { minItems: 1, maxItems: 1000 },
+  { maxItems: 1000, description: 'None: it gets nothing, until it has some' },
 );
 export const Headers = Type.Record(
   Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$" }),

@@ -1,0 +1,152 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { Switch } from 'radix-ui';
+import { useState } from 'react';
+import { useAccount } from '../account.tsx';
+import { call } from '../api.ts';
+import { useLanguage } from '../texts/language.tsx';
+import type { Endpoint } from '../types.ts';
+import { Button } from '../ui/button.tsx';
+import { Copyable } from '../ui/copyable.tsx';
+import { FormDialog } from '../ui/dialog.tsx';
+import { Field } from '../ui/field.tsx';
+import { ErrorNote } from '../ui/notes.tsx';
+import { toast } from '../ui/toasts.tsx';
+import { useEndpointActions } from './endpoint-actions.ts';
+import { urlMistake } from './endpoint-draft.ts';
+import { EndpointForm } from './endpoint-form.tsx';
+import { SecretView } from './secret-view.tsx';
+import { TestResultView, useTest } from './send-test.tsx';
+
+/** Where an account's only endpoint is, whether it is on, its secret, and what else belongs to it. */
+export function AddressCard({ endpoint }: { endpoint: Endpoint }) {
+  const { contract, may } = useAccount();
+  const { t } = useLanguage();
+  const actions = useEndpointActions(endpoint);
+  const test = useTest(endpoint);
+  /** What has been typed and not been saved. */
+  const [typed, setTyped] = useState<string>();
+  const url = typed ?? endpoint.url;
+  const mistake = urlMistake(url, contract);
+  const isActive = endpoint.status === 'active';
+  return (
+    <section className="card" aria-label={contract.words.endpoint}>
+      <header>
+        <h2>{contract.words.endpoint}</h2>
+        <Switch.Root
+          className="switch"
+          aria-label={t.endpoint.on}
+          disabled={!may('webhooks')}
+          checked={isActive}
+          onCheckedChange={isActive ? actions.deactivate : actions.activate}
+        />
+      </header>
+      <div className="body stack">
+        {!isActive && endpoint.inactive_reason === 'new' && <p className="note">{t.endpoint.notOnYet}</p>}
+        <form
+          className="row end"
+          onSubmit={(event) => {
+            event.preventDefault();
+            if (url !== endpoint.url) actions.moveTo(url, () => setTyped(undefined));
+          }}
+        >
+          <Field
+            label={contract.words.url}
+            className="grow"
+            error={mistake === undefined ? undefined : t.webhooks.urlMistakes[mistake]}
+          >
+            <input
+              type="url"
+              required
+              value={url}
+              disabled={!may('webhooks')}
+              aria-invalid={mistake !== undefined}
+              onChange={(event) => setTyped(event.target.value.trim())}
+            />
+          </Field>
+          {url === endpoint.url ? (
+            <Copyable text={endpoint.url} label={t.endpoint.copyUrl} />
+          ) : (
+            <Button type="submit" kind="primary" disabled={actions.isBusy || url === '' || mistake !== undefined}>
+              {t.common.save}
+            </Button>
+          )}
+          {may('webhooks') && (
+            <Button disabled={test.isPending} onClick={() => test.mutate()}>
+              {test.isPending ? t.test.sending : t.test.send}
+            </Button>
+          )}
+        </form>
+        <ErrorNote error={actions.error ?? test.error} />
+        {test.data && <TestResultView result={test.data} />}
+        <SecretView endpoint={endpoint} />
+        <Details endpoint={endpoint} />
+      </div>
+    </section>
+  );
+}
+
+/** What few set, and everybody can see: description and headers; and the way to remove all of it. */
+function Details({ endpoint }: { endpoint: Endpoint }) {
+  const { contract, may } = useAccount();
+  const { t } = useLanguage();
+  const [open, setOpen] = useState<'edit' | 'remove'>();
+  const close = () => setOpen(undefined);
+  const headers = Object.entries(endpoint.headers);
+  return (
+    <section className="stack tight" aria-label={t.endpoint.details}>
+      <dl className="pairs">
+        <div>
+          <dt>{t.webhooks.description}</dt>
+          <dd>{endpoint.description || <span className="quiet">{t.common.none}</span>}</dd>
+        </div>
+        <div>
+          <dt>{t.webhooks.headers}</dt>
+          <dd className="stack tight">
+            {headers.length === 0 && <span className="quiet">{t.common.none}</span>}
+            {headers.map(([name, value]) => (
+              <span className="row nowrap" key={name}>
+                <code>{`${name}: ${value}`}</code> <Copyable text={`${name}: ${value}`} label={t.common.copyIt(name)} />
+              </span>
+            ))}
+          </dd>
+        </div>
+      </dl>
+      {may('webhooks') && (
+        <div className="row">
+          <Button size="small" onClick={() => setOpen('edit')}>
+            {t.endpoint.editDetails}
+          </Button>
+          <Button size="small" kind="plain" onClick={() => setOpen('remove')}>
+            {t.endpoint.remove(contract.words.endpoint)}
+          </Button>
+        </div>
+      )}
+      {open === 'edit' && <EndpointForm endpoint={endpoint} parts="details" onClose={close} onDone={close} />}
+      {open === 'remove' && <RemoveDialog endpoint={endpoint} onClose={close} />}
+    </section>
+  );
+}
+
+/** There is one, and the settings begin anew without it: this asks, and cannot be undone. */
+function RemoveDialog({ endpoint, onClose }: { endpoint: Endpoint; onClose: () => void }) {
+  const { path, contract } = useAccount();
+  const { t } = useLanguage();
+  const queries = useQueryClient();
+  const word = contract.words.endpoint;
+  return (
+    <FormDialog
+      title={t.webhooks.deleteTitle(word, endpoint.url)}
+      verb={t.common.delete}
+      danger
+      onClose={onClose}
+      submit={async () => {
+        await call('DELETE', `${path}/endpoints/${endpoint.id}`);
+        toast(t.webhooks.deleted(word, endpoint.url));
+        onClose();
+        await queries.invalidateQueries({ queryKey: [path, 'endpoints'] });
+      }}
+    >
+      <p>{t.webhooks.deleteText}</p>
+    </FormDialog>
+  );
+}

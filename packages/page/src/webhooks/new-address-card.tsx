@@ -1,0 +1,110 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { Switch } from 'radix-ui';
+import { useState } from 'react';
+import { useAccount } from '../account.tsx';
+import { ApiError, post } from '../api.ts';
+import { useLanguage } from '../texts/language.tsx';
+import type { Bin, Endpoint } from '../types.ts';
+import { Button } from '../ui/button.tsx';
+import { Field } from '../ui/field.tsx';
+import { ErrorNote } from '../ui/notes.tsx';
+import { Secret } from '../ui/secret.tsx';
+import { toast } from '../ui/toasts.tsx';
+import { urlMistake } from './endpoint-draft.ts';
+import { useNewSecret } from './new-secret.ts';
+
+/** The settings before there is an endpoint: an address to fill in, the secret that it will have, and a switch that waits. */
+export function NewAddressCard(props: { url: string; chosen: ReadonlySet<string>; onDone: () => void }) {
+  const { chosen, onDone } = props;
+  const { path, contract, may } = useAccount();
+  const { t } = useLanguage();
+  const queries = useQueryClient();
+  const [url, setUrl] = useState(props.url);
+  const secret = useNewSecret(may('webhooks') && contract.signature.scheme !== 'none');
+  const mistake = urlMistake(url, contract);
+  const save = useMutation({
+    mutationFn: () =>
+      post<Endpoint>(`${path}/endpoints`, {
+        url,
+        status: 'inactive',
+        subscriptions: [...chosen].map((trigger) => ({ trigger })),
+        ...(secret === undefined ? {} : { secret }),
+      }),
+    onSuccess: async () => {
+      toast(t.endpoint.savedOff);
+      await queries.invalidateQueries({ queryKey: [path, 'endpoints'] });
+      onDone();
+    },
+  });
+  const tryOut = useMutation({ mutationFn: () => post<Bin>(`${path}/bins`), onSuccess: (bin) => setUrl(bin.url) });
+  const refused = save.error instanceof ApiError ? save.error.at('url') : undefined;
+  return (
+    <section className="card" aria-label={contract.words.endpoint}>
+      <header>
+        <h2>{contract.words.endpoint}</h2>
+        <Switch.Root
+          className="switch"
+          aria-label={t.endpoint.on}
+          title={t.endpoint.saveFirst}
+          disabled
+          checked={false}
+        />
+      </header>
+      <div className="body stack">
+        <form
+          className="row end"
+          onSubmit={(event) => {
+            event.preventDefault();
+            save.mutate();
+          }}
+        >
+          <Field
+            label={contract.words.url}
+            hint={t.webhooks.urlHint}
+            className="grow"
+            error={mistake === undefined ? refused : t.webhooks.urlMistakes[mistake]}
+          >
+            <input
+              type="url"
+              required
+              value={url}
+              placeholder="https://example.com/webhooks"
+              disabled={!may('webhooks')}
+              aria-invalid={(mistake ?? refused) !== undefined}
+              onChange={(event) => {
+                save.reset();
+                setUrl(event.target.value.trim());
+              }}
+            />
+          </Field>
+          {may('webhooks') && (
+            <>
+              <Button type="submit" kind="primary" disabled={save.isPending || url === '' || mistake !== undefined}>
+                {t.common.save}
+              </Button>
+              <Button disabled title={t.endpoint.saveFirst}>
+                {t.test.send}
+              </Button>
+            </>
+          )}
+        </form>
+        {may('webhooks') && url === '' && (
+          <div className="row">
+            <span className="quiet">{t.webhooks.noneText}</span>
+            <Button size="small" disabled={tryOut.isPending} onClick={() => tryOut.mutate()}>
+              {t.webhooks.tryBin}
+            </Button>
+          </div>
+        )}
+        {refused === undefined && <ErrorNote error={save.error ?? tryOut.error} />}
+        {secret !== undefined && (
+          <section className="stack tight" aria-label={contract.words.secret}>
+            <h3>{contract.words.secret}</h3>
+            <Secret text={secret} />
+            <p className="hint">{t.webhooks.newSecretHint(contract.words.endpoint)}</p>
+          </section>
+        )}
+      </div>
+    </section>
+  );
+}
