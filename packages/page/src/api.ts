@@ -37,6 +37,15 @@ function headers(hasBody: boolean): Record<string, string> {
 /** One part of a path, whatever it holds: an id out of the page's address cannot lead anywhere else. */
 export const part = (text: string) => encodeURIComponent(text).replace(/^\.+$/, 'none');
 
+/** JSON that is sent as somebody wrote it: 5.0 stays 5.0. */
+export class RawJson {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 /** Whose page this is; it needs nothing but the session. */
 export const SESSION = '/v1/page';
 const SESSION_ENDED: Problem = {
@@ -47,7 +56,12 @@ const SESSION_ENDED: Problem = {
 };
 
 /** @throws ApiError */
-export async function call<T>(method: string, path: string, body?: unknown, options: RequestInit = {}): Promise<T> {
+export async function call<T>(
+  method: string,
+  path: string,
+  body?: unknown | RawJson,
+  options: RequestInit = {},
+): Promise<T> {
   // Whose session has ended is told so without a question; a look at the session itself is one.
   if (connectionNow() === 'ended' && method === 'GET' && path !== SESSION) throw new ApiError(SESSION_ENDED);
   let response: Response;
@@ -56,7 +70,7 @@ export async function call<T>(method: string, path: string, body?: unknown, opti
       ...options,
       method,
       headers: headers(body !== undefined),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: body instanceof RawJson ? body.text : JSON.stringify(body) }),
     });
   } catch {
     answered(0);

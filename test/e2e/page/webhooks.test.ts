@@ -180,6 +180,33 @@ describe('webhooks', () => {
     expect(await single.getByRole('dialog').getByRole('checkbox').count()).toBe(0);
   });
 
+  test('a test with a payload that one edits goes out as it was written, from a sample or an event', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    const { id } = await createWebhook(suite.node, account, {
+      url: suite.receiver.url(),
+      subscriptions: [{ trigger: 'order.paid' }],
+    });
+    const event = '{"trigger":"order.paid","payload":{"total":5.0,"id":12345678901234567890}}';
+    await suite.node.call('POST', `/v1/accounts/${account}/events`, event);
+    await suite.receiver.received(1);
+    const page = await suite.show(account, `/?endpoint=${id}`);
+    await page.getByRole('button', { name: 'With a payload …' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Send a test with a payload' });
+    const recent = dialog.getByLabel('Begin with').locator('option').nth(1);
+    await recent.waitFor({ state: 'attached' });
+    await dialog.getByLabel('Begin with').selectOption({ index: 1 });
+    const payload = dialog.getByLabel('Payload');
+    await expect.poll(() => payload.inputValue()).toBe('{\n  "total": 5.0,\n  "id": 12345678901234567890\n}');
+    await payload.fill('{"total": 6.0');
+    await dialog.getByText('This is no JSON yet.').waitFor();
+    await payload.fill('{"total": 6.0, "id": 12345678901234567891}');
+    await dialog.getByRole('button', { name: 'Send test' }).click();
+    await dialog.getByText(/^Your server answered 200/).waitFor();
+    const sent = suite.receiver.requests.at(-1)?.body.toString() ?? '';
+    expect(sent).toContain('"type":"order.paid"');
+    expect(sent).toContain('"data":{"total":6.0,"id":12345678901234567891}');
+  });
+
   test('events are chosen in a tree: by search, by group, all of them; none stands there twice', async () => {
     const account = await createAccount(suite.node, 'in-groups');
     const page = await suite.show(account, '/?new=1');

@@ -257,6 +257,14 @@ export const en = {
   test: {
     send: 'Send test',
     sending: 'Sending …',
+    openOwn: 'With a payload …',
+    own: 'Send a test with a payload',
+    source: 'Begin with',
+    payload: 'Payload',
+    payloadHint: 'Sent as you write it: 5.0 stays 5.0.',
+    noJson: 'This is no JSON yet.',
+    sampleOf: (event: string) => `Sample: ${event}`,
+    eventOf: (event: string, when: string) => `${event}, ${when}`,
     result: 'Test',
     answered: (status: number, took: string) => `Your server answered ${status} in ${took}.`,
     failed: (status: number | undefined, took: string) =>

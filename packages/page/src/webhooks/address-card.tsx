@@ -14,6 +14,7 @@ import { toast } from '../ui/toasts.tsx';
 import { useEndpointActions } from './endpoint-actions.ts';
 import { urlMistake } from './endpoint-draft.ts';
 import { EndpointForm } from './endpoint-form.tsx';
+import { OwnTest } from './own-test.tsx';
 import { SecretView } from './secret-view.tsx';
 import { TestResultView, useTest } from './send-test.tsx';
 
@@ -27,6 +28,7 @@ export function AddressCard({ endpoint }: { endpoint: Endpoint }) {
   const [typed, setTyped] = useState<string>();
   const url = typed ?? endpoint.url;
   const mistake = urlMistake(url, contract);
+  const [isTesting, setTesting] = useState(false);
   const isActive = endpoint.status === 'active';
   return (
     <section className="card" aria-label={contract.words.endpoint}>
@@ -71,15 +73,17 @@ export function AddressCard({ endpoint }: { endpoint: Endpoint }) {
             </Button>
           )}
           {may('webhooks') && (
-            <Button disabled={test.isPending} onClick={() => test.mutate()}>
+            <Button disabled={test.isPending} onClick={() => test.mutate(undefined)}>
               {test.isPending ? t.test.sending : t.test.send}
             </Button>
           )}
+          {may('webhooks') && <Button onClick={() => setTesting(true)}>{t.test.openOwn}</Button>}
         </form>
         <ErrorNote error={actions.error ?? test.error} />
         {test.data && <TestResultView result={test.data} />}
         <SecretView endpoint={endpoint} />
         <Details endpoint={endpoint} />
+        {isTesting && <OwnTest endpoint={endpoint} onClose={() => setTesting(false)} />}
       </div>
     </section>
   );

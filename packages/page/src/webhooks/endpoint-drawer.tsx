@@ -11,6 +11,7 @@ import { Time } from '../ui/time.tsx';
 import { useEndpointActions } from './endpoint-actions.ts';
 import { EndpointForm } from './endpoint-form.tsx';
 import { EndpointStatusView } from './endpoint-status.tsx';
+import { OwnTest } from './own-test.tsx';
 import { RecentMessages } from './recent-messages.tsx';
 import { SecretView } from './secret-view.tsx';
 import { TestResultView, useTest } from './send-test.tsx';
@@ -26,6 +27,7 @@ export function EndpointDrawer({ endpoint, onClose }: { endpoint: Endpoint; onCl
   const actions = useEndpointActions(endpoint);
   const test = useTest(endpoint);
   const isActive = endpoint.status === 'active';
+  const [isTesting, setTesting] = useState(false);
   return (
     <Dialog
       title={useWebhookName()(endpoint)}
@@ -34,9 +36,10 @@ export function EndpointDrawer({ endpoint, onClose }: { endpoint: Endpoint; onCl
       footer={
         may('webhooks') && (
           <>
-            <Button disabled={test.isPending} onClick={() => test.mutate()}>
+            <Button disabled={test.isPending} onClick={() => test.mutate(undefined)}>
               {test.isPending ? t.test.sending : t.test.send}
             </Button>
+            <Button onClick={() => setTesting(true)}>{t.test.openOwn}</Button>
             <Button onClick={() => set({ endpoint: null, tab: null, new: '1', like: endpoint.id })}>
               {t.common.duplicate}
             </Button>
@@ -73,6 +76,7 @@ export function EndpointDrawer({ endpoint, onClose }: { endpoint: Endpoint; onCl
           <VerifyHelp endpoint={endpoint} />
         </Tabs.Content>
       </Tabs.Root>
+      {isTesting && <OwnTest endpoint={endpoint} onClose={() => setTesting(false)} />}
     </Dialog>
   );
 }

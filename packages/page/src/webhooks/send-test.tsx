@@ -1,6 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useAccount } from '../account.tsx';
-import { post } from '../api.ts';
+import { post, type RawJson } from '../api.ts';
 import { AttemptView } from '../messages/attempt-view.tsx';
 import { useLanguage } from '../texts/language.tsx';
 import type { Attempt, Endpoint, Verdict } from '../types.ts';
@@ -18,8 +18,9 @@ export function useTest(endpoint: Endpoint) {
   const queries = useQueryClient();
   const here = `${path}/endpoints/${endpoint.id}`;
   return useMutation({
-    mutationFn: async (): Promise<TestResult> => {
-      const sent = await post<Omit<TestResult, 'verdict'>>(`${here}/test`);
+    /** @param wish which event, and a payload of one's own; the sample of what is subscribed without it */
+    mutationFn: async (wish?: RawJson): Promise<TestResult> => {
+      const sent = await post<Omit<TestResult, 'verdict'>>(`${here}/test`, wish);
       const { headers, body } = sent.attempt.request;
       const verdict = await post<Verdict>(`${here}/verify`, { headers, body }).catch(() => undefined);
       return { ...sent, verdict };

@@ -189,11 +189,16 @@ export class Endpoints {
   }
 
   /** A bin of this account is the one address of this server itself that may be used, plain HTTP or not. */
-  /** @throws Problem `invalid_url`, `https_required`, `blocked_address` and whatever else speaks against it */
+  /** @throws Problem `invalid_url` or `blocked_address`, at `#/url` */
   async checkUrl(accountId: string, url: string, { limits }: Contract): Promise<void> {
     if (await this.parts.inspector.owns(accountId, url)) return;
-    if (this.parts.inspector.isBin(url)) throw new Problem('blocked_address', 'This bin is not of this account.');
-    this.parts.guard.checkUrl(url, limits.httpsOnly);
+    try {
+      if (this.parts.inspector.isBin(url)) throw new Problem('blocked_address', 'This bin is not of this account.');
+      this.parts.guard.checkUrl(url, limits.httpsOnly);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      throw new Problem(error.code, error.message, [{ pointer: '#/url', detail: error.message }]);
+    }
   }
 }
 

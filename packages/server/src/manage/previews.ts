@@ -1,3 +1,4 @@
+import { payloadFor } from '../contract/body.ts';
 import type { Contract } from '../contract/contract.ts';
 import type { EventFacts } from '../contract/fields.ts';
 import type { Clock } from '../domain/clock.ts';
@@ -26,7 +27,7 @@ export class Previews {
   /**
    * @throws Problem `account_not_found`, `event_not_found`, `unknown_trigger`, `unknown_topic`, `unknown_pair`
    */
-  async show(accountId: string, wish: PreviewWish): Promise<Signed> {
+  async show(accountId: string, wish: PreviewWish): Promise<Signed & { payload: Buffer }> {
     const { directory, ids, clock } = this.parts;
     const known = await directory.get(accountId);
     if (!known) throw new Problem('account_not_found');
@@ -47,7 +48,7 @@ export class Previews {
       keys: this.keysOf(contract),
       nowMs: clock.now(),
     });
-    return { headers: [...contract.defaultHeaders, ...own], body };
+    return { headers: [...contract.defaultHeaders, ...own], body, payload: payloadFor(event, topic) };
   }
 
   private sample({ contract, facts }: KnownAccount, { topic, trigger }: PreviewWish) {

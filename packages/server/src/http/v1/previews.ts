@@ -25,6 +25,10 @@ export function previewRoutes(app: App, { previews }: HttpParts): void {
               headers: Type.Record(Type.String(), Type.String()),
               body: Type.String(),
               body_encoding: Type.Enum(['utf8', 'base64']),
+              payload: Type.String({
+                description:
+                  'What it is made of, as it was published: JSON text, for a test with a payload of your own',
+              }),
             }),
           },
           422,
@@ -32,8 +36,8 @@ export function previewRoutes(app: App, { previews }: HttpParts): void {
       },
     },
     async (request) => {
-      const { headers, body } = await previews.show(request.params.account, request.query);
-      return { headers: toRecord(headers), ...presentBody(body, false) };
+      const { headers, body, payload } = await previews.show(request.params.account, request.query);
+      return { headers: toRecord(headers), ...presentBody(body, false), payload: payload.toString('utf8') };
     },
   );
 }

@@ -1,0 +1,156 @@
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { useAccount } from '../account.tsx';
+import { ApiError, get, RawJson } from '../api.ts';
+import { matchesTrigger } from '../events/getters.ts';
+import { useLanguage } from '../texts/language.tsx';
+import type { Delivery, Endpoint, Page } from '../types.ts';
+import { Button } from '../ui/button.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { Field, Select } from '../ui/field.tsx';
+import { ErrorNote } from '../ui/notes.tsx';
+import { prettyJson } from '../ui/pretty-json.ts';
+import { TestResultView, useTest } from './send-test.tsx';
+import { useWebhookName } from './webhook-name.ts';
+
+const RECENT = 10;
+/** Longer ones are slow to edit, and are tests of something else. */
+const PAYLOAD_LENGTH_MAX = 200_000;
+
+/** What a test is made of: an event of the contract, and where its payload comes from. */
+interface Source {
+  key: string;
+  label: string;
+  trigger: string;
+  topic: string | null;
+  /** Of a message that was sent; else it is the sample. */
+  event?: string;
+}
+
+/** Sends a test whose payload one edits: the sample's, or that of an event that was sent lately. */
+export function OwnTest({ endpoint, onClose }: { endpoint: Endpoint; onClose: () => void }) {
+  const { t } = useLanguage();
+  const nameOf = useWebhookName();
+  const sources = useSources(endpoint);
+  const [key, setKey] = useState<string>();
+  const source = sources.find((one) => one.key === key) ?? sources[0];
+  const test = useTest(endpoint);
+  const text = usePayload(source);
+  /** What somebody has made of it; another source begins anew. */
+  const [edited, setEdited] = useState<{ key: string; text: string }>();
+  const payload = edited?.key === source?.key ? (edited?.text ?? '') : text;
+  const isJson = payload === '' || isValid(payload);
+  const refused = test.error instanceof ApiError ? test.error.at('payload') : undefined;
+  const send = () => {
+    if (!source) return;
+    const { trigger, topic } = source;
+    const head = JSON.stringify({ trigger, ...(topic === null ? {} : { topic }) });
+    test.mutate(new RawJson(`${head.slice(0, -1)},"payload":${payload}}`));
+  };
+  return (
+    <Dialog
+      title={t.test.own}
+      wide
+      onClose={onClose}
+      footer={
+        <>
+          <span className="grow" />
+          <Button onClick={onClose}>{t.common.close}</Button>
+          <Button kind="primary" disabled={!isJson || payload === '' || test.isPending} onClick={send}>
+            {test.isPending ? t.test.sending : t.test.send}
+          </Button>
+        </>
+      }
+    >
+      <form className="stack" onSubmit={(event) => event.preventDefault()}>
+        <p>
+          <code>{nameOf(endpoint)}</code>
+        </p>
+        <Field label={t.test.source}>
+          <Select
+            value={source?.key ?? ''}
+            choices={sources.map((one) => ({ value: one.key, label: one.label }))}
+            onChange={(next) => {
+              setKey(next);
+              test.reset();
+            }}
+          />
+        </Field>
+        <Field label={t.test.payload} hint={t.test.payloadHint} error={isJson ? refused : t.test.noJson}>
+          <textarea
+            className="tall"
+            spellCheck={false}
+            maxLength={PAYLOAD_LENGTH_MAX}
+            value={payload}
+            aria-invalid={!isJson || refused !== undefined}
+            onChange={({ target }) => {
+              if (refused !== undefined) test.reset();
+              setEdited({ key: source?.key ?? '', text: target.value });
+            }}
+          />
+        </Field>
+        {refused === undefined && <ErrorNote error={test.error} />}
+        {test.data && <TestResultView result={test.data} />}
+      </form>
+    </Dialog>
+  );
+}
+
+/** As it was published, or as the contract's sample has it. */
+function usePayload(of: Source | undefined): string {
+  const { path } = useAccount();
+  const query = new URLSearchParams({
+    ...(of?.event === undefined ? { trigger: of?.trigger ?? '' } : { event: of.event }),
+    ...(of?.topic ? { topic: of.topic } : {}),
+  });
+  const preview = useQuery({
+    queryKey: [path, 'preview', 'payload', query.toString()],
+    enabled: of !== undefined,
+    queryFn: () => get<{ payload: string }>(`${path}/preview?${query}`),
+    staleTime: Number.POSITIVE_INFINITY,
+    retry: false,
+  });
+  return preview.data ? prettyJson(preview.data.payload) : '';
+}
+
+/** Samples of what is subscribed first, then events that this webhook got lately. */
+function useSources(endpoint: Endpoint): Source[] {
+  const { path, contract, hasTopicChoice, triggerLabel, topicLabel } = useAccount();
+  const { t, f } = useLanguage();
+  const recent = useQuery({
+    queryKey: [path, 'recent', endpoint.id, RECENT],
+    queryFn: () => get<Page<Delivery>>(`${path}/deliveries?endpoint=${endpoint.id}&test=false&limit=${RECENT}`),
+  });
+  const labelOf = (trigger: string, topic: string | null) =>
+    hasTopicChoice ? `${triggerLabel(trigger)} · ${topicLabel(topic)}` : triggerLabel(trigger);
+  const subscribed = contract.pairs.filter(({ trigger, topic }) =>
+    endpoint.subscriptions.some(
+      (one) => matchesTrigger(one.trigger, trigger) && (one.topic === undefined || one.topic === topic),
+    ),
+  );
+  const free = endpoint.subscriptions.find(({ trigger }) => !trigger.includes('*'))?.trigger ?? 'posthorn.test';
+  const pairs = contract.free_triggers ? [{ trigger: free, topic: null }] : subscribed;
+  const samples = pairs.map(({ trigger, topic }) => ({
+    key: `sample ${topic} ${trigger}`,
+    label: t.test.sampleOf(labelOf(trigger, topic)),
+    trigger,
+    topic,
+  }));
+  const events = (recent.data?.data ?? []).map((one) => ({
+    key: one.id,
+    label: t.test.eventOf(labelOf(one.trigger, one.topic), f.exact(Date.parse(one.created_at))),
+    trigger: one.trigger,
+    topic: one.topic,
+    event: one.event_id,
+  }));
+  return [...samples, ...events];
+}
+
+function isValid(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
