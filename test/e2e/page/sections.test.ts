@@ -75,8 +75,12 @@ describe('events, keys, inspector, audit log', () => {
     expect((await facade()).status).toBe(401);
     await page.getByRole('link', { name: 'Audit log' }).click();
     for (const text of ['Generated an API key', 'Changed an API key', 'Deleted an API key']) {
-      await page.getByRole('row', { name: new RegExp(`${text}.*jane@example.com`) }).waitFor();
+      await page.getByRole('row', { name: new RegExp(`${text}: Warehouse.*jane@example.com`) }).waitFor();
     }
+    await page.getByRole('button', { name: 'Changed an API key: Warehouse' }).click();
+    const drawer = page.getByRole('dialog');
+    await drawer.getByText('developer_tools, returns').waitFor();
+    await drawer.getByText(/\.\d{3}.* UTC/).waitFor();
     expect(await page.content()).not.toContain(key);
   });
 

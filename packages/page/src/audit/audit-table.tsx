@@ -4,25 +4,21 @@ import { useUrlState } from '../account.tsx';
 import { get } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
 import type { AuditEntry, Page } from '../types.ts';
-import { Code } from '../ui/code.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Empty, QueryError, Skeleton } from '../ui/notes.tsx';
-import { prettyJson } from '../ui/pretty-json.ts';
 import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
+import { linesOf, sentenceOf } from './audit-words.ts';
 
 const column = columnsOf<AuditEntry>();
 
-/** `status: active, url: https://…` */
-function summaryOf(detail: Record<string, unknown>): string {
-  const text = (value: unknown) => (typeof value === 'object' ? JSON.stringify(value) : String(value));
-  return Object.entries(detail)
-    .map(([name, value]) => `${name}: ${text(value)}`)
-    .join(', ');
-}
+/** What an id is called now; undefined where nobody knows. */
+type NameOf = (id: string) => string | undefined;
+const NAMELESS: NameOf = () => undefined;
 
 /** Who changed what, and when. */
-export function AuditTable({ path, withAccount = false }: { path: string; withAccount?: boolean }) {
+export function AuditTable(props: { path: string; withAccount?: boolean; nameOf?: NameOf }) {
+  const { path, withAccount = false, nameOf = NAMELESS } = props;
   const { t } = useLanguage();
   const { params, set } = useUrlState();
   const openId = params.get('entry');
@@ -37,15 +33,15 @@ export function AuditTable({ path, withAccount = false }: { path: string; withAc
   const columns = useMemo(
     () =>
       column.columns([
-        column.accessor((entry) => t.audit.actions[entry.action] ?? entry.action, {
+        column.accessor((entry) => sentenceOf(entry, t, nameOf), {
           id: 'action',
           header: t.audit.what,
-          meta: { width: '22%', phoneWidth: '50%' },
+          cell: ({ getValue }) => <span title={getValue()}>{getValue()}</span>,
         }),
         column.accessor((entry) => entry.user_name ?? t.audit.actors[entry.actor] ?? entry.actor, {
           id: 'actor',
           header: t.audit.who,
-          meta: { width: '15%', phoneWidth: '88px' },
+          meta: { width: '22%', phoneWidth: '96px' },
         }),
         ...(withAccount
           ? [column.accessor('account_id', { header: t.console.account, meta: { width: '16%', kind: 'code' } })]
@@ -55,14 +51,8 @@ export function AuditTable({ path, withAccount = false }: { path: string; withAc
           meta: { width: '100px', phoneWidth: '84px' },
           cell: ({ getValue }) => <Time at={getValue()} />,
         }),
-        column.accessor('target', { header: t.audit.which, meta: { width: '18%', kind: 'code', wideOnly: true } }),
-        column.accessor((entry) => summaryOf(entry.detail), {
-          id: 'detail',
-          header: t.audit.details,
-          meta: { kind: 'code', wideOnly: true },
-        }),
       ]),
-    [t, withAccount],
+    [t, withAccount, nameOf],
   );
   const { hasNextPage: hasMore, isFetchingNextPage: isLoading, isFetchNextPageError: hasFailed, fetchNextPage } = list;
   const load = useCallback(() => void fetchNextPage(), [fetchNextPage]);
@@ -80,22 +70,24 @@ export function AuditTable({ path, withAccount = false }: { path: string; withAc
         onOpen={(entry) => set({ entry: entry.id }, openId !== null)}
         more={{ hasMore, isLoading, hasFailed, load }}
       />
-      {open && <EntryDrawer key={open.id} entry={open} onClose={() => set({ entry: null }, true)} />}
+      {open && <EntryDrawer key={open.id} entry={open} nameOf={nameOf} onClose={() => set({ entry: null }, true)} />}
     </>
   );
 }
 
-function EntryDrawer({ entry, onClose }: { entry: AuditEntry; onClose: () => void }) {
+function EntryDrawer(props: { entry: AuditEntry; nameOf: NameOf; onClose: () => void }) {
+  const { entry, nameOf, onClose } = props;
   const { t, f } = useLanguage();
+  const lines = linesOf(entry, t, f);
   const facts: [string, string | null][] = [
     [t.audit.who, entry.user_name],
     [t.audit.through, t.audit.actors[entry.actor] ?? entry.actor],
-    [t.audit.when, f.exact(Date.parse(entry.at))],
+    [t.audit.when, f.precise(Date.parse(entry.at))],
     [t.console.account, entry.account_id],
     [t.audit.which, entry.target],
   ];
   return (
-    <Dialog title={t.audit.actions[entry.action] ?? entry.action} kind="drawer" onClose={onClose}>
+    <Dialog title={sentenceOf(entry, t, nameOf)} kind="drawer" onClose={onClose}>
       <div className="stack">
         <dl className="pairs">
           {facts.map(
@@ -108,8 +100,18 @@ function EntryDrawer({ entry, onClose }: { entry: AuditEntry; onClose: () => voi
               ),
           )}
         </dl>
-        {Object.keys(entry.detail).length > 0 && (
-          <Code label={t.audit.details} text={prettyJson(JSON.stringify(entry.detail))} />
+        {lines.length > 0 && (
+          <section className="stack tight" aria-label={t.audit.details}>
+            <h3>{t.audit.details}</h3>
+            <dl className="pairs">
+              {lines.map(([name, value]) => (
+                <div key={name}>
+                  <dt>{name}</dt>
+                  <dd>{value}</dd>
+                </div>
+              ))}
+            </dl>
+          </section>
         )}
       </div>
     </Dialog>

@@ -41,7 +41,7 @@ export function noteChanges(app: App, { store, ids }: HttpParts, fields?: readon
         userName: callerOf(request).session?.userName ?? null,
         action: operationId,
         target,
-        detail: detailOf(request.body, fields),
+        detail: { ...detailOf(request.body, fields), ...detailOf(known.get(request)) },
       });
     } catch (error) {
       // The change itself has been made: saying that it failed would be wrong.
@@ -65,6 +65,14 @@ function keyAccount(request: FastifyRequest): string | null {
 function isPreview(operationId: string, body: unknown): boolean {
   if (operationId !== 'replay' || typeof body !== 'object' || body === null) return false;
   return 'dry_run' in body && body.dry_run === true;
+}
+
+/** What was there before, where nothing can be read afterwards. */
+const known = new WeakMap<object, object>();
+
+/** Notes what somebody will want to know of what a request is about to delete. */
+export function noteDetail(request: object, detail: object): void {
+  known.set(request, detail);
 }
 
 const changed = new WeakMap<object, string>();

@@ -10,6 +10,7 @@ import { noteChanges } from './audit.ts';
 import { requireOperator } from './auth.ts';
 import { takeRequests } from './bin-requests.ts';
 import { authorize, denyUnknown, OPERATOR, setCaller } from './caller.ts';
+import { compressReads } from './compression.ts';
 import { answerConnectionError, hasOneHost } from './connection-problem.ts';
 import { errorsPage } from './errors-page.ts';
 import { loopReturnsFacade } from './facades/loop-returns.ts';
@@ -115,6 +116,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
         if (refusal) done(refusal);
         else done(null, payload);
       });
+      await compressReads(v1);
       noteChanges(v1, parts);
       documentProblems(v1);
       contractRoutes(v1, parts);

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { isId } from '../../domain/ids.ts';
 import type { Endpoint } from '../../domain/model.ts';
 import type { App, HttpParts } from '../app.ts';
+import { noteDetail } from '../audit.ts';
 import { seesCredentials } from '../caller.ts';
 import { answerPage, toPage } from '../cursor.ts';
 import { AccountParams, closed, EndpointParams, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
@@ -162,7 +163,10 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
       },
     },
     async (request, reply) => {
-      await endpoints.remove(request.params.account, request.params.endpoint);
+      const { account, endpoint } = request.params;
+      const { url, subscriptions } = await endpoints.find(account, endpoint);
+      noteDetail(request, { url, subscriptions });
+      await endpoints.remove(account, endpoint);
       return reply.code(204).send(null);
     },
   );

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { isId } from '../../domain/ids.ts';
 import type { ApiKey } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
+import { noteDetail } from '../audit.ts';
 import { answerPage, toPage } from '../cursor.ts';
 import { AccountParams, closed, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
 
@@ -130,7 +131,9 @@ export function keyRoutes(app: App, { apiKeys, keyVerifier, clock }: HttpParts):
       },
     },
     async (request, reply) => {
-      await apiKeys.remove(request.params.account, request.params.key);
+      const { account, key } = request.params;
+      noteDetail(request, { label: (await apiKeys.find(account, key)).label });
+      await apiKeys.remove(account, key);
       return reply.code(204).send(null);
     },
   );
