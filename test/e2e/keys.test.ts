@@ -52,6 +52,62 @@ describe('a key', () => {
     expect(await verify(key, ['orders', 'carts'])).toMatchObject({ valid: false, reason: 'missing_scope', account });
   });
 
+  test('is switched off and on again, everywhere within a second', async () => {
+    const { key, id } = await create();
+    expect((await node.call('PATCH', keys(`/${id}`), { enabled: false })).body.enabled).toBe(false);
+    for (const at of [node, other]) {
+      await eventually(
+        () => verify(key, undefined, at),
+        (verdict) => verdict.reason === 'disabled' && verdict.key_id === null,
+        1_000,
+      );
+    }
+    await node.call('PATCH', keys(`/${id}`), { enabled: true });
+    await eventually(
+      () => verify(key, undefined, other),
+      (verdict) => verdict.valid,
+      1_000,
+    );
+  });
+
+  test('that names networks is taken from these alone, and not from an unknown address', async () => {
+    const { key } = await create({ networks: ['203.0.113.0/24', '2001:db8::/32', '198.51.100.7'] });
+    const from = async (address?: string) =>
+      (await node.call('POST', '/v1/keys/verify', { key, ...(address === undefined ? {} : { address }) })).body;
+    for (const address of ['203.0.113.9', '2001:db8::1', '198.51.100.7', '::ffff:203.0.113.9']) {
+      expect((await from(address)).valid, address).toBe(true);
+    }
+    for (const address of ['203.0.114.9', '2001:db9::1', '198.51.100.8', 'nonsense', undefined]) {
+      expect(await from(address), address).toMatchObject({ valid: false, reason: 'address_not_allowed' });
+    }
+    const bad = await node.call('POST', keys(), { label: 'A', scopes: [], networks: ['10.0.0.0/99'] });
+    expect(bad).toMatchObject({ status: 400, body: { errors: [{ pointer: '#/networks/0' }] } });
+    // The vendor's own API sees who calls by itself.
+    const tools = await create({ scopes: ['developer_tools'], networks: ['203.0.113.0/24'] });
+    const facade = () => fetch(`${node.url}/api/v1/webhooks`, { headers: { 'x-authorization': tools.key } });
+    expect((await facade()).status).toBe(401);
+    await node.call('PATCH', keys(`/${tools.id}`), { networks: ['127.0.0.1'] });
+    await eventually(
+      async () => (await facade()).status,
+      (status) => status === 200,
+      2_000,
+    );
+  });
+
+  test('tells how often it is used and refused, day by day, and why it was refused last', async () => {
+    const { key, id } = await create();
+    for (let i = 0; i < 3; i++) await verify(key);
+    for (let i = 0; i < 2; i++) await verify(key, ['orders'], other);
+    const shown = await eventually(
+      async () => (await node.call('GET', keys(`/${id}`))).body,
+      (one) => one.days[0]?.calls === 3 && one.days[0]?.refusals === 2,
+      20_000,
+    );
+    expect(shown.days).toHaveLength(1);
+    expect(shown.days[0].day).toMatch(/^\d{4}-\d\d-\d\d$/);
+    expect(shown).toMatchObject({ last_refusal: 'missing_scope', last_refused_at: expect.any(String) });
+  });
+
   test.each([
     ['', 'malformed'],
     ['nothing', 'malformed'],

@@ -44,7 +44,11 @@ export interface Contract {
   versions: { values: string[]; default: string } | null;
   new_endpoint: 'active' | 'inactive';
   /** Where the page shows the API keys, and where the sender's documentation and support are. */
-  page: { keys: 'section' | 'below-webhooks'; links: { label: string; url: string }[] };
+  page: {
+    keys: 'section' | 'below-webhooks';
+    links: { label: string; url: string }[];
+    key_header: { name: string; before: string };
+  };
   body: BodyRules;
   signatures: string[];
   signature_overlap: boolean;
@@ -204,6 +208,13 @@ export interface ApiKey {
   last_used_at: string | null;
   /** Until when a text from before the last rotation is valid, too. */
   previous_until: string | null;
+  enabled: boolean;
+  /** Whose calls are taken, as `203.0.113.0/24`; none: from everywhere. */
+  networks: string[];
+  last_refused_at: string | null;
+  last_refusal: string | null;
+  /** The last days of UTC on which it was used, newest first. */
+  days: { day: string; calls: number; refusals: number }[];
 }
 
 export interface Page<T> {

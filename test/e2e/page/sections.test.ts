@@ -1,6 +1,7 @@
 /** Events, API keys, the inspector and the audit log on the page. */
 /// <reference lib="dom" />
 import { describe, expect, test } from 'vitest';
+import { eventually } from '../../support/node.ts';
 import { pageSuite } from '../../support/page.ts';
 import { createAccount, createWebhook } from '../../support/vendors.ts';
 
@@ -65,10 +66,10 @@ describe('events, keys, inspector, audit log', () => {
       .getByRole('cell')
       .nth(4);
     await lastUsed.getByText(/just now|s ago/).waitFor({ timeout: 25_000 });
-    await page.getByRole('button', { name: 'Developer Tools' }).click();
+    await page.getByRole('button', { name: 'Warehouse', exact: true }).click();
     await page.getByRole('checkbox', { name: /^Return/ }).check();
     await page.getByRole('button', { name: 'Save' }).click();
-    await page.getByRole('button', { name: 'Developer Tools, Return' }).waitFor();
+    await page.getByRole('cell', { name: 'Developer Tools, Return' }).waitFor();
     await page.getByRole('button', { name: 'Delete Warehouse' }).click();
     await page.getByRole('button', { name: 'Delete key' }).click();
     await page.getByRole('heading', { name: 'No API keys yet' }).waitFor();
@@ -82,6 +83,67 @@ describe('events, keys, inspector, audit log', () => {
     await drawer.getByText('developer_tools, returns').waitFor();
     await drawer.getByText(/\.\d{3}.* UTC/).waitFor();
     expect(await page.content()).not.toContain(key);
+  });
+
+  test('a key that somebody uses is not emptied by a slip; it can be switched off, and names its networks', async () => {
+    const account = await createAccount(suite.node, 'loop-returns');
+    const made = await suite.node.call('POST', `/v1/accounts/${account}/keys`, {
+      label: 'Warehouse',
+      scopes: ['developer_tools', 'returns'],
+    });
+    const facade = () => fetch(`${suite.node.url}/api/v1/webhooks`, { headers: { 'x-authorization': made.body.key } });
+    expect((await facade()).status).toBe(200);
+    const shown = async () => (await suite.node.call('GET', `/v1/accounts/${account}/keys/${made.body.id}`)).body;
+    await eventually(shown, (key) => key.last_used_at !== null, 20_000);
+    const page = await suite.show(account, '/keys');
+    await page.getByRole('button', { name: 'Warehouse', exact: true }).click();
+    const dialog = page.getByRole('dialog', { name: 'API key “Warehouse”' });
+    await dialog.getByRole('checkbox', { name: /^Return/ }).uncheck();
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await dialog.getByText(/Whoever uses it loses: Return\. Do you want that\?/).waitFor();
+    expect((await shown()).scopes).toContain('returns');
+    await dialog.getByRole('checkbox', { name: /^Return/ }).check();
+    await dialog.getByRole('checkbox', { name: /^Switched on/ }).uncheck();
+    await dialog.getByText('Allowed addresses').first().click();
+    await dialog.getByRole('textbox', { name: 'Allowed addresses' }).fill('10.0.0.0/99');
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await dialog.getByText(/Whoever uses it is refused/).waitFor();
+    await dialog.getByRole('button', { name: 'Yes, do it' }).click();
+    await dialog.getByRole('alert').filter({ hasText: 'is not a network' }).waitFor();
+    await dialog.getByRole('textbox', { name: 'Allowed addresses' }).fill('127.0.0.0/8');
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await dialog.getByRole('button', { name: 'Yes, do it' }).click();
+    await page.getByRole('row', { name: /Warehouse\s*off/ }).waitFor();
+    expect(await shown()).toMatchObject({ enabled: false, networks: ['127.0.0.0/8'] });
+    await eventually(
+      async () => (await facade()).status,
+      (status) => status === 401,
+    );
+  });
+
+  test('a key has code to use and to verify it, a date of its own, and scopes that others have', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    await suite.node.call('POST', `/v1/accounts/${account}/keys`, { label: 'First', scopes: ['orders:read'] });
+    const page = await suite.show(account, '/keys');
+    await page.getByRole('row', { name: /First/ }).waitFor();
+    await page.getByRole('button', { name: 'Generate API key' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Label').fill('Second');
+    await dialog.getByRole('button', { name: 'Generate', exact: true }).click();
+    await dialog.getByText(/Without a scope this key opens nothing/).waitFor();
+    await dialog.getByRole('button', { name: 'orders:read' }).click();
+    expect(await dialog.getByRole('textbox', { name: 'Scopes' }).inputValue()).toBe('orders:read');
+    await dialog.getByRole('combobox', { name: /^Expires/ }).selectOption('At a date …');
+    await dialog.getByLabel(/^Expires \(/).fill('2099-01-02T03:04');
+    await dialog.getByRole('button', { name: 'Generate', exact: true }).click();
+    const key = await page.getByTestId('api-key').innerText();
+    await dialog.getByText('Code', { exact: true }).click();
+    await dialog.getByRole('region', { name: 'Code' }).getByText(`Authorization: Bearer ${key}`).waitFor();
+    await dialog.getByLabel('For').selectOption('Verifying it in the API that it opens');
+    await dialog.getByRole('region', { name: 'Code' }).getByText('/v1/keys/verify').waitFor();
+    const [made] = (await suite.node.call('GET', `/v1/accounts/${account}/keys`)).body.data;
+    expect(made.expires_at).toMatch(/^2099-01-02T/);
+    expect(made.scopes).toEqual(['orders:read']);
   });
 
   test('API keys stand below the webhooks where the contract wants one page, and the way to them leads down', async () => {
@@ -104,7 +166,7 @@ describe('events, keys, inspector, audit log', () => {
     await page.getByRole('link', { name: 'API keys' }).click();
     await expect.poll(top).toBeLessThan(height);
     expect(await page.title()).toBe('API keys');
-    await page.getByRole('link', { name: 'Webhooks' }).click();
+    await page.getByRole('link', { name: 'Webhooks', exact: true }).click();
     await expect.poll(top).toBeGreaterThan(height);
     expect(await page.title()).toBe('Webhooks');
     // A link to the keys, as from before they moved.

@@ -1,87 +1,168 @@
 import { useState } from 'react';
 import { useAccount } from '../account.tsx';
-import { call, post } from '../api.ts';
+import { ApiError, call, post } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
 import type { ApiKey } from '../types.ts';
 import { Button } from '../ui/button.tsx';
 import { Copyable } from '../ui/copyable.tsx';
 import { Dialog, FormDialog } from '../ui/dialog.tsx';
 import { Check, Field, Select } from '../ui/field.tsx';
+import { Time } from '../ui/time.tsx';
 import { toast } from '../ui/toasts.tsx';
+import { KeyCode } from './key-code.tsx';
+import { Expiry, Scopes } from './key-fields.tsx';
 
-const DAY_MS = 86_400_000;
+/** A key that was used within this time has somebody behind it. */
+const IN_USE_MS = 30 * 86_400_000;
+const FIELDS = ['label', 'scopes', 'expires_at', 'networks'];
+
+interface Draft {
+  label: string;
+  scopes: readonly string[];
+  expiresAt: string | null;
+  /** One a line. */
+  networks: string;
+  enabled: boolean;
+}
+
+function draftOf(key: ApiKey | undefined): Draft {
+  return {
+    label: key?.label ?? '',
+    scopes: key?.scopes ?? [],
+    expiresAt: key?.expires_at ?? null,
+    networks: key?.networks.join('\n') ?? '',
+    enabled: key?.enabled ?? true,
+  };
+}
 
 /** "Generate API key", and the same fields when one is edited. `onDone` gets the key when there is a new one. */
 export function KeyDialog(props: { existing?: ApiKey; onClose: () => void; onDone: (text?: string) => void }) {
   const { existing, onClose, onDone } = props;
   const { path } = useAccount();
   const { t } = useLanguage();
-  const [label, setLabel] = useState(existing?.label ?? '');
-  const [scopes, setScopes] = useState<readonly string[]>(existing?.scopes ?? []);
-  const [days, setDays] = useState<number | null>(null);
+  const [draft, setDraft] = useState(() => draftOf(existing));
+  const [error, setError] = useState<unknown>();
+  /** What was asked about, as it was then. */
+  const [asked, setAsked] = useState<Draft>();
+  const change = (changes: Partial<Draft>) => {
+    setError(undefined);
+    setDraft({ ...draft, ...changes });
+  };
+  const wrong = (field: string) => (error instanceof ApiError ? error.at(field) : undefined);
+  const doubt = useDoubt(existing, draft);
   const save = async () => {
+    if (doubt !== undefined && asked !== draft) {
+      setAsked(draft);
+      return;
+    }
+    const { label, scopes, expiresAt, enabled } = draft;
+    const networks = draft.networks.split(/[\s,]+/).filter((network) => network !== '');
+    const body = { label, scopes, networks, expires_at: expiresAt };
     if (existing) {
-      await call('PATCH', `${path}/keys/${existing.id}`, { label, scopes });
+      // A moment that has passed says nothing new.
+      const isSame = expiresAt === existing.expires_at;
+      const { expires_at, ...rest } = body;
+      await call('PATCH', `${path}/keys/${existing.id}`, { ...rest, enabled, ...(isSame ? {} : { expires_at }) });
       toast(t.common.saved);
       onDone();
-    } else {
-      const expires_at = days === null ? null : new Date(Date.now() + days * DAY_MS).toISOString();
-      onDone((await post<{ key: string }>(`${path}/keys`, { label, scopes, expires_at })).key);
-    }
+    } else onDone((await post<{ key: string }>(`${path}/keys`, body)).key);
   };
+  const isAsking = doubt !== undefined && asked === draft;
   return (
     <FormDialog
-      title={existing ? t.keys.editKey : t.keys.generateKey}
-      verb={existing ? t.common.save : t.keys.generate}
+      title={existing ? t.keys.editOne(existing.label) : t.keys.generateKey}
+      verb={isAsking ? t.keys.allTheSame : existing ? t.common.save : t.keys.generate}
+      danger={isAsking}
+      values={draft}
+      fields={FIELDS}
       submit={save}
+      onError={setError}
       onClose={onClose}
     >
-      <Field label={t.keys.label} hint={t.keys.labelHint}>
-        <input type="text" required maxLength={200} value={label} onChange={(event) => setLabel(event.target.value)} />
+      {existing && <Facts apiKey={existing} />}
+      <Field label={t.keys.label} hint={t.keys.labelHint} error={wrong('label')}>
+        <input
+          type="text"
+          required
+          maxLength={200}
+          value={draft.label}
+          onChange={(event) => change({ label: event.target.value })}
+        />
       </Field>
-      <Scopes scopes={scopes} onChange={setScopes} />
-      {!existing && (
-        <Field label={t.keys.expires}>
-          <Select value={days} choices={t.keys.expiries} onChange={setDays} />
-        </Field>
+      <Scopes scopes={draft.scopes} onChange={(scopes) => change({ scopes })} error={wrong('scopes')} />
+      <Expiry value={draft.expiresAt} onChange={(expiresAt) => change({ expiresAt })} error={wrong('expires_at')} />
+      {existing && (
+        <Check
+          label={t.keys.enabled}
+          about={t.keys.enabledAbout}
+          checked={draft.enabled}
+          onChange={(enabled) => change({ enabled })}
+        />
+      )}
+      <details open={wrong('networks') !== undefined || draft.networks !== '' || undefined}>
+        <summary>{t.keys.networks}</summary>
+        <div className="stack inset">
+          <Field label={t.keys.networks} hint={t.keys.networksHint} error={wrong('networks')}>
+            <textarea
+              value={draft.networks}
+              placeholder={'203.0.113.0/24\n2001:db8::/32'}
+              aria-invalid={wrong('networks') !== undefined}
+              onChange={(event) => change({ networks: event.target.value })}
+            />
+          </Field>
+        </div>
+      </details>
+      {existing && <KeyCode prefix={existing.prefix} scopes={existing.scopes} />}
+      {isAsking && (
+        <div className="note wait" role="alert">
+          {doubt}
+        </div>
       )}
     </FormDialog>
   );
 }
 
-/** Those of the contract to tick, or free words where it declares none. */
-function Scopes({ scopes, onChange }: { scopes: readonly string[]; onChange: (scopes: string[]) => void }) {
+/** Why one may not mean it: a key that is good for nothing, or scopes that somebody is using right now. */
+function useDoubt(existing: ApiKey | undefined, draft: Draft): string | undefined {
   const { contract } = useAccount();
+  const { t, f } = useLanguage();
+  const lastUsedMs = existing?.last_used_at ? Date.parse(existing.last_used_at) : 0;
+  const isInUse = Date.now() - lastUsedMs < IN_USE_MS;
+  const taken = existing?.scopes.filter((scope) => !draft.scopes.includes(scope)) ?? [];
+  const labelOf = (scope: string) => contract.scopes.find((one) => one.value === scope)?.label ?? scope;
+  const used = f.relative(lastUsedMs, Date.now());
+  if (isInUse && existing?.enabled && !draft.enabled) return t.keys.doubtDisabled(used);
+  if (isInUse && taken.length > 0) return t.keys.doubtTaken(taken.map(labelOf).join(', '), used);
+  if (draft.scopes.length === 0 && (existing === undefined || existing.scopes.length > 0)) return t.keys.doubtNoScopes;
+  return undefined;
+}
+
+function Facts({ apiKey }: { apiKey: ApiKey }) {
   const { t } = useLanguage();
-  const [text, setText] = useState(scopes.join(', '));
-  if (contract.scopes.length === 0) {
-    return (
-      <Field label={t.keys.scopes} hint={t.keys.freeScopesHint}>
-        <input
-          type="text"
-          value={text}
-          placeholder="orders:read, orders:write"
-          onChange={(event) => {
-            setText(event.target.value);
-            onChange(event.target.value.split(/[\s,]+/).filter((scope) => scope !== ''));
-          }}
-        />
-      </Field>
-    );
-  }
+  const { prefix, last_used_at: lastUsedAt, last_refused_at: refusedAt, last_refusal: refusal } = apiKey;
   return (
-    <fieldset>
-      <legend className="legend">{t.keys.scopes}</legend>
-      {contract.scopes.map(({ value, label, description }) => (
-        <Check
-          key={value}
-          label={label}
-          about={description ?? value}
-          checked={scopes.includes(value)}
-          onChange={(isOn) => onChange(isOn ? [...scopes, value] : scopes.filter((scope) => scope !== value))}
-        />
-      ))}
-    </fieldset>
+    <dl className="pairs">
+      <div>
+        <dt>{t.keys.key}</dt>
+        <dd>
+          <code>{`${prefix}…`}</code>
+        </dd>
+      </div>
+      <div>
+        <dt>{t.keys.lastUsed}</dt>
+        <dd>
+          <Time at={lastUsedAt} />
+        </dd>
+      </div>
+      {refusedAt !== null && (
+        <div>
+          <dt>{t.keys.lastRefused}</dt>
+          <dd>
+            <Time at={refusedAt} /> <span className="quiet">{`· ${t.keys.refusals[refusal ?? ''] ?? refusal}`}</span>
+          </dd>
+        </div>
+      )}
+    </dl>
   );
 }
 
@@ -132,6 +213,7 @@ export function ShownOnce({ text, onClose }: { text: string; onClose: () => void
           </code>
           <Copyable text={text} label={t.keys.copy} secret />
         </div>
+        <KeyCode prefix={text} scopes={[]} />
       </div>
     </Dialog>
   );

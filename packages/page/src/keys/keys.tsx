@@ -123,23 +123,35 @@ function KeyList({ isPart = false }: { isPart?: boolean }): ReactNode {
 
 const column = columnsOf<ApiKey>();
 
+function callsToday({ days: [last] }: ApiKey): number {
+  return last?.day === new Date().toISOString().slice(0, 10) ? last.calls : 0;
+}
+
+/** Calls of today, with those of the days before on hover; and whether something was refused. */
+function Calls({ apiKey, today }: { apiKey: ApiKey; today: number }) {
+  const { t, f } = useLanguage();
+  const refused = apiKey.days[0]?.refusals ?? 0;
+  const days = apiKey.days.map(({ day, calls, refusals }) => t.keys.day(day, f.number(calls), f.number(refusals)));
+  return (
+    <span title={days.join('\n')}>
+      {refused > 0 && <span className="bad">{`${t.keys.refused(f.number(refused))} `}</span>}
+      {f.number(today)}
+    </span>
+  );
+}
+
 function useColumns(setOpen: (open: Open) => void) {
   const { contract, may } = useAccount();
   const { t } = useLanguage();
   return useMemo(() => {
     const labelOf = (scope: string) => contract.scopes.find((one) => one.value === scope)?.label ?? scope;
     return column.columns([
-      column.accessor((key) => key.scopes.map(labelOf).join(', '), {
-        id: 'scopes',
-        header: t.keys.scopes,
-        cell: ({ getValue }) => getValue() || t.keys.noScopes,
-      }),
       column.accessor('label', {
         header: t.keys.label,
-        meta: { width: '22%' },
         cell: ({ row: { original: key }, getValue }) => (
           <>
             {getValue()}
+            {!key.enabled && <span className="tag">{t.keys.disabled}</span>}
             {key.previous_until !== null && (
               <span className="quiet">
                 {` · ${t.keys.previousUntil} `}
@@ -149,15 +161,22 @@ function useColumns(setOpen: (open: Open) => void) {
           </>
         ),
       }),
+      column.accessor((key) => key.scopes.map(labelOf).join(', '), {
+        id: 'scopes',
+        header: t.keys.scopes,
+        meta: { width: '22%', wideOnly: true },
+        cell: ({ getValue }) => getValue() || <span className="quiet">{t.keys.noScopes}</span>,
+      }),
       column.accessor('prefix', {
         header: t.keys.key,
-        meta: { width: '170px', kind: 'code', wideOnly: true },
+        meta: { width: '116px', kind: 'code', wideOnly: true },
         cell: ({ getValue }) => `${getValue()}…`,
       }),
-      column.accessor('created_at', {
-        header: t.common.created,
-        meta: { width: '104px', wideOnly: true },
-        cell: ({ getValue }) => <Time at={getValue()} />,
+      column.accessor(callsToday, {
+        id: 'calls',
+        header: t.keys.callsToday,
+        meta: { width: '128px', kind: 'number', wideOnly: true },
+        cell: ({ row: { original: key }, getValue }) => <Calls apiKey={key} today={getValue()} />,
       }),
       column.accessor((key) => key.last_used_at ?? undefined, {
         id: 'last_used_at',

@@ -103,13 +103,14 @@ function MomentInput(props: { label: string; value: string; onChange: (iso: stri
   );
 }
 
-function fromClock(text: string, zone: Zone): string {
+/** A moment as `datetime-local` has it, in ISO 8601; empty when it is none. */
+export function fromClock(text: string, zone: Zone): string {
   const ms = Date.parse(zone === 'utc' ? `${text}Z` : text);
   return Number.isNaN(ms) ? '' : new Date(ms).toISOString();
 }
 
 /** `2026-11-22T08:30`, as the clock on the wall says, or UTC's. */
-function toClock(iso: string, zone: Zone): string {
+export function toClock(iso: string, zone: Zone): string {
   const ms = Date.parse(iso);
   if (Number.isNaN(ms)) return '';
   const aheadMs = zone === 'utc' ? 0 : -new Date(ms).getTimezoneOffset() * 60_000;

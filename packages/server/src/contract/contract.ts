@@ -60,6 +60,8 @@ export interface Contract {
     readonly keys: 'section' | 'below-webhooks';
     /** The sender's own documentation and support. */
     readonly links: readonly { readonly label: string; readonly url: string }[];
+    /** How the sender's API takes a key: the header's name, and what stands before the key in it. */
+    readonly keyHeader: { readonly name: string; readonly before: string };
   };
   readonly keyPrefix: string;
   readonly signature: SignatureScheme;

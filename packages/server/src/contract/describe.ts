@@ -27,7 +27,7 @@ export function describeContract(contract: Contract): string {
     schemas: Object.fromEntries(payloads.schemas),
     versions: versions ?? null,
     new_endpoint: contract.newEndpoint,
-    page: contract.page,
+    page: { keys: contract.page.keys, links: contract.page.links, key_header: contract.page.keyHeader },
     body: contract.bodyRules,
     signature: contract.signatureRules,
     signatures: contract.signature.kinds,

@@ -260,6 +260,13 @@ export const ContractDocument = Type.Object(
           keys: Type.Optional(
             Type.Enum(['section', 'below-webhooks'], { description: 'Where API keys are: a section, or on one page' }),
           ),
+          key_header: Type.Optional(
+            Type.String({
+              pattern: '^[A-Za-z0-9-]+: ([A-Za-z0-9]+ )?\\{key\\}$',
+              description:
+                "How the sender's API takes a key, as `Authorization: Bearer {key}`, which it is without this",
+            }),
+          ),
           links: Type.Optional(
             Type.Array(
               Type.Object(

@@ -101,7 +101,11 @@ function compileContract(document: ContractDocument, folder: string, isProven: b
       versions: document.versions,
       testTrigger: document.test_trigger,
       newEndpoint: document.new_endpoint ?? 'active',
-      page: { keys: document.page?.keys ?? 'section', links: document.page?.links ?? [] },
+      page: {
+        keys: document.page?.keys ?? 'section',
+        links: document.page?.links ?? [],
+        keyHeader: keyHeaderOf(document.page?.key_header ?? 'Authorization: Bearer {key}'),
+      },
       keyPrefix: document.key_prefix ?? 'phk',
       signature,
       signatureRules: document.signature as SignatureRules,
@@ -242,4 +246,10 @@ function checkSamples({ catalog, payloads, wireMisfits }: Contract, folder: stri
       throw new BrokenContract(sampleFile(folder, pair), `${first.pointer || '/'} ${first.detail}${by}`);
     }
   }
+}
+
+/** `Authorization: Bearer {key}` is a name, and what stands before the key. */
+function keyHeaderOf(text: string): { name: string; before: string } {
+  const [name = '', value = ''] = text.split(': ');
+  return { name, before: value.replace('{key}', '') };
 }

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../domain/clock.ts';
-import type { KeyStore, KnownKey } from '../storage/store.ts';
+import { contains, parseAddress, parseNetwork } from '../egress/address.ts';
+import type { KeyStore, KeyUse, KnownKey } from '../storage/store.ts';
 import { digestOfKey, isKeyText } from './key-text.ts';
 
 /** For how long an answer of the database holds. Also the bound of a revocation when its notice is lost. */
@@ -11,8 +12,26 @@ const BATCH_MAX = 500;
 const FLUSH_EVERY_MS = 5_000;
 const TRIES_MAX = 5;
 
-/** `missing_scope`: the key is valid, but not for this. */
-export type Refusal = 'malformed' | 'unknown' | 'expired' | 'missing_scope';
+/**
+ * `disabled`: switched off for now. `address_not_allowed`: it names networks, and the call comes from none of them, or
+ * nobody said from where. `missing_scope`: the key is valid, but not for this.
+ */
+export const REFUSALS = [
+  'malformed',
+  'unknown',
+  'expired',
+  'disabled',
+  'address_not_allowed',
+  'missing_scope',
+] as const;
+export type Refusal = (typeof REFUSALS)[number];
+
+export interface KeyCall {
+  /** All of these are needed. */
+  scopes?: readonly string[];
+  /** Who calls, as far as that is known. */
+  address?: string | undefined;
+}
 
 export type Verdict =
   | { valid: true; key: KnownKey }
@@ -30,7 +49,7 @@ export class KeyVerifier {
     resolve: (key: KnownKey | undefined) => void;
     reject: (error: unknown) => void;
   }[] = [];
-  private usedAtMs = new Map<string, number>();
+  private uses = new Map<string, KeyUse>();
   private cancelFlush: () => void = () => {};
   private flushing: Promise<void> = Promise.resolve();
   private isLooking = false;
@@ -63,17 +82,34 @@ export class KeyVerifier {
     this.cache.clear();
   }
 
-  /** @param scopes all of these are needed */
-  async verify(text: string, scopes: readonly string[] = []): Promise<Verdict> {
+  async verify(text: string, { scopes = [], address }: KeyCall = {}): Promise<Verdict> {
     if (!isKeyText(text)) return { valid: false, reason: 'malformed' };
     const key = await this.find(digestOfKey(text));
     if (!key) return { valid: false, reason: 'unknown' };
     const nowMs = this.parts.clock.now();
-    if (key.expiresAtMs <= nowMs) return { valid: false, reason: 'expired' };
     const missing = scopes.find((scope) => !key.scopes.includes(scope));
-    if (missing !== undefined) return { valid: false, reason: 'missing_scope', key, missing };
-    this.usedAtMs.set(key.id, nowMs);
-    return { valid: true, key };
+    const reason = refusalOf(key, nowMs, address) ?? (missing === undefined ? undefined : 'missing_scope');
+    this.note(key.id, nowMs, reason);
+    if (reason === undefined) return { valid: true, key };
+    // Only of a key that is good for something else is said whose it is.
+    return reason === 'missing_scope' && missing !== undefined
+      ? { valid: false, reason, key, missing }
+      : { valid: false, reason };
+  }
+
+  private note(id: string, nowMs: number, refusal: Refusal | undefined): void {
+    const use: KeyUse = this.uses.get(id) ?? { days: new Map() };
+    const day = new Date(nowMs).toISOString().slice(0, 10);
+    const counts = use.days.get(day) ?? { calls: 0, refusals: 0 };
+    if (refusal === undefined) {
+      use.usedAtMs = nowMs;
+      counts.calls++;
+    } else {
+      use.refused = { atMs: nowMs, reason: refusal };
+      counts.refusals++;
+    }
+    use.days.set(day, counts);
+    this.uses.set(id, use);
   }
 
   private async find(digest: Buffer, tries = 1): Promise<KnownKey | undefined> {
@@ -114,15 +150,36 @@ export class KeyVerifier {
   }
 
   private async flush(): Promise<void> {
-    const times = this.usedAtMs;
-    if (times.size === 0) return;
-    this.usedAtMs = new Map();
+    const { uses } = this;
+    if (uses.size === 0) return;
+    this.uses = new Map();
     try {
-      await this.parts.keys.used(times);
+      await this.parts.keys.used(uses);
     } catch (error) {
-      // Kept for the next time, unless a newer use is known.
-      for (const [id, atMs] of times) if (!this.usedAtMs.has(id)) this.usedAtMs.set(id, atMs);
+      // Kept for the next time, together with what has come since.
+      for (const [id, use] of uses) this.uses.set(id, added(use, this.uses.get(id)));
       throw error;
     }
   }
+}
+
+function refusalOf({ expiresAtMs, enabled, networks }: KnownKey, nowMs: number, address: string | undefined) {
+  if (expiresAtMs <= nowMs) return 'expired';
+  if (!enabled) return 'disabled';
+  return networks.length === 0 || isIn(networks, address) ? undefined : 'address_not_allowed';
+}
+
+function isIn(networks: readonly string[], address: string | undefined): boolean {
+  const bytes = address === undefined ? undefined : parseAddress(address);
+  return bytes !== undefined && networks.some((network) => contains(parseNetwork(network), bytes));
+}
+
+function added(before: KeyUse, since: KeyUse | undefined): KeyUse {
+  if (!since) return before;
+  const days = new Map(before.days);
+  for (const [day, { calls, refusals }] of since.days) {
+    const known = days.get(day) ?? { calls: 0, refusals: 0 };
+    days.set(day, { calls: known.calls + calls, refusals: known.refusals + refusals });
+  }
+  return { ...before, ...since, days };
 }

@@ -22,6 +22,7 @@ const TESTING_MAX = 200;
 /** Below the time after which others take over: until then this node may rely on what only it may do. */
 const ALIVE_MS = 10_000;
 const CALLS_KEPT_MS = 3_600_000;
+const KEY_DAYS_KEPT_MS = 90 * 86_400_000;
 const DAY_MS = 86_400_000;
 const REPLAYS_KEPT_MS = 30 * DAY_MS;
 const AUDIT_KEPT_MS = 366 * DAY_MS;
@@ -243,6 +244,7 @@ export class Maintainer {
       this.purgedDay = today;
     }
     await store.keys.dropCallsBefore(nowMs - CALLS_KEPT_MS);
+    await store.keys.dropDaysBefore(nowMs - KEY_DAYS_KEPT_MS);
     await store.sessions.dropBefore(nowMs);
     await store.bins.dropExpired(nowMs);
     await store.endpoints.dropOldHeaders();

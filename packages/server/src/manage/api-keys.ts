@@ -2,6 +2,7 @@ import type { Contract } from '../contract/contract.ts';
 import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
 import { type IdSource, isId } from '../domain/ids.ts';
+import { parseNetwork } from '../egress/address.ts';
 import type { Directory } from '../fanout/directory.ts';
 import { digestOfKey, generateKey, shownPrefix } from '../keys/key-text.ts';
 import type { KeyVerifier } from '../keys/verifier.ts';
@@ -15,6 +16,11 @@ export interface KeyWish {
   label: string;
   scopes: string[];
   expiresAt?: Date | null;
+  networks?: string[];
+}
+
+export interface KeyChange extends Partial<KeyWish> {
+  enabled?: boolean;
 }
 
 /** An account's API keys. The text of a key is answered once, when it is made, and never stored. */
@@ -31,11 +37,12 @@ export class ApiKeys {
 
   async create(
     accountId: string,
-    { label, scopes, expiresAt = null }: KeyWish,
+    { label, scopes, expiresAt = null, networks = [] }: KeyWish,
   ): Promise<{ key: ApiKey; text: string }> {
     const contract = await this.contractOf(accountId);
     const { store, ids, clock } = this.parts;
     checkScopes(scopes, contract);
+    checkNetworks(networks);
     this.checkExpiry(expiresAt);
     const text = generateKey(contract.keyPrefix);
     const key: ApiKey = {
@@ -48,6 +55,11 @@ export class ApiKeys {
       expiresAt,
       lastUsedAt: null,
       previousUntil: null,
+      enabled: true,
+      networks,
+      lastRefusedAt: null,
+      lastRefusal: null,
+      days: [],
     };
     if (!(await store.create(key, digestOfKey(text), KEYS_MAX))) {
       throw new Problem('limit_reached', `An account has at most ${KEYS_MAX} keys.`);
@@ -66,10 +78,11 @@ export class ApiKeys {
     return this.parts.store.list(accountId, page);
   }
 
-  async change(accountId: string, id: string, change: Partial<KeyWish>): Promise<ApiKey> {
+  async change(accountId: string, id: string, change: KeyChange): Promise<ApiKey> {
     const contract = await this.contractOf(accountId);
     await this.find(accountId, id);
     if (change.scopes) checkScopes(change.scopes, contract);
+    if (change.networks) checkNetworks(change.networks);
     if (change.expiresAt !== undefined) this.checkExpiry(change.expiresAt);
     return this.changed(await this.parts.store.change(accountId, id, change));
   }
@@ -108,6 +121,18 @@ export class ApiKeys {
       { pointer: '#/expires_at', detail: 'is in the past' },
     ]);
   }
+}
+
+/** @throws Problem `invalid_request` */
+function checkNetworks(networks: readonly string[]): void {
+  networks.forEach((network, i) => {
+    try {
+      parseNetwork(network);
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : String(error);
+      throw new Problem('invalid_request', `#/networks/${i}: ${detail}`, [{ pointer: `#/networks/${i}`, detail }]);
+    }
+  });
 }
 
 /** @throws Problem `unknown_scope` */

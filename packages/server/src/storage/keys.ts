@@ -1,9 +1,12 @@
 import { byteas } from './arrays.ts';
 import { type Database, type Parameter, statement } from './database.ts';
 import { fromUuidText, toUuidText } from './rows.ts';
-import type { ApiKey, KeyStore } from './store.ts';
+import type { ApiKey, KeyDay, KeyStore } from './store.ts';
 
 const VERIFY = statement('keys_verify');
+const USED = statement('keys_used').text;
+/** Days that are shown of a key. */
+const DAYS_SHOWN = 14;
 /** Texts of one key that are valid beside the newest one. */
 const OLD_TEXTS_MAX = 4;
 
@@ -17,10 +20,20 @@ interface KeyRow {
   expires_at: Date | null;
   last_used_at: Date | null;
   previous_until: Date | null;
+  enabled: boolean;
+  networks: string[];
+  last_refused_at: Date | null;
+  last_refusal: string | null;
+  days: KeyDay[];
 }
 
 const COLUMNS = 'id, account_id, label, scopes, prefix, created_at, expires_at, last_used_at';
-const SHOWN = `${COLUMNS}, (SELECT max(d.expires_at) FROM api_key_digests d WHERE d.key_id = api_keys.id) AS previous_until`;
+const SHOWN = `${COLUMNS}, enabled, networks, last_refused_at, last_refusal,
+  (SELECT max(d.expires_at) FROM api_key_digests d WHERE d.key_id = api_keys.id) AS previous_until,
+  coalesce((
+    SELECT json_agg(json_build_object('day', d.day, 'calls', d.calls, 'refusals', d.refusals) ORDER BY d.day DESC)
+    FROM (SELECT * FROM api_key_days d WHERE d.key_id = api_keys.id ORDER BY d.day DESC LIMIT ${DAYS_SHOWN}) d
+  ), '[]') AS days`;
 
 function toKey(row: KeyRow): ApiKey {
   return {
@@ -33,6 +46,11 @@ function toKey(row: KeyRow): ApiKey {
     expiresAt: row.expires_at,
     lastUsedAt: row.last_used_at,
     previousUntil: row.previous_until,
+    enabled: row.enabled,
+    networks: row.networks,
+    lastRefusedAt: row.last_refused_at,
+    lastRefusal: row.last_refusal,
+    days: row.days,
   };
 }
 
@@ -51,7 +69,7 @@ export function keyStore(database: Database): KeyStore {
         ]);
         if ((counted?.n ?? 0) >= max) return false;
         const uuid = toUuidText('key', key.id);
-        await run(`INSERT INTO api_keys (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, NULL)`, [
+        await run(`INSERT INTO api_keys (${COLUMNS}, networks) VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, $8)`, [
           uuid,
           key.accountId,
           key.label,
@@ -59,6 +77,7 @@ export function keyStore(database: Database): KeyStore {
           key.prefix,
           key.createdAt,
           key.expiresAt,
+          JSON.stringify(key.networks),
         ]);
         await run('INSERT INTO api_key_digests (digest, key_id) VALUES ($1, $2)', [digest, uuid]);
         return true;
@@ -77,10 +96,11 @@ export function keyStore(database: Database): KeyStore {
       return rows.map(toKey);
     },
 
-    change: (accountId, id, { label, scopes, expiresAt }) =>
+    change: (accountId, id, { label, scopes, expiresAt, enabled, networks }) =>
       one(
         `UPDATE api_keys SET label = coalesce($3, label), scopes = coalesce($4, scopes),
-           expires_at = CASE WHEN $5 THEN $6 ELSE expires_at END
+           expires_at = CASE WHEN $5 THEN $6 ELSE expires_at END,
+           enabled = coalesce($7, enabled), networks = coalesce($8, networks)
          WHERE account_id = $1 AND id = $2 RETURNING ${SHOWN}`,
         [
           accountId,
@@ -89,6 +109,8 @@ export function keyStore(database: Database): KeyStore {
           scopes ? JSON.stringify(scopes) : null,
           expiresAt !== undefined,
           expiresAt ?? null,
+          enabled ?? null,
+          networks ? JSON.stringify(networks) : null,
         ],
       ),
 
@@ -131,6 +153,8 @@ export function keyStore(database: Database): KeyStore {
         contract: string;
         scopes: string[];
         expires_at: Date | null;
+        enabled: boolean;
+        networks: string[];
       }>(VERIFY, [byteas(digests)]);
       const found = new Map(rows.map((row) => [row.digest.toString('hex'), row]));
       return digests.map((digest) => {
@@ -142,25 +166,34 @@ export function keyStore(database: Database): KeyStore {
             contract: row.contract,
             scopes: row.scopes,
             expiresAtMs: row.expires_at?.getTime() ?? Number.POSITIVE_INFINITY,
+            enabled: row.enabled,
+            networks: row.networks,
           }
         );
       });
     },
 
-    async used(times) {
-      if (times.size === 0) return;
-      const ids = `{${[...times.keys()].map((id) => toUuidText('key', id)).join(',')}}`;
-      const at = `{${[...times.values()].map((ms) => new Date(ms).toISOString()).join(',')}}`;
-      // Locked in one order everywhere: two nodes that note the same keys wait for each other in turn, not crosswise.
-      await database.run(
-        `WITH given AS (
-           SELECT * FROM unnest($1::uuid[], $2::timestamptz[]) AS g(key_id, at)
-         ), locked AS MATERIALIZED (
-           SELECT k.id, g.at FROM api_keys k JOIN given g ON g.key_id = k.id ORDER BY k.id FOR NO KEY UPDATE OF k
-         )
-         UPDATE api_keys SET last_used_at = greatest(last_used_at, locked.at) FROM locked WHERE api_keys.id = locked.id`,
-        [ids, at],
-      );
+    async used(uses) {
+      if (uses.size === 0) return;
+      const all = [...uses].map(([id, use]) => ({ id: toUuidText('key', id), ...use }));
+      const days = all.flatMap(({ id, days: seen }) => [...seen].map(([day, counts]) => ({ id, day, ...counts })));
+      const list = (values: readonly (string | number | null)[]) =>
+        `{${values.map((value) => value ?? 'NULL').join(',')}}`;
+      const instant = (ms: number | undefined) => (ms === undefined ? null : `"${new Date(ms).toISOString()}"`);
+      await database.run(USED, [
+        list(all.map(({ id }) => id)),
+        list(all.map(({ usedAtMs }) => instant(usedAtMs))),
+        list(all.map(({ refused }) => instant(refused?.atMs))),
+        list(all.map(({ refused }) => refused?.reason ?? null)),
+        list(days.map(({ id }) => id)),
+        list(days.map(({ day }) => day)),
+        list(days.map(({ calls }) => calls)),
+        list(days.map(({ refusals }) => refusals)),
+      ]);
+    },
+
+    async dropDaysBefore(ms) {
+      await database.run('DELETE FROM api_key_days WHERE day < $1', [new Date(ms)]);
     },
 
     async countCall(id, minuteMs) {

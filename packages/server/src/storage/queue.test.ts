@@ -201,12 +201,18 @@ test('two nodes that note the use of the same keys, in opposite orders, do not w
         expiresAt: null,
         lastUsedAt: null,
         previousUntil: null,
+        enabled: true,
+        networks: [],
+        lastRefusedAt: null,
+        lastRefusal: null,
+        days: [],
       },
       createHash('sha256').update(id).digest(),
       1_000,
     );
   }
-  const uses = keys.map((id) => [id, Date.now()] as const);
+  const use = () => ({ usedAtMs: Date.now(), days: new Map([['2026-11-27', { calls: 1, refusals: 0 }]]) });
+  const uses = keys.map((id) => [id, use()] as const);
   const deadlocks = async () =>
     (
       await query<{ n: string }>(url, 'SELECT deadlocks AS n FROM pg_stat_database WHERE datname = current_database()')

@@ -228,6 +228,28 @@ export interface ApiKey {
   lastUsedAt: Date | null;
   /** Until when a text from before the last rotation is valid, too. */
   previousUntil: Date | null;
+  enabled: boolean;
+  /** Networks whose calls are taken, as `10.0.0.0/8`; none: all. */
+  networks: string[];
+  lastRefusedAt: Date | null;
+  lastRefusal: string | null;
+  /** The last days on which it was used, newest first. */
+  days: KeyDay[];
+}
+
+/** What a key was used for on a day of UTC (`2026-11-27`). */
+export interface KeyDay {
+  day: string;
+  calls: number;
+  /** The key was known, and not let through. */
+  refusals: number;
+}
+
+/** What one node has seen of a key since it was noted last. */
+export interface KeyUse {
+  usedAtMs?: number;
+  refused?: { atMs: number; reason: string };
+  days: Map<string, { calls: number; refusals: number }>;
 }
 
 /** What verifying a key needs to know. */
@@ -238,6 +260,8 @@ export interface KnownKey {
   scopes: string[];
   /** When this digest stops being valid. */
   expiresAtMs: number;
+  enabled: boolean;
+  networks: string[];
 }
 
 export interface KeyStore {
@@ -247,7 +271,7 @@ export interface KeyStore {
   change(
     accountId: string,
     id: string,
-    change: { label?: string; scopes?: string[]; expiresAt?: Date | null },
+    change: { label?: string; scopes?: string[]; expiresAt?: Date | null; enabled?: boolean; networks?: string[] },
   ): Promise<ApiKey | undefined>;
   remove(accountId: string, id: string): Promise<boolean>;
   /** Gives the key a new text; the one before is valid until `overlapUntil`. */
@@ -259,11 +283,12 @@ export interface KeyStore {
     overlapUntil: Date,
   ): Promise<ApiKey | undefined>;
   verify(digests: readonly Buffer[]): Promise<(KnownKey | undefined)[]>;
-  /** Notes when keys were last used. */
-  used(times: ReadonlyMap<string, number>): Promise<void>;
+  /** Notes what keys were used for, by their ids. */
+  used(uses: ReadonlyMap<string, KeyUse>): Promise<void>;
   /** Counts a call in this minute; answers how many there have been. */
   countCall(id: string, minuteMs: number): Promise<number>;
   dropCallsBefore(ms: number): Promise<void>;
+  dropDaysBefore(ms: number): Promise<void>;
 }
 
 export interface AccountStore {

@@ -19,7 +19,7 @@ export async function keyOf(
 ): Promise<KnownKey | undefined> {
   const text = request.headers[header];
   if (typeof text !== 'string') return undefined;
-  const verdict = await verifier.verify(text.trim());
+  const verdict = await verifier.verify(text.trim(), { address: request.ip });
   if (!verdict.valid || verdict.key.contract !== contract) return undefined;
   return scopes.some((scope) => verdict.key.scopes.includes(scope)) ? verdict.key : undefined;
 }

@@ -36,6 +36,10 @@ const ContractView = Type.Object({
   page: Type.Object({
     keys: Type.Enum(['section', 'below-webhooks'], { description: 'Where the page shows the API keys' }),
     links: Type.Array(Type.Object({ label: Type.String(), url: Type.String() })),
+    key_header: Type.Object(
+      { name: Type.String(), before: Type.String() },
+      { description: "How the sender's API takes a key" },
+    ),
   }),
   body: Type.Record(Type.String(), Type.Unknown(), { description: 'As `contract.json` states it' }),
   signature: Type.Record(Type.String(), Type.Unknown(), { description: 'As `contract.json` states it' }),

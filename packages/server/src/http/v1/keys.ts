@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { isId } from '../../domain/ids.ts';
+import { REFUSALS, type Refusal } from '../../keys/verifier.ts';
 import type { ApiKey } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { noteDetail } from '../audit.ts';
@@ -12,6 +13,10 @@ const Label = Type.String({ minLength: 1, maxLength: 200 });
 const Scopes = Type.Array(Type.String({ maxLength: 64 }), {
   maxItems: 100,
   description: 'Of the contract; free where it lists none',
+});
+const Networks = Type.Array(Type.String({ maxLength: 64 }), {
+  maxItems: 50,
+  description: 'Whose calls are taken, as `203.0.113.0/24` or a single address; none: from everywhere',
 });
 const KeyParams = Type.Object({ account: Type.String({ maxLength: 128 }), key: Type.String({ maxLength: 64 }) });
 
@@ -26,6 +31,13 @@ const KeyView = Type.Object({
   last_used_at: Type.Union([Time, Type.Null()], { description: 'Exact to a minute' }),
   previous_until: Type.Union([Time, Type.Null()], {
     description: 'Until when a text from before the last rotation is valid, too',
+  }),
+  enabled: Type.Boolean(),
+  networks: Networks,
+  last_refused_at: Nullable(Time),
+  last_refusal: Nullable(Type.Enum([...REFUSALS])),
+  days: Type.Array(Type.Object({ day: Type.String(), calls: Type.Integer(), refusals: Type.Integer() }), {
+    description: 'The last 14 days of UTC on which it was used, newest first, exact to some seconds',
   }),
 });
 const KeyWithText = Type.Object({
@@ -45,14 +57,19 @@ export function keyRoutes(app: App, { apiKeys, keyVerifier, clock }: HttpParts):
         description: 'The answer holds the key. Only its digest is stored, so it is shown once.',
         tags: ['API keys'],
         params: AccountParams,
-        body: closed({ label: Label, scopes: Scopes, expires_at: Type.Optional(Nullable(Time)) }),
+        body: closed({
+          label: Label,
+          scopes: Scopes,
+          expires_at: Type.Optional(Nullable(Time)),
+          networks: Type.Optional(Networks),
+        }),
         response: responses({ 201: KeyWithText }, 409, 422),
       },
     },
     async (request, reply) => {
-      const { label, scopes, expires_at } = request.body;
+      const { expires_at, ...rest } = request.body;
       const expiresAt = expires_at ? new Date(expires_at) : null;
-      const { key, text } = await apiKeys.create(request.params.account, { label, scopes, expiresAt });
+      const { key, text } = await apiKeys.create(request.params.account, { ...rest, expiresAt });
       return reply.code(201).send({ ...presentKey(key), key: text });
     },
   );
@@ -99,13 +116,15 @@ export function keyRoutes(app: App, { apiKeys, keyVerifier, clock }: HttpParts):
     {
       schema: {
         operationId: 'changeKey',
-        summary: "Change a key's label, scopes or expiry",
+        summary: "Change a key's label, scopes, expiry or networks, or switch it off and on",
         tags: ['API keys'],
         params: KeyParams,
         body: closed({
           label: Type.Optional(Label),
           scopes: Type.Optional(Scopes),
           expires_at: Type.Optional(Nullable(Time)),
+          enabled: Type.Optional(Type.Boolean()),
+          networks: Type.Optional(Networks),
         }),
         response: responses({ 200: KeyView }, 422),
       },
@@ -172,6 +191,12 @@ export function keyRoutes(app: App, { apiKeys, keyVerifier, clock }: HttpParts):
         body: closed({
           key: Type.String({ maxLength: 256 }),
           scopes: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 100 })),
+          address: Type.Optional(
+            Type.String({
+              maxLength: 64,
+              description: 'Who calls you: keys that name networks are refused without it',
+            }),
+          ),
         }),
         response: responses({
           200: Type.Object({
@@ -179,13 +204,14 @@ export function keyRoutes(app: App, { apiKeys, keyVerifier, clock }: HttpParts):
             account: Nullable(Type.String()),
             key_id: Nullable(Type.String()),
             scopes: Type.Array(Type.String()),
-            reason: Type.Optional(Type.Enum(['malformed', 'unknown', 'expired', 'missing_scope'])),
+            reason: Type.Optional(Type.Enum([...REFUSALS])),
           }),
         }),
       },
     },
     async (request) => {
-      const verdict = await keyVerifier.verify(request.body.key, request.body.scopes);
+      const { key: text, ...call } = request.body;
+      const verdict = await keyVerifier.verify(text, call);
       const { key } = verdict;
       return {
         valid: verdict.valid,
@@ -210,6 +236,11 @@ function present(key: ApiKey, nowMs: number) {
     created_at: key.createdAt.toISOString(),
     expires_at: key.expiresAt?.toISOString() ?? null,
     last_used_at: key.lastUsedAt?.toISOString() ?? null,
+    enabled: key.enabled,
+    networks: key.networks,
+    last_refused_at: key.lastRefusedAt?.toISOString() ?? null,
+    last_refusal: key.lastRefusal as Refusal | null,
+    days: key.days,
     previous_until: isPast(key.previousUntil, nowMs) ? null : (key.previousUntil?.toISOString() ?? null),
   };
 }
