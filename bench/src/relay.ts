@@ -77,6 +77,7 @@ const snapshot = async (id: string): Promise<AccountSnapshot> => {
 
 const metrics = new Metrics();
 const built = buildParts({
+  mailer: undefined,
   store: { queue, accounts: { snapshot } } as unknown as Store,
   contracts,
   guard,

@@ -131,7 +131,7 @@ describe('custom headers', () => {
     expect(await sets()).toHaveLength(2);
     await query(
       databaseUrl,
-      "UPDATE endpoint_headers SET replaced_at = now() - interval '3 days' WHERE replaced_at < now()",
+      "UPDATE endpoint_headers SET replaced_at = now() - interval '30 days' WHERE replaced_at < now()",
     );
     await pass();
     await eventually(sets, (rows) => rows.length === 1 && rows[0]?.replaced_at === null);

@@ -33,6 +33,8 @@ export interface Config {
   /** Origins whose pages may embed the Developers page. */
   embedOrigins: string[];
   logLevel: (typeof LOG_LEVELS)[number];
+  /** Whose server sends e-mails, and who they come from. */
+  smtp: { url: string; from: string } | undefined;
 }
 
 /** A wrong setting. The message is one line that names the variable, the value and what is right. */
@@ -63,6 +65,8 @@ const NAMES = [
   'POSTHORN_TRUSTED_PROXIES',
   'POSTHORN_EMBED_ORIGINS',
   'POSTHORN_LOG_LEVEL',
+  'POSTHORN_SMTP_URL',
+  'POSTHORN_SMTP_FROM',
 ];
 const OPERATOR_KEY_LENGTH_MIN = 16;
 const MASTER_KEY_BYTES = 32;
@@ -109,6 +113,7 @@ export function readConfig(env: Environment): Config {
       (text) => readOrigin('POSTHORN_EMBED_ORIGINS', text) ?? [],
     ),
     logLevel: readLogLevel(value('POSTHORN_LOG_LEVEL') ?? 'info'),
+    smtp: readSmtp(value('POSTHORN_SMTP_URL'), value('POSTHORN_SMTP_FROM')),
   };
 }
 
@@ -117,6 +122,20 @@ function list(text: string | undefined): string[] {
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '');
+}
+
+function readSmtp(url: string | undefined, from: string | undefined): Config['smtp'] {
+  if (url === undefined) return undefined;
+  if (!/^smtps?:\/\//.test(url) || !URL.canParse(url)) {
+    throw new ConfigError(
+      'POSTHORN_SMTP_URL',
+      'not an SMTP URL: write it as smtps://user:password@mail.example.com:465',
+    );
+  }
+  if (from === undefined || !from.includes('@')) {
+    throw new ConfigError('POSTHORN_SMTP_FROM', 'say who e-mails come from, as "Webhooks <webhooks@example.com>"');
+  }
+  return { url, from };
 }
 
 function readPort(text: string): number {

@@ -18,6 +18,7 @@ import { trustAlso } from './egress/trust.ts';
 import type { App, HttpParts } from './http/app.ts';
 import { buildServer } from './http/server.ts';
 import { openOperatorKey, openVault, proveMasterKey } from './keyring.ts';
+import { openMailer } from './mailer.ts';
 import { Maintainer } from './maintain/maintainer.ts';
 import type { Notices } from './manage/notices.ts';
 import { Metrics } from './metrics.ts';
@@ -108,6 +109,7 @@ export async function startNode(
     );
     const guard = new EgressGuard(config.allowNetworks);
     const egress = new Egress(guard, systemResolver(DNS_TIMEOUT_MS), trustAlso(config.extraCa));
+    const mailer = config.smtp && openMailer(config.smtp);
     let isStopping = false;
     let origin = config.publicUrl ?? '';
     const parts = buildParts({
@@ -116,6 +118,7 @@ export async function startNode(
       contracts,
       guard,
       egress,
+      mailer,
       ids,
       clock,
       random,
@@ -137,7 +140,7 @@ export async function startNode(
       },
       onError,
     });
-    const { directory, acceptor, dispatcher, settler, samples, keyVerifier, notices, replays } = parts;
+    const { directory, acceptor, dispatcher, settler, samples, keyVerifier, notices, accountNotices, replays } = parts;
     const maintainer = new Maintainer({
       store,
       clock,
@@ -176,6 +179,7 @@ export async function startNode(
     keyVerifier.start();
     dispatcher.start();
     replays.start();
+    accountNotices.start();
     if (config.operatorWebhook) await startNotices(notices, config.operatorWebhook);
 
     showGauges(metrics, parts, database, config);
@@ -222,6 +226,8 @@ export async function startNode(
       const closed = app.close();
       await replays.stop();
       await notices.stop();
+      await accountNotices.stop();
+      mailer?.close();
       await acceptor.stop();
       await dispatcher.stop(DRAIN_MS);
       egress.close();

@@ -10,9 +10,11 @@ import type { EgressGuard } from './egress/guard.ts';
 import { Directory } from './fanout/directory.ts';
 import { KeyVerifier } from './keys/verifier.ts';
 import { AccountLimits } from './manage/account-limits.ts';
+import { AccountNotices } from './manage/account-notices.ts';
 import { ApiKeys } from './manage/api-keys.ts';
 import { Endpoints } from './manage/endpoints.ts';
 import { Inspector } from './manage/inspector.ts';
+import { type Mailer, NoticeSender } from './manage/notice-sender.ts';
 import { Notices } from './manage/notices.ts';
 import { Previews } from './manage/previews.ts';
 import { Replays } from './manage/replays.ts';
@@ -34,6 +36,8 @@ export interface Ground {
   contracts: ReadonlyMap<string, Contract>;
   guard: EgressGuard;
   egress: Egress;
+  /** Where an SMTP server is configured. */
+  mailer: Mailer | undefined;
   ids: IdSource;
   clock: Clock;
   random: Random;
@@ -53,12 +57,15 @@ export interface Ground {
   origin: () => string;
 }
 
+/** What notices to accounts are signed as. */
+const NOTICE_CONTRACT = 'standard';
+
 export type Parts = ReturnType<typeof buildParts>;
 
 /** Builds the parts of a node, along the way of an event. Nothing runs yet. */
 export function buildParts(ground: Ground) {
   const { store, contracts, guard, egress, ids, clock, random, node, requests, metrics } = ground;
-  const { release, isUp, whenUp, isStopping, onError, origin } = ground;
+  const { release, isUp, whenUp, isStopping, onError, origin, mailer } = ground;
   const makePartitions = (ms: readonly number[]) => store.retention.ensureDays(daysOf(ms));
   const writtenAs = (kind: 'accept' | 'settle') => (size: number, ms: number) => {
     metrics.batchSize.observe({ kind }, size);
@@ -140,6 +147,21 @@ export function buildParts(ground: Ground) {
   const keyVerifier = new KeyVerifier({ keys: store.keys, clock, onError });
   const apiKeys = new ApiKeys({ store: store.keys, directory, verifier: keyVerifier, ids, clock });
   const sessions = new Sessions({ store: store.sessions, clock });
+  const standard = contracts.get(NOTICE_CONTRACT);
+  if (!standard) throw new Error(`the contract ${NOTICE_CONTRACT} is built in`);
+  const noticeSender = new NoticeSender({ mailer, egress, inspector, contract: standard, ids, clock });
+  const accountNotices = new AccountNotices({
+    store: store.accountNotices,
+    accounts: store.accounts,
+    charts: store.charts,
+    endpoints,
+    directory,
+    sender: noticeSender,
+    contract: standard,
+    ids,
+    clock,
+    onError,
+  });
   const urlChecks = new UrlChecks({ endpoints, inspector, egress, limits });
   const replays = new Replays({
     store: store.replays,
@@ -164,6 +186,7 @@ export function buildParts(ground: Ground) {
     verification,
     previews,
     urlChecks,
+    accountNotices,
     replays,
     limits,
   };

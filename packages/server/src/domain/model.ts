@@ -38,6 +38,8 @@ export interface Endpoint {
   rateLimit: number | null;
   /** Until then samples are sent all the time, and failures do not switch it off. */
   testingUntil: Date | null;
+  /** Since when it has its status; null: since it was created. */
+  statusAt: Date | null;
   /** Until when a secret from before the last rotation signs, too. */
   previousSecretUntil: Date | null;
   createdAt: Date;

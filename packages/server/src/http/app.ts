@@ -14,6 +14,7 @@ import type { IdSource } from '../domain/ids.ts';
 import type { Directory } from '../fanout/directory.ts';
 import type { KeyVerifier } from '../keys/verifier.ts';
 import type { AccountLimits } from '../manage/account-limits.ts';
+import type { AccountNotices } from '../manage/account-notices.ts';
 import type { ApiKeys } from '../manage/api-keys.ts';
 import type { Endpoints } from '../manage/endpoints.ts';
 import type { Inspector } from '../manage/inspector.ts';
@@ -51,6 +52,7 @@ export interface HttpParts {
   verification: Verification;
   previews: Previews;
   urlChecks: UrlChecks;
+  accountNotices: AccountNotices;
   limits: AccountLimits;
   replays: Replays;
   /** Where people reach the page; it stands in links. */

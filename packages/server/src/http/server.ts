@@ -33,6 +33,7 @@ import { exampleRoutes } from './v1/examples.ts';
 import { exportRoutes } from './v1/exports.ts';
 import { keyRoutes } from './v1/keys.ts';
 import { liveRoutes } from './v1/live.ts';
+import { noticeRoutes } from './v1/notices.ts';
 import { pageRoutes } from './v1/page.ts';
 import { previewRoutes } from './v1/previews.ts';
 import { replayRoutes } from './v1/replays.ts';
@@ -134,6 +135,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
       pageRoutes(v1, parts);
       signatureRoutes(v1, parts);
       urlCheckRoutes(v1, parts);
+      noticeRoutes(v1, parts);
       liveRoutes(v1, parts);
       databaseRoutes(v1, parts);
     },

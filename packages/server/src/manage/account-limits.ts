@@ -15,6 +15,8 @@ const RATES = {
   /** Each costs signatures of a whole body, or a line in the audit log. */
   secrets: { burst: 120, perMinute: 120 },
   streams: { burst: 120, perMinute: 120 },
+  /** Each may send an e-mail to whomever somebody names. */
+  notices: { burst: 10, perMinute: 2 },
   /** Each reads up to 100,000 deliveries. */
   exports: { burst: 10, perMinute: 10 },
   /** All that the audit log notes, over hours. */
@@ -52,6 +54,9 @@ const LIMIT_OF: Readonly<Record<string, Limit>> = {
   getSecret: 'secrets',
   generateSecret: 'secrets',
   verifySignature: 'secrets',
+  changeNotices: 'notices',
+  confirmNotices: 'notices',
+  testNotices: 'notices',
   watchDeliveries: 'streams',
   getDeliveryExport: 'exports',
 };

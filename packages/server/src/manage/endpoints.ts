@@ -96,6 +96,7 @@ export class Endpoints {
         version: wish.version ?? contract.versions?.default ?? null,
         rateLimit: wish.rateLimit ?? null,
         testingUntil: null,
+        statusAt: null,
         previousSecretUntil: null,
         createdAt,
         updatedAt: createdAt,

@@ -38,6 +38,7 @@ interface EndpointRow {
   version: string | null;
   rate_limit: number | null;
   testing_until: Date | null;
+  status_at: Date | null;
   previous_secret_until: Date | null;
   created_at: Date;
   updated_at: Date;
@@ -45,7 +46,7 @@ interface EndpointRow {
 
 const COLUMNS =
   'id, account_id, url, description, status, inactive_reason, subscriptions, headers_id, signature, public_key, version, rate_limit, created_at, updated_at';
-const SHOWN = `${COLUMNS}, headers, ${SEALED_HEADERS} AS sealed_headers, number::text, testing_until,
+const SHOWN = `${COLUMNS}, headers, ${SEALED_HEADERS} AS sealed_headers, number::text, testing_until, status_at,
   (SELECT max(s.expires_at) FROM endpoint_secrets s WHERE s.endpoint_id = endpoints.id) AS previous_secret_until`;
 
 function toEndpoint(row: EndpointRow, vault: Vault): Endpoint {
@@ -65,6 +66,7 @@ function toEndpoint(row: EndpointRow, vault: Vault): Endpoint {
     version: row.version,
     rateLimit: row.rate_limit,
     testingUntil: row.testing_until,
+    statusAt: row.status_at,
     previousSecretUntil: row.previous_secret_until,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
@@ -242,9 +244,10 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
       // Before it is active: nobody sends yet, and what ends in between can be done again.
       if (status === 'active') await hurryWaiting(database, accountId, toUuidText('ep', id), new Date(nowMs));
       const [row] = await database.run<EndpointRow>(
-        `UPDATE endpoints SET status = $3, inactive_reason = $4, updated_at = now()
+        `UPDATE endpoints SET status = $3, inactive_reason = $4, updated_at = now(),
+           status_at = CASE WHEN status = $3 THEN status_at ELSE $5 END
          WHERE account_id = $1 AND id = $2 RETURNING ${SHOWN}`,
-        [accountId, toUuidText('ep', id), status, reason],
+        [accountId, toUuidText('ep', id), status, reason, new Date(nowMs)],
       );
       if (row && status === 'active') {
         await database.run('DELETE FROM endpoint_health WHERE endpoint_id = $1', [toUuidText('ep', id)]);

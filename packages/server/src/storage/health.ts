@@ -23,7 +23,7 @@ export function healthStore(database: Database): HealthStore {
     async switchOff(accountId, endpointId, reason, nowMs, notice) {
       const rows = await database.run(
         `WITH changed AS (
-           UPDATE endpoints SET status = 'inactive', inactive_reason = $4, updated_at = now()
+           UPDATE endpoints SET status = 'inactive', inactive_reason = $4, status_at = $3, updated_at = now()
            WHERE account_id = $1 AND id = $2 AND status = 'active' AND (testing_until IS NULL OR testing_until <= $3)
            RETURNING id
          ), told AS (

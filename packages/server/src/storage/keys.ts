@@ -193,7 +193,7 @@ export function keyStore(database: Database): KeyStore {
     },
 
     async dropDaysBefore(ms) {
-      await database.run('DELETE FROM api_key_days WHERE day < $1', [new Date(ms)]);
+      await database.run('DELETE FROM api_key_days WHERE day < $1::timestamptz', [new Date(ms)]);
     },
 
     async countCall(id, minuteMs) {

@@ -1,4 +1,6 @@
+import type { InactiveReason } from '../domain/model.ts';
 import type { AttemptError } from '../domain/outcome.ts';
+import type { Subscription } from '../domain/subscription.ts';
 import type { DeliveryFilter, Page } from './store.ts';
 
 /** What a session of the account's page may do. `read` is always among them. */
@@ -133,6 +135,92 @@ export interface ReplayStore {
   advance(id: string, nowMs: number): Promise<{ endpointId: string; accountId: string }[]>;
   /** Forgets replays that began before this moment. */
   dropBefore(ms: number): Promise<void>;
+}
+
+/**
+ * How an endpoint stands, as its people are told: it answers badly, it will soon be switched off, it was. What they
+ * switched off themselves is `ok`.
+ */
+export type Standing = 'ok' | 'failing' | 'half_way' | 'switched_off';
+
+export interface NoticeSettings {
+  email: string | null;
+  /** Waits for the code that was sent there. */
+  pendingEmail: string | null;
+  url: string | null;
+  /** What signs requests to `url`. */
+  secret: string | null;
+  /** When the last message went out. */
+  sentAt: Date | null;
+  /** Why the last one did not. */
+  lastError: string | null;
+}
+
+export interface EndpointStanding {
+  endpointId: string;
+  url: string;
+  subscriptions: Subscription[];
+  status: 'active' | 'inactive';
+  reason: InactiveReason | null;
+  failures: number;
+  /** At the last look, since when, and what was told last; null: it has not been looked at. */
+  standing: Standing | null;
+  sinceMs: number | null;
+  told: Standing | null;
+}
+
+/** What a message says: one line an endpoint that stands differently from what was told before. */
+export interface NoticeContent {
+  account_id: string;
+  account_name: string;
+  at: string;
+  webhooks: {
+    endpoint_id: string;
+    url: string;
+    events: string[];
+    standing: Standing;
+    since: string;
+    /** Failures in a row, and how many switch it off, where the contract counts them. */
+    failures?: number;
+    limit?: number;
+    /** The last answer, when it was no success. */
+    last_status?: number | null;
+    last_error?: string | null;
+    /** Messages that are sent when it is activated. */
+    held?: number;
+  }[];
+}
+
+export interface NoticeMessage {
+  id: string;
+  accountId: string;
+  channel: 'email' | 'webhook';
+  message: NoticeContent;
+  tries: number;
+}
+
+export interface AccountNoticeStore {
+  find(accountId: string): Promise<NoticeSettings | undefined>;
+  setUrl(accountId: string, url: string | null, secret: string | null): Promise<void>;
+  forgetEmail(accountId: string): Promise<void>;
+  askForCode(accountId: string, email: string, digest: Buffer, until: Date): Promise<void>;
+  /** True: the address is confirmed. Undefined: no code is waited for, it is too old, or was tried too often. */
+  tryCode(accountId: string, digest: Buffer, now: Date, triesMax: number): Promise<boolean | undefined>;
+  /** Accounts that want to be told and were not looked at for so long; they count as looked at now, on one node. */
+  due(nowMs: number, everyMs: number, limit: number): Promise<{ accountId: string; toldAtMs: number | null }[]>;
+  standings(accountId: string): Promise<EndpointStanding[]>;
+  /** Notes how endpoints stand and what is told of it, with the messages that tell it. */
+  tell(
+    accountId: string,
+    standings: readonly { endpointId: string; standing: Standing; sinceMs: number; told: Standing }[],
+    messages: readonly Pick<NoticeMessage, 'id' | 'channel' | 'message'>[],
+    nowMs: number,
+  ): Promise<void>;
+  /** Messages that are due, each for one node until `againAtMs`. */
+  take(nowMs: number, againAtMs: number, limit: number): Promise<NoticeMessage[]>;
+  sent(id: string, accountId: string, nowMs: number): Promise<void>;
+  /** It is tried again at `nextAtMs`, or given up without it. */
+  failed(id: string, accountId: string, error: string, nextAtMs: number | undefined): Promise<void>;
 }
 
 export interface VolumeBucket {

@@ -1,3 +1,4 @@
+import { accountNoticeStore } from './account-notices.ts';
 import { accountStore } from './accounts.ts';
 import { binStore } from './bins.ts';
 import { chartStore } from './charts.ts';
@@ -33,6 +34,7 @@ export function postgresStore(database: Database, vault: Vault): Store {
     audit: auditStore(database),
     bins: binStore(database, vault),
     replays: replayStore(database),
+    accountNotices: accountNoticeStore(database, vault),
     charts: chartStore(database),
     nodes: nodeStore(database),
     overview: overviewStore(database),

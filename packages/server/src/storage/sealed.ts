@@ -1,3 +1,4 @@
+import { noticeIdentity } from './account-notices.ts';
 import { secretIdentity } from './accounts.ts';
 import { byteas, texts } from './arrays.ts';
 import { binRequestIdentity } from './bins.ts';
@@ -45,6 +46,15 @@ const TABLES: readonly SealedTable[] = [
       ['id', 'uuid'],
     ],
     identity: (bin, id) => binRequestIdentity(fromUuidText('bin', bin), fromUuidText('req', id)),
+  },
+  {
+    name: 'account_notices',
+    sealed: 'ciphertext',
+    key: [
+      ['account_id', 'text'],
+      ['number', 'int4'],
+    ],
+    identity: (account, number) => noticeIdentity(account, Number(number)),
   },
 ];
 

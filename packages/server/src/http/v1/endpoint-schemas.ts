@@ -46,6 +46,9 @@ export const EndpointView = Type.Object({
   signature: Type.Enum(['v1', 'v1a', 'hmac']),
   version: Type.Union([Type.String(), Type.Null()], { description: 'Of the API, in contracts that have versions' }),
   rate_limit: Type.Union([Type.Integer(), Type.Null()], { description: 'Requests a second, if it asked for fewer' }),
+  status_at: Type.Union([Time, Type.Null()], {
+    description: 'Since when it has its status; null: since it was created',
+  }),
   testing_until: Type.Union([Time, Type.Null()], { description: 'Until then samples are sent all the time' }),
   previous_secret_until: Type.Union([Time, Type.Null()], {
     description: 'Until when a secret from before the last rotation signs, too',
@@ -75,6 +78,7 @@ export function presentEndpoint(endpoint: Endpoint, nowMs: number, withCredentia
     signature: endpoint.signature,
     version: endpoint.version,
     rate_limit: endpoint.rateLimit,
+    status_at: endpoint.statusAt?.toISOString() ?? null,
     testing_until: isTesting ? (endpoint.testingUntil?.toISOString() ?? null) : null,
     previous_secret_until: isOverlapping ? (endpoint.previousSecretUntil?.toISOString() ?? null) : null,
     public_key: endpoint.publicKey,

@@ -49,7 +49,7 @@ LEFT JOIN LATERAL (
 -- Of an endpoint whose last message was given up: nothing has arrived since.
 LEFT JOIN LATERAL (
   SELECT d.id, d.last_status, d.last_error FROM deliveries d
-  WHERE e.status = 'active' AND newest.is_newest IS NOT TRUE
+  WHERE newest.is_newest IS NOT TRUE
     AND hours.last_at > coalesce(hours.last_success_at, '-infinity')
     AND d.endpoint_id = e.id AND d.account_id = $1 AND d.status = 'discarded'
   ORDER BY d.id DESC LIMIT 1

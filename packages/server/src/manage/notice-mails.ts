@@ -1,0 +1,72 @@
+import type { NoticeContent } from '../storage/page-store.ts';
+
+type Webhook = NoticeContent['webhooks'][number];
+
+const SUBJECTS: Record<Webhook['standing'], string> = {
+  switched_off: 'switched off',
+  half_way: 'about to be switched off',
+  failing: 'failing',
+  ok: 'working again',
+};
+/** What is worst stands first. */
+const ORDER = Object.keys(SUBJECTS) as Webhook['standing'][];
+
+/** The code that confirms an address. */
+export function codeMail(code: string, accountName: string): { subject: string; text: string } {
+  return {
+    subject: `${code} is your code`,
+    text: [
+      `Somebody wants to be told at this address when webhooks of ${accountName} fail.`,
+      '',
+      `If that is you, type this code where you asked for it: ${code}`,
+      'It is valid for 30 minutes. If it is not you, do nothing: nothing more will come.',
+    ].join('\n'),
+  };
+}
+
+/** A summary: how many of what, then a paragraph each. */
+export function noticeMail({ account_name: name, webhooks }: NoticeContent): { subject: string; text: string } {
+  if (webhooks.length === 0) {
+    return {
+      subject: `A test: webhooks of ${name}`,
+      text: `This is what you asked for: when webhooks of ${name} fail, are switched off or recover, it is told here.`,
+    };
+  }
+  const sorted = ORDER.flatMap((standing) => webhooks.filter((one) => one.standing === standing));
+  const counts = ORDER.map((standing) => ({
+    standing,
+    count: webhooks.filter((one) => one.standing === standing).length,
+  }))
+    .filter(({ count }) => count > 0)
+    .map(({ standing, count }) => `${count} ${count === 1 ? 'webhook' : 'webhooks'} ${SUBJECTS[standing]}`);
+  return {
+    subject: `${name}: ${counts.join(', ')}`,
+    text: [...sorted.map(paragraphOf), 'You are told because this address was chosen on the Developers page.'].join(
+      '\n\n',
+    ),
+  };
+}
+
+function paragraphOf({
+  url,
+  events,
+  standing,
+  since,
+  failures,
+  limit,
+  held,
+  last_status: status,
+  last_error: error,
+}: Webhook) {
+  const answer = status != null ? `answered ${status}` : error != null ? `failed (${error})` : undefined;
+  const lines = [
+    `${url}`,
+    `  Events: ${events.join(', ')}`,
+    `  Since ${since}: ${SUBJECTS[standing]}${answer === undefined ? '' : `; the last request ${answer}`}.`,
+  ];
+  if (standing === 'half_way') lines.push(`  ${failures} failures in a row: at ${limit} it is switched off.`);
+  if (standing === 'switched_off') {
+    lines.push(`  ${held ?? 0} messages are on hold. They are sent when you activate it on the Developers page.`);
+  }
+  return lines.join('\n');
+}

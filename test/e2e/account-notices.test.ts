@@ -1,0 +1,180 @@
+/** The people of an account are told how its webhooks stand: by e-mail and by a webhook, once, and in one summary. */
+
+import { Webhook } from 'standardwebhooks';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Mailbox } from '../support/mailbox.ts';
+import { eventually, startTestNode, type TestNode } from '../support/node.ts';
+import { Receiver } from '../support/receiver.ts';
+import { createAccount, createWebhook } from '../support/vendors.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+let node: TestNode;
+let mailbox: Mailbox;
+let receiver: Receiver;
+let clock: VirtualClock;
+let account: string;
+
+beforeEach(async () => {
+  mailbox = await Mailbox.start();
+  receiver = await Receiver.start();
+  clock = new VirtualClock();
+  node = await startTestNode({
+    clock,
+    environment: { POSTHORN_SMTP_URL: mailbox.url, POSTHORN_SMTP_FROM: 'Webhooks <webhooks@example.com>' },
+  });
+  account = await createAccount(node, 'loop-returns');
+});
+afterEach(async () => {
+  await node.stop();
+  clock.stop();
+  await receiver.stop();
+  await mailbox.stop();
+});
+
+const notices = () => `/v1/accounts/${account}/notices`;
+
+async function chooseEmail(email = 'dev@example.com'): Promise<void> {
+  const { length } = mailbox.mails;
+  const chosen = await node.call('PATCH', notices(), { email });
+  expect(chosen).toMatchObject({ status: 200, body: { email: null, pending_email: email, can_email: true } });
+  const mail = (await mailbox.received(length + 1)).at(-1);
+  const code = /: (\d{6})$/m.exec(mail?.text ?? '')?.[1];
+  const confirmed = await node.call('POST', `${notices()}/confirm`, { code });
+  expect(confirmed).toMatchObject({ status: 200, body: { email, pending_email: null } });
+}
+
+const webhook = (path: string) =>
+  createWebhook(node, account, {
+    url: receiver.url(path),
+    subscriptions: [{ topic: 'return', trigger: 'return.created' }],
+    status: 'active',
+  });
+
+/** Fails as often in a row as switches it off. */
+async function fail(times: number): Promise<void> {
+  receiver.respond = (_, response) => void response.writeHead(422).end();
+  const before = receiver.requests.length;
+  for (let i = 0; i < times; i++) {
+    const payload = { id: String(i), state: 'open', created_at: '2026-01-01T00:00:00Z' };
+    await node.publish(account, 'return.created', payload);
+    await receiver.received(before + i + 1);
+  }
+}
+
+/** Accounts are looked at every half minute. */
+async function looked(forMs = 60_000): Promise<void> {
+  for (let passed = 0; passed < forMs; passed += 10_000) {
+    clock.jump(10_000);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+  }
+}
+
+test('an address counts when the code that was sent there is given back, and codes cannot be guessed', async () => {
+  const bad = await node.call('PATCH', notices(), { email: 'nobody' });
+  expect(bad).toMatchObject({ status: 400, body: { errors: [{ pointer: '#/email' }] } });
+  await node.call('PATCH', notices(), { email: 'dev@example.com' });
+  const [mail] = await mailbox.received(1);
+  expect(mail?.to).toEqual(['dev@example.com']);
+  const code = /: (\d{6})$/m.exec(mail?.text ?? '')?.[1] ?? '';
+  const wrong = code === '000000' ? '000001' : '000000';
+  for (let i = 0; i < 5; i++) {
+    expect((await node.call('POST', `${notices()}/confirm`, { code: wrong })).status).toBe(400);
+  }
+  expect((await node.call('POST', `${notices()}/confirm`, { code })).status).toBe(400);
+  expect((await node.call('GET', notices())).body.email).toBeNull();
+  await chooseEmail();
+});
+
+test('about to be switched off, switched off, recovered: told once each, with what is on hold', async () => {
+  await chooseEmail();
+  const { path } = await webhook('/returns');
+  await looked();
+  await fail(5);
+  await looked();
+  const [, half] = await mailbox.received(2);
+  expect(half?.subject).toMatch(/1 webhook about to be switched off$/);
+  expect(half?.text).toContain('5 failures in a row: at 10 it is switched off.');
+  await fail(5);
+  await eventually(
+    async () => (await node.call('GET', path)).body,
+    (one) => one.status === 'inactive' && one.status_at !== null,
+  );
+  await looked();
+  expect(mailbox.mails).toHaveLength(2);
+  await looked(11 * 60_000);
+  const [, , off] = await mailbox.received(3);
+  expect(off?.subject).toMatch(/1 webhook switched off$/);
+  expect(off?.text).toContain(receiver.url('/returns'));
+  expect(off?.text).toContain('the last request answered 422');
+  expect(off?.text).toContain('messages are on hold');
+  await looked(20 * 60_000);
+  expect(mailbox.mails).toHaveLength(3);
+  receiver.respond = (_, response) => void response.writeHead(200).end();
+  await node.call('POST', `${path}/activate`);
+  await node.publish(account, 'return.created', { id: 'x', state: 'open', created_at: '2026-01-01T00:00:00Z' });
+  await looked(13 * 60_000);
+  const [, , , again] = await mailbox.received(4);
+  expect(again?.subject).toMatch(/1 webhook working again$/);
+}, 60_000);
+
+test('a storm is one summary; a webhook is told with a signature that verifies', async () => {
+  const chosen = await node.call('PATCH', notices(), { url: receiver.url('/notices') });
+  expect(chosen.body).toMatchObject({ url: receiver.url('/notices'), secret: expect.stringMatching(/^whsec_/) });
+  const tested = await node.call('POST', `${notices()}/test`);
+  expect(tested.body.data).toEqual([{ channel: 'webhook', error: null }]);
+  for (let i = 0; i < 5; i++) await webhook(`/returns/${i}`);
+  await looked();
+  receiver.respond = ({ path }, response) => void response.writeHead(path.startsWith('/notices') ? 200 : 422).end();
+  for (let i = 0; i < 10; i++) {
+    const payload = { id: String(i), state: 'open', created_at: '2026-01-01T00:00:00Z' };
+    await node.publish(account, 'return.created', payload);
+  }
+  await eventually(
+    async () => (await node.call('GET', `/v1/accounts/${account}/endpoints`)).body.data,
+    (list) => list.every((one: { status: string }) => one.status === 'inactive'),
+  );
+  await looked();
+  const told = () => receiver.requests.filter((request) => request.path === '/notices');
+  await eventually(
+    async () => told().length,
+    (count) => count === 2,
+  );
+  const last = told().at(-1);
+  const verified = new Webhook(chosen.body.secret).verify(
+    last?.body.toString() ?? '',
+    last?.headers as Record<string, string>,
+  ) as { type: string; data: { webhooks: { standing: string }[] } };
+  expect(verified.type).toBe('webhooks.changed');
+  expect(verified.data.webhooks.map((one) => one.standing)).toEqual(Array(5).fill('switched_off'));
+}, 60_000);
+
+test('what cannot be sent is tried again, and said', async () => {
+  await chooseEmail();
+  await webhook('/returns');
+  await looked();
+  mailbox.refusal = 'The mailbox is full';
+  await fail(10);
+  await looked();
+  const shown = await eventually(
+    async () => (await node.call('GET', notices())).body,
+    (body) => body.last_error !== null,
+  );
+  expect(shown.last_error).toContain('The mailbox is full');
+  mailbox.refusal = undefined;
+  await looked(2 * 60_000);
+  await mailbox.received(2);
+  await eventually(
+    async () => (await node.call('GET', notices())).body,
+    (body) => body.last_error === null && body.sent_at !== null,
+  );
+}, 60_000);
+
+test('without an SMTP server there is no e-mail to choose', async () => {
+  const plain = await startTestNode();
+  const own = await createAccount(plain, 'standard');
+  const shown = await plain.call('GET', `/v1/accounts/${own}/notices`);
+  expect(shown.body).toMatchObject({ can_email: false, email: null, url: null });
+  const refused = await plain.call('PATCH', `/v1/accounts/${own}/notices`, { email: 'dev@example.com' });
+  expect(refused.body.code).toBe('not_supported');
+  await plain.stop();
+});
