@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { BookOpen, History, Keyboard, KeyRound, Mailbox, MessageSquare, Webhook } from 'lucide-react';
-import { type ComponentType, lazy, type ReactNode, Suspense, useMemo, useState } from 'react';
+import { type ComponentProps, type ComponentType, lazy, type ReactNode, Suspense, useMemo, useState } from 'react';
 import { Route, Switch, useLocation } from 'wouter';
 import { AccountProvider } from './account.tsx';
 import { ApiError, get, SESSION } from './api.ts';
@@ -15,6 +15,7 @@ import { Dialog } from './ui/dialog.tsx';
 import { Check } from './ui/field.tsx';
 import { keysOff, useKeys, walkRows } from './ui/keyboard.ts';
 import { Empty, ErrorNote, QueryError, Skeleton } from './ui/notes.tsx';
+import { SwitchedOff, useSwitchedOff } from './webhooks/switched-off.tsx';
 import { VendorLinks } from './webhooks/vendor-links.tsx';
 import { Webhooks } from './webhooks/webhooks.tsx';
 
@@ -142,7 +143,7 @@ export function AccountPage(props: {
   if (!account) return <LoadingShell />;
   return (
     <AccountProvider value={account}>
-      <Shell
+      <MarkedShell
         brand={logo === undefined ? name : <img src={logo} alt={name} />}
         sections={sectionsOf(t, account.contract)}
         onHover={readAhead}
@@ -155,14 +156,24 @@ export function AccountPage(props: {
           </>
         }
       >
+        <SwitchedOff />
         {/* The way to the keys on the same page begins nothing anew. */}
         <Boundary key={isOnePage ? '/' : location}>
           <Suspense fallback={<Skeleton />}>{isOnePage ? <WebhooksAndKeys /> : <Screens />}</Suspense>
         </Boundary>
-      </Shell>
+      </MarkedShell>
       {help && <KeyboardHelp onClose={() => setHelp(false)} />}
     </AccountProvider>
   );
+}
+
+/** The navigation says where somebody is needed. */
+function MarkedShell(props: ComponentProps<typeof Shell>) {
+  const { t } = useLanguage();
+  const count = useSwitchedOff().length;
+  const mark = count === 0 ? undefined : t.deactivation.mark(count);
+  const sections = props.sections.map((section) => (section.path === '/' ? { ...section, mark } : section));
+  return <Shell {...props} sections={sections} />;
 }
 
 function Screens() {

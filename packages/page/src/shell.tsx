@@ -10,6 +10,8 @@ export interface Section {
   path: string;
   title: string;
   icon: LucideIcon;
+  /** What needs somebody there, in a word for those who only hear it. */
+  mark?: string | undefined;
 }
 
 /** One column of navigation, and the content. Embedded or on a phone the navigation becomes tabs. */
@@ -27,7 +29,7 @@ export function Shell(props: {
     <div className={`shell${isEmbedded ? ' embedded' : ''}`}>
       <nav className="nav" aria-label={t.nav.sections}>
         <div className="brand">{brand}</div>
-        {sections.map(({ path, title, icon: Icon }) => (
+        {sections.map(({ path, title, icon: Icon, mark }) => (
           <Link
             key={path}
             ref={location === path ? intoView : undefined}
@@ -36,6 +38,7 @@ export function Shell(props: {
             onPointerEnter={() => onHover?.(path)}
           >
             <Icon size={16} aria-hidden /> {title}
+            {mark !== undefined && <span className="mark" role="img" aria-label={mark} title={mark} />}
           </Link>
         ))}
         <div className="foot">

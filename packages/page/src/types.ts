@@ -114,6 +114,8 @@ export interface Endpoint {
   public_key: string | null;
   version: string | null;
   rate_limit: number | null;
+  /** Since when it has its status; null: since it was created. */
+  status_at: string | null;
   testing_until: string | null;
   /** Until when a secret from before the last rotation signs, too. */
   previous_secret_until: string | null;

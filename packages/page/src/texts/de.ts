@@ -184,6 +184,43 @@ export const de: Texts = {
     eventsOn: (count) => `${count} an`,
     allOf: (group) => `Alle von ${group}`,
   },
+  deactivation: {
+    off: (word) => `${word}: abgeschaltet.`,
+    when: (moment) => `Am ${moment}:`,
+    failures: (count) => `${count} Fehler in Folge.`,
+    gone: 'dein Server antwortete 410 Gone.',
+    answers: (answers) => `Die neuesten Antworten: ${answers}.`,
+    held: (count, number) =>
+      count === 0
+        ? 'Nichts ist angehalten. Was währenddessen geschieht, wird nicht von selbst gesendet.'
+        : `${count === 1 ? '1 Nachricht ist' : `${number} Nachrichten sind`} angehalten: beim Aktivieren sofort gesendet. Was währenddessen geschieht, wird nicht von selbst gesendet.`,
+    soon: (failures, limit) =>
+      `${failures} Fehler in Folge: Bei ${limit} wird er abgeschaltet, und seine Nachrichten werden angehalten.`,
+    banner: (name, others) =>
+      others === 0
+        ? `${name} wurde abgeschaltet, weil er scheiterte.`
+        : `${name} und ${others} weitere wurden abgeschaltet, weil sie scheiterten.`,
+    look: 'Ansehen',
+    mark: (count) => (count === 1 ? '1 wurde abgeschaltet' : `${count} wurden abgeschaltet`),
+  },
+  notices: {
+    open: 'Hinweise',
+    title: 'Erfahren, wenn etwas scheitert',
+    text: 'Wenn ein Webhook zu scheitern beginnt, bald abgeschaltet wird, abgeschaltet wurde oder wieder geht. Was zur selben Zeit geschieht, kommt in einer Nachricht.',
+    email: 'E-Mail-Adresse',
+    confirmed: 'Bestätigt.',
+    codeSent: 'Ein Code ist zu dieser Adresse unterwegs.',
+    code: 'Code',
+    codeHint: (email) => `Er ging an ${email} und gilt 30 Minuten.`,
+    confirm: 'Bestätigen',
+    confirmedNow: 'Die Adresse ist bestätigt.',
+    url: 'URL',
+    urlHint: 'Bekommt das Ereignis webhooks.changed, signiert wie Standard Webhooks.',
+    test: 'Test senden',
+    sent: 'Zuletzt gesendet',
+    channels: { email: 'E-Mail', webhook: 'Webhook' },
+    arrived: 'gesendet.',
+  },
   webhooks: {
     search: 'Suchen',
     noneFits: 'Keiner passt dazu.',
@@ -725,6 +762,8 @@ export const de: Texts = {
       metadata: 'Metadaten',
       delay_ms: 'Antwortet nach (ms)',
       body: 'Körper',
+      email: 'E-Mail-Adresse',
+      code: 'Code',
       id: 'Id',
     },
     actions: {
@@ -744,6 +783,9 @@ export const de: Texts = {
       retryDelivery: 'Nachricht erneut gesendet',
       replay: 'Nachrichten wiederholt',
       cancelReplay: 'Wiederholung abgebrochen',
+      changeNotices: 'Geändert, wohin Hinweise gehen',
+      confirmNotices: 'E-Mail-Adresse bestätigt',
+      testNotices: 'Hinweis zum Test gesendet',
       createKey: 'API-Schlüssel erzeugt',
       changeKey: 'API-Schlüssel geändert',
       deleteKey: 'API-Schlüssel gelöscht',

@@ -173,6 +173,44 @@ export const en = {
     eventsOn: (count: number) => `${count} on`,
     allOf: (group: string) => `All of ${group}`,
   },
+  /** Webhooks that were switched off, or soon will be. */
+  deactivation: {
+    off: (word: string) => `This ${lower(word)} was switched off.`,
+    when: (moment: string) => `On ${moment}:`,
+    failures: (count: number) => `${count} failures in a row.`,
+    gone: 'your server answered 410 Gone.',
+    answers: (answers: string) => `The newest answers: ${answers}.`,
+    held: (count: number, number: string) =>
+      count === 0
+        ? 'Nothing is on hold. What happens while it is off is not sent by itself.'
+        : `${count === 1 ? '1 message is' : `${number} messages are`} on hold: sent at once when you activate it. What happens while it is off is not sent by itself.`,
+    soon: (failures: number, limit: number) =>
+      `${failures} failures in a row: at ${limit} it is switched off, and its messages are held.`,
+    banner: (name: string, others: number) =>
+      others === 0
+        ? `${name} was switched off because it failed.`
+        : `${name} and ${others} more were switched off because they failed.`,
+    look: 'Look at it',
+    mark: (count: number) => (count === 1 ? '1 was switched off' : `${count} were switched off`),
+  },
+  notices: {
+    open: 'Notices',
+    title: 'Be told when something fails',
+    text: 'When a webhook begins to fail, is about to be switched off, was switched off, or works again. What happens at the same time comes in one message.',
+    email: 'E-mail address',
+    confirmed: 'Confirmed.',
+    codeSent: 'A code is on its way to this address.',
+    code: 'Code',
+    codeHint: (email: string) => `It was sent to ${email}, and is valid for 30 minutes.`,
+    confirm: 'Confirm',
+    confirmedNow: 'The address is confirmed.',
+    url: 'URL',
+    urlHint: 'Gets the event webhooks.changed, signed as Standard Webhooks are.',
+    test: 'Send a test',
+    sent: 'Last sent',
+    channels: { email: 'E-mail', webhook: 'Webhook' },
+    arrived: 'sent.',
+  },
   webhooks: {
     search: 'Search',
     noneFits: 'None of them fits.',
@@ -717,6 +755,8 @@ export const en = {
       metadata: 'Metadata',
       delay_ms: 'Answers after (ms)',
       body: 'Body',
+      email: 'E-mail address',
+      code: 'Code',
       id: 'Id',
     } as Record<string, string>,
     actions: {
@@ -736,6 +776,9 @@ export const en = {
       retryDelivery: 'Resent a message',
       replay: 'Replayed messages',
       cancelReplay: 'Cancelled a replay',
+      changeNotices: 'Changed where notices go',
+      confirmNotices: 'Confirmed an e-mail address',
+      testNotices: 'Sent a test notice',
       createKey: 'Generated an API key',
       changeKey: 'Changed an API key',
       deleteKey: 'Deleted an API key',

@@ -11,6 +11,7 @@ import { FormDialog } from '../ui/dialog.tsx';
 import { Field } from '../ui/field.tsx';
 import { ErrorNote } from '../ui/notes.tsx';
 import { toast } from '../ui/toasts.tsx';
+import { Deactivation } from './deactivation.tsx';
 import { useEndpointActions } from './endpoint-actions.ts';
 import { urlMistake } from './endpoint-draft.ts';
 import { EndpointForm } from './endpoint-form.tsx';
@@ -43,6 +44,7 @@ export function AddressCard({ endpoint }: { endpoint: Endpoint }) {
         />
       </header>
       <div className="body stack">
+        <Deactivation endpoint={endpoint} />
         {!isActive && endpoint.inactive_reason === 'new' && <p className="note">{t.endpoint.notOnYet}</p>}
         <form
           className="row end"

@@ -8,6 +8,7 @@ import { Copyable } from '../ui/copyable.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { ErrorNote } from '../ui/notes.tsx';
 import { Time } from '../ui/time.tsx';
+import { Deactivation } from './deactivation.tsx';
 import { useEndpointActions } from './endpoint-actions.ts';
 import { EndpointForm } from './endpoint-form.tsx';
 import { EndpointStatusView } from './endpoint-status.tsx';
@@ -56,6 +57,7 @@ export function EndpointDrawer({ endpoint, onClose }: { endpoint: Endpoint; onCl
       }
     >
       <div className="stack tight">
+        <Deactivation endpoint={endpoint} />
         <ErrorNote error={actions.error ?? test.error} />
         {test.data && <TestResultView result={test.data} />}
       </div>

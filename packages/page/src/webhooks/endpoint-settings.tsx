@@ -11,6 +11,7 @@ import { AddressCard } from './address-card.tsx';
 import { EndpointStatusView } from './endpoint-status.tsx';
 import { EventToggles } from './event-toggles.tsx';
 import { NewAddressCard } from './new-address-card.tsx';
+import { NoticesButton } from './notices.tsx';
 import { VerifyHelp } from './verify.tsx';
 
 /**
@@ -24,7 +25,9 @@ export function EndpointSettings() {
   useTitle(t.nav.webhooks);
   return (
     <>
-      <Head title={t.nav.webhooks} about={endpoint && <EndpointStatusView endpoint={endpoint} />} />
+      <Head title={t.nav.webhooks} about={endpoint && <EndpointStatusView endpoint={endpoint} />}>
+        <NoticesButton />
+      </Head>
       <QueryError of={endpoints} />
       {!endpoints.data && !endpoints.error && <Skeleton />}
       {endpoints.data && (endpoint ? <Existing key={endpoint.id} endpoint={endpoint} /> : <Beginning />)}

@@ -18,6 +18,7 @@ import { EndpointDrawer } from './endpoint-drawer.tsx';
 import { EndpointForm } from './endpoint-form.tsx';
 import { EndpointStatusView } from './endpoint-status.tsx';
 import { FirstWebhook } from './first-webhook.tsx';
+import { NoticesButton } from './notices.tsx';
 import { useRemovals } from './removals.ts';
 import { useWebhookName } from './webhook-name.ts';
 
@@ -57,6 +58,7 @@ export function WebhookList() {
             onChange={({ target }) => setWanted(target.value)}
           />
         )}
+        <NoticesButton />
         {may('webhooks') && (
           <Button kind="primary" onClick={create}>
             <Plus size={16} aria-hidden /> {t.webhooks.create(word)}

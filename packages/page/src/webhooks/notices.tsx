@@ -1,0 +1,219 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Bell } from 'lucide-react';
+import { useState } from 'react';
+import { useAccount } from '../account.tsx';
+import { ApiError, call, get, post } from '../api.ts';
+import { useLanguage } from '../texts/language.tsx';
+import { Button } from '../ui/button.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { Field } from '../ui/field.tsx';
+import { ErrorNote, QueryError, Skeleton } from '../ui/notes.tsx';
+import { Secret } from '../ui/secret.tsx';
+import { Time } from '../ui/time.tsx';
+import { toast } from '../ui/toasts.tsx';
+
+interface Notices {
+  email: string | null;
+  pending_email: string | null;
+  can_email: boolean;
+  url: string | null;
+  secret: string | null;
+  sent_at: string | null;
+  last_error: string | null;
+}
+
+/** Where one is told when a webhook fails, is switched off or recovers. */
+export function NoticesButton() {
+  const { may } = useAccount();
+  const { t } = useLanguage();
+  const [isOpen, setOpen] = useState(false);
+  if (!may('webhooks')) return null;
+  return (
+    <>
+      <Button aria-label={t.notices.title} onClick={() => setOpen(true)}>
+        <Bell size={14} aria-hidden /> <span className="wide-only">{t.notices.open}</span>
+      </Button>
+      {isOpen && <NoticesDialog onClose={() => setOpen(false)} />}
+    </>
+  );
+}
+
+function NoticesDialog({ onClose }: { onClose: () => void }) {
+  const { path } = useAccount();
+  const { t } = useLanguage();
+  const notices = useQuery({ queryKey: [path, 'notices'], queryFn: () => get<Notices>(`${path}/notices`) });
+  const { data } = notices;
+  return (
+    <Dialog title={t.notices.title} onClose={onClose}>
+      <div className="stack">
+        <p>{t.notices.text}</p>
+        <QueryError of={notices} />
+        {!data && !notices.error && <Skeleton rows={2} />}
+        {data && (
+          <>
+            {data.can_email && <EmailPart key={`${data.email} ${data.pending_email}`} notices={data} />}
+            <UrlPart key={data.url} notices={data} />
+            <TestPart notices={data} />
+          </>
+        )}
+      </div>
+    </Dialog>
+  );
+}
+
+/** What is changed is shown as the server answers it. */
+function useChange(change: (path: string) => Promise<Notices>, said: string) {
+  const { path } = useAccount();
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: () => change(path),
+    onSuccess: (answer) => {
+      queries.setQueryData([path, 'notices'], answer);
+      toast(said);
+    },
+  });
+}
+
+function EmailPart({ notices }: { notices: Notices }) {
+  const { t } = useLanguage();
+  const [email, setEmail] = useState(notices.pending_email ?? notices.email ?? '');
+  const save = useChange(
+    (path) => call('PATCH', `${path}/notices`, { email: email === '' ? null : email }),
+    email === '' ? t.common.saved : t.notices.codeSent,
+  );
+  const wrong = save.error instanceof ApiError ? save.error.at('email') : undefined;
+  const isChanged = email !== (notices.pending_email ?? notices.email ?? '');
+  return (
+    <div className="stack tight">
+      <form
+        className="row end"
+        onSubmit={(event) => {
+          event.preventDefault();
+          save.mutate();
+        }}
+      >
+        <Field
+          label={t.notices.email}
+          hint={notices.email !== null && !isChanged ? t.notices.confirmed : undefined}
+          error={wrong}
+          className="grow"
+        >
+          <input
+            type="email"
+            autoComplete="email"
+            value={email}
+            aria-invalid={wrong !== undefined}
+            onChange={(event) => {
+              save.reset();
+              setEmail(event.target.value.trim());
+            }}
+          />
+        </Field>
+        <Button type="submit" disabled={!isChanged || save.isPending}>
+          {t.common.save}
+        </Button>
+      </form>
+      {wrong === undefined && <ErrorNote error={save.error} />}
+      {notices.pending_email !== null && !isChanged && <CodePart email={notices.pending_email} />}
+    </div>
+  );
+}
+
+function CodePart({ email }: { email: string }) {
+  const { t } = useLanguage();
+  const [code, setCode] = useState('');
+  const confirm = useChange((path) => post(`${path}/notices/confirm`, { code }), t.notices.confirmedNow);
+  const wrong = confirm.error instanceof ApiError ? confirm.error.at('code') : undefined;
+  return (
+    <form
+      className="row end"
+      onSubmit={(event) => {
+        event.preventDefault();
+        confirm.mutate();
+      }}
+    >
+      <Field label={t.notices.code} hint={t.notices.codeHint(email)} error={wrong} className="grow">
+        <input
+          inputMode="numeric"
+          autoComplete="one-time-code"
+          maxLength={6}
+          value={code}
+          aria-invalid={wrong !== undefined}
+          onChange={(event) => {
+            confirm.reset();
+            setCode(event.target.value.trim());
+          }}
+        />
+      </Field>
+      <Button type="submit" kind="primary" disabled={code.length !== 6 || confirm.isPending}>
+        {t.notices.confirm}
+      </Button>
+    </form>
+  );
+}
+
+function UrlPart({ notices }: { notices: Notices }) {
+  const { t } = useLanguage();
+  const [url, setUrl] = useState(notices.url ?? '');
+  const save = useChange((path) => call('PATCH', `${path}/notices`, { url: url === '' ? null : url }), t.common.saved);
+  const wrong = save.error instanceof ApiError ? save.error.at('url') : undefined;
+  return (
+    <div className="stack tight">
+      <form
+        className="row end"
+        onSubmit={(event) => {
+          event.preventDefault();
+          save.mutate();
+        }}
+      >
+        <Field label={t.notices.url} hint={t.notices.urlHint} error={wrong} className="grow">
+          <input
+            type="url"
+            value={url}
+            placeholder="https://example.com/alerts"
+            aria-invalid={wrong !== undefined}
+            onChange={(event) => {
+              save.reset();
+              setUrl(event.target.value.trim());
+            }}
+          />
+        </Field>
+        <Button type="submit" disabled={url === (notices.url ?? '') || save.isPending}>
+          {t.common.save}
+        </Button>
+      </form>
+      {wrong === undefined && <ErrorNote error={save.error} />}
+      {notices.secret !== null && <Secret text={notices.secret} />}
+    </div>
+  );
+}
+
+function TestPart({ notices }: { notices: Notices }) {
+  const { path } = useAccount();
+  const { t } = useLanguage();
+  const test = useMutation({
+    mutationFn: () => post<{ data: { channel: 'email' | 'webhook'; error: string | null }[] }>(`${path}/notices/test`),
+  });
+  if (notices.email === null && notices.url === null) return null;
+  return (
+    <div className="stack tight">
+      <div className="row">
+        <Button size="small" disabled={test.isPending} onClick={() => test.mutate()}>
+          {t.notices.test}
+        </Button>
+        {notices.sent_at !== null && (
+          <span className="quiet">
+            {t.notices.sent} <Time at={notices.sent_at} />
+          </span>
+        )}
+      </div>
+      {test.data?.data.map(({ channel, error }) => (
+        <div key={channel} className={`note ${error === null ? 'good' : 'bad'}`} role="status">
+          {`${t.notices.channels[channel]}: ${error ?? t.notices.arrived}`}
+        </div>
+      ))}
+      {!test.data && notices.last_error !== null && <div className="note bad">{notices.last_error}</div>}
+      <ErrorNote error={test.error} />
+    </div>
+  );
+}
