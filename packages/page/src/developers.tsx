@@ -4,7 +4,7 @@ import { type ComponentProps, type ComponentType, lazy, type ReactNode, Suspense
 import { Route, Switch, useLocation } from 'wouter';
 import { AccountProvider } from './account.tsx';
 import { ApiError, get, SESSION } from './api.ts';
-import { applyTheme } from './embedding.ts';
+import { applyTheme, useHost } from './embedding.ts';
 import { LoadingShell, Shell } from './shell.tsx';
 import type { Texts } from './texts/en.ts';
 import { useLanguage } from './texts/language.tsx';
@@ -87,6 +87,7 @@ export function Developers() {
     },
     staleTime: 60_000,
   });
+  useHost(page.data?.expires_at ?? null);
   if (page.error && !page.data) {
     const isRefused = page.error instanceof ApiError && page.error.problem.status === 401;
     return (

@@ -1,10 +1,73 @@
 import { useEffect } from 'react';
+import { useLocation, useSearch } from 'wouter';
+import { connectionNow, lookAgain, onConnection } from './connection.ts';
+import { renewToken } from './session-token.ts';
 import { speak } from './texts/language.tsx';
 import type { PageInfo } from './types.ts';
 
 export const isEmbedded = window.parent !== window;
 /** How often the visible part of an embedded page is looked at while something lies above it. */
 const LOOK_EVERY_MS = 150;
+
+/** So long before its end a session is renewed. */
+const ENDING_MS = 120_000;
+/** Timers go wrong when they are set for weeks. */
+const LOOK_AT_MOST_MS = 3_600_000;
+
+type FromHost = { type: 'posthorn:navigate'; path: string } | { type: 'posthorn:token'; token: string };
+
+/** Only the page around it may say where to go; it is one of those that may embed this page (`frame-ancestors`). */
+function onHost(heard: (message: FromHost) => void): () => void {
+  const listener = ({ source, data }: MessageEvent) => {
+    if (source === window.parent && typeof data === 'object' && data !== null) heard(data as FromHost);
+  };
+  addEventListener('message', listener);
+  return () => removeEventListener('message', listener);
+}
+
+/** A host's token is one, whatever else it sends. */
+const isToken = (text: unknown): text is string => typeof text === 'string' && /^pst_[A-Za-z0-9_-]+$/.test(text);
+
+const tellHost = (message: object) => window.parent.postMessage(message, '*');
+
+/**
+ * Talks to the page around this one: where somebody is, that the session ends soon or has ended; and does what it is told:
+ * to go somewhere, or to go on with another session.
+ */
+export function useHost(expiresAt: string | null): void {
+  const [location, navigate] = useLocation();
+  const search = useSearch();
+  useEffect(() => {
+    if (isEmbedded) tellHost({ type: 'posthorn:path', path: `${location}${search === '' ? '' : `?${search}`}` });
+  }, [location, search]);
+  useEffect(() => {
+    if (!isEmbedded) return;
+    return onHost((message) => {
+      if (message.type === 'posthorn:navigate' && /^\/(?!\/)/.test(message.path)) navigate(message.path);
+      else if (message.type === 'posthorn:token' && isToken(message.token)) {
+        renewToken(message.token);
+        void lookAgain();
+      }
+    });
+  }, [navigate]);
+  useEffect(() => {
+    if (!isEmbedded || expiresAt === null) return;
+    let timer = 0;
+    const look = () => {
+      const leftMs = Date.parse(expiresAt) - Date.now() - ENDING_MS;
+      if (leftMs <= 0) tellHost({ type: 'posthorn:session', state: 'ending' });
+      else timer = window.setTimeout(look, Math.min(leftMs, LOOK_AT_MOST_MS));
+    };
+    look();
+    return () => clearTimeout(timer);
+  }, [expiresAt]);
+  useEffect(() => {
+    if (!isEmbedded) return;
+    return onConnection(() => {
+      if (connectionNow() === 'ended') tellHost({ type: 'posthorn:session', state: 'ended' });
+    });
+  }, []);
+}
 
 /** Tells the embedding page how high the content is, so that it needs no second scroll bar. */
 export function reportHeight(): void {
@@ -54,6 +117,20 @@ export async function applyTheme(theme: PageInfo['theme']): Promise<void> {
   if (theme.accent !== undefined) {
     style.setProperty('--accent', theme.accent);
     style.setProperty('--on-accent', isLight(theme.accent) ? '#14171c' : '#ffffff');
+  }
+  if (theme.background !== undefined) {
+    style.setProperty('--bg', theme.background);
+    style.setProperty('--raised', theme.background);
+    style.setProperty('--sunken', `color-mix(in srgb, var(--text) 4%, ${theme.background})`);
+    style.setProperty('--hover', `color-mix(in srgb, var(--text) 7%, ${theme.background})`);
+    style.setProperty('--line', `color-mix(in srgb, var(--text) 14%, ${theme.background})`);
+    // A ground that is light or dark asks for the colours that can be read on it.
+    dataset.mode = isLight(theme.background) ? 'light' : 'dark';
+  }
+  if (theme.font !== undefined) style.setProperty('--sans', theme.font);
+  if (theme.radius !== undefined) {
+    style.setProperty('--radius', `${theme.radius}px`);
+    style.setProperty('--radius-large', `${Math.round(theme.radius * 1.33)}px`);
   }
   if (theme.mode !== undefined && theme.mode !== 'auto') dataset.mode = theme.mode;
   if (theme.language !== undefined) await speak([theme.language]);

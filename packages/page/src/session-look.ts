@@ -7,6 +7,8 @@ import type { PageInfo } from './types.ts';
 export async function lookAtSession(queries: QueryClient): Promise<void> {
   try {
     await get<PageInfo>(SESSION);
+    // It may be another one, with other permissions, that ends later.
+    void queries.invalidateQueries({ queryKey: ['page'] });
   } catch (error) {
     const account = queries.getQueryData<PageInfo>(['page'])?.account;
     const before = currentToken();

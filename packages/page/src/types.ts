@@ -5,7 +5,17 @@ export interface PageInfo {
   role: 'operator' | 'account';
   account: { id: string; name: string; contract: string } | null;
   permissions: Permission[];
-  theme: { accent?: string; mode?: 'light' | 'dark' | 'auto'; logo?: string; language?: string };
+  theme: {
+    accent?: string;
+    mode?: 'light' | 'dark' | 'auto';
+    background?: string;
+    font?: string;
+    radius?: number;
+    logo?: string;
+    language?: string;
+  };
+  /** When the session ends. */
+  expires_at: string | null;
 }
 
 export interface Account {

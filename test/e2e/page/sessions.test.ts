@@ -133,7 +133,7 @@ describe('sessions', () => {
       () => element.boundingBox(),
       (box) => (box?.height ?? 0) < small + 100,
     );
-    await frame.getByRole('button', { name: 'All events' }).click();
+    await frame.getByRole('button', { name: 'All events', exact: true }).click();
     await frame.getByRole('button', { name: 'Send test' }).click();
     await frame.getByRole('button', { name: 'Close' }).waitFor();
     const { height: seen = 0 } = page.viewportSize() ?? {};

@@ -55,6 +55,7 @@ const OPEN = new Set([
   '/console',
   '/console/*',
   '/assets/:name',
+  '/embed.js',
   '/bin/:token',
 ]);
 const OPEN_BELOW = '/docs/';

@@ -8,6 +8,8 @@ import type { App, HttpParts } from './app.ts';
 
 /** What `npm run build` has made of packages/page. */
 const FOLDER = fileURLToPath(new URL('../../../page/dist/', import.meta.url));
+/** What puts the page into other products, for those that have no bundler. */
+const EMBED = fileURLToPath(new URL('../../../embed/dist/embed.js', import.meta.url));
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
@@ -42,6 +44,18 @@ export function pageFiles(app: App, { embedOrigins }: HttpParts): void {
     // Names hold a hash of the content.
     reply.header('cache-control', 'public, max-age=31536000, immutable');
     return sendFile(request, reply, file);
+  });
+
+  const embed = existsSync(EMBED) ? { type: TYPES['.js'] ?? '', plain: readFileSync(EMBED), encoded: {} } : undefined;
+  app.get('/embed.js', { schema: { hide: true } }, async (request, reply) => {
+    if (!embed) return reply.callNotFound();
+    // Other products' pages load it, and it knows nothing.
+    reply.headers({
+      'cache-control': 'public, max-age=3600',
+      'access-control-allow-origin': '*',
+      'cross-origin-resource-policy': 'cross-origin',
+    });
+    return sendFile(request, reply, embed);
   });
 
   const document = (frameAncestors: string) => async (_: FastifyRequest, reply: FastifyReply) => {

@@ -11,6 +11,12 @@ export interface PageTheme {
   /** `#rrggbb` */
   accent?: string;
   mode?: 'light' | 'dark' | 'auto';
+  /** `#rrggbb`, of the page around it. */
+  background?: string;
+  /** CSS font families. */
+  font?: string;
+  /** Of corners, in pixels. */
+  radius?: number;
   logo?: string;
   /** A BCP 47 tag, as `de` or `pt-BR`. */
   language?: string;

@@ -13,6 +13,15 @@ const EXPIRES_MAX_S = 7 * 86_400;
 const Theme = closed({
   accent: Type.Optional(Type.String({ pattern: '^#[0-9a-fA-F]{6}$', description: 'As `#3451d1`' })),
   mode: Type.Optional(Type.Enum(['light', 'dark', 'auto'])),
+  background: Type.Optional(Type.String({ pattern: '^#[0-9a-fA-F]{6}$', description: 'Of the page around it' })),
+  font: Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9 ,"\'-]+$',
+      maxLength: 200,
+      description: 'Families as CSS names them, as `Inter, sans-serif`: those that the browser has',
+    }),
+  ),
+  radius: Type.Optional(Type.Integer({ minimum: 0, maximum: 24, description: 'Of corners, in pixels' })),
   logo: Type.Optional(Type.String({ pattern: '^https://', maxLength: 2048, description: 'An image, over HTTPS' })),
   language: Type.Optional(
     Type.String({
@@ -80,6 +89,13 @@ export function pageRoutes(app: App, { store, sessions, directory, limits, clock
                 }),
               ),
               theme: Type.Optional(Theme),
+              path: Type.Optional(
+                Type.String({
+                  pattern: '^/(?!/)[^#\\\\\\s]*$',
+                  maxLength: 2048,
+                  description: 'Where it opens, as `/messages?status=discarded`',
+                }),
+              ),
             }),
           ),
         ),
@@ -96,11 +112,12 @@ export function pageRoutes(app: App, { store, sessions, directory, limits, clock
         permissions = [...PERMISSIONS],
         theme = {},
         user_name: userName = null,
+        path = '/',
       } = request.body ?? {};
       const expiresAtMs = clock.now() + expires_in * 1000;
       const all = [...new Set(['read' as const, ...permissions])];
       const token = await sessions.create({ accountId: account, permissions: all, theme, userName, expiresAtMs });
-      const url = `${pageOrigin()}/page/#token=${token}`;
+      const url = `${pageOrigin()}/page${path}#token=${token}`;
       return reply.code(201).send({ url, token, expires_at: new Date(expiresAtMs).toISOString() });
     },
   );
