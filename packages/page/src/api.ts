@@ -63,7 +63,7 @@ export async function call<T>(
   options: RequestInit = {},
 ): Promise<T> {
   // Whose session has ended is told so without a question; a look at the session itself is one.
-  if (connectionNow() === 'ended' && path !== SESSION) throw new ApiError(SESSION_ENDED);
+  if (connectionNow() === 'ended' && path.startsWith('/v1/') && path !== SESSION) throw new ApiError(SESSION_ENDED);
   let response: Response;
   try {
     response = await fetch(path, {

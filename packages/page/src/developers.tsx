@@ -2,12 +2,13 @@ import { useQuery } from '@tanstack/react-query';
 import { BookOpen, History, Keyboard, KeyRound, Mailbox, MessageSquare, Webhook } from 'lucide-react';
 import { type ComponentProps, type ComponentType, lazy, type ReactNode, Suspense, useMemo, useState } from 'react';
 import { Route, Switch, useLocation } from 'wouter';
-import { AccountProvider } from './account.tsx';
+import { AccountProvider, useAccount } from './account.tsx';
 import { ApiError, get, SESSION } from './api.ts';
 import { applyTheme, useHost } from './embedding.ts';
 import { LoadingShell, Shell } from './shell.tsx';
 import type { Texts } from './texts/en.ts';
-import { useLanguage } from './texts/language.tsx';
+import { OwnTexts, useLanguage } from './texts/language.tsx';
+import { translated, translationOf } from './texts/translate.ts';
 import type { Contract, PageInfo, Permission } from './types.ts';
 import { Boundary } from './ui/boundary.tsx';
 import { Button } from './ui/button.tsx';
@@ -110,21 +111,41 @@ export function Developers() {
 }
 
 /** Sections of an account, for its own page and for the operator who looks at it. */
-export function AccountPage(props: {
+export function AccountPage(props: AccountPageProps) {
+  const { id, name, contract: contractName, permissions } = props;
+  const { tag } = useLanguage();
+  const contract = useQuery({
+    queryKey: ['contract', contractName],
+    queryFn: () => get<Contract>(`/v1/contracts/${contractName}`),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  const account = useMemo(
+    () => contract.data && { id, name, contract: translated(contract.data, tag), permissions },
+    [id, name, contract.data, tag, permissions],
+  );
+  if (contract.error && !contract.data) return <QueryError of={contract} />;
+  if (!contract.data || !account) return <LoadingShell />;
+  return (
+    <OwnTexts texts={translationOf(contract.data, tag).texts}>
+      <AccountProvider value={account}>
+        <AccountScreens {...props} />
+      </AccountProvider>
+    </OwnTexts>
+  );
+}
+
+interface AccountPageProps {
   id: string;
   name: string;
   contract: string;
   permissions: Permission[];
   logo?: string | undefined;
   foot?: ReactNode;
-}) {
-  const { id, name, contract: contractName, permissions, logo, foot } = props;
+}
+
+function AccountScreens({ name, logo, foot }: AccountPageProps) {
+  const { contract } = useAccount();
   const { t } = useLanguage();
-  const contract = useQuery({
-    queryKey: ['contract', contractName],
-    queryFn: () => get<Contract>(`/v1/contracts/${contractName}`),
-    staleTime: Number.POSITIVE_INFINITY,
-  });
   const [location, navigate] = useLocation();
   const [help, setHelp] = useState(false);
   useKeys({
@@ -135,18 +156,12 @@ export function AccountPage(props: {
     j: () => walkRows(1),
     k: () => walkRows(-1),
   });
-  const account = useMemo(
-    () => contract.data && { id, name, contract: contract.data, permissions },
-    [id, name, contract.data, permissions],
-  );
-  const isOnePage = contract.data?.page.keys === 'below-webhooks' && (location === '/' || location === '/keys');
-  if (contract.error && !contract.data) return <QueryError of={contract} />;
-  if (!account) return <LoadingShell />;
+  const isOnePage = contract.page.keys === 'below-webhooks' && (location === '/' || location === '/keys');
   return (
-    <AccountProvider value={account}>
+    <>
       <MarkedShell
         brand={logo === undefined ? name : <img src={logo} alt={name} />}
-        sections={sectionsOf(t, account.contract)}
+        sections={sectionsOf(t, contract)}
         onHover={readAhead}
         foot={
           <>
@@ -164,7 +179,7 @@ export function AccountPage(props: {
         </Boundary>
       </MarkedShell>
       {help && <KeyboardHelp onClose={() => setHelp(false)} />}
-    </AccountProvider>
+    </>
   );
 }
 

@@ -38,6 +38,20 @@ export interface Pair {
   sample: unknown;
 }
 
+type Labels = Record<string, { label?: string; description?: string }>;
+
+/** What a contract says in another language; what is not said stays. */
+export interface Translation {
+  words?: Partial<Contract['words']>;
+  topics?: Labels;
+  triggers?: Labels;
+  groups?: Labels;
+  scopes?: Labels;
+  links?: Record<string, string>;
+  /** Texts of the page, by their place: `messages.none`. */
+  texts?: Record<string, string>;
+}
+
 export interface Contract {
   name: string;
   title: string;
@@ -59,6 +73,7 @@ export interface Contract {
     links: { label: string; url: string }[];
     key_header: { name: string; before: string };
   };
+  languages: Record<string, Translation>;
   body: BodyRules;
   signatures: string[];
   signature_overlap: boolean;

@@ -4,9 +4,24 @@ import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../../support/node.ts';
 import { axe, pageSuite } from '../../support/page.ts';
-import { createAccount, createWebhook } from '../../support/vendors.ts';
+import { createAccount, createWebhook, deriveContract } from '../../support/vendors.ts';
 
-const suite = pageSuite();
+const IN_GERMAN = deriveContract('loop-returns', 'in-german', (document) => {
+  Object.assign(document, {
+    languages: {
+      de: {
+        words: { endpoint: 'Meldung', trigger: 'Ereignis' },
+        triggers: { 'return.created': { label: 'Retoure angelegt' } },
+        texts: {
+          'messages.none': 'Hier ist es noch still',
+          'messages.noneText': 'Sobald etwas geschieht, steht hier jede Anfrage an deine {1}.',
+          'messages.unheard.of': 'x',
+        },
+      },
+    },
+  });
+});
+const suite = pageSuite({ environment: { POSTHORN_CONTRACTS: IN_GERMAN } });
 const SIZES = { desktop: { width: 1280, height: 860 }, phone: { width: 390, height: 844 } };
 
 let returns: string;
@@ -145,6 +160,19 @@ describe('a screen that is not there', () => {
 });
 
 describe('the language', () => {
+  test('labels and texts of a contract come in its own languages, and in words of its own', async () => {
+    const account = await createAccount(suite.node, 'in-german');
+    const page = await suite.show(account, '/?new=1', { session: { theme: { language: 'de-CH' } } });
+    const dialog = page.getByRole('dialog', { name: 'Meldung anlegen' });
+    await dialog.getByLabel('Ereignis').selectOption({ label: 'Retoure angelegt' });
+    await page.keyboard.press('Escape');
+    await page.goto(`${suite.node.url}/page/messages`);
+    await page.getByRole('heading', { name: 'Hier ist es noch still' }).waitFor();
+    await page.getByText('Sobald etwas geschieht, steht hier jede Anfrage an deine Meldung.').waitFor();
+    const english = await suite.show(account, '/messages', { session: { theme: { language: 'en' } } });
+    await english.getByRole('heading', { name: 'No messages yet' }).waitFor();
+  });
+
   test('is the one that the session asks for, whatever the browser speaks', async () => {
     const page = await suite.show(returns, '/messages', { session: { theme: { language: 'de' } } });
     await page.getByRole('heading', { name: 'Nachrichten', exact: true }).waitFor();

@@ -1,7 +1,8 @@
-import { createContext, type ReactNode, useContext, useSyncExternalStore } from 'react';
+import { createContext, type ReactNode, useContext, useMemo, useSyncExternalStore } from 'react';
 import { browserStorage } from '../browser-storage.ts';
 import { en, type Texts } from './en.ts';
 import { type Format, formatOf, type Zone } from './format.ts';
+import { withOwnTexts } from './translate.ts';
 
 /** Every language of the page. English is at hand at once; the others are read when they are asked for. */
 const LANGUAGES: Record<string, () => Promise<Texts>> = {
@@ -77,6 +78,13 @@ export function LanguageProvider({ children }: { children: ReactNode }) {
     () => current,
   );
   return <Context.Provider value={language}>{children}</Context.Provider>;
+}
+
+/** Some of the texts in other words, for what is inside. */
+export function OwnTexts({ texts, children }: { texts: Record<string, string> | undefined; children: ReactNode }) {
+  const language = useLanguage();
+  const own = useMemo(() => ({ ...language, t: withOwnTexts(language.t, texts) }), [language, texts]);
+  return <Context.Provider value={own}>{children}</Context.Provider>;
 }
 
 /** The texts `t` and the formats `f` of the language that is spoken. */

@@ -63,6 +63,8 @@ export interface Contract {
     /** How the sender's API takes a key: the header's name, and what stands before the key in it. */
     readonly keyHeader: { readonly name: string; readonly before: string };
   };
+  /** What people read in other languages, as the contract states it. */
+  readonly languages: Readonly<Record<string, unknown>>;
   readonly keyPrefix: string;
   readonly signature: SignatureScheme;
   /** As the contract states them, for the page's help with verifying. */

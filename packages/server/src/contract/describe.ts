@@ -28,6 +28,7 @@ export function describeContract(contract: Contract): string {
     versions: versions ?? null,
     new_endpoint: contract.newEndpoint,
     page: { keys: contract.page.keys, links: contract.page.links, key_header: contract.page.keyHeader },
+    languages: contract.languages,
     body: contract.bodyRules,
     signature: contract.signatureRules,
     signatures: contract.signature.kinds,

@@ -175,6 +175,39 @@ const Policy = Type.Object(
   closed,
 );
 
+const OwnWords = {
+  endpoint: Type.Optional(Type.String()),
+  url: Type.Optional(Type.String()),
+  topic: Type.Optional(Type.String()),
+  trigger: Type.Optional(Type.String()),
+  secret: Type.Optional(Type.String()),
+};
+const Labels = Type.Optional(
+  Type.Record(
+    Type.String(),
+    Type.Object({ label: Type.Optional(Type.String()), description: Type.Optional(Type.String()) }, closed),
+  ),
+);
+const Translation = Type.Object(
+  {
+    words: Type.Optional(Type.Object(OwnWords, closed)),
+    topics: Labels,
+    triggers: Labels,
+    groups: Labels,
+    scopes: Labels,
+    links: Type.Optional(
+      Type.Record(Type.String(), Type.String(), { description: 'Labels of links, by the label that they have' }),
+    ),
+    texts: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[A-Za-z0-9_.]+$' }), Type.String(), {
+        description:
+          'Texts of the page, by their place in its language file, as `messages.none`; {1} and {2} stand for what the page puts in',
+      }),
+    ),
+  },
+  closed,
+);
+
 /** The form of `contract.json`. Published at `/contract.schema.json` for editors. */
 export const ContractDocument = Type.Object(
   {
@@ -183,16 +216,12 @@ export const ContractDocument = Type.Object(
     title: Type.String(),
     description: Type.Optional(Type.String()),
     words: Type.Optional(
-      Type.Object(
-        {
-          endpoint: Type.Optional(Type.String()),
-          url: Type.Optional(Type.String()),
-          topic: Type.Optional(Type.String()),
-          trigger: Type.Optional(Type.String()),
-          secret: Type.Optional(Type.String()),
-        },
-        { ...closed, description: "The sender's own words for our ideas, for the page" },
-      ),
+      Type.Object(OwnWords, { ...closed, description: "The sender's own words for our ideas, for the page" }),
+    ),
+    languages: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$' }), Translation, {
+        description: 'What people read, in other languages, by language tag: what is not said stays',
+      }),
     ),
     topics: Type.Optional(Type.Array(Topic)),
     triggers: Type.Union([

@@ -106,6 +106,7 @@ function compileContract(document: ContractDocument, folder: string, isProven: b
         links: document.page?.links ?? [],
         keyHeader: keyHeaderOf(document.page?.key_header ?? 'Authorization: Bearer {key}'),
       },
+      languages: document.languages ?? {},
       keyPrefix: document.key_prefix ?? 'phk',
       signature,
       signatureRules: document.signature as SignatureRules,

@@ -41,6 +41,7 @@ const ContractView = Type.Object({
       { description: "How the sender's API takes a key" },
     ),
   }),
+  languages: Type.Record(Type.String(), Type.Unknown(), { description: 'As `contract.json` states it' }),
   body: Type.Record(Type.String(), Type.Unknown(), { description: 'As `contract.json` states it' }),
   signature: Type.Record(Type.String(), Type.Unknown(), { description: 'As `contract.json` states it' }),
   signatures: Type.Array(Type.String()),
