@@ -332,6 +332,8 @@ export interface NodeInfo {
   started_at: string;
   heartbeat_at: string;
   finished_per_s: number;
+  in_flight: number;
+  in_memory: number;
   is_this: boolean;
 }
 
@@ -347,11 +349,23 @@ export interface FailingEndpoint {
 }
 
 /** How the installation is doing. */
+/** How an account is doing, for the console. */
+export interface AccountDay {
+  account_id: string;
+  succeeded: number;
+  discarded: number;
+  last_delivery_at: string | null;
+  endpoints: number;
+  failing: number;
+  switched_off: number;
+}
+
 export interface Overview {
   accounts: number;
   waiting: number;
   finished_per_s: number;
   in_flight: number;
+  in_memory: number;
   oldest_waiting_at: string | null;
   nodes: NodeInfo[];
   database: { version: string; size_bytes: number; oldest_day: string | null };

@@ -152,6 +152,7 @@ export async function startNode(
       longestWaitMs: Math.max(...[...contracts.values()].map(({ policy }) => longestWaitMs(policy))),
       sendSamples: (accountId, endpointId) => samples.sendRound(accountId, endpointId),
       finished: () => settler.finished,
+      load: () => ({ inFlight: dispatcher.counts.inFlight, inMemory: dispatcher.counts.held }),
       upForMs: () => database.availability.upForMs,
       log: say,
       onError,

@@ -79,6 +79,7 @@ describe('the OpenAPI document', () => {
         'getStats',
         'listEndpointStats',
         'getOverview',
+        'listAccountStats',
         'diffContracts',
         'createKey',
         'listKeys',

@@ -1,7 +1,7 @@
 /** The operator's console. */
 /// <reference lib="dom" />
-import { describe, test } from 'vitest';
-import { eventually } from '../../support/node.ts';
+import { describe, expect, test } from 'vitest';
+import { eventually, startTestNode } from '../../support/node.ts';
 import { pageSuite } from '../../support/page.ts';
 import { createAccount, createWebhook } from '../../support/vendors.ts';
 
@@ -46,6 +46,35 @@ describe('the console', () => {
     await page.getByRole('link', { name: 'Console' }).click();
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByLabel('Operator key').waitFor();
+  });
+
+  test('accounts show how they are doing, those that need somebody first; and one node or all of them', async () => {
+    const broken = (await suite.node.call('POST', '/v1/accounts', { name: 'Broken Shop', contract: 'standard' })).body
+      .id;
+    const { path } = await createWebhook(suite.node, broken, {
+      url: suite.receiver.url(),
+      subscriptions: [{ trigger: '*' }],
+    });
+    suite.receiver.respond = (_, response) => void response.writeHead(410).end();
+    await suite.node.publish(broken, 'order.paid', 1);
+    await eventually(
+      async () => (await suite.node.call('GET', path)).body.status,
+      (status) => status === 'inactive',
+    );
+    const other = await startTestNode({ databaseUrl: suite.node.databaseUrl });
+    const page = await suite.signedIn();
+    await page
+      .getByRole('region', { name: 'Needs attention' })
+      .getByRole('link', { name: 'Broken Shop: 1 switched off' })
+      .waitFor();
+    const row = page.getByRole('row', { name: /Broken Shop/ });
+    await row.getByText('1 switched off').waitFor();
+    await row.getByText('just now').first().waitFor();
+    await page.getByRole('link', { name: 'Health' }).click();
+    await page.getByLabel('Node', { exact: true }).selectOption({ index: 1 });
+    expect(page.url()).toMatch(/node=\d+/);
+    await page.getByRole('region', { name: 'Nodes' }).getByText('this one').waitFor();
+    await other.stop();
   });
 
   test('accounts with search, health, contracts with their differences, the audit log', async () => {

@@ -50,7 +50,7 @@ describe('a webhook that was switched off', () => {
   test('is told by e-mail once the address is confirmed, and by a webhook of one’s own', async () => {
     const account = await createAccount(suite.node, 'loop-returns');
     const page = await suite.show(account);
-    await page.getByRole('button', { name: 'Be told when something fails' }).click();
+    await page.getByRole('button', { name: 'Notices' }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByLabel('E-mail address').fill('dev@example.com');
     await dialog.getByRole('button', { name: 'Save' }).first().click();

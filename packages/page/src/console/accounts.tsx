@@ -1,25 +1,33 @@
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { Plus } from 'lucide-react';
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { AlertCircle, CheckCircle2, Plus, RotateCw } from 'lucide-react';
 import { useCallback, useMemo, useState } from 'react';
-import { useLocation, useSearchParams } from 'wouter';
+import { Link, useLocation, useSearchParams } from 'wouter';
 import { get, post } from '../api.ts';
 import { Head } from '../shell.tsx';
 import { useLanguage } from '../texts/language.tsx';
-import type { Account, ContractSummary, Page } from '../types.ts';
+import type { Account, AccountDay, ContractSummary, Overview, Page } from '../types.ts';
 import { Button } from '../ui/button.tsx';
 import { FormDialog } from '../ui/dialog.tsx';
 import { Check, Field } from '../ui/field.tsx';
 import { useKeys } from '../ui/keyboard.ts';
 import { Empty, QueryError, Skeleton } from '../ui/notes.tsx';
+import { Status } from '../ui/status.tsx';
 import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
 import { toast } from '../ui/toasts.tsx';
 
-const column = columnsOf<Account>();
+/** An account with how it is doing; that comes a little later. */
+interface Row extends Account {
+  day: AccountDay | undefined;
+}
+
+const column = columnsOf<Row>();
+/** So many are asked for at a time. */
+const STATS_AT_ONCE = 200;
 
 /** Every account, with search; a click opens its page as its people see it. */
 export function Accounts() {
-  const { t } = useLanguage();
+  const { t, f } = useLanguage();
   const [, navigate] = useLocation();
   const [params, setParams] = useSearchParams();
   const search = params.get('q') ?? '';
@@ -37,20 +45,40 @@ export function Accounts() {
     getNextPageParam: (last) => last.next_cursor,
     placeholderData: (before) => before,
   });
-  const rows = useMemo(() => accounts.data?.pages.flatMap((page) => page.data) ?? [], [accounts.data]);
+  const list = useMemo(() => accounts.data?.pages.flatMap((page) => page.data) ?? [], [accounts.data]);
+  const days = useDays(list);
+  const rows = useMemo(() => list.map((account): Row => ({ ...account, day: days.get(account.id) })), [list, days]);
   const columns = useMemo(
     () =>
       column.columns([
-        column.accessor('name', { header: t.console.name, meta: { width: '32%' } }),
-        column.accessor('id', { header: t.console.id, meta: { kind: 'code' } }),
-        column.accessor('contract', { header: t.console.contract, meta: { width: '20%', wideOnly: true } }),
+        column.accessor('name', { header: t.console.name, meta: { width: '22%' } }),
+        column.accessor('id', { header: t.console.id, meta: { kind: 'code', wideOnly: true } }),
+        column.accessor('contract', { header: t.console.contract, meta: { width: '14%', wideOnly: true } }),
+        column.display({
+          id: 'health',
+          header: t.console.health,
+          meta: { width: '172px', phoneWidth: '140px' },
+          cell: ({ row }) => <AccountHealth day={row.original.day} />,
+        }),
+        column.display({
+          id: 'volume',
+          header: t.webhooks.day,
+          meta: { width: '120px', kind: 'number', wideOnly: true },
+          cell: ({ row: { original } }) => original.day && f.number(original.day.succeeded + original.day.discarded),
+        }),
+        column.display({
+          id: 'last',
+          header: t.webhooks.lastMessage,
+          meta: { width: '116px', wideOnly: true },
+          cell: ({ row: { original } }) => original.day && <Time at={original.day.last_delivery_at} />,
+        }),
         column.accessor('created_at', {
           header: t.common.created,
-          meta: { width: '120px', wideOnly: true },
+          meta: { width: '104px', wideOnly: true },
           cell: ({ getValue }) => <Time at={getValue()} />,
         }),
       ]),
-    [t],
+    [t, f],
   );
   const {
     hasNextPage: hasMore,
@@ -77,6 +105,7 @@ export function Accounts() {
           onChange={(event) => setParams(event.target.value === '' ? {} : { q: event.target.value }, { replace: true })}
         />
       </search>
+      {search === '' && <Attention />}
       <QueryError of={accounts} />
       {!accounts.data && !accounts.error && <Skeleton />}
       {accounts.data && rows.length === 0 && search !== '' && (
@@ -103,6 +132,75 @@ export function Accounts() {
     </>
   );
 }
+
+function useDays(accounts: readonly Account[]): ReadonlyMap<string, AccountDay> {
+  const ids = accounts.slice(0, STATS_AT_ONCE).map((account) => account.id);
+  const days = useQuery({
+    queryKey: ['account-stats', ids],
+    enabled: ids.length > 0,
+    queryFn: () => get<{ data: AccountDay[] }>(`/v1/account-stats?accounts=${encodeURIComponent(ids.join(','))}`),
+    refetchInterval: 15_000,
+    placeholderData: keepPreviousData,
+  });
+  return useMemo(() => new Map(days.data?.data.map((day) => [day.account_id, day])), [days.data]);
+}
+
+function AccountHealth({ day }: { day: AccountDay | undefined }) {
+  const { t } = useLanguage();
+  if (!day) return null;
+  if (day.switched_off > 0) {
+    return (
+      <Status tone="bad" icon={AlertCircle}>
+        {t.console.switchedOff(day.switched_off)}
+      </Status>
+    );
+  }
+  if (day.failing > 0) {
+    return (
+      <Status tone="wait" icon={RotateCw}>
+        {t.console.failingCount(day.failing)}
+      </Status>
+    );
+  }
+  if (day.endpoints === 0) return <span className="quiet">{t.console.noWebhooks}</span>;
+  return (
+    <Status tone="good" icon={CheckCircle2}>
+      {t.console.healthy}
+    </Status>
+  );
+}
+
+/** Accounts whose endpoints fail or were switched off stand first, however far down the list they are. */
+function Attention() {
+  const { t } = useLanguage();
+  const overview = useQuery({
+    queryKey: ['overview'],
+    queryFn: () => get<Overview>('/v1/overview'),
+    refetchInterval: 15_000,
+  });
+  const counts = new Map<string, { name: string; off: number; failing: number }>();
+  for (const { account_id: id, account_name: name, status } of overview.data?.failing ?? []) {
+    const count = counts.get(id) ?? { name, off: 0, failing: 0 };
+    if (status === 'active') count.failing++;
+    else count.off++;
+    counts.set(id, count);
+  }
+  if (counts.size === 0) return null;
+  const sorted = [...counts].sort(([, a], [, b]) => b.off - a.off || b.failing - a.failing);
+  return (
+    <section className="note wait attention" aria-label={t.console.attention}>
+      <strong>{t.console.attention}</strong>
+      {sorted.slice(0, ATTENTION_MAX).map(([id, { name, off, failing }]) => (
+        <Link key={id} href={`/accounts/${id}`}>
+          {`${name || id}: ${[off > 0 ? t.console.switchedOff(off) : '', failing > 0 ? t.console.failingCount(failing) : ''].filter(Boolean).join(', ')}`}
+        </Link>
+      ))}
+      {sorted.length > ATTENTION_MAX && <Link href="/health">{t.console.andMore(sorted.length - ATTENTION_MAX)}</Link>}
+    </section>
+  );
+}
+
+const ATTENTION_MAX = 6;
 
 function NewAccount({ onClose, onDone }: { onClose: () => void; onDone: (id: string) => void }) {
   const { t } = useLanguage();

@@ -1,12 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { AlertCircle, RotateCw } from 'lucide-react';
 import { useMemo } from 'react';
-import { useLocation } from 'wouter';
+import { useLocation, useSearchParams } from 'wouter';
 import { get } from '../api.ts';
 import { VolumeChart } from '../charts/volume-chart.tsx';
 import { Head } from '../shell.tsx';
 import { useLanguage } from '../texts/language.tsx';
 import type { FailingEndpoint, NodeInfo, Overview } from '../types.ts';
+import { Select } from '../ui/field.tsx';
 import { QueryError, Skeleton } from '../ui/notes.tsx';
 import { Status } from '../ui/status.tsx';
 import { columnsOf, DataTable } from '../ui/table.tsx';
@@ -23,15 +24,29 @@ export function Health() {
     refetchInterval: 5_000,
   });
   const { data } = overview;
+  const [params, setParams] = useSearchParams();
+  const shown = data?.nodes.find((one) => String(one.id) === params.get('node'));
   return (
     <>
-      <Head title={t.console.health} />
+      <Head title={t.console.health}>
+        {data && data.nodes.length > 1 && (
+          <Select
+            label={t.console.node}
+            value={shown?.id ?? null}
+            choices={[
+              { value: null, label: t.console.allNodes(data.nodes.length) },
+              ...data.nodes.map((one) => ({ value: one.id, label: `${one.host} · ${one.id}` })),
+            ]}
+            onChange={(id) => setParams(id === null ? {} : { node: String(id) }, { replace: true })}
+          />
+        )}
+      </Head>
       <QueryError of={overview} />
       {!data && !overview.error && <Skeleton />}
       {data && (
         <div className="stack">
           <dl className="tiles">
-            <Tile name={t.console.throughput} value={t.console.perSecond(f.number(data.finished_per_s))} />
+            <Tile name={t.console.throughput} value={t.console.perSecond(f.number((shown ?? data).finished_per_s))} />
             <Tile name={t.console.waiting} value={f.number(data.waiting)} />
             <div>
               <dt>{t.charts.oldestWaiting}</dt>
@@ -39,7 +54,8 @@ export function Health() {
                 <Time at={data.oldest_waiting_at} none={t.charts.nothingWaits} />
               </dd>
             </div>
-            <Tile name={t.console.inFlight} value={f.number(data.in_flight)} />
+            <Tile name={t.console.inFlight} value={f.number((shown ?? data).in_flight)} />
+            <Tile name={t.console.inMemory} value={f.number((shown ?? data).in_memory)} />
             <Tile name={t.console.accounts} value={f.number(data.accounts)} />
           </dl>
           <section className="card" aria-label={t.charts.volume}>
@@ -154,14 +170,24 @@ function Nodes({ nodes }: { nodes: NodeInfo[] }) {
           meta: { width: '120px', kind: 'number', wideOnly: true },
           cell: ({ getValue }) => t.console.perSecond(f.number(getValue())),
         }),
+        node.accessor('in_flight', {
+          header: t.console.inFlight,
+          meta: { width: '104px', kind: 'number', wideOnly: true },
+          cell: ({ getValue }) => f.number(getValue()),
+        }),
+        node.accessor('in_memory', {
+          header: t.console.inMemory,
+          meta: { width: '104px', kind: 'number', wideOnly: true },
+          cell: ({ getValue }) => f.number(getValue()),
+        }),
         node.accessor('started_at', {
           header: t.console.started,
-          meta: { width: '140px' },
+          meta: { width: '120px', wideOnly: true },
           cell: ({ getValue }) => <Time at={getValue()} />,
         }),
         node.accessor('heartbeat_at', {
           header: t.console.heartbeat,
-          meta: { width: '140px' },
+          meta: { width: '120px' },
           cell: ({ getValue }) => <Time at={getValue()} />,
         }),
       ]),

@@ -24,7 +24,7 @@ export function ExportMenu() {
   });
   return (
     <Menu
-      label={t.messages.export}
+      label={run.isPending ? t.messages.exporting : t.messages.export}
       items={FORMATS.map((format) => ({
         key: format,
         label: t.messages.exportAs[format],

@@ -34,7 +34,7 @@ export function SavedViews() {
   return (
     <>
       <Menu
-        label={t.views.title}
+        label={current ? `${current.name} (${t.views.title})` : t.views.title}
         items={[
           ...views.map((view) => ({ key: view.name, label: view.name, onChoose: () => open(view) })),
           current

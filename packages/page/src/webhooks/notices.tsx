@@ -30,7 +30,7 @@ export function NoticesButton() {
   if (!may('webhooks')) return null;
   return (
     <>
-      <Button aria-label={t.notices.title} onClick={() => setOpen(true)}>
+      <Button aria-label={t.notices.open} title={t.notices.title} onClick={() => setOpen(true)}>
         <Bell size={14} aria-hidden /> <span className="wide-only">{t.notices.open}</span>
       </Button>
       {isOpen && <NoticesDialog onClose={() => setOpen(false)} />}

@@ -54,6 +54,8 @@ export interface MaintainerParts {
   sendSamples: (accountId: string, endpointId: string) => Promise<void>;
   /** How many deliveries this node has finished since its start. */
   finished: () => number;
+  /** What this node has in flight and in memory. */
+  load: () => { inFlight: number; inMemory: number };
   /** Milliseconds for which the database has been up without a break. */
   upForMs: () => number;
   log: (message: string) => void;
@@ -124,7 +126,7 @@ export class Maintainer {
   private async beat(): Promise<void> {
     const { store, node, clock, register, onDeclaredDead, upForMs, log } = this.parts;
     const aliveUntilMs = clock.monotonicMs() + ALIVE_MS;
-    if (!(await store.nodes.beat(node.id, this.finishedPerS()))) {
+    if (!(await store.nodes.beat(node.id, { finishedPerS: this.finishedPerS(), ...this.parts.load() }))) {
       node.id = await register();
       onDeclaredDead();
       // What it had accepted under the old id in the meantime is nobody's.

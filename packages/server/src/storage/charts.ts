@@ -1,6 +1,6 @@
 import { firstUuidOf, timeOfId } from '../domain/ids.ts';
 import type { AttemptError } from '../domain/outcome.ts';
-import { int8s, uuids } from './arrays.ts';
+import { int8s, texts, uuids } from './arrays.ts';
 import { type Database, statement } from './database.ts';
 import type { ChartStore, VolumeBucket } from './page-store.ts';
 import { bytesOfUuid, fromUuidText, toUuidText } from './rows.ts';
@@ -11,6 +11,7 @@ const RETRYING = statement('chart_retrying').text;
 const LATENCY = statement('chart_latency').text;
 const LATENCY_BY_TIME = statement('chart_latency_by_time').text;
 const FAILURES = statement('chart_failures').text;
+const ACCOUNTS = statement('account_stats').text;
 const FAILING = statement('chart_failing').text;
 const ENDPOINTS = statement('chart_endpoints').text;
 const HOUR_MS = 3_600_000;
@@ -144,6 +145,24 @@ export function chartStore(database: Database): ChartStore {
         retrying: row.retrying,
         held: row.held,
         failing: row.is_failing ? { lastStatus: row.last_status, lastError: row.last_error } : null,
+      }));
+    },
+
+    async accounts(accountIds, fromMs) {
+      const rows = await database.read<{
+        account_id: string;
+        succeeded: number;
+        discarded: number;
+        last_at: Date | null;
+        endpoints: number;
+        failing: number;
+        switched_off: number;
+      }>(null, ACCOUNTS, [texts(accountIds), new Date(fromMs)]);
+      return rows.map(({ account_id, last_at, switched_off, ...counts }) => ({
+        ...counts,
+        accountId: account_id,
+        lastAt: last_at,
+        switchedOff: switched_off,
       }));
     },
 

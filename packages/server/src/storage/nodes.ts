@@ -21,10 +21,11 @@ export function nodeStore(database: Database): NodeStore {
       if (!row) throw new Error('INSERT answered no row');
       return row.id;
     },
-    async beat(node, finishedPerS) {
+    async beat(node, { finishedPerS, inFlight, inMemory }) {
       const rows = await database.house(
-        'UPDATE nodes SET heartbeat_at = now(), finished_per_s = $2 WHERE id = $1 RETURNING id',
-        [node, finishedPerS],
+        `UPDATE nodes SET heartbeat_at = now(), finished_per_s = $2, in_flight = $3, in_memory = $4
+         WHERE id = $1 RETURNING id`,
+        [node, finishedPerS, inFlight, inMemory],
       );
       return rows.length > 0;
     },
@@ -59,13 +60,17 @@ export function nodeStore(database: Database): NodeStore {
         started_at: Date;
         heartbeat_at: Date;
         finished_per_s: number;
-      }>('SELECT id, host, started_at, heartbeat_at, finished_per_s FROM nodes ORDER BY id');
+        in_flight: number;
+        in_memory: number;
+      }>('SELECT id, host, started_at, heartbeat_at, finished_per_s, in_flight, in_memory FROM nodes ORDER BY id');
       return rows.map((row) => ({
         id: row.id,
         host: row.host,
         startedAt: row.started_at,
         heartbeatAt: row.heartbeat_at,
         finishedPerS: row.finished_per_s,
+        inFlight: row.in_flight,
+        inMemory: row.in_memory,
       }));
     },
     async leave(node) {

@@ -273,7 +273,20 @@ export interface LatencyBucket {
   p99: number;
 }
 
+/** How an account is doing. Volume is that of the last 24 hours. */
+export interface AccountDay {
+  accountId: string;
+  succeeded: number;
+  discarded: number;
+  lastAt: Date | null;
+  endpoints: number;
+  failing: number;
+  switchedOff: number;
+}
+
 export interface ChartStore {
+  /** @param fromMs a full hour */
+  accounts(accountIds: readonly string[], fromMs: number): Promise<AccountDay[]>;
   /**
    * Deliveries by time: finished ones, and those that are being retried or held. Buckets of hours need `fromMs` and `toMs` to be
    * full hours: they are made of counts, not of deliveries.

@@ -405,10 +405,18 @@ export interface LostLease {
   attempts: number;
 }
 
+/** What a node does, as of a heartbeat. */
+export interface NodeLoad {
+  /** Deliveries that it finished a second since the heartbeat before. */
+  finishedPerS: number;
+  inFlight: number;
+  inMemory: number;
+}
+
 export interface NodeStore {
   register(host: string, pid: number): Promise<number>;
   /** False when others have declared this node dead. */
-  beat(node: number, finishedPerS: number): Promise<boolean>;
+  beat(node: number, load: NodeLoad): Promise<boolean>;
   takeOver(node: number, deadAfterS: number, everybodyElse: boolean): Promise<{ nodes: number; deliveries: number }>;
   freeOrphans(): Promise<number>;
   /** What the database thinks this node holds and the node does not know of: answers that were lost on the way. */
@@ -416,7 +424,7 @@ export interface NodeStore {
   freeLeases(node: number, leases: readonly LostLease[]): Promise<void>;
   /** Ends a piece of the waiting deliveries whose endpoint is gone; false when none is left. */
   endZombies(): Promise<boolean>;
-  list(): Promise<{ id: number; host: string; startedAt: Date; heartbeatAt: Date; finishedPerS: number }[]>;
+  list(): Promise<({ id: number; host: string; startedAt: Date; heartbeatAt: Date } & NodeLoad)[]>;
   leave(node: number): Promise<void>;
 }
 

@@ -15,6 +15,7 @@ const MINUTES_MAX_MS = 6 * HOUR_MS;
 const LATENCY_SAMPLE = 2_000;
 const LATENCY_BUCKET_SAMPLE = 100;
 const FAILING_MAX = 100;
+const ACCOUNTS_MAX = 200;
 /** The widths that charts have: the smallest that needs no more than 60 bars, and full hours for what is longer. */
 const WIDTHS_MS = [60_000, 300_000, 900_000, HOUR_MS, 6 * HOUR_MS, DAY_MS];
 
@@ -196,6 +197,50 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
   );
 
   app.get(
+    '/account-stats',
+    {
+      schema: {
+        operationId: 'listAccountStats',
+        summary: 'Say how accounts are doing: volume and last activity, and endpoints that fail or were switched off',
+        tags: ['Operation'],
+        querystring: closed({
+          accounts: Type.String({
+            maxLength: 20_000,
+            description: `Ids, separated by commas; ${ACCOUNTS_MAX} at most`,
+          }),
+        }),
+        response: responses({
+          200: Type.Object({
+            data: Type.Array(
+              Type.Object({
+                account_id: Type.String(),
+                succeeded: Type.Integer({ description: 'Deliveries of the last 24 hours' }),
+                discarded: Type.Integer(),
+                last_delivery_at: Nullable(Time),
+                endpoints: Type.Integer(),
+                failing: Type.Integer(),
+                switched_off: Type.Integer(),
+              }),
+            ),
+          }),
+        }),
+      },
+    },
+    async (request) => {
+      const ids = request.query.accounts.split(',').slice(0, ACCOUNTS_MAX);
+      const rows = await store.charts.accounts(ids, Math.floor(clock.now() / HOUR_MS) * HOUR_MS - 23 * HOUR_MS);
+      return {
+        data: rows.map(({ accountId, lastAt, switchedOff, ...counts }) => ({
+          ...counts,
+          account_id: accountId,
+          last_delivery_at: lastAt?.toISOString() ?? null,
+          switched_off: switchedOff,
+        })),
+      };
+    },
+  );
+
+  app.get(
     '/overview',
     {
       schema: {
@@ -214,11 +259,13 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
                 started_at: Time,
                 heartbeat_at: Time,
                 finished_per_s: Type.Number(),
+                in_flight: Type.Integer(),
+                in_memory: Type.Integer(),
                 is_this: Type.Boolean(),
               }),
             ),
-            in_flight: Type.Integer({ description: 'On this node' }),
-            in_memory: Type.Integer({ description: 'On this node' }),
+            in_flight: Type.Integer({ description: 'On all nodes, as of their last heartbeats' }),
+            in_memory: Type.Integer({ description: 'On all nodes, as of their last heartbeats' }),
             oldest_waiting_at: Nullable(Time),
             database: Type.Object({
               version: Type.String(),
@@ -257,15 +304,17 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
         accounts,
         waiting,
         finished_per_s: nodes.reduce((sum, row) => sum + row.finishedPerS, 0),
-        nodes: nodes.map(({ startedAt, heartbeatAt, finishedPerS, ...row }) => ({
+        nodes: nodes.map(({ startedAt, heartbeatAt, finishedPerS, inFlight, inMemory, ...row }) => ({
           ...row,
           finished_per_s: finishedPerS,
+          in_flight: row.id === node.id ? dispatcher.counts.inFlight : inFlight,
+          in_memory: row.id === node.id ? dispatcher.counts.held : inMemory,
           started_at: startedAt.toISOString(),
           heartbeat_at: heartbeatAt.toISOString(),
           is_this: row.id === node.id,
         })),
-        in_flight: dispatcher.counts.inFlight,
-        in_memory: dispatcher.counts.held,
+        in_flight: sumOf(nodes, node.id, dispatcher.counts.inFlight, (one) => one.inFlight),
+        in_memory: sumOf(nodes, node.id, dispatcher.counts.held, (one) => one.inMemory),
         oldest_waiting_at: oldest?.toISOString() ?? null,
         database: { version: database.version, size_bytes: database.sizeBytes, oldest_day: oldestDay },
         volume: volume.map(presentBucket),
@@ -279,4 +328,9 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
       };
     },
   );
+}
+
+/** Of this node as it is now, of the others as of their last heartbeats. */
+function sumOf<T extends { id: number }>(nodes: readonly T[], thisOne: number, here: number, of: (node: T) => number) {
+  return nodes.reduce((sum, one) => sum + (one.id === thisOne ? 0 : of(one)), here);
 }
