@@ -39,6 +39,8 @@ function section(path: string, read: () => Promise<ComponentType>) {
   return { path, load, View };
 }
 
+const SharedBin = lazy(async () => ({ default: (await import('./inspector/shared-bin.tsx')).SharedBin }));
+
 const KEYS = section('/keys', async () => (await import('./keys/keys.tsx')).Keys);
 
 const SECTIONS = [
@@ -105,8 +107,15 @@ export function Developers() {
     );
   }
   if (!page.data) return <LoadingShell />;
-  const { account, permissions, theme } = page.data;
+  const { account, permissions, theme, bin } = page.data;
   if (!account) return <Empty isScreen title={t.page.noAccount} text={t.page.noAccountText} />;
+  if (bin !== null) {
+    return (
+      <Suspense fallback={<LoadingShell />}>
+        <SharedBin account={account} id={bin} />
+      </Suspense>
+    );
+  }
   return <AccountPage {...account} permissions={permissions} logo={theme.logo} />;
 }
 

@@ -16,6 +16,8 @@ export interface PageInfo {
   };
   /** When the session ends. */
   expires_at: string | null;
+  /** The session shows this bin, and nothing else. */
+  bin: string | null;
 }
 
 export interface Account {
@@ -286,6 +288,7 @@ export interface Bin {
   status: number;
   delay_ms: number;
   body: string;
+  headers: Record<string, string>;
   expires_at: string;
 }
 

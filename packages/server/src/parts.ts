@@ -12,6 +12,7 @@ import { KeyVerifier } from './keys/verifier.ts';
 import { AccountLimits } from './manage/account-limits.ts';
 import { AccountNotices } from './manage/account-notices.ts';
 import { ApiKeys } from './manage/api-keys.ts';
+import { BinForwards } from './manage/bin-forwards.ts';
 import { Endpoints } from './manage/endpoints.ts';
 import { Inspector } from './manage/inspector.ts';
 import { type Mailer, NoticeSender } from './manage/notice-sender.ts';
@@ -163,6 +164,7 @@ export function buildParts(ground: Ground) {
     onError,
   });
   const urlChecks = new UrlChecks({ endpoints, inspector, egress, limits });
+  const binForwards = new BinForwards({ endpoints, inspector, egress, limits });
   const replays = new Replays({
     store: store.replays,
     directory,
@@ -186,6 +188,7 @@ export function buildParts(ground: Ground) {
     verification,
     previews,
     urlChecks,
+    binForwards,
     accountNotices,
     replays,
     limits,

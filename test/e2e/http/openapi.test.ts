@@ -67,6 +67,8 @@ describe('the OpenAPI document', () => {
         'getReplay',
         'cancelReplay',
         'createBin',
+        'shareBin',
+        'forwardBinRequest',
         'listBins',
         'getBin',
         'changeBin',

@@ -1,5 +1,6 @@
 /** Events, API keys, the inspector and the audit log on the page. */
 /// <reference lib="dom" />
+import { Webhook } from 'standardwebhooks';
 import { describe, expect, test } from 'vitest';
 import { eventually } from '../../support/node.ts';
 import { pageSuite } from '../../support/page.ts';
@@ -228,6 +229,91 @@ describe('events, keys, inspector, audit log', () => {
     await page.getByRole('dialog', { name: /^PUT/ }).getByText('second').waitFor();
     await page.keyboard.press('Escape');
     await expect.poll(() => page.getByRole('row', { name: /first|second/ }).count()).toBe(2);
+  });
+
+  test('a request that came is forwarded, sent again, copied as a command; answers have headers of one’s own', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    const bin = (await suite.node.call('POST', `/v1/accounts/${account}/bins`)).body;
+    const { path } = await createWebhook(suite.node, account, { url: bin.url, subscriptions: [{ trigger: '*' }] });
+    await suite.node.publish(account, 'order.paid', { total: 5.5 });
+    const page = await suite.show(account, '/inspector');
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    const rows = page.getByRole('row', { name: /Verified/ });
+    await rows.first().waitFor();
+    await rows.first().getByRole('button').click();
+    const drawer = page.getByRole('dialog');
+    await drawer.getByRole('button', { name: 'Copy as curl' }).click();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toContain("-H 'webhook-signature: v1,");
+    await drawer.getByLabel('Forward to').fill('http://10.0.0.1/x');
+    await drawer.getByRole('button', { name: 'Forward' }).click();
+    await drawer.getByRole('alert').filter({ hasText: '10.0.0.1' }).waitFor();
+    suite.receiver.respond = (_, response) => void response.writeHead(202).end('taken');
+    await drawer.getByLabel('Forward to').fill(suite.receiver.url('/mine'));
+    await drawer.getByRole('button', { name: 'Forward' }).click();
+    await drawer.getByText(/^Answered 202 in /).waitFor();
+    const [sent] = suite.receiver.requests;
+    expect(sent).toMatchObject({ method: 'POST', path: '/mine' });
+    // What arrives there verifies as the first one did.
+    const { secret } = (await suite.node.call('GET', `${path}/secret`)).body;
+    new Webhook(secret).verify(sent?.body.toString() ?? '', sent?.headers as Record<string, string>);
+    await drawer.getByRole('button', { name: 'Send to this bin again' }).click();
+    await page.keyboard.press('Escape');
+    await expect.poll(() => rows.count()).toBe(2);
+    await page.getByText('Answer headers').first().click();
+    await page.getByRole('textbox', { name: 'Answer headers' }).fill('Retry-After: 77\nX-Trace: abc');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Saved: that is what it answers now.').waitFor();
+    const answer = await fetch(bin.url, { method: 'POST', body: 'x' });
+    expect([answer.headers.get('retry-after'), answer.headers.get('x-trace')]).toEqual(['77', 'abc']);
+    for (const headers of [
+      { 'set-cookie': 'a=b' },
+      { 'content-type': 'text/html' },
+      { 'x-a': 'b\r\nset-cookie: c=d' },
+    ]) {
+      const refused = await suite.node.call('PATCH', `/v1/accounts/${account}/bins/${bin.id}`, { headers });
+      expect(refused.status).toBe(400);
+    }
+  });
+
+  test('a bin is shared to be read: it shows nothing else, changes nothing, and hides credentials', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    const [bin, other] = await Promise.all(
+      [1, 2].map(async () => (await suite.node.call('POST', `/v1/accounts/${account}/bins`)).body),
+    );
+    await fetch(bin.url, { method: 'POST', body: 'hello', headers: { authorization: 'Bearer secret-of-somebody' } });
+    const page = await suite.show(account, `/inspector?bin=${bin.id}`);
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.getByRole('button', { name: 'Copy a read-only link' }).click();
+    await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toContain('#token=pst_');
+    const link = await page.evaluate(() => navigator.clipboard.readText());
+    const guest = await suite.blank({ viewport: { width: 320, height: 700 } });
+    await guest.goto(link);
+    await guest.getByText('read-only').waitFor();
+    await guest.getByRole('row').nth(1).getByRole('button').click();
+    await guest.getByRole('dialog').getByText('hello').waitFor();
+    expect(await guest.content()).not.toContain('secret-of-somebody');
+    expect(await guest.getByRole('button', { name: /Save|Forward|Delete|Copy a read-only/ }).count()).toBe(0);
+    expect(await guest.evaluate(() => document.documentElement.scrollWidth)).toBe(320);
+    const token = /token=(pst_[^&]+)/.exec(link)?.[1];
+    const as = async (method: string, path: string) =>
+      (await suite.node.call(method, `/v1/accounts/${account}${path}`, undefined, { authorization: `Bearer ${token}` }))
+        .status;
+    expect(await as('GET', `/bins/${bin.id}`)).toBe(200);
+    for (const path of [`/bins/${other.id}`, '/bins', '/endpoints', '/deliveries', '/keys', '/audit', '']) {
+      expect(await as('GET', path), path).toBe(403);
+    }
+    expect(await as('DELETE', `/bins/${bin.id}`)).toBe(403);
+    expect(await as('POST', `/bins/${bin.id}/share`)).toBe(403);
+    // At 320 px nothing scrolls sideways for its owner either.
+    const narrow = await suite.show(account, `/inspector?bin=${bin.id}`, { viewport: { width: 320, height: 700 } });
+    await narrow.getByRole('row').nth(1).waitFor();
+    expect(await narrow.evaluate(() => document.documentElement.scrollWidth)).toBe(320);
+    await suite.node.call('DELETE', `/v1/accounts/${account}/bins/${bin.id}`);
+    await eventually(
+      () => as('GET', `/bins/${bin.id}`),
+      (status) => status === 401,
+      10_000,
+    );
   });
 
   test('a bin shows what arrives, verified; answers as told; and is closed to other accounts', async () => {

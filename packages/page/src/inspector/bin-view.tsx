@@ -3,19 +3,20 @@ import { CheckCircle2, CircleDashed, Trash2 } from 'lucide-react';
 import { type FormEvent, useMemo, useState } from 'react';
 import { Link } from 'wouter';
 import { useAccount, useUrlState } from '../account.tsx';
-import { call, get } from '../api.ts';
+import { call, get, post } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
 import type { Bin, BinRequest } from '../types.ts';
 import { Button } from '../ui/button.tsx';
-import { Body, Headers } from '../ui/code.tsx';
 import { Copyable } from '../ui/copyable.tsx';
-import { Dialog, FormDialog } from '../ui/dialog.tsx';
+import { FormDialog } from '../ui/dialog.tsx';
 import { Field } from '../ui/field.tsx';
 import { Empty, ErrorNote, QueryError } from '../ui/notes.tsx';
 import { Status } from '../ui/status.tsx';
 import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
 import { toast } from '../ui/toasts.tsx';
+import { headerMistake, readHeaders } from '../webhooks/endpoint-draft.ts';
+import { RequestDrawer } from './request-drawer.tsx';
 
 const PREVIEW_LENGTH = 200;
 const LOOK_EVERY_MS = 1_500;
@@ -62,6 +63,12 @@ export function BinView({ bin }: { bin: Bin }) {
             </span>
             {may('webhooks') && (
               <>
+                <Copyable
+                  text={async () => (await post<{ url: string }>(`${path}/bins/${bin.id}/share`)).url}
+                  label={t.inspector.share}
+                >
+                  {t.inspector.share}
+                </Copyable>
                 <Link className="button" href={`/?new=1&url=${encodeURIComponent(bin.url)}`}>
                   {t.inspector.createHere(contract.words.endpoint)}
                 </Link>
@@ -84,7 +91,7 @@ export function BinView({ bin }: { bin: Bin }) {
       {requests.length > 0 && (
         <Requests requests={requests} openId={openId} onOpen={(id) => set({ request: id }, openId !== null)} />
       )}
-      {open && <RequestDrawer key={open.id} request={open} onClose={() => set({ request: null }, true)} />}
+      {open && <RequestDrawer key={open.id} bin={bin} request={open} onClose={() => set({ request: null }, true)} />}
       {isRemoving && (
         <FormDialog
           title={t.inspector.deleteTitle}
@@ -119,12 +126,12 @@ function Requests(props: { requests: BinRequest[]; openId: string | null; onOpen
         }),
         column.accessor('method', {
           header: t.inspector.method,
-          meta: { width: '84px', phoneWidth: '72px', kind: 'code' },
+          meta: { width: '84px', phoneWidth: '68px', kind: 'code' },
         }),
         column.accessor((request) => request.verified_by ?? '', {
           id: 'signature',
           header: t.inspector.signature,
-          meta: { width: '200px' },
+          meta: { width: '200px', phoneWidth: 'auto' },
           cell: ({ getValue }) =>
             getValue() === '' ? (
               <Status tone="off" icon={CircleDashed}>
@@ -156,21 +163,6 @@ function Requests(props: { requests: BinRequest[]; openId: string | null; onOpen
   );
 }
 
-function RequestDrawer({ request, onClose }: { request: BinRequest; onClose: () => void }) {
-  const { t, f } = useLanguage();
-  return (
-    <Dialog title={`${request.method} ${f.exact(Date.parse(request.at))}`} kind="drawer" onClose={onClose}>
-      <div className="stack">
-        {request.verified_by !== null && <div className="note good">{t.inspector.verifies}</div>}
-        <code>{request.path}</code>
-        <Headers headers={request.headers} label={t.inspector.headers} />
-        <Body text={request.body} label={t.inspector.body} encoding={request.body_encoding} />
-        {request.truncated && <p className="quiet">{t.inspector.truncated}</p>}
-      </div>
-    </Dialog>
-  );
-}
-
 /** What the bin answers: to try out how retries go. */
 function AnswerForm({ bin }: { bin: Bin }) {
   const { path } = useAccount();
@@ -179,9 +171,20 @@ function AnswerForm({ bin }: { bin: Bin }) {
   const [status, setStatus] = useState(String(bin.status));
   const [delay, setDelay] = useState(String(bin.delay_ms));
   const [body, setBody] = useState(bin.body);
+  const [headers, setHeaders] = useState(() =>
+    Object.entries(bin.headers)
+      .map(([name, value]) => `${name}: ${value}`)
+      .join('\n'),
+  );
+  const noHeader = headerMistake(headers);
   const save = useMutation({
     mutationFn: () =>
-      call('PATCH', `${path}/bins/${bin.id}`, { status: Number(status), delay_ms: Number(delay), body }),
+      call('PATCH', `${path}/bins/${bin.id}`, {
+        status: Number(status),
+        delay_ms: Number(delay),
+        body,
+        headers: readHeaders(headers),
+      }),
     onSuccess: async () => {
       await queries.invalidateQueries({ queryKey: [path, 'bins'] });
       toast(t.inspector.saved);
@@ -192,7 +195,7 @@ function AnswerForm({ bin }: { bin: Bin }) {
     save.mutate();
   };
   return (
-    <form className="row end" onSubmit={submit}>
+    <form className="row end answers" onSubmit={submit}>
       <Field label={t.inspector.answers}>
         <input type="number" min={200} max={599} value={status} onChange={(event) => setStatus(event.target.value)} />
       </Field>
@@ -202,9 +205,26 @@ function AnswerForm({ bin }: { bin: Bin }) {
       <Field label={t.inspector.withBody} className="grow">
         <input type="text" value={body} onChange={(event) => setBody(event.target.value)} />
       </Field>
-      <Button type="submit" disabled={save.isPending}>
+      <Button type="submit" disabled={save.isPending || noHeader !== undefined}>
         {t.common.save}
       </Button>
+      <details className="whole">
+        <summary>{t.inspector.answerHeaders}</summary>
+        <div className="inset">
+          <Field
+            label={t.inspector.answerHeaders}
+            hint={t.inspector.answerHeadersHint}
+            error={noHeader === undefined ? undefined : t.webhooks.noHeader(noHeader)}
+          >
+            <textarea
+              value={headers}
+              placeholder={'Retry-After: 120\nX-Trace: abc'}
+              aria-invalid={noHeader !== undefined}
+              onChange={(event) => setHeaders(event.target.value)}
+            />
+          </Field>
+        </div>
+      </details>
       <ErrorNote error={save.error} />
     </form>
   );

@@ -2,6 +2,7 @@ import { useLanguage } from '../texts/language.tsx';
 import type { Attempt } from '../types.ts';
 import { Body, Headers } from '../ui/code.tsx';
 import { Copyable } from '../ui/copyable.tsx';
+import { asCurl } from '../ui/curl.ts';
 
 const STEPS = ['dns', 'connect', 'tls', 'first_byte', 'total'] as const;
 
@@ -15,7 +16,7 @@ export function AttemptView({ attempt }: { attempt: Attempt }) {
         <section className="card" aria-label={t.attempt.request}>
           <header>
             <h3>{t.attempt.request}</h3>
-            <Copyable text={asCurl(attempt)} label={t.attempt.copyCurl}>
+            <Copyable text={asCurl('POST', attempt.url, request)} label={t.attempt.copyCurl}>
               {t.attempt.curl}
             </Copyable>
           </header>
@@ -53,11 +54,4 @@ export function AttemptView({ attempt }: { attempt: Attempt }) {
       </p>
     </div>
   );
-}
-
-/** The request as a command for a shell. */
-function asCurl({ url, request }: Attempt): string {
-  const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
-  const headers = Object.entries(request.headers).map(([name, value]) => `-H ${quote(`${name}: ${value}`)}`);
-  return ['curl -X POST', quote(url), ...headers, `--data-raw ${quote(request.body)}`].join(' \\\n  ');
 }

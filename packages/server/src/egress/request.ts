@@ -2,8 +2,8 @@ import type { DeliveryPolicy } from '../domain/policy.ts';
 import { TOKEN } from './response-head.ts';
 
 export interface OutgoingRequest {
-  /** POST, unless one only asks whether somebody is there. */
-  method?: 'OPTIONS';
+  /** POST, unless something else is said; never HEAD, whose answers have no body. */
+  method?: string;
   url: URL;
   /** Sent as they are, in this order. */
   headers: [name: string, value: string][];

@@ -16,6 +16,7 @@ import type { KeyVerifier } from '../keys/verifier.ts';
 import type { AccountLimits } from '../manage/account-limits.ts';
 import type { AccountNotices } from '../manage/account-notices.ts';
 import type { ApiKeys } from '../manage/api-keys.ts';
+import type { BinForwards } from '../manage/bin-forwards.ts';
 import type { Endpoints } from '../manage/endpoints.ts';
 import type { Inspector } from '../manage/inspector.ts';
 import type { Previews } from '../manage/previews.ts';
@@ -52,6 +53,7 @@ export interface HttpParts {
   verification: Verification;
   previews: Previews;
   urlChecks: UrlChecks;
+  binForwards: BinForwards;
   accountNotices: AccountNotices;
   limits: AccountLimits;
   replays: Replays;

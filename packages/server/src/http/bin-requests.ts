@@ -31,6 +31,7 @@ export function takeRequests(app: App, { inspector, isUp, clock }: HttpParts): v
         // What it answers is for machines: no browser may take it for a page of this server.
         .headers({
           'content-type': 'text/plain; charset=utf-8',
+          ...bin.headers,
           'content-security-policy': "default-src 'none'; sandbox",
         })
         .send(bin.body)

@@ -156,6 +156,8 @@ export const PERMISSION_OF: Readonly<Record<string, Permission>> = {
   retryDelivery: 'webhooks',
   replay: 'webhooks',
   cancelReplay: 'webhooks',
+  shareBin: 'webhooks',
+  forwardBinRequest: 'webhooks',
   createBin: 'webhooks',
   changeBin: 'webhooks',
   deleteBin: 'webhooks',
@@ -223,10 +225,16 @@ export function operationOf(request: FastifyRequest): string {
   return (request.routeOptions.schema as { operationId?: string } | undefined)?.operationId ?? '';
 }
 
-function checkPermission(request: FastifyRequest, { permissions }: PageSession, accountId: string): void {
-  const needed = PERMISSION_OF[operationOf(request)];
-  if (needed === undefined || !permissions.includes(needed)) throw new Problem('forbidden');
-  const { account } = request.params as { account?: string };
+/** What a session that shows one bin may call. */
+const OF_A_BIN = new Set(['getPage', 'getContract', 'getBin']);
+
+function checkPermission(request: FastifyRequest, { permissions, binId }: PageSession, accountId: string): void {
+  const operation = operationOf(request);
+  const needed = PERMISSION_OF[operation];
+  const { account, bin } = request.params as { account?: string; bin?: string };
+  if (binId !== null) {
+    if (!OF_A_BIN.has(operation) || (bin !== undefined && bin !== binId)) throw new Problem('forbidden');
+  } else if (needed === undefined || !permissions.includes(needed)) throw new Problem('forbidden');
   if (account !== undefined && account !== accountId) throw new Problem('account_not_found');
 }
 

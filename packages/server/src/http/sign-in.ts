@@ -26,6 +26,7 @@ export function signInRoutes(
     const expiresAtMs = clock.now() + SESSION_MS;
     const token = await sessions.create({
       accountId: null,
+      binId: null,
       userName: null,
       permissions: [...PERMISSIONS],
       theme: {},

@@ -49,6 +49,9 @@ const LIMIT_OF: Readonly<Record<string, Limit>> = {
   deleteKey: 'keys',
   rotateKey: 'keys',
   createBin: 'bins',
+  shareBin: 'bins',
+  // Counted by the request that it sends: see BinForwards.
+  forwardBinRequest: 'changes',
   changeBin: 'bins',
   deleteBin: 'bins',
   getSecret: 'secrets',

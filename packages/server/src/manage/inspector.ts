@@ -25,7 +25,7 @@ export const BIN_PATH = '/bin/';
 export type Arrived = Pick<BinRequest, 'method' | 'path' | 'headers' | 'body'>;
 const isToken = (text: string) => /^[A-Za-z0-9_-]{24}$/.test(text);
 
-export type BinAnswer = Pick<Bin, 'status' | 'delayMs' | 'body'>;
+export type BinAnswer = Pick<Bin, 'status' | 'delayMs' | 'body' | 'headers'>;
 
 /** Request bins: an account points a webhook at one and sees what arrives. They expire by themselves. */
 export class Inspector {

@@ -11,10 +11,11 @@ interface BinRow {
   status: number;
   delay_ms: number;
   body: string;
+  headers: Record<string, string>;
   expires_at: Date;
 }
 
-const COLUMNS = 'id, account_id, token, status, delay_ms, body, expires_at';
+const COLUMNS = 'id, account_id, token, status, delay_ms, body, headers, expires_at';
 
 function toBin(row: BinRow): Bin {
   return {
@@ -24,6 +25,7 @@ function toBin(row: BinRow): Bin {
     status: row.status,
     delayMs: row.delay_ms,
     body: row.body,
+    headers: row.headers,
     expiresAt: row.expires_at,
   };
 }
@@ -45,13 +47,14 @@ export function binStore(database: Database, vault: Vault): BinStore {
           bin.accountId,
         ]);
         if ((counted?.n ?? 0) >= max) return false;
-        await run(`INSERT INTO bins (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7)`, [
+        await run(`INSERT INTO bins (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, [
           toUuidText('bin', bin.id),
           bin.accountId,
           bin.token,
           bin.status,
           bin.delayMs,
           bin.body,
+          JSON.stringify(bin.headers),
           bin.expiresAt,
         ]);
         return true;
@@ -62,10 +65,11 @@ export function binStore(database: Database, vault: Vault): BinStore {
     find: async (accountId, id) => (await many('account_id = $1 AND id = $2', [accountId, toUuidText('bin', id)]))[0],
     findByToken: async (token) => (await many('token = $1', [token]))[0],
 
-    async change(accountId, id, { status, delayMs, body }) {
+    async change(accountId, id, { status, delayMs, body, headers }) {
       const [row] = await database.run<BinRow>(
-        `UPDATE bins SET status = $3, delay_ms = $4, body = $5 WHERE account_id = $1 AND id = $2 RETURNING ${COLUMNS}`,
-        [accountId, toUuidText('bin', id), status, delayMs, body],
+        `UPDATE bins SET status = $3, delay_ms = $4, body = $5, headers = $6
+         WHERE account_id = $1 AND id = $2 RETURNING ${COLUMNS}`,
+        [accountId, toUuidText('bin', id), status, delayMs, body, JSON.stringify(headers)],
       );
       return row && toBin(row);
     },

@@ -30,6 +30,8 @@ export interface PageSession {
   /** Who sits in front of it, as the product named them. */
   userName: string | null;
   expiresAtMs: number;
+  /** It shows this bin and nothing else; null: it shows the page. */
+  binId: string | null;
 }
 
 export interface SessionStore {
@@ -71,6 +73,7 @@ export interface Bin {
   status: number;
   delayMs: number;
   body: string;
+  headers: Record<string, string>;
   expiresAt: Date;
 }
 
@@ -92,7 +95,11 @@ export interface BinStore {
   list(accountId: string): Promise<Bin[]>;
   find(accountId: string, id: string): Promise<Bin | undefined>;
   findByToken(token: string): Promise<Bin | undefined>;
-  change(accountId: string, id: string, answer: Pick<Bin, 'status' | 'delayMs' | 'body'>): Promise<Bin | undefined>;
+  change(
+    accountId: string,
+    id: string,
+    answer: Pick<Bin, 'status' | 'delayMs' | 'body' | 'headers'>,
+  ): Promise<Bin | undefined>;
   remove(accountId: string, id: string): Promise<boolean>;
   /** Keeps the newest requests of the bin: so many, and so many bytes of bodies. */
   addRequest(binId: string, request: BinRequest, keep: { requests: number; bytes: number }): Promise<void>;

@@ -1,18 +1,26 @@
 import { encodeId, firstUuidOf, timeOfId } from '../domain/ids.ts';
 import type { Database } from './database.ts';
 import type { AuditStore, PageTheme, Permission, SessionStore } from './page-store.ts';
-import { bytesOfUuid, toUuidText } from './rows.ts';
+import { bytesOfUuid, fromUuidText, toUuidText } from './rows.ts';
 
 /** Sessions of one account's page at a time; those that end first make room. */
 const OF_ACCOUNT_MAX = 1_000;
 
 export function sessionStore(database: Database): SessionStore {
   return {
-    async create(digest, { accountId, permissions, theme, userName, expiresAtMs }) {
+    async create(digest, { accountId, permissions, theme, userName, expiresAtMs, binId }) {
       await database.run(
-        `INSERT INTO page_sessions (digest, account_id, permissions, theme, user_name, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6)`,
-        [digest, accountId, JSON.stringify(permissions), JSON.stringify(theme), userName, new Date(expiresAtMs)],
+        `INSERT INTO page_sessions (digest, account_id, permissions, theme, user_name, expires_at, bin_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+        [
+          digest,
+          accountId,
+          JSON.stringify(permissions),
+          JSON.stringify(theme),
+          userName,
+          new Date(expiresAtMs),
+          binId === null ? null : toUuidText('bin', binId),
+        ],
       );
       if (accountId === null) return;
       await database.run(
@@ -30,7 +38,10 @@ export function sessionStore(database: Database): SessionStore {
         theme: PageTheme;
         user_name: string | null;
         expires_at: Date;
-      }>('SELECT account_id, permissions, theme, user_name, expires_at FROM page_sessions WHERE digest = $1', [digest]);
+        bin_id: string | null;
+      }>('SELECT account_id, permissions, theme, user_name, expires_at, bin_id FROM page_sessions WHERE digest = $1', [
+        digest,
+      ]);
       return (
         row && {
           accountId: row.account_id,
@@ -38,6 +49,7 @@ export function sessionStore(database: Database): SessionStore {
           theme: row.theme,
           userName: row.user_name,
           expiresAtMs: row.expires_at.getTime(),
+          binId: row.bin_id === null ? null : fromUuidText('bin', row.bin_id),
         }
       );
     },

@@ -1,19 +1,29 @@
 import { Type } from 'typebox';
 import { isPublicHeader } from '../../domain/header-names.ts';
 import { decodeId, timeOfId } from '../../domain/ids.ts';
+import { ERROR_CODES } from '../../domain/outcome.ts';
 import type { Bin, BinRequest } from '../../storage/page-store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { seesCredentials } from '../caller.ts';
 import { hideUnless, presentBody, toRecord } from '../present-http.ts';
 import { AccountParams, closed, Nullable, responses, Time } from '../schemas.ts';
+import { Url } from './endpoint-schemas.ts';
 
 const DELAY_MAX_MS = 30_000;
-const DEFAULT_ANSWER = { status: 200, delay_ms: 0, body: 'ok' };
+const DEFAULT_ANSWER = { status: 200, delay_ms: 0, body: 'ok', headers: {} };
+
+/** Bins answer on this server's own origin: nothing that a browser acts on. */
+const BinHeaders = Type.Record(
+  Type.String({ pattern: '^([Xx]-[A-Za-z0-9-]{1,60}|[Rr]etry-[Aa]fter)$' }),
+  Type.String({ pattern: '^[\\x20-\\x7e]*$', maxLength: 1_000 }),
+  { additionalProperties: false, maxProperties: 20, description: '`Retry-After`, and those that begin with `X-`' },
+);
 
 const Answer = {
   status: Type.Optional(Type.Integer({ minimum: 200, maximum: 599, description: 'What it answers; 200 by default' })),
   delay_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: DELAY_MAX_MS })),
   body: Type.Optional(Type.String({ maxLength: 4096 })),
+  headers: Type.Optional(BinHeaders),
 };
 const BinView = Type.Object({
   id: Type.String(),
@@ -21,6 +31,7 @@ const BinView = Type.Object({
   status: Type.Integer(),
   delay_ms: Type.Integer(),
   body: Type.String(),
+  headers: Type.Record(Type.String(), Type.String()),
   expires_at: Time,
 });
 const BinDetail = Type.Object({
@@ -44,13 +55,15 @@ const BinDetail = Type.Object({
 const BinParams = Type.Object({ account: Type.String({ maxLength: 128 }), bin: Type.String({ maxLength: 64 }) });
 
 /** The inspector: request bins of an account. */
-export function binRoutes(app: App, { inspector, endpoints }: HttpParts): void {
+export function binRoutes(app: App, parts: HttpParts): void {
+  const { inspector, endpoints, sessions, binForwards, pageOrigin } = parts;
   const present = (bin: Bin) => ({
     id: bin.id,
     url: inspector.urlOf(bin),
     status: bin.status,
     delay_ms: bin.delayMs,
     body: bin.body,
+    headers: bin.headers,
     expires_at: bin.expiresAt.toISOString(),
   });
 
@@ -70,8 +83,8 @@ export function binRoutes(app: App, { inspector, endpoints }: HttpParts): void {
     },
     async (request, reply) => {
       const account = await endpoints.accountOf(request.params.account);
-      const { status, delay_ms: delayMs, body } = { ...DEFAULT_ANSWER, ...request.body };
-      return reply.code(201).send(present(await inspector.create(account.id, { status, delayMs, body })));
+      const { status, delay_ms: delayMs, body, headers } = { ...DEFAULT_ANSWER, ...request.body };
+      return reply.code(201).send(present(await inspector.create(account.id, { status, delayMs, body, headers })));
     },
   );
 
@@ -131,8 +144,78 @@ export function binRoutes(app: App, { inspector, endpoints }: HttpParts): void {
     async (request) => {
       const { account, bin: id } = request.params;
       const before = await inspector.find(account, id);
-      const { status = before.status, delay_ms: delayMs = before.delayMs, body = before.body } = request.body;
-      return present(await inspector.change(account, id, { status, delayMs, body }));
+      const { delay_ms: delayMs = before.delayMs, ...rest } = request.body;
+      return present(await inspector.change(account, id, { ...before, ...rest, delayMs }));
+    },
+  );
+
+  app.post(
+    '/accounts/:account/bins/:bin/share',
+    {
+      schema: {
+        operationId: 'shareBin',
+        summary: 'Make a link that shows this bin, and nothing else',
+        description: 'Read-only, without what may be a credential, for as long as the bin is there.',
+        tags: ['Inspector'],
+        params: BinParams,
+        response: responses({ 201: Type.Object({ url: Type.String(), expires_at: Time }) }),
+      },
+    },
+    async (request, reply) => {
+      const { account, bin } = request.params;
+      const { id, expiresAt } = await inspector.find(account, bin);
+      const session = { accountId: account, permissions: [], theme: {}, userName: null, binId: id };
+      const token = await sessions.create({ ...session, expiresAtMs: expiresAt.getTime() });
+      const url = `${pageOrigin()}/page/#token=${token}`;
+      return reply.code(201).send({ url, expires_at: expiresAt.toISOString() });
+    },
+  );
+
+  app.post(
+    '/accounts/:account/bins/:bin/requests/:request/forward',
+    {
+      schema: {
+        operationId: 'forwardBinRequest',
+        summary: 'Send a request that came into a bin once more, to the bin itself or somewhere else',
+        tags: ['Inspector'],
+        params: Type.Object({ ...BinParams.properties, request: Type.String({ maxLength: 64 }) }),
+        body: closed({ url: Type.Optional(Url) }),
+        response: responses(
+          {
+            200: Type.Object({
+              error: Nullable(Type.Enum([...ERROR_CODES])),
+              error_detail: Nullable(Type.String()),
+              duration_ms: Type.Number(),
+              response: Nullable(
+                Type.Object({
+                  status: Type.Integer(),
+                  headers: Type.Record(Type.String(), Type.String()),
+                  body: Type.String(),
+                  body_encoding: Type.Enum(['utf8', 'base64']),
+                }),
+              ),
+            }),
+          },
+          409,
+          422,
+        ),
+      },
+    },
+    async (request) => {
+      const { account, bin, request: id } = request.params;
+      const { error, errorDetail, response, timings } = await binForwards.send(account, bin, id, request.body.url);
+      return {
+        error: error ?? null,
+        error_detail: errorDetail ?? null,
+        duration_ms: timings.total,
+        response: response
+          ? {
+              status: response.status,
+              headers: toRecord(response.headers),
+              ...presentBody(response.body, response.truncated),
+            }
+          : null,
+      };
     },
   );
 

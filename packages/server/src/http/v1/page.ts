@@ -116,7 +116,14 @@ export function pageRoutes(app: App, { store, sessions, directory, limits, clock
       } = request.body ?? {};
       const expiresAtMs = clock.now() + expires_in * 1000;
       const all = [...new Set(['read' as const, ...permissions])];
-      const token = await sessions.create({ accountId: account, permissions: all, theme, userName, expiresAtMs });
+      const token = await sessions.create({
+        accountId: account,
+        permissions: all,
+        theme,
+        userName,
+        expiresAtMs,
+        binId: null,
+      });
       const url = `${pageOrigin()}/page${path}#token=${token}`;
       return reply.code(201).send({ url, token, expires_at: new Date(expiresAtMs).toISOString() });
     },
@@ -158,6 +165,9 @@ export function pageRoutes(app: App, { store, sessions, directory, limits, clock
               permissions: Type.Array(Type.Enum([...PERMISSIONS])),
               theme: Theme,
               expires_at: Nullable(Time),
+              bin: Type.Union([Type.String(), Type.Null()], {
+                description: 'The session shows this bin, and nothing else',
+              }),
             }),
           },
           404,
@@ -169,13 +179,20 @@ export function pageRoutes(app: App, { store, sessions, directory, limits, clock
       const expiresAtMs = caller.session?.expiresAtMs;
       const expires_at = expiresAtMs === undefined ? null : new Date(expiresAtMs).toISOString();
       if (caller.kind !== 'account') {
-        return { role: 'operator' as const, account: null, permissions: [...PERMISSIONS], theme: {}, expires_at };
+        return {
+          role: 'operator' as const,
+          account: null,
+          permissions: [...PERMISSIONS],
+          theme: {},
+          expires_at,
+          bin: null,
+        };
       }
       const account = await store.accounts.find(caller.accountId);
       if (!account) throw new Problem('account_not_found');
       const { id, name, contract } = account;
-      const { permissions, theme } = caller.session;
-      return { role: 'account' as const, account: { id, name, contract }, permissions, theme, expires_at };
+      const { permissions, theme, binId: bin } = caller.session;
+      return { role: 'account' as const, account: { id, name, contract }, permissions, theme, expires_at, bin };
     },
   );
 
