@@ -36,6 +36,20 @@ function seeded(seed: number): () => number {
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** An answer that was on its way can make the next kill come while PostgreSQL is still started again: it is waited for. */
+async function killPostgres(folder: string): Promise<void> {
+  for (let waited = 0; ; waited += 50) {
+    try {
+      const pid = Number(readFileSync(join(folder, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0]);
+      process.kill(pid, 'SIGKILL');
+      return;
+    } catch (error) {
+      if (waited > SETTLE_TIMEOUT_MS) throw error;
+      await pause(50);
+    }
+  }
+}
+
 export async function runCrashTest(kills: number, seed: number, log: (line: string) => void): Promise<CrashReport> {
   const random = seeded(seed);
   const folder = mkdtempSync(join(tmpdir(), 'posthorn-crash-'));
@@ -94,8 +108,7 @@ export async function runCrashTest(kills: number, seed: number, log: (line: stri
       await server.ready;
     } else {
       done.postgres++;
-      const pid = Number(readFileSync(join(folder, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0]);
-      process.kill(pid, 'SIGKILL');
+      await killPostgres(folder);
       const before = acknowledged.length;
       // The server starts it again by itself; the next kill comes when events are accepted again.
       for (let waited = 0; acknowledged.length === before; waited += 50) {

@@ -120,7 +120,7 @@ describe('how a webhook stands', () => {
     const page = await suite.show(account);
     const row = page.getByRole('row').nth(1);
     await row.getByText('Inactive · Testing Mode').waitFor();
-    await row.getByRole('button', { name: 'All events' }).click();
+    await row.getByRole('button', { name: 'All events', exact: true }).click();
     const drawer = page.getByRole('dialog');
     await drawer.getByText(/Inactive · deactivated by hand · Testing Mode, 2 d 23 h left/).waitFor();
     await suite.node.call('POST', `${webhook.path}/activate`);

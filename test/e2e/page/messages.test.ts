@@ -183,7 +183,7 @@ describe('messages', () => {
     await counted(1);
     expect(page.url()).toContain('trigger=order.sent');
     await page.getByRole('button', { name: 'Clear' }).click();
-    await page.getByLabel('Endpoint').selectOption({ label: suite.receiver.url('/all') });
+    await page.getByLabel('Endpoint').selectOption({ label: `All events · ${suite.receiver.url('/all')}` });
     await counted(2);
     await page.reload();
     await counted(2);

@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { eventually } from '../../support/node.ts';
+import { eventually, OPERATOR_KEY } from '../../support/node.ts';
 import { axe, pageSuite } from '../../support/page.ts';
 import { createAccount, createWebhook, deriveContract } from '../../support/vendors.ts';
 
@@ -22,6 +22,7 @@ const IN_GERMAN = deriveContract('loop-returns', 'in-german', (document) => {
   });
 });
 const suite = pageSuite({ environment: { POSTHORN_CONTRACTS: IN_GERMAN } });
+const LANGUAGES = ['en', 'de', 'fr', 'es', 'ja'];
 const SIZES = { desktop: { width: 1280, height: 860 }, phone: { width: 390, height: 844 } };
 
 let returns: string;
@@ -159,7 +160,45 @@ describe('a screen that is not there', () => {
   });
 });
 
+/** Texts of the page that are wider than their place. What customers named may be cut: its whole is in a tip. */
+function cutOff(page: Page): Promise<string[]> {
+  return page.evaluate(() =>
+    [...document.querySelectorAll<HTMLElement>('button, a, th, h1, h2, h3, label, legend, summary, .status, .tag, dt')]
+      .filter((one) => one.offsetParent !== null && !one.closest('td, .skeleton, .visually-hidden'))
+      .filter((one) => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0)
+      .map((one) => `${one.tagName.toLowerCase()} "${one.innerText}" by ${one.scrollWidth - one.clientWidth} px`),
+  );
+}
+
 describe('the language', () => {
+  test.each(LANGUAGES)(
+    'no text is cut off in %s',
+    async (language) => {
+      const mistakes: string[] = [];
+      for (const { account, paths } of screens) {
+        const page = account
+          ? await suite.show(account, '', { session: { theme: { language } } })
+          : await suite.blank({ locale: language });
+        if (!account) await page.request.post(`${suite.node.url}/sign-in`, { data: { key: OPERATOR_KEY } });
+        for (const path of paths) {
+          await page.goto(suite.node.url + path);
+          await settled(page);
+          for (const [size, viewport] of Object.entries(SIZES)) {
+            await page.setViewportSize(viewport);
+            // Charts take their new width in the next frame.
+            await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 100)));
+            const found = await cutOff(page);
+            const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+            if (overflow > 0) found.push(`scrolls sideways by ${overflow} px`);
+            mistakes.push(...found.map((one) => `${path} ${size}: ${one}`));
+          }
+        }
+      }
+      expect(mistakes).toEqual([]);
+    },
+    240_000,
+  );
+
   test('labels and texts of a contract come in its own languages, and in words of its own', async () => {
     const account = await createAccount(suite.node, 'in-german');
     const page = await suite.show(account, '/?new=1', { session: { theme: { language: 'de-CH' } } });

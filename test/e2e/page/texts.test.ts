@@ -2,15 +2,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { de } from '../../../packages/page/src/texts/de.ts';
 import { en, type Texts } from '../../../packages/page/src/texts/en.ts';
 import { formatOf } from '../../../packages/page/src/texts/format.ts';
 import { DELIVERY_STATUSES } from '../../../packages/server/src/domain/model.ts';
 import { ERROR_CODES } from '../../../packages/server/src/domain/outcome.ts';
 import { PERMISSION_OF } from '../../../packages/server/src/http/caller.ts';
 
-const LANGUAGES: Record<string, Texts> = { en, de };
 const SOURCES = new URL('../../../packages/page/src/', import.meta.url).pathname;
+const TRANSLATIONS = readdirSync(join(SOURCES, 'texts/languages'));
+const LANGUAGES: Record<string, Texts> = { 'en.ts': en };
+for (const file of TRANSLATIONS) LANGUAGES[file] = (await import(join(SOURCES, 'texts/languages', file))).texts;
 
 describe.each(Object.entries(LANGUAGES))('the texts in %s', (_, t) => {
   test('name every status and every error of an attempt', () => {

@@ -38,7 +38,7 @@ export function ChartFrame(props: {
 }) {
   const { label, starts, bucketMs, max, tick, summary, describe, picked, onPick, children } = props;
   const { f } = useLanguage();
-  const { parentRef, width } = useParentSize({ initialSize: { width: 480, height: HEIGHT } });
+  const { parentRef, width } = useParentSize({ initialSize: { width: 480, height: HEIGHT }, debounceTime: 0 });
   const [hovered, setHovered] = useState<string>();
   const height = HEIGHT - MARGIN.top - MARGIN.bottom;
   const x = scaleBand({
@@ -54,7 +54,7 @@ export function ChartFrame(props: {
   return (
     <div>
       <p className="readout">{current === undefined ? summary : `${nameOf(current)}: ${describe(current)}`}</p>
-      <div ref={parentRef} style={{ height: HEIGHT }}>
+      <div ref={parentRef} className="chart-place" style={{ height: HEIGHT }}>
         {/* biome-ignore lint/a11y/useSemanticElements: a fieldset cannot stand in an SVG */}
         <svg className="chart" width={width} height={HEIGHT} role="group" aria-label={label}>
           <g transform={`translate(${MARGIN.left} ${MARGIN.top})`}>

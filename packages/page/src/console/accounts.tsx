@@ -63,7 +63,7 @@ export function Accounts() {
         column.display({
           id: 'volume',
           header: t.webhooks.day,
-          meta: { width: '120px', kind: 'number', wideOnly: true },
+          meta: { width: '148px', kind: 'number', wideOnly: true },
           cell: ({ row: { original } }) => original.day && f.number(original.day.succeeded + original.day.discarded),
         }),
         column.display({

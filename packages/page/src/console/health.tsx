@@ -131,7 +131,7 @@ function Failing({ endpoints }: { endpoints: FailingEndpoint[] }) {
         }),
         failing.accessor('failures_in_a_row', {
           header: t.console.inARow,
-          meta: { width: '130px', kind: 'number', wideOnly: true },
+          meta: { width: '164px', kind: 'number', wideOnly: true },
           cell: ({ getValue }) => (getValue() === 0 ? '–' : f.number(getValue())),
         }),
       ]),

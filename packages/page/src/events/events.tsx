@@ -118,7 +118,7 @@ function EventTable({ label, rows }: { label: string; rows: readonly Row[] }) {
   const columns = useMemo(() => {
     const getters = column.accessor('getters', {
       header: t.events.getters,
-      meta: { width: '150px', phoneWidth: '124px' },
+      meta: { width: '150px', phoneWidth: '140px' },
       cell: ({ getValue }) =>
         getValue() === 0 ? <span className="quiet">{t.events.nobody}</span> : t.events.getterCount(getValue()),
     });

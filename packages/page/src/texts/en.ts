@@ -550,7 +550,7 @@ export const en = {
   replay: {
     open: 'Replay …',
     title: 'Replay messages',
-    which: 'Id',
+    which: 'Which',
     all: 'All',
     these: (count: string) => (count === '1' ? 'Resend 1 message' : `Resend ${count} messages`),
     theseText: 'The ones that you have ticked, whatever became of them.',

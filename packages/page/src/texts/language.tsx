@@ -4,11 +4,13 @@ import { en, type Texts } from './en.ts';
 import { type Format, formatOf, type Zone } from './format.ts';
 import { withOwnTexts } from './translate.ts';
 
-/** Every language of the page. English is at hand at once; the others are read when they are asked for. */
-const LANGUAGES: Record<string, () => Promise<Texts>> = {
-  en: async () => en,
-  de: () => import('./de.ts').then((module) => module.de),
-};
+/**
+ * The languages of the page besides English, which is at hand at once: each is a file of its own, named after its tag,
+ * and is read when it is asked for.
+ */
+const TRANSLATIONS = import.meta.glob<Texts>('./languages/*.ts', { import: 'texts' });
+
+const textsOf = (tag: string) => TRANSLATIONS[`./languages/${baseOf(tag)}.ts`];
 
 export interface Language {
   /** As the page's `lang`: `en` */
@@ -30,10 +32,10 @@ const listeners = new Set<() => void>();
  * `en-GB` does.
  */
 export async function speak(wished: readonly string[]): Promise<void> {
-  const tag = wished.find((one) => isTag(one) && Object.hasOwn(LANGUAGES, baseOf(one))) ?? 'en';
+  const tag = wished.find((one) => isTag(one) && (baseOf(one) === 'en' || textsOf(one))) ?? 'en';
   if (tag !== current.tag) {
     try {
-      const t = (await LANGUAGES[baseOf(tag)]?.()) ?? en;
+      const t = (await textsOf(tag)?.()) ?? en;
       current = { ...current, tag, t, f: formatOf(tag, current.zone) };
     } catch {
       // The texts cannot be read: what is at hand is better than no page.

@@ -91,7 +91,7 @@ export function pageRoutes(app: App, { store, sessions, directory, limits, clock
               theme: Type.Optional(Theme),
               path: Type.Optional(
                 Type.String({
-                  pattern: '^/(?!/)[^#\\\\\\s]*$',
+                  pattern: '^/([^/#\\\\\\s][^#\\\\\\s]*)?$',
                   maxLength: 2048,
                   description: 'Where it opens, as `/messages?status=discarded`',
                 }),

@@ -1,6 +1,6 @@
-import type { Texts } from './en.ts';
+import type { Texts } from '../en.ts';
 
-export const de: Texts = {
+export const texts: Texts = {
   common: {
     actions: 'Aktionen',
     again: 'Noch einmal',
