@@ -1,4 +1,5 @@
-// Makes the pictures of every screen, light and dark, desktop and phone: into docs/screenshots, or a folder of yours.
+// Makes the pictures of every screen, light and dark, desktop and phone:
+//   node scripts/screenshots.mjs [folder, docs/screenshots otherwise] [names of screens, by commas] [language]
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -12,7 +13,7 @@ installBrowser();
 const { openBrowser } = await import('../test/browser/open.mjs');
 const { default: pg } = await import('pg');
 
-const target = process.argv[2] ?? join(root, 'docs', 'screenshots');
+const [target = join(root, 'docs', 'screenshots'), names = '', language = 'en'] = process.argv.slice(2);
 const KEY = 'screenshots-operator-key';
 const folder = mkdtempSync(join(tmpdir(), 'posthorn-screens-'));
 mkdirSync(target, { recursive: true });
@@ -25,6 +26,9 @@ const server = spawn(process.execPath, [join(root, 'packages/server/dist/main.js
     POSTHORN_OPERATOR_KEY: KEY,
     POSTHORN_ALLOW_NETWORKS: '127.0.0.0/8',
     POSTHORN_LOG_LEVEL: 'warn',
+    // Nothing is sent there; with it, notices by e-mail can be chosen.
+    POSTHORN_SMTP_URL: 'smtp://127.0.0.1:9',
+    POSTHORN_SMTP_FROM: 'webhooks@example.com',
   },
   stdio: ['ignore', 'pipe', 'inherit'],
 });
@@ -53,7 +57,8 @@ const receiver = createServer((request, response) => {
   n++;
   setTimeout(
     () => {
-      if (request.url.includes('down'))
+      if (request.url.includes('gone')) response.writeHead(410).end('no such shop');
+      else if (request.url.includes('down'))
         response.writeHead(503, { 'content-type': 'application/json' }).end('{"error":"maintenance"}');
       else if (n % 9 === 0) response.writeHead(422).end('unknown order');
       else response.writeHead(200).end('ok');
@@ -104,9 +109,22 @@ async function seed() {
   }
   const bin = await call('POST', '/v1/accounts/letters/bins', {});
   await fetch(bin.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"hello":"bin"}' });
+  await call('POST', '/v1/accounts', { id: 'quiet', name: 'Quiet Post', contract: 'loops' });
+  await call('POST', '/v1/accounts', { id: 'parcels', name: 'Parcels Ltd', contract: 'standard' });
+  const subscribe = (path, ...triggers) =>
+    call('POST', '/v1/accounts/parcels/endpoints', {
+      url: hook(path),
+      subscriptions: triggers.map((trigger) => ({ trigger })),
+    });
+  const off = await subscribe('gone', '*');
+  await subscribe('parcels', 'parcel.sent', 'parcel.arrived');
+  for (const trigger of ['parcel.sent', 'parcel.arrived', 'parcel.lost', 'invoice.paid']) {
+    await call('POST', '/v1/accounts/parcels/events', { trigger, payload: { parcel: 4711, weight: 5.5 } });
+  }
+  await call('PATCH', '/v1/accounts/parcels/notices', { url: hook('notices') });
   await new Promise((resolve) => setTimeout(resolve, 4000));
   await addYesterday();
-  return first.id;
+  return { endpoint: first.id, off: off.id, bin };
 }
 
 /** Copies what has been delivered into the hours before, more by day than by night, so that charts have a shape. */
@@ -141,41 +159,60 @@ async function addYesterday() {
 const SIZES = { desktop: { width: 1280, height: 860 }, phone: { width: 390, height: 844 } };
 
 try {
-  const endpoint = await seed();
+  const { endpoint, off, bin } = await seed();
   const failed = await call('GET', '/v1/accounts/north-shop/deliveries?status=failed&limit=1');
   const message = failed.data[0]?.id ?? '';
-  const { url } = await call('POST', '/v1/accounts/north-shop/page-sessions', {});
-  const letters = await call('POST', '/v1/accounts/letters/page-sessions', {});
+  const [entry] = (await call('GET', '/v1/accounts/north-shop/audit')).data;
+  const [request] = (await call('GET', `/v1/accounts/letters/bins/${bin.id}`)).requests;
+  const { url: shared } = await call('POST', `/v1/accounts/letters/bins/${bin.id}/share`);
+  const pageOf = async (account) =>
+    (await call('POST', `/v1/accounts/${account}/page-sessions`, { theme: { language } })).url;
+  const [shop, letters, quiet, parcels] = await Promise.all(['north-shop', 'letters', 'quiet', 'parcels'].map(pageOf));
+  /** By its place: its text depends on the language. */
+  const press = (place) => async (page) => {
+    await page.locator(place).click();
+    await page.waitForTimeout(400);
+  };
   const SCREENS = [
-    ['webhooks', url, '/page/'],
-    ['webhook', url, `/page/?endpoint=${endpoint}`],
-    ['create', url, '/page/?new=1'],
-    ['verify', url, `/page/?endpoint=${endpoint}&tab=verify`],
-    ['messages', url, '/page/messages'],
-    ['message', url, `/page/messages?message=${message}`],
-    ['events', url, '/page/events'],
-    ['event', url, '/page/events?event=return.created'],
-    ['keys', url, '/page/keys'],
-    ['replay', url, '/page/messages', (page) => page.getByRole('button', { name: 'Replay …' }).click()],
-    ['audit', url, '/page/audit'],
-    ['settings', letters.url, '/page/'],
-    ['inspector', letters.url, '/page/inspector'],
+    ['webhooks', shop, '/page/'],
+    ['webhook', shop, `/page/?endpoint=${endpoint}`],
+    ['create', shop, '/page/?new=1'],
+    ['create-tree', parcels, '/page/?new=1'],
+    ['verify', shop, `/page/?endpoint=${endpoint}&tab=verify`],
+    ['switched-off', parcels, '/page/'],
+    ['switched-off-webhook', parcels, `/page/?endpoint=${off}`],
+    ['notices', parcels, '/page/', press('button:has(.lucide-bell)')],
+    ['messages', shop, '/page/messages'],
+    ['message', shop, `/page/messages?message=${message}`],
+    ['replay', shop, '/page/messages', press('.head button >> nth=-1')],
+    ['events', shop, '/page/events'],
+    ['event', shop, '/page/events?event=return.created'],
+    ['free-events', parcels, '/page/events'],
+    ['keys', letters, '/page/keys'],
+    ['key', shop, '/page/keys', press('tr[data-row] .open >> nth=-1')],
+    ['audit', shop, '/page/audit'],
+    ['audit-entry', shop, `/page/audit?entry=${entry.id}`],
+    ['settings', letters, '/page/'],
+    ['settings-empty', quiet, '/page/'],
+    ['inspector', letters, '/page/inspector'],
+    ['request', letters, `/page/inspector?request=${request.id}`],
+    ['shared-bin', shared],
     ['accounts', undefined, '/console/'],
     ['health', undefined, '/console/health'],
     ['contracts', undefined, '/console/contracts?after=loops'],
   ];
-  const only = process.argv[3]?.split(',');
+  const only = names === '' ? undefined : names.split(',');
   const browser = await openBrowser();
   for (const mode of ['light', 'dark']) {
     for (const [size, viewport] of Object.entries(SIZES)) {
       for (const [name, session, path, act] of SCREENS) {
         if (only && !only.includes(name)) continue;
-        const context = await browser.newContext({ viewport, colorScheme: mode });
+        const context = await browser.newContext({ viewport, colorScheme: mode, locale: language });
         const page = await context.newPage();
         page.on('pageerror', (error) => console.error(`${name}: ${error.message}`));
         if (session) await page.goto(session);
         else await page.request.post(`${origin}/sign-in`, { data: { key: KEY } });
-        await page.goto(origin + path);
+        if (path) await page.goto(origin + path);
         await page.waitForLoadState('load');
         await page.waitForTimeout(900);
         await act?.(page);

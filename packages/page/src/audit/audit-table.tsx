@@ -8,7 +8,7 @@ import { Dialog } from '../ui/dialog.tsx';
 import { Empty, QueryError, Skeleton } from '../ui/notes.tsx';
 import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
-import { linesOf, sentenceOf } from './audit-words.ts';
+import { linesOf, sentenceOf, whoOf } from './audit-words.ts';
 
 const column = columnsOf<AuditEntry>();
 
@@ -36,19 +36,24 @@ export function AuditTable(props: { path: string; withAccount?: boolean; nameOf?
         column.accessor((entry) => sentenceOf(entry, t, nameOf), {
           id: 'action',
           header: t.audit.what,
-          cell: ({ getValue }) => <span title={getValue()}>{getValue()}</span>,
+          cell: ({ getValue, row }) => (
+            <>
+              <span title={getValue()}>{getValue()}</span>
+              <span className="phone-only quiet">{whoOf(row.original, t)}</span>
+            </>
+          ),
         }),
-        column.accessor((entry) => entry.user_name ?? t.audit.actors[entry.actor] ?? entry.actor, {
+        column.accessor((entry) => whoOf(entry, t), {
           id: 'actor',
           header: t.audit.who,
-          meta: { width: '22%', phoneWidth: '96px' },
+          meta: { width: '22%', wideOnly: true },
         }),
         ...(withAccount
           ? [column.accessor('account_id', { header: t.console.account, meta: { width: '16%', kind: 'code' } })]
           : []),
         column.accessor('at', {
           header: t.audit.when,
-          meta: { width: '100px', phoneWidth: '84px' },
+          meta: { width: '116px', phoneWidth: '112px' },
           cell: ({ getValue }) => <Time at={getValue()} />,
         }),
       ]),

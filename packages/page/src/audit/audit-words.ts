@@ -8,8 +8,12 @@ type NameOf = (id: string) => string | undefined;
 export function sentenceOf(entry: AuditEntry, t: Texts, nameOf: NameOf): string {
   const action = t.audit.actions[entry.action] ?? entry.action;
   const name = nameIn(entry, nameOf);
-  return name === undefined ? action : `${action}: ${name}`;
+  return name === undefined ? action : t.common.labelled(action, name);
 }
+
+/** Who did it: somebody by name, else through what it was done. */
+export const whoOf = (entry: AuditEntry, t: Texts): string =>
+  entry.user_name ?? t.audit.actors[entry.actor] ?? entry.actor;
 
 /** As it is called now, or as the entry itself says. */
 function nameIn({ target, detail }: AuditEntry, nameOf: NameOf): string | undefined {

@@ -72,11 +72,6 @@ export function Accounts() {
           meta: { width: '116px', wideOnly: true },
           cell: ({ row: { original } }) => original.day && <Time at={original.day.last_delivery_at} />,
         }),
-        column.accessor('created_at', {
-          header: t.common.created,
-          meta: { width: '104px', wideOnly: true },
-          cell: ({ getValue }) => <Time at={getValue()} />,
-        }),
       ]),
     [t, f],
   );

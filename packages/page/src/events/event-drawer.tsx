@@ -117,7 +117,7 @@ function PairView({ pair }: { pair: Pair }) {
   const isSole = pair.topic === null || pair.topic === pair.trigger;
   return (
     <section className="stack tight" aria-label={pair.topic ?? t.events.payload}>
-      <h3>{isSole ? t.events.payload : `${contract.words.topic}: ${topicLabel(pair.topic)}`}</h3>
+      <h3>{isSole ? t.events.payload : t.common.labelled(contract.words.topic, topicLabel(pair.topic))}</h3>
       {fields.length > 0 && (
         <section className="code" aria-label={t.events.fields} tabIndex={0}>
           <table className="fields">

@@ -117,7 +117,7 @@ function EventTable({ label, rows }: { label: string; rows: readonly Row[] }) {
   const isFree = contract.free_triggers;
   const columns = useMemo(() => {
     const getters = column.accessor('getters', {
-      header: t.events.getters,
+      header: t.events.getters(contract.words.endpoint),
       meta: { width: '150px', phoneWidth: '140px' },
       cell: ({ getValue }) =>
         getValue() === 0 ? <span className="quiet">{t.events.nobody}</span> : t.events.getterCount(getValue()),

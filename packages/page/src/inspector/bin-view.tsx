@@ -121,12 +121,12 @@ function Requests(props: { requests: BinRequest[]; openId: string | null; onOpen
       column.columns([
         column.accessor('at', {
           header: t.messages.when,
-          meta: { width: '110px', phoneWidth: '92px' },
+          meta: { width: '116px', phoneWidth: '112px' },
           cell: ({ getValue }) => <Time at={getValue()} />,
         }),
         column.accessor('method', {
           header: t.inspector.method,
-          meta: { width: '84px', phoneWidth: '68px', kind: 'code' },
+          meta: { width: '92px', phoneWidth: '92px', kind: 'code' },
         }),
         column.accessor((request) => request.verified_by ?? '', {
           id: 'signature',

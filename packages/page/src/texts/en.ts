@@ -38,6 +38,7 @@ export const en = {
     discard: 'Discard',
     discardAsk: 'What you filled in is not saved.',
     keepEditing: 'Keep editing',
+    labelled: (label: string, what: string) => `${label}: ${what}`,
   },
   nav: {
     sections: 'Sections',
@@ -594,7 +595,7 @@ export const en = {
     lastSeen: 'Last',
     name: 'Name',
     description: 'Description',
-    getters: 'Your webhooks',
+    getters: (word: string) => `Your ${lower(word)}s`,
     getterCount: (count: number) => (count === 1 ? '1 gets it' : `${count} get it`),
     nobody: 'none',
     copyName: "Copy the event's name",

@@ -42,7 +42,8 @@ export function formatOf(language: string, zone: Zone): Format {
   const plain = new Intl.NumberFormat(language);
   const short = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
   const share = new Intl.NumberFormat(language, { style: 'percent' });
-  const relative = new Intl.RelativeTimeFormat(language, { style: 'narrow' });
+  // In French, what is narrow is a sum: "-12 s".
+  const relative = new Intl.RelativeTimeFormat(language, { style: /^fr\b/i.test(language) ? 'short' : 'narrow' });
   const toSecond = {
     ...timeZone,
     day: 'numeric',

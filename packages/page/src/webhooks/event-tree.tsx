@@ -42,7 +42,12 @@ export function EventTree({
   const word = contract.words.trigger;
   return (
     <fieldset className="stack tight">
-      <legend className="legend">{`${word}: ${t.webhooks.chosenEvents(isAll ? items.length : items.filter(isOn).length, items.length)}`}</legend>
+      <legend className="legend">
+        {t.common.labelled(
+          word,
+          t.webhooks.chosenEvents(isAll ? items.length : items.filter(isOn).length, items.length),
+        )}
+      </legend>
       {items.length > SEARCHED_FROM && (
         <input
           type="search"

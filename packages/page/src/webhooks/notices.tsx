@@ -209,7 +209,7 @@ function TestPart({ notices }: { notices: Notices }) {
       </div>
       {test.data?.data.map(({ channel, error }) => (
         <div key={channel} className={`note ${error === null ? 'good' : 'bad'}`} role="status">
-          {`${t.notices.channels[channel]}: ${error ?? t.notices.arrived}`}
+          {t.common.labelled(t.notices.channels[channel], error ?? t.notices.arrived)}
         </div>
       ))}
       {!test.data && notices.last_error !== null && <div className="note bad">{notices.last_error}</div>}

@@ -32,6 +32,7 @@ export const texts: Texts = {
     discard: 'Verwerfen',
     discardAsk: 'Was du ausgefüllt hast, ist nicht gespeichert.',
     keepEditing: 'Weiter bearbeiten',
+    labelled: (label, what) => `${label}: ${what}`,
   },
   nav: {
     sections: 'Bereiche',
@@ -602,7 +603,7 @@ export const texts: Texts = {
     lastSeen: 'Zuletzt',
     name: 'Name',
     description: 'Beschreibung',
-    getters: 'Deine Webhooks',
+    getters: (word) => `Deine ${word}s`,
     getterCount: (count) => (count === 1 ? '1 bekommt es' : `${count} bekommen es`),
     nobody: 'keiner',
     copyName: 'Namen des Ereignisses kopieren',

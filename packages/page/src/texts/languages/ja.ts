@@ -32,6 +32,7 @@ export const texts: Texts = {
     discard: '破棄',
     discardAsk: '入力した内容は保存されていません。',
     keepEditing: '編集を続ける',
+    labelled: (label, what) => `${label}: ${what}`,
   },
   nav: {
     sections: 'セクション',
@@ -223,7 +224,7 @@ export const texts: Texts = {
     status: '状態',
     day: '過去 24 時間',
     successRate: '配信された割合',
-    lastMessage: '最後のメッセージ',
+    lastMessage: '最新',
     more: (count) => `+${count}`,
     none: (word) => `${word} はまだありません`,
     noneText:
@@ -582,7 +583,7 @@ export const texts: Texts = {
     lastSeen: '最後',
     name: '名前',
     description: '説明',
-    getters: 'あなたの Webhook',
+    getters: (word) => `あなたの ${word}`,
     getterCount: (count) => `${count} 件が受信`,
     nobody: 'なし',
     copyName: 'イベント名をコピー',
