@@ -1,54 +1,21 @@
 // Makes the pictures of every screen, light and dark, desktop and phone:
 //   node scripts/screenshots.mjs [folder, docs/screenshots otherwise] [names of screens, by commas] [language]
-import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build, install, installBrowser, root } from './prepare.mjs';
+import { KEY, startPageServer } from './page-server.mjs';
+import { root } from './prepare.mjs';
 
-install();
-build();
-installBrowser();
 const { openBrowser } = await import('../test/browser/open.mjs');
 const { default: pg } = await import('pg');
 
 const [target = join(root, 'docs', 'screenshots'), names = '', language = 'en'] = process.argv.slice(2);
-const KEY = 'screenshots-operator-key';
-const folder = mkdtempSync(join(tmpdir(), 'posthorn-screens-'));
 mkdirSync(target, { recursive: true });
 
-const server = spawn(process.execPath, [join(root, 'packages/server/dist/main.js')], {
-  env: {
-    PATH: process.env.PATH,
-    POSTHORN_PORT: '0',
-    POSTHORN_DATA_DIR: folder,
-    POSTHORN_OPERATOR_KEY: KEY,
-    POSTHORN_ALLOW_NETWORKS: '127.0.0.0/8',
-    POSTHORN_LOG_LEVEL: 'warn',
-    // Nothing is sent there; with it, notices by e-mail can be chosen.
-    POSTHORN_SMTP_URL: 'smtp://127.0.0.1:9',
-    POSTHORN_SMTP_FROM: 'webhooks@example.com',
-  },
-  stdio: ['ignore', 'pipe', 'inherit'],
-});
-const origin = await new Promise((resolve) => {
-  server.stdout.on('data', (chunk) => {
-    const found = /Page +(http:\/\/\S+)/.exec(String(chunk))?.[1];
-    if (found) resolve(found);
-  });
-});
-
-async function call(method, path, body) {
-  const response = await fetch(origin + path, {
-    method,
-    headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
-  return text === '' ? undefined : JSON.parse(text);
-}
+// Nothing is sent there; with it, notices by e-mail can be chosen.
+const smtp = { POSTHORN_SMTP_URL: 'smtp://127.0.0.1:9', POSTHORN_SMTP_FROM: 'webhooks@example.com' };
+const server = await startPageServer(smtp);
+const { origin, folder, call } = server;
 
 /** A receiver that mostly works. */
 let n = 0;
@@ -225,8 +192,6 @@ try {
   console.log(`The pictures are in ${target}.`);
 } finally {
   receiver.close();
-  server.kill('SIGTERM');
-  await new Promise((resolve) => server.once('exit', resolve));
-  rmSync(folder, { recursive: true, force: true });
+  await server.stop();
 }
 process.exit(0);
