@@ -55,7 +55,7 @@ export function formatOf(language: string, zone: Zone): Format {
   } as const;
   const exact = new Intl.DateTimeFormat(language, toSecond);
   const precise = new Intl.DateTimeFormat(language, { ...toSecond, fractionalSecondDigits: 3 });
-  const clock = new Intl.DateTimeFormat(language, { ...timeZone, hour: '2-digit', minute: '2-digit' });
+  const clock = new Intl.DateTimeFormat(language, { ...timeZone, hour: 'numeric', minute: '2-digit' });
   const utcDay = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'short', timeZone: 'UTC' });
   const day = new Intl.DateTimeFormat(language, { ...timeZone, day: 'numeric', month: 'short' });
   const zoneAt = (ms: number) => (zone === 'utc' ? 'UTC' : offsetAt(ms));
