@@ -1,22 +1,33 @@
 import { createTransport } from 'nodemailer';
 import type { Mailer } from './manage/notice-sender.ts';
 
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 10_000;
+/** Of all that an e-mail takes. */
+const TOTAL_MS = 20_000;
 
 /** @param url as `smtps://user:password@mail.example.com:465` */
 export function openMailer({ url, from }: { url: string; from: string }): Mailer & { close(): void } {
-  const transport = createTransport(url, { from });
-  Object.assign(transport.options, {
-    connectionTimeout: TIMEOUT_MS,
-    greetingTimeout: TIMEOUT_MS,
-    socketTimeout: TIMEOUT_MS,
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  });
+  const closing = new AbortController();
+  const transport = createTransport(
+    {
+      url,
+      connectionTimeout: TIMEOUT_MS,
+      greetingTimeout: TIMEOUT_MS,
+      dnsTimeout: TIMEOUT_MS,
+      socketTimeout: TIMEOUT_MS,
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    },
+    { from },
+  );
   return {
     async send(mail) {
-      await transport.sendMail(mail);
+      const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(TOTAL_MS)]);
+      await transport.sendMail({ ...mail, signal });
     },
-    close: () => transport.close(),
+    close() {
+      closing.abort();
+      transport.close();
+    },
   };
 }

@@ -225,13 +225,14 @@ export async function startNode(
       // From here on nothing waits for a database that is away: what could not be stored is found by whoever starts next.
       database.availability.giveUp();
       const closed = app.close();
-      await replays.stop();
-      await notices.stop();
-      await accountNotices.stop();
+      // Neither a search in the history nor a mail server that is silent may hold up what drains.
+      const others = Promise.all([replays.stop(), accountNotices.stop()]);
       mailer?.close();
+      await notices.stop();
       await acceptor.stop();
       await dispatcher.stop(DRAIN_MS);
       egress.close();
+      await others;
       await new Promise((resolve) => setImmediate(resolve));
       await settler.drained();
       await maintainer.stop();

@@ -150,7 +150,7 @@ export function buildParts(ground: Ground) {
   const sessions = new Sessions({ store: store.sessions, clock });
   const standard = contracts.get(NOTICE_CONTRACT);
   if (!standard) throw new Error(`the contract ${NOTICE_CONTRACT} is built in`);
-  const noticeSender = new NoticeSender({ mailer, egress, inspector, contract: standard, ids, clock });
+  const noticeSender = new NoticeSender({ mailer, egress, inspector, contract: standard, ids, clock, onError });
   const accountNotices = new AccountNotices({
     store: store.accountNotices,
     accounts: store.accounts,

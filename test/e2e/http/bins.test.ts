@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { startTestNode, type TestNode } from '../../support/node.ts';
+import { OPERATOR_KEY, startTestNode, type TestNode } from '../../support/node.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const WEEK_MS = 7 * 86_400_000;
@@ -121,6 +121,46 @@ describe('a bin', () => {
     } finally {
       await guarded.stop();
     }
+  });
+
+  test('attack: the session of somebody who opens its address in a browser is not kept, shown or forwarded', async () => {
+    const { body: bin } = await node.call('POST', bins());
+    const signIn = await node.call('POST', '/sign-in', { key: OPERATOR_KEY });
+    const [cookie = ''] = (signIn.headers.get('set-cookie') ?? '').split(';');
+    const token = cookie.split('=')[1] ?? '';
+    expect(token).toMatch(/^pst_/);
+    await fetch(bin.url, { headers: { cookie: `a=b; ${cookie}; c=d`, authorization: `Bearer ${token}` } });
+    const { requests } = (await node.call('GET', `${bins()}/${bin.id}`)).body;
+    expect(requests[0].headers.cookie).toBe(`a=b; ${cookie.split('=')[0]}=pst_***; c=d`);
+    expect(JSON.stringify(requests)).not.toContain(token);
+    const { body: other } = await node.call('POST', bins());
+    await node.call('POST', `${bins()}/${bin.id}/requests/${requests[0].id}/forward`, { url: other.url });
+    const [forwarded] = (await node.call('GET', `${bins()}/${other.id}`)).body.requests;
+    expect(forwarded.headers).not.toHaveProperty('cookie');
+  });
+
+  test('attack: a console’s session is the browser’s alone: as a bearer it opens nothing', async () => {
+    const signIn = await node.call('POST', '/sign-in', { key: OPERATOR_KEY });
+    const token = (signIn.headers.get('set-cookie') ?? '').split(';')[0]?.split('=')[1];
+    const stolen = await node.call('GET', '/v1/accounts', undefined, { authorization: `Bearer ${token}` });
+    expect(stolen.status).toBe(401);
+  });
+
+  test('attack: its answer’s headers steer no proxy and no browser', async () => {
+    for (const name of [
+      'X-Accel-Redirect',
+      'x-sendfile',
+      'X-Lighttpd-Send-File',
+      'X-Reproxy-URL',
+      'X-Content-Type-Options',
+    ]) {
+      const refused = await node.call('POST', bins(), { headers: { [name]: 'x' } });
+      expect(refused, name).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
+    }
+    const { body: bin } = await node.call('POST', bins(), { headers: { 'X-Trace': 'a', 'Retry-After': '5' } });
+    const { headers } = await send(bin.url, 'one');
+    expect([headers.get('x-trace'), headers.get('retry-after')]).toEqual(['a', '5']);
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
   });
 
   test('is gone after a week, and when it is deleted', async () => {

@@ -27,7 +27,10 @@ const SIZES = { desktop: { width: 1280, height: 860 }, phone: { width: 390, heig
 
 let returns: string;
 let letters: string;
-let screens: { account: string | undefined; paths: string[] }[];
+let screens: { account: string | undefined; paths: Screen[] }[];
+
+/** Its address, and what is pressed there, by a place that is the same in every language. */
+type Screen = string | [path: string, press: string];
 
 beforeAll(async () => {
   returns = await createAccount(suite.node, 'loop-returns');
@@ -44,11 +47,25 @@ beforeAll(async () => {
     () => suite.node.call('GET', `/v1/accounts/${returns}/deliveries?status=failed`),
     (answer) => answer.body.data.length === 1,
   );
+  const [{ id: entry }] = (await suite.node.call('GET', `/v1/accounts/${returns}/audit`)).body.data;
+  const [{ id: request }] = (await suite.node.call('GET', `/v1/accounts/${returns}/bins/${bin.body.id}`)).body.requests;
   letters = await createAccount(suite.node, 'loops');
   await createWebhook(suite.node, letters, {
     url: 'http://127.0.0.1:9/',
     subscriptions: [{ trigger: 'email.opened' }],
   });
+  const quiet = await createAccount(suite.node, 'loops');
+  const parcels = await createAccount(suite.node, 'standard');
+  suite.receiver.respond = (_, response) => void response.writeHead(410).end('no such shop');
+  const gone = await createWebhook(suite.node, parcels, {
+    url: suite.receiver.url('/gone'),
+    subscriptions: [{ trigger: '*' }],
+  });
+  await suite.node.publish(parcels, 'parcel.sent', 1);
+  await eventually(
+    () => suite.node.call('GET', `/v1/accounts/${parcels}/endpoints/${gone.id}`),
+    ({ body }) => body.status === 'inactive',
+  );
   screens = [
     {
       account: returns,
@@ -64,10 +81,20 @@ beforeAll(async () => {
         '/page/events?event=return.created',
         '/page/keys',
         '/page/inspector',
+        `/page/inspector?request=${request}`,
         '/page/audit',
+        `/page/audit?entry=${entry}`,
+        ['/page/', 'button:has(.lucide-bell)'],
+        ['/page/keys', '.page-part tr .open'],
+        ['/page/keys', '.page-part button.primary'],
+        ['/page/messages', '.head button >> nth=-1'],
+        ['/page/messages', 'button:has(.lucide-download)'],
+        [`/page/?endpoint=${id}`, '[role=dialog] footer button >> nth=1'],
       ],
     },
-    { account: letters, paths: ['/page/', '/page/messages', '/page/inspector'] },
+    { account: letters, paths: ['/page/', ['/page/', 'summary >> nth=0'], '/page/messages', '/page/inspector'] },
+    { account: quiet, paths: ['/page/', ['/page/', 'summary >> nth=0']] },
+    { account: parcels, paths: ['/page/', `/page/?endpoint=${gone.id}`, '/page/?new=1', '/page/events'] },
     {
       account: undefined,
       paths: [
@@ -81,7 +108,15 @@ beforeAll(async () => {
   ];
 });
 
-/** When everything that was asked for is on the screen. */
+/** Goes there, until everything that was asked for is on the screen. */
+async function open(page: Page, screen: Screen): Promise<string> {
+  const [path, press] = typeof screen === 'string' ? [screen] : screen;
+  await page.goto(suite.node.url + path);
+  await settled(page);
+  if (press !== undefined) await page.locator(press).first().click();
+  return press === undefined ? path : `${path} ${press}`;
+}
+
 async function settled(page: Page): Promise<void> {
   await page.getByRole('heading').first().waitFor();
   await eventually(
@@ -101,9 +136,8 @@ describe('every screen', () => {
       for (const { account, paths } of screens) {
         const options = { viewport, dark };
         const page = account ? await suite.show(account, '', options) : await suite.signedIn(options);
-        for (const path of paths) {
-          await page.goto(suite.node.url + path);
-          await settled(page);
+        for (const screen of paths) {
+          const path = await open(page, screen);
           mistakes.push(
             ...(await axe(page, dark ? ['color-contrast'] : undefined)).map((mistake) => `${path} ${mistake}`),
           );
@@ -201,9 +235,8 @@ describe('the language', () => {
           ? await suite.show(account, '', { session: { theme: { language } } })
           : await suite.blank({ locale: language });
         if (!account) await page.request.post(`${suite.node.url}/sign-in`, { data: { key: OPERATOR_KEY } });
-        for (const path of paths) {
-          await page.goto(suite.node.url + path);
-          await settled(page);
+        for (const screen of paths) {
+          const path = await open(page, screen);
           for (const [size, viewport] of Object.entries(SIZES)) {
             await page.setViewportSize(viewport);
             // Charts take their new width in the next frame.

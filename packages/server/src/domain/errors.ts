@@ -69,6 +69,7 @@ export const CATALOGUE = {
   too_many_requests: [429, 'Too many requests in a short time', 'Try again after `Retry-After` seconds.'],
   headers_too_large: [431, 'The headers are over the limit', 'Send at most 16 KiB of headers, the address included.'],
   internal_error: [500, 'Something went wrong here', 'Try again; if it stays, give the operator the request id.'],
+  mail_unavailable: [503, 'The e-mail could not be sent', 'Try again later; the operator finds the reason in the log.'],
   database_unavailable: [503, 'The database cannot be reached', 'Try again after `Retry-After` seconds.'],
   overloaded: [503, 'Too much is waiting to be stored', 'Try again after `Retry-After` seconds.'],
   shutting_down: [503, 'This node is stopping', 'Try again after `Retry-After` seconds.'],

@@ -4,6 +4,8 @@ import { BIN_PATH } from '../manage/inspector.ts';
 import type { App, HttpParts } from './app.ts';
 
 const BODY_BYTES_MAX = 1024 * 1024;
+/** A browser sends the console's cookie to every address of this server; who reads the bin is somebody else. */
+const OUR_SESSIONS = /pst_[A-Za-z0-9_-]+/g;
 
 /** Where request bins take what is sent to them: any method, any body. The token in the path is the only key. */
 export function takeRequests(app: App, { inspector, isUp, clock }: HttpParts): void {
@@ -32,6 +34,7 @@ export function takeRequests(app: App, { inspector, isUp, clock }: HttpParts): v
         .headers({
           'content-type': 'text/plain; charset=utf-8',
           ...bin.headers,
+          'x-content-type-options': 'nosniff',
           'content-security-policy': "default-src 'none'; sandbox",
         })
         .send(bin.body)
@@ -44,6 +47,8 @@ export function takeRequests(app: App, { inspector, isUp, clock }: HttpParts): v
 
 function pairsOf(rawHeaders: readonly string[]): [string, string][] {
   const pairs: [string, string][] = [];
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) pairs.push([rawHeaders[i] ?? '', rawHeaders[i + 1] ?? '']);
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    pairs.push([rawHeaders[i] ?? '', (rawHeaders[i + 1] ?? '').replace(OUR_SESSIONS, 'pst_***')]);
+  }
   return pairs;
 }

@@ -183,8 +183,9 @@ export function authorize(
       return;
     }
     const session = await sessions.find(token);
-    // The cookie is the console's alone: a page's token in it could have been planted by another site.
-    if (!session || (isCookie && session.accountId !== null))
+    // The cookie is the console's alone: a page's token in it could have been planted by another site. And the console's
+    // session is the cookie's alone: taken out of a browser it opens nothing.
+    if (!session || isCookie !== (session.accountId === null))
       throw new Problem('unauthorized', 'This session has ended; open the page again.');
     // A cookie comes along by itself: what changes something also needs what no other site can send.
     if (isCookie && request.method !== 'GET' && request.headers[PAGE_HEADER] === undefined) {

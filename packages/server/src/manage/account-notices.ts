@@ -2,11 +2,13 @@ import { createHash, randomInt } from 'node:crypto';
 import type { Contract } from '../contract/contract.ts';
 import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
-import type { IdSource } from '../domain/ids.ts';
+import { decodeId, type IdSource, timeOfId } from '../domain/ids.ts';
+import { TooManyRequests } from '../domain/too-many-requests.ts';
 import type { Directory } from '../fanout/directory.ts';
 import type {
   AccountNoticeStore,
   ChartStore,
+  DueAccount,
   EndpointDay,
   EndpointStanding,
   NoticeContent,
@@ -16,24 +18,28 @@ import type {
 } from '../storage/page-store.ts';
 import type { AccountStore } from '../storage/store.ts';
 import type { Endpoints } from './endpoints.ts';
-import type { NoticeSender } from './notice-sender.ts';
+import { type NoticeSender, NotMailed } from './notice-sender.ts';
 
 const LOOK_EVERY_MS = 5_000;
-/** How often an account is looked at, and how many at a time. */
+/** How often an account is looked at, how many are taken at a time, and of how many at once something is read. */
 const ACCOUNT_EVERY_MS = 30_000;
-const ACCOUNTS_AT_ONCE = 50;
+const ACCOUNTS_TAKEN = 40;
+const ACCOUNTS_AT_ONCE = 4;
 /** A failure that passes by itself is no news; neither is one good answer between two bad ones. */
 const FAILING_AFTER_MS = 5 * 60_000;
 const RECOVERED_AFTER_MS = 60_000;
 /** After a message, what happens is gathered into the next one. */
 const QUIET_MS = 10 * 60_000;
-/** How long somebody who sends waits for the server's answer, at most: then another node may try. */
+/** Messages are sent together, and each takes 20 s at most. After this time another node may try. */
 const TAKEN_MS = 60_000;
 const MESSAGES_AT_ONCE = 20;
 const RETRIES_MS = [30_000, 5 * 60_000, 30 * 60_000, 2 * 3_600_000, 6 * 3_600_000];
 const CODE_VALID_MS = 30 * 60_000;
 const CODE_TRIES_MAX = 5;
+/** To whomever an account names. */
+const CODES_A_DAY = 10;
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const EMAIL = /^[^\s@<>",;]{1,64}@[^\s@<>",;]{1,190}\.[^\s@<>",;.]{2,63}$/;
 
 export interface NoticeWish {
@@ -94,19 +100,22 @@ export class AccountNotices {
 
   /**
    * What is not said stays. An e-mail address counts when somebody who reads it has given back the code that is sent there.
-   * @throws Problem `account_not_found`, `invalid_request`, `invalid_url`, `blocked_address`, `not_supported`
+   * @throws Problem `account_not_found`, `invalid_request`, `invalid_url`, `blocked_address`, `not_supported`,
+   *   `mail_unavailable`; TooManyRequests
    */
   async change(accountId: string, { email, url }: NoticeWish): Promise<NoticeSettings> {
     const { store, endpoints, contract } = this.parts;
     const before = await this.settings(accountId);
     if (typeof url === 'string') await endpoints.checkUrl(accountId, url, contract);
     if (typeof email === 'string') this.checkEmail(email);
+    // What can fail comes first: a refused change changes nothing.
+    if (email === null) await store.forgetEmail(accountId);
+    else if (email !== undefined && email === before.email) await store.forgetPending(accountId);
+    else if (email !== undefined) await this.sendCode(accountId, email);
     if (url !== undefined && url !== before.url) {
       const secret = url === null ? null : (before.secret ?? contract.signature.generateSecret('v1'));
       await store.setUrl(accountId, url, secret);
     }
-    if (email === null) await store.forgetEmail(accountId);
-    else if (email !== undefined && email !== before.email) await this.sendCode(accountId, email);
     return this.settings(accountId);
   }
 
@@ -147,31 +156,45 @@ export class AccountNotices {
 
   private async sendCode(accountId: string, email: string): Promise<void> {
     const { store, sender, clock, accounts } = this.parts;
+    const nowMs = clock.now();
+    if (!(await store.countCode(accountId, new Date(nowMs).toISOString().slice(0, 10), CODES_A_DAY))) {
+      throw new TooManyRequests(Math.ceil((DAY_MS - (nowMs % DAY_MS)) / 1_000));
+    }
     const code = String(randomInt(1_000_000)).padStart(6, '0');
     const account = await accounts.find(accountId);
     try {
       await sender.sendCode(email, code, account?.name ?? accountId);
     } catch (error) {
-      const detail = `could not be sent to: ${wordsOf(error)}`;
+      if (!(error instanceof NotMailed) || !error.isAddress) throw new Problem('mail_unavailable');
+      const detail = `is refused. ${error.message}`;
       throw new Problem('invalid_request', `#/email: ${detail}`, [{ pointer: '#/email', detail }]);
     }
-    await store.askForCode(accountId, email, digestOf(code), new Date(clock.now() + CODE_VALID_MS));
+    await store.askForCode(accountId, email, digestOf(code), new Date(nowMs + CODE_VALID_MS));
   }
 
   private async look(): Promise<void> {
-    const { store, clock, onError } = this.parts;
-    for (const { accountId, toldAtMs } of await store.due(clock.now(), ACCOUNT_EVERY_MS, ACCOUNTS_AT_ONCE)) {
-      // One by one: none can hold up or fail the others.
-      await this.lookAt(accountId, toldAtMs).catch(onError);
-    }
-    await this.sendAll();
+    await Promise.all([this.lookAtAll(), this.sendAll()]);
   }
 
-  private async lookAt(accountId: string, toldAtMs: number | null): Promise<void> {
-    const { store, charts, directory, clock, ids } = this.parts;
+  private async lookAtAll(): Promise<void> {
+    const { store, clock, onError } = this.parts;
+    for (let isMore = true; isMore && !this.isStopped; ) {
+      const due = await store.due(clock.now(), ACCOUNT_EVERY_MS, ACCOUNTS_TAKEN);
+      isMore = due.length === ACCOUNTS_TAKEN;
+      const next = due.values();
+      // None can fail the others, and one that takes long holds up a fourth of them at most.
+      const worker = async () => {
+        for (const account of next) if (!this.isStopped) await this.lookAt(account).catch(onError);
+      };
+      await Promise.all(Array.from({ length: ACCOUNTS_AT_ONCE }, worker));
+    }
+  }
+
+  private async lookAt(due: DueAccount): Promise<void> {
+    const { store, charts, directory, ids } = this.parts;
+    const { accountId, lookedAtMs: nowMs, lookedBeforeMs, toldAtMs } = due;
     const account = await directory.get(accountId);
     if (!account) return;
-    const nowMs = clock.now();
     const hourMs = Math.floor(nowMs / HOUR_MS) * HOUR_MS;
     const limit = account.contract.policy.autoDisable?.failures;
     const days = new Map((await charts.endpoints(accountId, hourMs)).map((day) => [day.endpointId, day]));
@@ -179,20 +202,20 @@ export class AccountNotices {
       const day = days.get(one.endpointId);
       const standing = standingOf(one, day, limit);
       const sinceMs = standing === one.standing && one.sinceMs !== null ? one.sinceMs : nowMs;
-      // What was so before anybody asked is no news.
-      const told = one.told ?? standing;
-      return { ...one, day, standing, sinceMs, told };
+      const toldBefore = one.told ?? assumedOf(one, standing, lookedBeforeMs);
+      return { ...one, lastSinceMs: one.sinceMs, day, standing, sinceMs, toldBefore };
     });
     const isQuiet = toldAtMs !== null && nowMs - toldAtMs < QUIET_MS;
     const news = isQuiet ? [] : seen.filter((one) => isNews(one, nowMs));
-    const changed = seen.map((one) => ({ ...one, told: news.includes(one) ? one.standing : one.told }));
-    const settings = await store.find(accountId);
+    const changed = seen
+      .map((one) => ({ before: one, now: { ...one, told: news.includes(one) ? one.standing : one.toldBefore } }))
+      .filter(({ before, now }) => now.told !== before.told || now.sinceMs !== before.lastSinceMs)
+      .map(({ now }) => now);
+    const settings = news.length === 0 ? undefined : await store.find(accountId);
     const content = await this.contentOf(accountId, news, limit);
-    const messages =
-      news.length === 0 || !settings
-        ? []
-        : channelsOf(settings).map((channel) => ({ id: ids.next('ntc'), channel, message: content }));
-    await store.tell(accountId, changed, messages, nowMs);
+    const channels = settings ? channelsOf(settings) : [];
+    const messages = channels.map((channel) => ({ id: ids.next('ntc'), channel, message: content }));
+    if (changed.length > 0 || messages.length > 0) await store.tell(due, changed, messages);
   }
 
   private async contentOf(
@@ -219,21 +242,25 @@ export class AccountNotices {
   }
 
   private async sendAll(): Promise<void> {
-    const { store, sender, clock } = this.parts;
-    for (const { id, accountId, channel, message, tries } of await store.take(
-      clock.now(),
-      clock.now() + TAKEN_MS,
-      MESSAGES_AT_ONCE,
-    )) {
-      const settings = await store.find(accountId);
-      try {
-        if (settings) await sender.send(channel, settings, message, id);
-        await store.sent(id, accountId, clock.now());
-      } catch (error) {
-        const waitMs = RETRIES_MS[tries - 1];
-        await store.failed(id, accountId, wordsOf(error), waitMs === undefined ? undefined : clock.now() + waitMs);
-      }
+    const { store, clock, onError } = this.parts;
+    for (let isMore = true; isMore && !this.isStopped; ) {
+      const taken = await store.take(clock.now(), clock.now() + TAKEN_MS, MESSAGES_AT_ONCE);
+      isMore = taken.length === MESSAGES_AT_ONCE;
+      await Promise.all(taken.map((message) => this.send(message).catch(onError)));
     }
+  }
+
+  private async send({ id, accountId, channel, message, tries }: NoticeMessage): Promise<void> {
+    const { store, sender, clock } = this.parts;
+    const settings = await store.find(accountId);
+    try {
+      if (settings) await sender.send(channel, settings, message, id);
+    } catch (error) {
+      const waitMs = RETRIES_MS[tries - 1];
+      await store.failed(id, accountId, wordsOf(error), waitMs === undefined ? undefined : clock.now() + waitMs);
+      return;
+    }
+    await store.sent(id, accountId, clock.now());
   }
 }
 
@@ -258,13 +285,27 @@ function standingOf(
   day: EndpointDay | undefined,
   limit: number | undefined,
 ): Standing {
-  if (status === 'inactive') return reason === 'consecutive_failures' || reason === 'gone' ? 'switched_off' : 'ok';
+  if (status === 'inactive') return reason === 'consecutive_failures' || reason === 'gone' ? 'switched_off' : 'paused';
   if (limit !== undefined && failures >= Math.ceil(limit / 2)) return 'half_way';
   return day?.failing ? 'failing' : 'ok';
 }
 
-function isNews({ standing, told, sinceMs }: { standing: Standing; told: Standing; sinceMs: number }, nowMs: number) {
-  if (standing === told) return false;
+function createdAtMs(endpointId: string): number {
+  const uuid = decodeId('ep', endpointId);
+  return uuid ? timeOfId(uuid) : 0;
+}
+
+/** What was so before anybody asked is no news; what was made since the look before had no fault then. */
+function assumedOf({ endpointId }: EndpointStanding, standing: Standing, lookedBeforeMs: number | null): Standing {
+  const isNew = lookedBeforeMs !== null && createdAtMs(endpointId) >= lookedBeforeMs;
+  return isNew || standing === 'paused' ? 'ok' : standing;
+}
+
+function isNews(
+  { standing, toldBefore: told, sinceMs }: { standing: Standing; toldBefore: Standing; sinceMs: number },
+  nowMs: number,
+): boolean {
+  if (standing === told || standing === 'paused') return false;
   if (standing === 'failing') return told === 'ok' && nowMs - sinceMs >= FAILING_AFTER_MS;
   return standing !== 'ok' || nowMs - sinceMs >= RECOVERED_AFTER_MS;
 }

@@ -7,9 +7,9 @@ import type { Endpoints } from './endpoints.ts';
 import type { Inspector } from './inspector.ts';
 
 const TIMEOUTS = { connectMs: 5_000, headersMs: 15_000, bodyMs: 15_000, totalMs: 20_000 };
-/** What says where a request went and how it travelled: said anew. */
+/** What says where a request went and how it travelled, and whose browser it came from: said anew, or not at all. */
 const OF_THE_WAY =
-  /^(?:host|connection|content-length|transfer-encoding|accept-encoding|expect|upgrade|keep-alive|te|trailer|via|forwarded|x-forwarded-.*|proxy-.*)$/i;
+  /^(?:host|cookie|connection|content-length|transfer-encoding|accept-encoding|expect|upgrade|keep-alive|te|trailer|via|forwarded|x-forwarded-.*|proxy-.*)$/i;
 
 /** Sends a request that came into a bin once more: to the bin itself, or to somebody's own server. */
 export class BinForwards {

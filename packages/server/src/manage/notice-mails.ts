@@ -2,24 +2,30 @@ import type { NoticeContent } from '../storage/page-store.ts';
 
 type Webhook = NoticeContent['webhooks'][number];
 
-const SUBJECTS: Record<Webhook['standing'], string> = {
+const SUBJECTS: Record<Exclude<Webhook['standing'], 'paused'>, string> = {
   switched_off: 'switched off',
   half_way: 'about to be switched off',
   failing: 'failing',
   ok: 'working again',
 };
 /** What is worst stands first. */
-const ORDER = Object.keys(SUBJECTS) as Webhook['standing'][];
+const ORDER = Object.keys(SUBJECTS) as (keyof typeof SUBJECTS)[];
+
+/** A name in an e-mail to somebody who has not asked for it: no links, nothing long. */
+function plainName(name: string): string {
+  const line = name.replace(/\s+/g, ' ').trim();
+  return line.length > 80 || /[/:@]|\.\p{L}{2}/u.test(line) ? 'an account' : line;
+}
 
 /** The code that confirms an address. */
 export function codeMail(code: string, accountName: string): { subject: string; text: string } {
   return {
     subject: `${code} is your code`,
     text: [
-      `Somebody wants to be told at this address when webhooks of ${accountName} fail.`,
+      `Somebody wants to be told at this address when webhooks of ${plainName(accountName)} fail.`,
       '',
       `If that is you, type this code where you asked for it: ${code}`,
-      'It is valid for 30 minutes. If it is not you, do nothing: nothing more will come.',
+      'It is valid for 30 minutes. If it is not you, do nothing: no notices are sent here without it.',
     ].join('\n'),
   };
 }
@@ -32,7 +38,9 @@ export function noticeMail({ account_name: name, webhooks }: NoticeContent): { s
       text: `This is what you asked for: when webhooks of ${name} fail, are switched off or recover, it is told here.`,
     };
   }
-  const sorted = ORDER.flatMap((standing) => webhooks.filter((one) => one.standing === standing));
+  const sorted = ORDER.flatMap((standing) =>
+    webhooks.filter((one) => one.standing === standing).map((one) => paragraphOf(one, SUBJECTS[standing])),
+  );
   const counts = ORDER.map((standing) => ({
     standing,
     count: webhooks.filter((one) => one.standing === standing).length,
@@ -41,28 +49,17 @@ export function noticeMail({ account_name: name, webhooks }: NoticeContent): { s
     .map(({ standing, count }) => `${count} ${count === 1 ? 'webhook' : 'webhooks'} ${SUBJECTS[standing]}`);
   return {
     subject: `${name}: ${counts.join(', ')}`,
-    text: [...sorted.map(paragraphOf), 'You are told because this address was chosen on the Developers page.'].join(
-      '\n\n',
-    ),
+    text: [...sorted, 'You are told because this address was chosen on the Developers page.'].join('\n\n'),
   };
 }
 
-function paragraphOf({
-  url,
-  events,
-  standing,
-  since,
-  failures,
-  limit,
-  held,
-  last_status: status,
-  last_error: error,
-}: Webhook) {
+function paragraphOf(webhook: Webhook, subject: string): string {
+  const { url, events, standing, since, failures, limit, held, last_status: status, last_error: error } = webhook;
   const answer = status != null ? `answered ${status}` : error != null ? `failed (${error})` : undefined;
   const lines = [
-    `${url}`,
+    url,
     `  Events: ${events.join(', ')}`,
-    `  Since ${since}: ${SUBJECTS[standing]}${answer === undefined ? '' : `; the last request ${answer}`}.`,
+    `  Since ${since}: ${subject}${answer === undefined ? '' : `; the last request ${answer}`}.`,
   ];
   if (standing === 'half_way') lines.push(`  ${failures} failures in a row: at ${limit} it is switched off.`);
   if (standing === 'switched_off') {

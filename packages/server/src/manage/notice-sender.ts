@@ -12,8 +12,20 @@ const TRIGGER = 'webhooks.changed';
 
 /** Sends e-mails; made from the configuration where there is an SMTP server. */
 export interface Mailer {
-  /** @throws what the server said */
+  /** @throws what went wrong, for the operator */
   send(mail: { to: string; subject: string; text: string }): Promise<void>;
+}
+
+/** Why an e-mail was not sent, for the people of an account: what is the operator's affair stays in the log. */
+export class NotMailed extends Error {
+  /** @param isAddress the mail server takes nothing for this address */
+  constructor(
+    message: string,
+    readonly isAddress: boolean,
+  ) {
+    super(message);
+    this.name = 'NotMailed';
+  }
 }
 
 /** Brings notices to where an account wants them: by e-mail, or as a signed webhook of the `standard` contract. */
@@ -26,6 +38,7 @@ export class NoticeSender {
       contract: Contract;
       ids: IdSource;
       clock: Clock;
+      onError: (error: unknown) => void;
     },
   ) {}
 
@@ -33,11 +46,12 @@ export class NoticeSender {
     return this.parts.mailer !== undefined;
   }
 
+  /** @throws NotMailed */
   async sendCode(email: string, code: string, accountName: string): Promise<void> {
-    await this.mailer.send({ to: email, ...codeMail(code, accountName) });
+    await this.mail({ to: email, ...codeMail(code, accountName) });
   }
 
-  /** @throws with a sentence for people */
+  /** @throws with a sentence for people; NotMailed */
   async send(
     channel: NoticeMessage['channel'],
     settings: NoticeSettings,
@@ -45,16 +59,21 @@ export class NoticeSender {
     id = this.parts.ids.next('ntc'),
   ): Promise<void> {
     if (channel === 'email') {
-      if (settings.email !== null) await this.mailer.send({ to: settings.email, ...noticeMail(message) });
+      if (settings.email !== null) await this.mail({ to: settings.email, ...noticeMail(message) });
     } else if (settings.url !== null && settings.secret !== null) {
       await this.post(settings.url, settings.secret, message, id);
     }
   }
 
-  private get mailer(): Mailer {
-    const { mailer } = this.parts;
-    if (!mailer) throw new Error('No SMTP server is configured here.');
-    return mailer;
+  private async mail(mail: Parameters<Mailer['send']>[0]): Promise<void> {
+    const { mailer, onError } = this.parts;
+    if (!mailer) throw new NotMailed('No SMTP server is configured here.', false);
+    try {
+      await mailer.send(mail);
+    } catch (error) {
+      onError(error);
+      throw toNotMailed(error);
+    }
   }
 
   private async post(url: string, secret: string, message: NoticeContent, id: string): Promise<void> {
@@ -91,4 +110,13 @@ export class NoticeSender {
     const status = outcome.response?.status;
     throw new Error(status === undefined ? (outcome.errorDetail ?? outcome.error) : `The server answered ${status}`);
   }
+}
+
+/** What the mail server said of this e-mail is for people; how it is reached, or whether it lets us in, is not. */
+function toNotMailed(error: unknown): NotMailed {
+  const { command, responseCode, response } = error as { command?: string; responseCode?: number; response?: string };
+  const isOfThisMail = command === 'RCPT TO' || command === 'DATA';
+  if (!isOfThisMail || responseCode === undefined) return new NotMailed('The e-mail could not be sent.', false);
+  const said = (response ?? String(responseCode)).slice(0, 200);
+  return new NotMailed(`The mail server answered: ${said}`, command === 'RCPT TO' && responseCode >= 500);
 }

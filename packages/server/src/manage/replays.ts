@@ -8,8 +8,9 @@ const PER_S_MAX = 100;
 /** Of one account: the pieces of all running replays take turns. */
 const RUNNING_MAX = 5;
 const EVERY_MS = 1_000;
-/** Replays that one node advances in one look, those first that have waited longest. */
-const AT_ONCE = 50;
+/** Replays that one node advances at a time, those first that have waited longest. */
+const AT_ONCE = 20;
+const AFTER_FAILURE_MS = 30_000;
 
 export interface ReplayPlan extends ReplayCount {
   /** Deliveries a second that are put back into the queue. */
@@ -22,6 +23,8 @@ export class Replays {
   private isStopped = false;
   private cancelTimer: () => void = () => {};
   private running: Promise<void> = Promise.resolve();
+  /** Those whose piece is under way. */
+  private readonly advancing = new Map<string, Promise<void>>();
 
   constructor(
     private readonly parts: {
@@ -49,6 +52,7 @@ export class Replays {
     this.isStopped = true;
     this.cancelTimer();
     await this.running;
+    await Promise.all(this.advancing.values());
   }
 
   /** How many deliveries, at what rate, for how long: without sending anything. */
@@ -100,16 +104,27 @@ export class Replays {
     return replay;
   }
 
+  /** Begins the pieces that are due, and waits for none: a search that takes seconds holds up its own replay alone. */
   private async advance(): Promise<void> {
+    const { store, clock } = this.parts;
+    const room = AT_ONCE - this.advancing.size;
+    if (room <= 0) return;
+    for (const id of await store.due(clock.now(), room, [...this.advancing.keys()])) {
+      this.advancing.set(
+        id,
+        this.advanceOne(id).finally(() => this.advancing.delete(id)),
+      );
+    }
+  }
+
+  private async advanceOne(id: string): Promise<void> {
     const { store, clock, noteBacklog, onError } = this.parts;
-    const nowMs = clock.now();
-    for (const id of await store.due(nowMs, AT_ONCE)) {
-      // One by one: none can hold up or fail the others.
-      const woken = await store.advance(id, nowMs).catch((error: unknown) => {
-        onError(error);
-        return [];
-      });
+    try {
+      const woken = await store.advance(id, clock.now());
       for (const { endpointId, accountId } of woken) noteBacklog(endpointId, accountId);
+    } catch (error) {
+      onError(error);
+      await store.postpone(id, clock.now() + AFTER_FAILURE_MS).catch(onError);
     }
   }
 }

@@ -1,9 +1,10 @@
 import { encodeId } from '../domain/ids.ts';
 import type { InactiveReason } from '../domain/model.ts';
 import type { Subscription } from '../domain/subscription.ts';
+import { texts, timestamps, uuids } from './arrays.ts';
 import type { Database } from './database.ts';
 import type { AccountNoticeStore, NoticeMessage, Standing } from './page-store.ts';
-import { bytesOfUuid, fromUuidText, toUuidText } from './rows.ts';
+import { bytesOfUuid, fromUuidText, toUuid, toUuidText } from './rows.ts';
 import type { Vault } from './vault.ts';
 
 /** The associated data of what signs an account's notices. */
@@ -62,6 +63,25 @@ export function accountNoticeStore(database: Database, vault: Vault): AccountNot
       );
     },
 
+    async forgetPending(accountId) {
+      await database.run(
+        'UPDATE account_notices SET pending_email = NULL, code_digest = NULL, code_until = NULL WHERE account_id = $1',
+        [accountId],
+      );
+    },
+
+    async countCode(accountId, day, max) {
+      const rows = await database.run(
+        `INSERT INTO account_notices AS a (account_id, codes_day, codes_sent) VALUES ($1, $2::date, 1)
+         ON CONFLICT (account_id) DO UPDATE
+         SET codes_day = $2::date, codes_sent = CASE WHEN a.codes_day = $2::date THEN a.codes_sent + 1 ELSE 1 END
+         WHERE a.codes_day IS DISTINCT FROM $2::date OR a.codes_sent < $3
+         RETURNING account_id`,
+        [accountId, day, max],
+      );
+      return rows.length > 0;
+    },
+
     async askForCode(accountId, email, digest, until) {
       await database.run(
         `INSERT INTO account_notices (account_id, pending_email, code_digest, code_until) VALUES ($1, $2, $3, $4)
@@ -86,15 +106,22 @@ export function accountNoticeStore(database: Database, vault: Vault): AccountNot
     },
 
     async due(nowMs, everyMs, limit) {
-      const rows = await database.run<{ account_id: string; told_at: Date | null }>(
-        `UPDATE account_notices SET looked_at = $1 WHERE account_id IN (
-           SELECT account_id FROM account_notices
+      const rows = await database.run<{ account_id: string; told_at: Date | null; before: Date | number }>(
+        `WITH due AS MATERIALIZED (
+           SELECT account_id, looked_at AS before FROM account_notices
            WHERE looked_at <= $2 AND (email IS NOT NULL OR url IS NOT NULL)
            ORDER BY looked_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-         RETURNING account_id, told_at`,
+         UPDATE account_notices a SET looked_at = $1 FROM due WHERE a.account_id = due.account_id
+         RETURNING a.account_id, a.told_at, due.before`,
         [new Date(nowMs), new Date(nowMs - everyMs), limit],
       );
-      return rows.map((row) => ({ accountId: row.account_id, toldAtMs: row.told_at?.getTime() ?? null }));
+      return rows.map(({ account_id: accountId, told_at: toldAt, before }) => ({
+        accountId,
+        toldAtMs: toldAt?.getTime() ?? null,
+        lookedAtMs: nowMs,
+        // `-infinity`: never.
+        lookedBeforeMs: before instanceof Date ? before.getTime() : null,
+      }));
     },
 
     async standings(accountId) {
@@ -126,25 +153,34 @@ export function accountNoticeStore(database: Database, vault: Vault): AccountNot
       }));
     },
 
-    tell(accountId, standings, messages, nowMs) {
+    tell({ accountId, lookedAtMs }, standings, messages) {
       return database.transaction(async (run) => {
-        for (const { endpointId, standing, sinceMs, told } of standings) {
-          await run(
-            `INSERT INTO notice_standings (endpoint_id, standing, since, told)
-             SELECT $1, $2, $3, $4 WHERE EXISTS (SELECT FROM endpoints WHERE id = $1)
-             ON CONFLICT (endpoint_id) DO UPDATE SET standing = $2, since = $3, told = $4`,
-            [toUuidText('ep', endpointId), standing, new Date(sinceMs), told],
-          );
-        }
+        const own = await run(
+          `UPDATE account_notices SET told_at = CASE WHEN $3 THEN $2 ELSE told_at END
+           WHERE account_id = $1 AND looked_at = $2 RETURNING account_id`,
+          [accountId, new Date(lookedAtMs), messages.length > 0],
+        );
+        if (own.length === 0) return false;
+        await run(
+          `INSERT INTO notice_standings (endpoint_id, standing, since, told)
+           SELECT n.* FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[]) AS n (id, standing, since, told)
+           WHERE EXISTS (SELECT FROM endpoints e WHERE e.id = n.id)
+           ON CONFLICT (endpoint_id) DO UPDATE
+           SET standing = excluded.standing, since = excluded.since, told = excluded.told`,
+          [
+            uuids(standings.map(({ endpointId }) => toUuid('ep', endpointId))),
+            texts(standings.map(({ standing }) => standing)),
+            timestamps(standings.map(({ sinceMs }) => sinceMs)),
+            texts(standings.map(({ told }) => told)),
+          ],
+        );
         for (const { id, channel, message } of messages) {
           await run(
             `INSERT INTO notice_messages (id, account_id, channel, message, next_at) VALUES ($1, $2, $3, $4, $5)`,
-            [toUuidText('ntc', id), accountId, channel, JSON.stringify(message), new Date(nowMs)],
+            [toUuidText('ntc', id), accountId, channel, JSON.stringify(message), new Date(lookedAtMs)],
           );
         }
-        if (messages.length > 0) {
-          await run('UPDATE account_notices SET told_at = $2 WHERE account_id = $1', [accountId, new Date(nowMs)]);
-        }
+        return true;
       });
     },
 

@@ -30,11 +30,33 @@ const FINISHED = `SELECT d.id, d.account_id, d.endpoint_id, d.event_id, d.topic,
        NULL::int AS tries
 FROM deliveries d`;
 
+/** From which end rows are read, and what else has to be true of those in the queue (`q`) and in the history (`d`). */
+interface Look {
+  order: 'ASC' | 'DESC';
+  and: { waiting: string; finished: string };
+}
+
+const NEWEST_FIRST: Look = { order: 'DESC', and: { waiting: 'TRUE', finished: 'TRUE' } };
+/** What can be sent again. What waits for its turn, or is being sent, is sent anyway. */
+export const SENDABLE: Look = {
+  order: 'ASC',
+  and: {
+    waiting: `${WAITING_STATUS} NOT IN ('pending', 'delivering')`,
+    finished: `d.reason IS DISTINCT FROM 'no_payload' AND EXISTS (SELECT FROM endpoints e WHERE e.id = d.endpoint_id)`,
+  },
+};
+
 /**
  * Unfinished deliveries from the queue and finished ones from the history, newest first: a statement that has a row for
  * each that the filter takes. Conditions that are absent are not in its text, so that each filter is planned for itself.
  */
-export function matching(accountId: string, filter: DeliveryFilter, bounds: IdBounds, limit: number | null) {
+export function matching(
+  accountId: string,
+  filter: DeliveryFilter,
+  bounds: IdBounds,
+  limit: number | null,
+  { order, and }: Look = NEWEST_FIRST,
+) {
   const values: Parameter[] = [];
   const bind = (value: Parameter, type: string) => `$${values.push(value)}::${type}`;
   const account = bind(accountId, 'text');
@@ -48,13 +70,13 @@ export function matching(accountId: string, filter: DeliveryFilter, bounds: IdBo
   const where = (row: string, statusOf: string) =>
     [...conditions.map((of) => of(row)), ...(status === undefined ? [] : [`${statusOf} = ${status}`])].join(' AND ');
   const most = bind(limit, 'int');
-  const half = (rows: string, row: string, statusOf: string) =>
-    `(${rows} WHERE ${where(row, statusOf)} ORDER BY ${row}.id DESC LIMIT ${most})`;
+  const half = (rows: string, row: string, statusOf: string, also: string) =>
+    `(${rows} WHERE ${where(row, statusOf)} AND ${also} ORDER BY ${row}.id ${order} LIMIT ${most})`;
   const text = `SELECT * FROM (
-${half(WAITING, 'q', WAITING_STATUS)}
+${half(WAITING, 'q', WAITING_STATUS, and.waiting)}
 UNION ALL
-${half(FINISHED, 'd', 'd.status')}
-) page ORDER BY id DESC LIMIT ${most}`;
+${half(FINISHED, 'd', 'd.status', and.finished)}
+) page ORDER BY id ${order} LIMIT ${most}`;
   return { text, values };
 }
 
@@ -106,16 +128,16 @@ function searchCondition(
     OR EXISTS (SELECT FROM attempts a WHERE a.delivery_id = row.id AND (${inAnswer.join(' OR ')})))`;
 }
 
-/** Of what the delivery's topic gets. Payloads are kept as they were published; those that hold \u0000 are no `jsonb`. */
+/** Of what the delivery's topic gets. Payloads are kept as they were published: a few are no `jsonb`. */
 function atCondition({ path, value }: NonNullable<Search['at']>, bind: (value: Parameter, type: string) => string) {
   const steps = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${JSON.stringify(step)}`)).join('');
   const name = path.findLast((step) => typeof step === 'string');
   const holdsName =
     name === undefined ? 'TRUE' : `position(${bind(Buffer.from(JSON.stringify(name)), 'bytea')} IN v.payload) > 0`;
-  return `CASE WHEN ${holdsName} AND position('\\x5c7530303030'::bytea IN v.payload) = 0 THEN EXISTS (
+  return `CASE WHEN ${holdsName} THEN EXISTS (
         SELECT FROM jsonb_path_query(
-          CASE WHEN v.by_topic AND row.topic IS NOT NULL THEN convert_from(v.payload, 'UTF8')::jsonb -> row.topic
-               ELSE convert_from(v.payload, 'UTF8')::jsonb END, ${bind(`$${steps}`, 'jsonpath')}) found
+          CASE WHEN v.by_topic AND row.topic IS NOT NULL THEN payload_jsonb(v.payload) -> row.topic
+               ELSE payload_jsonb(v.payload) END, ${bind(`$${steps}`, 'jsonpath')}) found
         WHERE found #>> '{}' = ${bind(value, 'text')}) ELSE FALSE END`;
 }
 

@@ -193,7 +193,7 @@ export function keyStore(database: Database): KeyStore {
     },
 
     async dropDaysBefore(ms) {
-      await database.run('DELETE FROM api_key_days WHERE day < $1::timestamptz', [new Date(ms)]);
+      await database.run('DELETE FROM api_key_days WHERE day < $1::date', [new Date(ms).toISOString().slice(0, 10)]);
     },
 
     async countCall(id, minuteMs) {

@@ -142,8 +142,10 @@ export interface ReplayStore {
   find(accountId: string, id: string): Promise<Replay | undefined>;
   list(accountId: string, limit: number): Promise<Replay[]>;
   cancel(accountId: string, id: string): Promise<Replay | undefined>;
-  /** Ids of running replays whose next piece is due. */
-  due(nowMs: number, limit: number): Promise<string[]>;
+  /** Ids of running replays whose next piece is due, without some. */
+  due(nowMs: number, limit: number, except: readonly string[]): Promise<string[]>;
+  /** Its next piece comes later: this one failed. */
+  postpone(id: string, untilMs: number): Promise<void>;
   /** Puts the next piece of a replay back into the queue; answers whose. */
   advance(id: string, nowMs: number): Promise<{ endpointId: string; accountId: string }[]>;
   /** Forgets replays that began before this moment. */
@@ -151,10 +153,10 @@ export interface ReplayStore {
 }
 
 /**
- * How an endpoint stands, as its people are told: it answers badly, it will soon be switched off, it was. What they
- * switched off themselves is `ok`.
+ * How an endpoint stands, as its people are told: it answers badly, it will soon be switched off, it was. `paused`: they
+ * switched it off themselves, which is never news.
  */
-export type Standing = 'ok' | 'failing' | 'half_way' | 'switched_off';
+export type Standing = 'ok' | 'failing' | 'half_way' | 'switched_off' | 'paused';
 
 export interface NoticeSettings {
   email: string | null;
@@ -212,23 +214,37 @@ export interface NoticeMessage {
   tries: number;
 }
 
+export interface DueAccount {
+  accountId: string;
+  toldAtMs: number | null;
+  /** When this look began, and when the one before did; null: there was none. */
+  lookedAtMs: number;
+  lookedBeforeMs: number | null;
+}
+
 export interface AccountNoticeStore {
   find(accountId: string): Promise<NoticeSettings | undefined>;
   setUrl(accountId: string, url: string | null, secret: string | null): Promise<void>;
   forgetEmail(accountId: string): Promise<void>;
+  /** The address that waits for its code is given up; a confirmed one stays. */
+  forgetPending(accountId: string): Promise<void>;
+  /** Counts a code that is about to be sent; false when there were `max` that day (`YYYY-MM-DD`). */
+  countCode(accountId: string, day: string, max: number): Promise<boolean>;
   askForCode(accountId: string, email: string, digest: Buffer, until: Date): Promise<void>;
   /** True: the address is confirmed. Undefined: no code is waited for, it is too old, or was tried too often. */
   tryCode(accountId: string, digest: Buffer, now: Date, triesMax: number): Promise<boolean | undefined>;
   /** Accounts that want to be told and were not looked at for so long; they count as looked at now, on one node. */
-  due(nowMs: number, everyMs: number, limit: number): Promise<{ accountId: string; toldAtMs: number | null }[]>;
+  due(nowMs: number, everyMs: number, limit: number): Promise<DueAccount[]>;
   standings(accountId: string): Promise<EndpointStanding[]>;
-  /** Notes how endpoints stand and what is told of it, with the messages that tell it. */
+  /**
+   * Notes how endpoints stand and what is told of it, with the messages that tell it. False, and nothing: another node has
+   * begun to look since this look began (`lookedAtMs`).
+   */
   tell(
-    accountId: string,
+    account: { accountId: string; lookedAtMs: number },
     standings: readonly { endpointId: string; standing: Standing; sinceMs: number; told: Standing }[],
     messages: readonly Pick<NoticeMessage, 'id' | 'channel' | 'message'>[],
-    nowMs: number,
-  ): Promise<void>;
+  ): Promise<boolean>;
   /** Messages that are due, each for one node until `againAtMs`. */
   take(nowMs: number, againAtMs: number, limit: number): Promise<NoticeMessage[]>;
   sent(id: string, accountId: string, nowMs: number): Promise<void>;

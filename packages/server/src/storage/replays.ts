@@ -1,9 +1,9 @@
 import { encodeId } from '../domain/ids.ts';
 import { uuids } from './arrays.ts';
 import { type Database, type Parameter, statement } from './database.ts';
-import { firstIdOf, type IdBounds, matching } from './delivery-filter.ts';
+import { firstIdOf, type IdBounds, matching, SENDABLE } from './delivery-filter.ts';
 import type { Replay, ReplayFilter, ReplayStatus, ReplayStore } from './page-store.ts';
-import { bytesOfUuid, fromUuidText, toUuidText } from './rows.ts';
+import { bytesOfUuid, fromUuidText, toUuid, toUuidText } from './rows.ts';
 
 const ADVANCE = statement('replay_advance').text;
 /** Deliveries that are looked at for one piece, whether the filter takes them or not. */
@@ -59,23 +59,22 @@ function toStored({ endpointId, test, fromMs, toMs, ...rest }: ReplayFilter): St
   };
 }
 
-/** Of what a filter finds (`m`): what can be sent again. What waits for its turn, or is being sent, is sent anyway. */
+/** Of what a filter finds (`m`), as `SENDABLE` says it. */
 const CAN_BE_SENT = `e.id IS NOT NULL AND m.status NOT IN ('pending', 'delivering')
   AND m.reason IS DISTINCT FROM 'no_payload'`;
 
 export function replayStore(database: Database): ReplayStore {
   const many = async (text: string, values: Parameter[]) => (await database.run<ReplayRow>(text, values)).map(toReplay);
 
-  /** Those that a filter takes between two ids and that can be sent, oldest first. */
+  /** Those that a filter takes between two ids and that can be sent, oldest first: whether each was finished. */
   const sendable = async (accountId: string, filter: ReplayFilter, bounds: IdBounds, limit: number) => {
-    const { text, values } = matching(accountId, filter, bounds, null);
-    const rows = await database.read<{ id: string }>(
+    const { text, values } = matching(accountId, filter, bounds, limit, SENDABLE);
+    const rows = await database.read<{ id: string; is_finished: boolean }>(
       accountId,
-      `SELECT m.id FROM (${text}) m JOIN endpoints e ON e.id = m.endpoint_id
-       WHERE ${CAN_BE_SENT} ORDER BY m.id LIMIT $${values.push(limit)}`,
+      `SELECT m.id, m.finished_at IS NOT NULL AS is_finished FROM (${text}) m ORDER BY m.id`,
       values,
     );
-    return rows.map((row) => bytesOfUuid(row.id));
+    return rows.map((row) => ({ id: bytesOfUuid(row.id), isFinished: row.is_finished }));
   };
 
   /** The last of the deliveries after `after` that one look may read; undefined when it may read all there are. */
@@ -150,12 +149,17 @@ export function replayStore(database: Database): ReplayStore {
       await database.run('DELETE FROM replays WHERE id < $1', [firstIdOf(ms)]);
     },
 
-    async due(nowMs, limit) {
+    async due(nowMs, limit, except) {
       const rows = await database.run<{ id: string }>(
-        `SELECT id FROM replays WHERE status = 'running' AND next_at <= $1 ORDER BY next_at LIMIT $2`,
-        [new Date(nowMs), limit],
+        `SELECT id FROM replays WHERE status = 'running' AND next_at <= $1 AND id <> ALL($3::uuid[])
+         ORDER BY next_at LIMIT $2`,
+        [new Date(nowMs), limit, uuids(except.map((id) => toUuid('rpl', id)))],
       );
       return rows.map((row) => encodeId('rpl', bytesOfUuid(row.id)));
+    },
+
+    async postpone(id, untilMs) {
+      await database.run('UPDATE replays SET next_at = $2 WHERE id = $1', [toUuidText('rpl', id), new Date(untilMs)]);
     },
 
     async advance(id, nowMs) {
@@ -173,12 +177,13 @@ export function replayStore(database: Database): ReplayStore {
       const piece = await sendable(accountId, filter, bounds, perS);
       // A full piece may end before what was looked at; otherwise all of that is done with.
       const isFull = piece.length === perS;
-      const next = (isFull ? piece.at(-1)?.toString('hex') : end) ?? after;
+      const next = (isFull ? piece.at(-1)?.id.toString('hex') : end) ?? after;
       const isLast = !isFull && end === undefined;
       const sent = await database.run<{ endpoint_id: string; account_id: string }>(ADVANCE, [
         new Date(nowMs),
         uuid,
-        uuids(piece),
+        uuids(piece.filter((one) => one.isFinished).map((one) => one.id)),
+        uuids(piece.filter((one) => !one.isFinished).map((one) => one.id)),
         after,
         next,
         isLast,

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { Problem } from '../../domain/errors.ts';
 import { isPublicHeader } from '../../domain/header-names.ts';
 import { decodeId, timeOfId } from '../../domain/ids.ts';
 import { ERROR_CODES } from '../../domain/outcome.ts';
@@ -11,6 +12,17 @@ import { Url } from './endpoint-schemas.ts';
 
 const DELAY_MAX_MS = 30_000;
 const DEFAULT_ANSWER = { status: 200, delay_ms: 0, body: 'ok', headers: {} };
+
+/** Names that a proxy in front of this server, or a browser, acts on. */
+const STEERING = /^x-(?:accel-|sendfile|lighttpd-|reproxy-|content-|frame-|xss-|permitted-|dns-|ua-|robots-)/i;
+
+/** @throws Problem `invalid_request` */
+function checkHeaders(headers: Readonly<Record<string, string>> | undefined): void {
+  const name = Object.keys(headers ?? {}).find((one) => STEERING.test(one));
+  if (name === undefined) return;
+  const detail = 'proxies and browsers act on this header: a bin may not send it';
+  throw new Problem('invalid_request', `#/headers/${name}: ${detail}`, [{ pointer: `#/headers/${name}`, detail }]);
+}
 
 /** Bins answer on this server's own origin: nothing that a browser acts on. */
 const BinHeaders = Type.Record(
@@ -84,6 +96,7 @@ export function binRoutes(app: App, parts: HttpParts): void {
     async (request, reply) => {
       const account = await endpoints.accountOf(request.params.account);
       const { status, delay_ms: delayMs, body, headers } = { ...DEFAULT_ANSWER, ...request.body };
+      checkHeaders(headers);
       return reply.code(201).send(present(await inspector.create(account.id, { status, delayMs, body, headers })));
     },
   );
@@ -143,6 +156,7 @@ export function binRoutes(app: App, parts: HttpParts): void {
     },
     async (request) => {
       const { account, bin: id } = request.params;
+      checkHeaders(request.body.headers);
       const before = await inspector.find(account, id);
       const { delay_ms: delayMs = before.delayMs, ...rest } = request.body;
       return present(await inspector.change(account, id, { ...before, ...rest, delayMs }));

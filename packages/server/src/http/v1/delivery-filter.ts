@@ -74,7 +74,7 @@ export async function toFilter(
   return filter;
 }
 
-const PLACE = /^(?<path>[\p{L}_$][\p{L}\d_$-]*(?:\[\d*\]|\.[\p{L}\d_$-]+)*)\s*==?\s*(?<value>\S.*)$/u;
+const PLACE = /^(?<path>[\p{L}_$][\p{L}\d_$-]*(?:\[\d{0,9}\]|\.[\p{L}\d_$-]+)*)\s*==?\s*(?<value>\S.*)$/u;
 
 /** @param payloadMember as people see it in the body that arrives */
 export function toSearch(q: string, payloadMember: string | undefined, inHeaders: boolean): Search {

@@ -78,7 +78,7 @@ export function replayRoutes(app: App, { replays, endpoints, store, clock }: Htt
       const found = await toFilter(store, known, request, { ...rest, ...(test === null ? {} : { test }) });
       const times = { fromMs: found?.fromMs ?? 0, toMs: found?.toMs ?? clock.now() };
       // A filter that names what does not exist finds nothing; neither do ids that are none.
-      const named = ids?.filter((id) => isId('dlv', id) && (found?.ids?.includes(id) ?? true));
+      const named = found && ids?.filter((id) => isId('dlv', id) && (found.ids?.includes(id) ?? true));
       const filter: ReplayFilter = { ...(found ?? { ids: [] }), ...times, ...(named ? { ids: named } : {}) };
       if (!dry_run) return reply.code(202).send(present(await replays.begin(account, filter)));
       const { count, matched, held, perS } = await replays.plan(account, filter);

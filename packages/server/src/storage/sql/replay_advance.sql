@@ -1,9 +1,10 @@
--- Puts one piece of a running replay ($2) back into the queue, on one node only, due at once ($1: now): the deliveries $3,
--- which stand after $4, where the replay was, and up to $5, where it is then. $6: it was the last piece. Finished ones
--- leave the history while they wait again, as with a retry by hand; those that wait already begin a new round of tries.
+-- Puts one piece of a running replay ($2) back into the queue, on one node only, due at once ($1: now): deliveries that
+-- were finished ($3) and that waited ($4), which stand after $5, where the replay was, and up to $6, where it is then.
+-- $7: it was the last piece. Finished ones leave the history while they wait again, as with a retry by hand; those that
+-- wait already begin a new round of tries. What has ended since it was looked at stays as it ended.
 WITH due AS MATERIALIZED (
   SELECT * FROM replays
-  WHERE id = $2 AND status = 'running' AND next_at <= $1 AND after = $4 FOR UPDATE SKIP LOCKED
+  WHERE id = $2 AND status = 'running' AND next_at <= $1 AND after = $5 FOR UPDATE SKIP LOCKED
 ), taken AS (
   DELETE FROM deliveries d USING due r
   WHERE d.account_id = r.account_id AND d.id = ANY($3::uuid[])
@@ -18,16 +19,16 @@ WITH due AS MATERIALIZED (
   FROM taken
 ), hurried AS (
   UPDATE queue q SET due_at = $1, tries = 0 FROM due r
-  WHERE q.account_id = r.account_id AND q.id = ANY($3::uuid[]) AND q.lease_node IS NULL
+  WHERE q.account_id = r.account_id AND q.id = ANY($4::uuid[]) AND q.lease_node IS NULL
   RETURNING q.account_id, q.endpoint_id
 ), sent AS (
   SELECT account_id, endpoint_id FROM taken UNION ALL SELECT account_id, endpoint_id FROM hurried
 ), moved AS (
   UPDATE replays r
   SET done = r.done + (SELECT count(*) FROM sent)::int,
-      after = $5,
+      after = $6,
       next_at = $1 + interval '1 second',
-      status = CASE WHEN $6 THEN 'finished' ELSE 'running' END
+      status = CASE WHEN $7 THEN 'finished' ELSE 'running' END
   FROM due WHERE r.id = due.id
 )
 SELECT DISTINCT endpoint_id, account_id FROM sent
