@@ -1,5 +1,5 @@
 /** The people of an account are told how its webhooks stand: by e-mail and by a webhook, once, and in one summary. */
-
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Mailbox } from '../support/mailbox.ts';
@@ -168,6 +168,63 @@ test('what cannot be sent is tried again, and said', async () => {
     (body) => body.last_error === null && body.sent_at !== null,
   );
 }, 60_000);
+
+test('what people switch off themselves is no news; what was made since is, when it fails at once', async () => {
+  await chooseEmail();
+  const first = await webhook('/returns');
+  await looked();
+  await fail(5);
+  await looked();
+  expect((await mailbox.received(2)).at(-1)?.subject).toMatch(/about to be switched off$/);
+  await node.call('POST', `${first.path}/deactivate`);
+  await looked(15 * 60_000);
+  expect(mailbox.mails).toHaveLength(2);
+  await webhook('/other');
+  await fail(10);
+  await eventually(
+    async () => (await node.call('GET', `/v1/accounts/${account}/endpoints`)).body.data,
+    (list) => list.every((one: { status: string }) => one.status === 'inactive'),
+  );
+  await looked();
+  expect((await mailbox.received(3)).at(-1)?.subject).toMatch(/1 webhook switched off$/);
+}, 60_000);
+
+test('attack: an account cannot fill the mailboxes of strangers, nor tell them what it likes', async () => {
+  await node.call('PATCH', `/v1/accounts/${account}`, { name: 'You have won! https://evil.example/prize' });
+  const answers = [];
+  for (let i = 0; i < 12; i++) {
+    answers.push(await node.call('PATCH', notices(), { email: `stranger${i}@example.com` }));
+  }
+  expect(answers.map(({ status }) => status)).toEqual([...Array(10).fill(200), 429, 429]);
+  expect(answers.at(-1)?.headers.get('retry-after')).toMatch(/^\d+$/);
+  for (const { text } of await mailbox.received(10)) expect(text).not.toContain('evil');
+  clock.jump(24 * 3_600_000);
+  expect((await node.call('PATCH', notices(), { email: 'dev@example.com' })).status).toBe(200);
+});
+
+test('a mail server that is silent ends by itself, is no fault of the address, and does not hold up the stop', async () => {
+  const sockets: Socket[] = [];
+  const silent = createServer((socket) => void sockets.push(socket));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as AddressInfo;
+  const own = await startTestNode({
+    environment: { POSTHORN_SMTP_URL: `smtp://127.0.0.1:${port}`, POSTHORN_SMTP_FROM: 'a@example.com' },
+  });
+  const id = await createAccount(own, 'standard');
+  const change = () => own.call('PATCH', `/v1/accounts/${id}/notices`, { email: 'dev@example.com' });
+  expect(await change()).toMatchObject({ status: 503, body: { code: 'mail_unavailable' } });
+  expect((await own.call('GET', `/v1/accounts/${id}/notices`)).body).toMatchObject({ pending_email: null });
+  const pending = change().catch(() => undefined);
+  await eventually(
+    async () => sockets.length,
+    (count) => count === 2,
+  );
+  await own.stop();
+  await pending;
+  for (const socket of sockets) socket.destroy();
+  silent.close();
+  // By itself, the library would wait for half a minute each time.
+}, 30_000);
 
 test('without an SMTP server there is no e-mail to choose', async () => {
   const plain = await startTestNode();

@@ -49,6 +49,12 @@ afterAll(async () => {
   await receiver.stop();
 });
 
+test('ids beside a filter that names nothing are none', async () => {
+  const ids = (await list('status=succeeded')).map((one) => one.id);
+  expect(await plan({ event: 'nothing', deliveries: ids })).toMatchObject({ count: 0, matched: 0 });
+  expect(await plan({ event: 'nothing', status: 'discarded', deliveries: ids })).toMatchObject({ count: 0 });
+});
+
 describe('a replay covers what the list shows', () => {
   test.each([
     ['status=succeeded', { status: 'succeeded' }],

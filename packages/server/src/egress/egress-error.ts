@@ -54,14 +54,14 @@ const CERTIFICATES: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'comes without the certificates between it and a known authority',
 };
 
-/** Why a handshake ends, by OpenSSL's codes. */
-const HANDSHAKES: Readonly<Record<string, string>> = {
-  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'the server offers no version of TLS from 1.2 on',
-  ERR_SSL_UNSUPPORTED_PROTOCOL: 'the server offers no version of TLS from 1.2 on',
-  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'the server accepts none of the ciphers that are safe today',
-  ERR_SSL_TLSV1_UNRECOGNIZED_NAME: 'the server does not know this host name',
-  ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR: 'the server has an error of its own',
-};
+/** Why a handshake ends, by how OpenSSL's codes end: what they begin with differs from version to version. */
+const HANDSHAKES: readonly (readonly [ending: string, why: string])[] = [
+  ['_PROTOCOL_VERSION', 'the server offers no version of TLS from 1.2 on'],
+  ['_UNSUPPORTED_PROTOCOL', 'the server offers no version of TLS from 1.2 on'],
+  ['_HANDSHAKE_FAILURE', 'the server accepts none of the ciphers that are safe today'],
+  ['_UNRECOGNIZED_NAME', 'the server does not know this host name'],
+  ['_ALERT_INTERNAL_ERROR', 'the server has an error of its own'],
+];
 
 /** Maps what fails between a TCP connection and a TLS one. */
 export function toTlsError(error: unknown, host: string): EgressError {
@@ -79,7 +79,10 @@ function tlsSentence(error: unknown, host: string): string {
   if (certificate !== undefined) return `The server's certificate ${certificate}`;
   // OpenSSL's own errors carry a library; what is left are reasons against a certificate. What they say themselves is
   // for whoever started this process, and changes with its version.
-  if (library !== undefined) return `The TLS handshake failed: ${HANDSHAKES[code] ?? code}`;
+  if (library !== undefined) {
+    const [, why = code] = HANDSHAKES.find(([ending]) => code.endsWith(ending)) ?? [];
+    return `The TLS handshake failed: ${why}`;
+  }
   return `The server's certificate is not trusted: ${code}`;
 }
 

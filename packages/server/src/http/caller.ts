@@ -195,9 +195,10 @@ export function authorize(
     else {
       checkPermission(request, session, session.accountId);
       setCaller(request, { kind: 'account', session, accountId: session.accountId });
-      limits.call(session.accountId, operationOf(request));
+      // Whoever has a link to a bin does not use up what the account's own people may ask.
+      limits.call(session.binId ?? session.accountId, operationOf(request));
       // Live views have a limit of their own: they stay under way.
-      if (operationOf(request) !== 'watchDeliveries') answers.begin(session.accountId, reply);
+      if (operationOf(request) !== 'watchDeliveries') answers.begin(session.binId ?? session.accountId, reply);
     }
   };
 }

@@ -3,8 +3,9 @@ import type { Database } from './database.ts';
 import type { AuditStore, PageTheme, Permission, SessionStore } from './page-store.ts';
 import { bytesOfUuid, fromUuidText, toUuidText } from './rows.ts';
 
-/** Sessions of one account's page at a time; those that end first make room. */
+/** Sessions of one account's page at a time, and links to one bin; those that end first make room. */
 const OF_ACCOUNT_MAX = 1_000;
+const OF_BIN_MAX = 50;
 
 export function sessionStore(database: Database): SessionStore {
   return {
@@ -22,13 +23,20 @@ export function sessionStore(database: Database): SessionStore {
           binId === null ? null : toUuidText('bin', binId),
         ],
       );
-      if (accountId === null) return;
-      await database.run(
-        `DELETE FROM page_sessions WHERE digest IN (
-           SELECT digest FROM page_sessions WHERE account_id = $1 AND digest <> $2
-           ORDER BY account_id DESC, expires_at DESC OFFSET $3)`,
-        [accountId, digest, OF_ACCOUNT_MAX - 1],
-      );
+      if (binId !== null) {
+        await database.run(
+          `DELETE FROM page_sessions WHERE digest IN (
+             SELECT digest FROM page_sessions WHERE bin_id = $1 AND digest <> $2 ORDER BY expires_at DESC OFFSET $3)`,
+          [toUuidText('bin', binId), digest, OF_BIN_MAX - 1],
+        );
+      } else if (accountId !== null) {
+        await database.run(
+          `DELETE FROM page_sessions WHERE digest IN (
+             SELECT digest FROM page_sessions WHERE account_id = $1 AND bin_id IS NULL AND digest <> $2
+             ORDER BY account_id DESC, expires_at DESC OFFSET $3)`,
+          [accountId, digest, OF_ACCOUNT_MAX - 1],
+        );
+      }
     },
 
     async find(digest) {

@@ -5,7 +5,7 @@ import { decodeId, timeOfId } from '../../domain/ids.ts';
 import { ERROR_CODES } from '../../domain/outcome.ts';
 import type { Bin, BinRequest } from '../../storage/page-store.ts';
 import type { App, HttpParts } from '../app.ts';
-import { seesCredentials } from '../caller.ts';
+import { callerOf, seesCredentials } from '../caller.ts';
 import { hideUnless, presentBody, toRecord } from '../present-http.ts';
 import { AccountParams, closed, Nullable, responses, Time } from '../schemas.ts';
 import { Url } from './endpoint-schemas.ts';
@@ -178,7 +178,9 @@ export function binRoutes(app: App, parts: HttpParts): void {
     async (request, reply) => {
       const { account, bin } = request.params;
       const { id, expiresAt } = await inspector.find(account, bin);
-      const session = { accountId: account, permissions: [], theme: {}, userName: null, binId: id };
+      // Who made it: what ends their sessions ends their links, too.
+      const { session: own } = callerOf(request);
+      const session = { accountId: account, permissions: [], theme: {}, userName: own?.userName ?? null, binId: id };
       const token = await sessions.create({ ...session, expiresAtMs: expiresAt.getTime() });
       const url = `${pageOrigin()}/page/#token=${token}`;
       return reply.code(201).send({ url, expires_at: expiresAt.toISOString() });

@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import { Problem } from '../../domain/errors.ts';
 import type { DeliveryFilter, Store } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
+import { isSessionCurrent } from '../caller.ts';
 import { csvLine } from '../csv.ts';
 import { AccountParams, closed, responses } from '../schemas.ts';
 import { FilterFields, TestFilter, toFilter } from './delivery-filter.ts';
@@ -38,8 +39,16 @@ const FORMATS = {
   ndjson: { type: 'application/x-ndjson; charset=utf-8', head: '', line: (row: Row) => `${JSON.stringify(row)}\n` },
 } as const;
 
+/** How rows become lines, and whether whoever reads them still may. */
+interface Lines {
+  line: (row: Row) => string;
+  urlOf: (endpoint: string) => string | null;
+  goesOn: () => Promise<boolean>;
+}
+
 /** What a list of deliveries shows, as a file. */
-export function exportRoutes(app: App, { store, directory, clock }: HttpParts): void {
+export function exportRoutes(app: App, parts: HttpParts): void {
+  const { store, directory, clock } = parts;
   app.get(
     '/accounts/:account/deliveries/export',
     {
@@ -73,12 +82,20 @@ export function exportRoutes(app: App, { store, directory, clock }: HttpParts): 
       const { type, head, line } = FORMATS[format];
       const urlOf = (endpoint: string) => account.endpoints.get(endpoint)?.url ?? null;
       const day = new Date(clock.now()).toISOString().slice(0, 10);
+      const lines = linesOf(store, account.id, filter, { line, urlOf, goesOn: () => isSessionCurrent(request, parts) });
+      // A look that fails is told by a status, and not by a file that ends early.
+      const first = await lines.next();
       return reply
         .header('content-type', type)
         .header('content-disposition', `attachment; filename="messages-${day}.${format}"`)
-        .send(Readable.from(linesOf(store, account.id, filter, { head, line, urlOf })));
+        .send(Readable.from(withHead(head + (first.value ?? ''), lines)));
     },
   );
+}
+
+async function* withHead(head: string, rest: AsyncIterable<string>): AsyncGenerator<string> {
+  yield head;
+  yield* rest;
 }
 
 /** Read piece by piece, as they are taken. */
@@ -86,12 +103,13 @@ async function* linesOf(
   store: Store,
   account: string,
   filter: DeliveryFilter | undefined,
-  { head, line, urlOf }: { head: string; line: (row: Row) => string; urlOf: (endpoint: string) => string | null },
-): AsyncGenerator<string> {
-  if (head !== '') yield head;
+  { line, urlOf, goesOn }: Lines,
+): AsyncGenerator<string, undefined> {
   if (!filter) return;
   let before: string | undefined;
   for (let rows = 0; rows < ROWS_MAX; ) {
+    // Somebody who reads slowly may do so for longer than their session.
+    if (rows > 0 && !(await goesOn())) throw new Problem('unauthorized', 'The session has ended.');
     const limit = Math.min(ROWS_AT_ONCE, ROWS_MAX - rows);
     const page = await store.deliveries.list(account, { limit, ...(before === undefined ? {} : { before }) }, filter);
     if (page.length > 0) {
