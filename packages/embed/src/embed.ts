@@ -78,6 +78,7 @@ export function embed(element: HTMLElement, options: EmbedOptions): Embedded {
   };
 
   const begin = async () => {
+    if (isGone) return;
     try {
       const address = typeof options.session === 'string' ? options.session : await options.session();
       if (isGone) return;
@@ -91,6 +92,8 @@ export function embed(element: HTMLElement, options: EmbedOptions): Embedded {
       frame.src = url.href;
     } catch (error) {
       fail(error);
+      // Whatever a function could not have now it may have later.
+      if (typeof options.session !== 'string') setTimeout(() => void begin(), RETRY_MS);
     }
   };
 

@@ -55,6 +55,10 @@ export function useUrlOf(): (endpointId: string) => string {
   }, [list]);
 }
 
+/** Whether an account has one endpoint with events to switch on and off: settings, and no list. */
+export const hasSettings = ({ limits, free_triggers: isFree, topics }: Contract): boolean =>
+  limits.endpoints_per_account === 1 && !isFree && topics.length === 0;
+
 /** What is open or chosen stands in the URL: every view can be linked to and reloaded. */
 export function useUrlState() {
   const [params, setParams] = useSearchParams();

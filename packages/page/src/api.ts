@@ -55,6 +55,13 @@ const SESSION_ENDED: Problem = {
   detail: 'Open the page again from where you came.',
 };
 
+const UNREACHABLE: Problem = {
+  status: 0,
+  code: 'unreachable',
+  title: 'The server cannot be reached',
+  detail: 'Check your connection; this page tries again by itself.',
+};
+
 /** @throws ApiError */
 export async function call<T>(
   method: string,
@@ -74,12 +81,7 @@ export async function call<T>(
     });
   } catch {
     answered(0);
-    throw new ApiError({
-      status: 0,
-      code: 'unreachable',
-      title: 'The server cannot be reached',
-      detail: 'Check your connection; this page tries again by itself.',
-    });
+    throw new ApiError(UNREACHABLE);
   }
   // A change that the server cannot make says so itself; what is read all the time tells how the server is doing.
   if (response.status < 500 || method === 'GET') answered(response.status);
@@ -113,7 +115,8 @@ export const post = <T>(path: string, body: unknown = {}) => call<T>('POST', pat
 
 /** Reads a file, and lets the browser keep it under the name that the server gives. @throws ApiError */
 export async function download(path: string): Promise<void> {
-  const response = await fetch(path, { headers: headers(false) });
+  const response = await fetch(path, { headers: headers(false) }).catch(() => undefined);
+  if (!response) throw new ApiError(UNREACHABLE);
   if (!response.ok) throw await problemOf(response);
   const name = /filename="([^"]+)"/.exec(response.headers.get('content-disposition') ?? '')?.[1] ?? 'download';
   const link = document.createElement('a');

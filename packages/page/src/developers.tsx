@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { BookOpen, History, Keyboard, KeyRound, Mailbox, MessageSquare, Webhook } from 'lucide-react';
 import { type ComponentProps, type ComponentType, lazy, type ReactNode, Suspense, useMemo, useState } from 'react';
 import { Route, Switch, useLocation } from 'wouter';
-import { AccountProvider, useAccount } from './account.tsx';
+import { AccountProvider, hasSettings, useAccount } from './account.tsx';
 import { ApiError, get, SESSION } from './api.ts';
 import { applyTheme, useHost } from './embedding.ts';
 import { LoadingShell, Shell } from './shell.tsx';
@@ -62,11 +62,11 @@ function readAhead(path: string): void {
 readAhead(location.pathname.replace(/^\/page/, ''));
 
 function sectionsOf(t: Texts, contract: Contract) {
-  const { words, limits } = contract;
+  const { words } = contract;
   return [
     {
       path: '/',
-      title: limits.endpoints_per_account === 1 ? t.nav.webhooks : t.webhooks.title(words.endpoint),
+      title: hasSettings(contract) ? t.nav.webhooks : t.webhooks.title(words.endpoint),
       icon: Webhook,
     },
     { path: '/messages', title: t.nav.messages, icon: MessageSquare },
@@ -90,7 +90,7 @@ export function Developers() {
     },
     staleTime: 60_000,
   });
-  useHost(page.data?.expires_at ?? null);
+  useHost(page.data?.expires_at ?? null, page.data?.expires_in ?? null);
   if (page.error && !page.data) {
     const isRefused = page.error instanceof ApiError && page.error.problem.status === 401;
     return (

@@ -1,4 +1,4 @@
-import { useEffect } from 'react';
+import { useEffect, useRef } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { connectionNow, lookAgain, onConnection } from './connection.ts';
 import { renewToken } from './session-token.ts';
@@ -9,8 +9,11 @@ export const isEmbedded = window.parent !== window;
 /** How often the visible part of an embedded page is looked at while something lies above it. */
 const LOOK_EVERY_MS = 150;
 
-/** So long before its end a session is renewed. */
+/** So long before its end a session is renewed: two minutes, or the last quarter of a short one. */
 const ENDING_MS = 120_000;
+const ENDING_SHARE = 4;
+/** A host that cannot renew is not asked again at once. */
+const TOLD_EVERY_MS = 30_000;
 /** Timers go wrong when they are set for weeks. */
 const LOOK_AT_MOST_MS = 3_600_000;
 
@@ -34,7 +37,7 @@ const tellHost = (message: object) => window.parent.postMessage(message, '*');
  * Talks to the page around this one: where somebody is, that the session ends soon or has ended; and does what it is told:
  * to go somewhere, or to go on with another session.
  */
-export function useHost(expiresAt: string | null): void {
+export function useHost(expiresAt: string | null, leftS: number | null): void {
   const [location, navigate] = useLocation();
   const search = useSearch();
   useEffect(() => {
@@ -50,13 +53,23 @@ export function useHost(expiresAt: string | null): void {
       }
     });
   }, [navigate]);
+  const toldAtMs = useRef(Number.NEGATIVE_INFINITY);
+  // How long is left says the server: the clock of this machine may be wrong.
+  const left = useRef(leftS);
+  left.current = leftS;
   useEffect(() => {
-    if (!isEmbedded || expiresAt === null) return;
+    if (!isEmbedded || expiresAt === null || left.current === null) return;
+    const leftMs = left.current * 1_000;
+    const atMs = performance.now() + leftMs - Math.min(ENDING_MS, leftMs / ENDING_SHARE);
     let timer = 0;
     const look = () => {
-      const leftMs = Date.parse(expiresAt) - Date.now() - ENDING_MS;
-      if (leftMs <= 0) tellHost({ type: 'posthorn:session', state: 'ending' });
-      else timer = window.setTimeout(look, Math.min(leftMs, LOOK_AT_MOST_MS));
+      const waitMs = Math.max(atMs, toldAtMs.current + TOLD_EVERY_MS) - performance.now();
+      if (waitMs > 0) {
+        timer = window.setTimeout(look, Math.min(waitMs, LOOK_AT_MOST_MS));
+        return;
+      }
+      toldAtMs.current = performance.now();
+      tellHost({ type: 'posthorn:session', state: 'ending' });
     };
     look();
     return () => clearTimeout(timer);
@@ -79,7 +92,7 @@ export function reportHeight(): void {
     if (height === last) return;
     last = height;
     // A height is no secret: whoever embeds may know it.
-    window.parent.postMessage({ type: 'posthorn:height', height }, '*');
+    tellHost({ type: 'posthorn:height', height });
   };
   new ResizeObserver(report).observe(document.body);
   new MutationObserver(report).observe(document.body, { childList: true, subtree: true });
@@ -92,23 +105,38 @@ export function reportHeight(): void {
 export function useVisiblePart(): void {
   useEffect(() => {
     if (!isEmbedded) return;
-    const { style } = document.documentElement;
-    const observer = new IntersectionObserver(([entry]) => {
-      if (!entry || entry.intersectionRect.height === 0) return;
-      style.setProperty('--visible-top', `${Math.round(entry.intersectionRect.top)}px`);
-      style.setProperty('--visible-height', `${Math.round(entry.intersectionRect.height)}px`);
-    });
-    const look = () => {
-      observer.disconnect();
-      observer.observe(document.documentElement);
-    };
-    look();
-    const timer = setInterval(look, LOOK_EVERY_MS);
+    lookers++;
+    if (lookers === 1) beginLooking();
     return () => {
-      clearInterval(timer);
-      observer.disconnect();
+      lookers--;
+      if (lookers === 0) endLooking();
     };
   }, []);
+}
+
+let lookers = 0;
+let endLooking = () => {};
+
+function beginLooking(): void {
+  const { style } = document.documentElement;
+  const observer = new IntersectionObserver(([entry]) => {
+    if (!entry || entry.intersectionRect.height === 0) return;
+    style.setProperty('--visible-top', `${Math.round(entry.intersectionRect.top)}px`);
+    style.setProperty('--visible-height', `${Math.round(entry.intersectionRect.height)}px`);
+  });
+  const look = () => {
+    observer.disconnect();
+    observer.observe(document.documentElement);
+  };
+  look();
+  const timer = setInterval(look, LOOK_EVERY_MS);
+  endLooking = () => {
+    clearInterval(timer);
+    observer.disconnect();
+    // What is not looked at any more is not where it was.
+    style.removeProperty('--visible-top');
+    style.removeProperty('--visible-height');
+  };
 }
 
 /** The accent, light or dark, and the language of the product around it. */

@@ -10,11 +10,11 @@ export async function lookAtSession(queries: QueryClient): Promise<void> {
     // It may be another one, with other permissions, that ends later.
     void queries.invalidateQueries({ queryKey: ['page'] });
   } catch (error) {
-    const account = queries.getQueryData<PageInfo>(['page'])?.account;
-    const before = currentToken();
-    if (!(error instanceof ApiError) || error.problem.status !== 401 || !account || before === undefined) return;
+    const before = queries.getQueryData<PageInfo>(['page']);
+    const isEnded = error instanceof ApiError && error.problem.status === 401;
+    if (!isEnded || !before?.account || currentToken() === undefined) return;
     for (const other of await othersTokens()) {
-      if ((await accountOf(other)) !== account.id) continue;
+      if (!isAsMuch(await infoOf(other), before)) continue;
       renewToken(other);
       await get<PageInfo>(SESSION);
       return;
@@ -22,9 +22,19 @@ export async function lookAtSession(queries: QueryClient): Promise<void> {
   }
 }
 
-/** Whose page a token opens; undefined when it opens none. */
-async function accountOf(token: string): Promise<string | undefined> {
+/** Whether a session shows what another showed, and may do what it might: a link to a bin is none for the page. */
+function isAsMuch(info: PageInfo | undefined, before: PageInfo): boolean {
+  return (
+    info !== undefined &&
+    info.account?.id === before.account?.id &&
+    info.bin === before.bin &&
+    before.permissions.every((permission) => info.permissions.includes(permission))
+  );
+}
+
+/** What a token opens; undefined when it opens nothing. */
+async function infoOf(token: string): Promise<PageInfo | undefined> {
   const headers = { authorization: `Bearer ${token}`, 'x-posthorn-page': '1' };
   const response = await fetch(SESSION, { headers }).catch(() => undefined);
-  return response?.ok ? ((await response.json()) as PageInfo).account?.id : undefined;
+  return response?.ok ? ((await response.json()) as PageInfo) : undefined;
 }

@@ -5,7 +5,8 @@ const STORED = 'posthorn-token';
 const OTHERS_MS = 200;
 const TOKEN = /(?:^#|&)token=(pst_[A-Za-z0-9_-]+)/;
 
-const isPage = () => location.pathname.startsWith('/page');
+/** The page of an account, and not the console. */
+export const isPage = () => location.pathname.startsWith('/page');
 const kept = browserStorage('session');
 
 /**

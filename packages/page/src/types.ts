@@ -16,6 +16,8 @@ export interface PageInfo {
   };
   /** When the session ends. */
   expires_at: string | null;
+  /** How many seconds were left, by the server's clock. */
+  expires_in: number | null;
   /** The session shows this bin, and nothing else. */
   bin: string | null;
 }

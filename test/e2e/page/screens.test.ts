@@ -269,7 +269,7 @@ describe('the language', () => {
   test('is the one that the session asks for, whatever the browser speaks', async () => {
     const page = await suite.show(returns, '/messages', { session: { theme: { language: 'de' } } });
     await page.getByRole('heading', { name: 'Nachrichten', exact: true }).waitFor();
-    await page.getByRole('row', { name: /Wiederholt/ }).waitFor();
+    await page.getByRole('row', { name: /Wird wiederholt/ }).waitFor();
     expect(await page.locator('html').getAttribute('lang')).toBe('de');
     await page.getByRole('link', { name: 'API-Schlüssel' }).click();
     await page.getByRole('button', { name: 'API-Schlüssel erzeugen' }).waitFor();

@@ -2,9 +2,10 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { RotateCw } from 'lucide-react';
 import { useState } from 'react';
 import { useAccount } from '../account.tsx';
-import { ApiError, part, post } from '../api.ts';
+import { part, post } from '../api.ts';
 import { browserStorage } from '../browser-storage.ts';
 import { useLanguage } from '../texts/language.tsx';
+import { fieldMistake } from '../texts/problem-words.ts';
 import type { Bin, BinRequest } from '../types.ts';
 import { Button } from '../ui/button.tsx';
 import { Body, Headers } from '../ui/code.tsx';
@@ -63,7 +64,7 @@ function Forward({ bin, request }: { bin: Bin; request: BinRequest }) {
       else browserStorage('local')?.setItem(LAST_URL, to);
     },
   });
-  const wrong = send.error instanceof ApiError ? send.error.at('url') : undefined;
+  const wrong = fieldMistake(send.error, 'url', t);
   const { data } = send;
   return (
     <section className="stack tight" aria-label={t.inspector.again}>

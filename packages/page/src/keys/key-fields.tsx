@@ -22,10 +22,13 @@ export function Scopes({ scopes, onChange, error }: ScopeProps) {
   const { contract } = useAccount();
   const { t } = useLanguage();
   if (contract.scopes.length === 0) return <FreeScopes scopes={scopes} onChange={onChange} error={error} />;
+  // Those that the contract had once can be taken away.
+  const gone = scopes.filter((scope) => !contract.scopes.some(({ value }) => value === scope));
+  const known = [...contract.scopes, ...gone.map((value) => ({ value, label: value, description: undefined }))];
   return (
     <fieldset>
       <legend className="legend">{t.keys.scopes}</legend>
-      {contract.scopes.map(({ value, label, description }) => (
+      {known.map(({ value, label, description }) => (
         <Check
           key={value}
           label={label}
@@ -34,6 +37,7 @@ export function Scopes({ scopes, onChange, error }: ScopeProps) {
           onChange={(isOn) => onChange(isOn ? [...scopes, value] : scopes.filter((scope) => scope !== value))}
         />
       ))}
+      {error !== undefined && <small className="bad">{error}</small>}
     </fieldset>
   );
 }

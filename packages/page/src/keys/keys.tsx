@@ -123,14 +123,15 @@ function KeyList({ isPart = false }: { isPart?: boolean }): ReactNode {
 
 const column = columnsOf<ApiKey>();
 
-function callsToday({ days: [last] }: ApiKey): number {
-  return last?.day === new Date().toISOString().slice(0, 10) ? last.calls : 0;
+/** What there was today, in UTC; the newest day stands first. */
+function todayOf({ days: [last] }: ApiKey): { calls: number; refusals: number } {
+  return last?.day === new Date().toISOString().slice(0, 10) ? last : { calls: 0, refusals: 0 };
 }
 
 /** Calls of today, with those of the days before on hover; and whether something was refused. */
 function Calls({ apiKey, today }: { apiKey: ApiKey; today: number }) {
   const { t, f } = useLanguage();
-  const refused = apiKey.days[0]?.refusals ?? 0;
+  const refused = todayOf(apiKey).refusals;
   const days = apiKey.days.map(({ day, calls, refusals }) => t.keys.day(day, f.number(calls), f.number(refusals)));
   return (
     <span title={days.join('\n')}>
@@ -142,7 +143,7 @@ function Calls({ apiKey, today }: { apiKey: ApiKey; today: number }) {
 
 function useColumns(setOpen: (open: Open) => void) {
   const { contract, may } = useAccount();
-  const { t } = useLanguage();
+  const { t, f } = useLanguage();
   return useMemo(() => {
     const labelOf = (scope: string) => contract.scopes.find((one) => one.value === scope)?.label ?? scope;
     return column.columns([
@@ -153,10 +154,7 @@ function useColumns(setOpen: (open: Open) => void) {
             {getValue()}
             {!key.enabled && <span className="tag">{t.keys.disabled}</span>}
             {key.previous_until !== null && (
-              <span className="quiet">
-                {` · ${t.keys.previousUntil} `}
-                <Time at={key.previous_until} />
-              </span>
+              <span className="quiet">{` · ${t.keys.previousUntil(f.exact(Date.parse(key.previous_until)))}`}</span>
             )}
           </>
         ),
@@ -172,7 +170,7 @@ function useColumns(setOpen: (open: Open) => void) {
         meta: { width: '116px', kind: 'code', wideOnly: true },
         cell: ({ getValue }) => `${getValue()}…`,
       }),
-      column.accessor(callsToday, {
+      column.accessor((key) => todayOf(key).calls, {
         id: 'calls',
         header: t.keys.callsToday,
         meta: { width: '128px', kind: 'number', wideOnly: true },
@@ -218,5 +216,5 @@ function useColumns(setOpen: (open: Open) => void) {
           ]
         : []),
     ]);
-  }, [contract, may, t, setOpen]);
+  }, [contract, may, t, f, setOpen]);
 }

@@ -1,11 +1,13 @@
-import { useMutation } from '@tanstack/react-query';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Download } from 'lucide-react';
 import { useAccount, useUrlState } from '../account.tsx';
 import { download } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
+import { problemWords } from '../texts/problem-words.ts';
 import { Menu } from '../ui/menu.tsx';
 import { toast } from '../ui/toasts.tsx';
 import { queryOf } from './filters.ts';
+import { shownTests } from './use-deliveries.ts';
 
 const FORMATS = ['csv', 'ndjson'] as const;
 
@@ -14,13 +16,14 @@ export function ExportMenu() {
   const { path } = useAccount();
   const { t } = useLanguage();
   const { params } = useUrlState();
+  const queries = useQueryClient();
   const run = useMutation({
     mutationFn: (format: string) => {
-      const query = queryOf(params, Date.now());
+      const query = queryOf(params, Date.now(), shownTests(queries, path, params));
       query.set('format', format);
       return download(`${path}/deliveries/export?${query}`);
     },
-    onError: (error) => toast(error.message),
+    onError: (error) => toast(problemWords(error, t).detail),
   });
   return (
     <Menu

@@ -62,12 +62,14 @@ function SelectFilter(props: {
 }) {
   const { name, label, every, choices, className } = props;
   const { params, set } = useUrlState();
+  const value = params.get(name) ?? '';
+  const isKnown = value === '' || choices.some((choice) => choice.value === value);
   return (
     <Select
       label={label}
       {...(className === undefined ? {} : { className })}
-      value={params.get(name) ?? ''}
-      choices={[{ value: '', label: every }, ...choices]}
+      value={value}
+      choices={[{ value: '', label: every }, ...choices, ...(isKnown ? [] : [{ value, label: value }])]}
       onChange={(value) => set({ [name]: value }, true)}
     />
   );
@@ -155,6 +157,12 @@ function Chips() {
   const { topicLabel, triggerLabel } = useAccount();
   const { t } = useLanguage();
   const { params, set } = useUrlState();
+  const nameOf = useWebhookName();
+  const endpoints = useEndpoints().data?.data ?? [];
+  const endpointOf = (id: string) => {
+    const known = endpoints.find((one) => one.id === id);
+    return known ? nameOf(known) : id;
+  };
   const chip = (name: string, label: (value: string) => ReactNode, className = '') => {
     const value = params.get(name);
     return (
@@ -168,6 +176,8 @@ function Chips() {
   const chips = [
     chip('status', (value) => t.deliveryStatus[value as keyof typeof t.deliveryStatus] ?? value, 'phone-only'),
     chip('trigger', triggerLabel, 'phone-only'),
+    // Where there is one endpoint there is nothing to choose, but a link may have chosen it.
+    chip('endpoint', endpointOf, endpoints.length > 1 ? 'phone-only' : ''),
     chip('topic', topicLabel),
     chip('last_status', t.messages.answered),
     chip('last_error', (value) => t.messages.answered(t.attemptErrors[value]?.short ?? value)),
@@ -196,6 +206,7 @@ function TextFilter(props: {
   // Changed from elsewhere; what one typed oneself may have gone on meanwhile.
   if (q !== last) {
     setLast(q);
+    setSent(q);
     if (q !== sent) setText(q);
   }
   const timer = useRef(0);

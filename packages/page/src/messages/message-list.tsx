@@ -3,6 +3,7 @@ import { RotateCw } from 'lucide-react';
 import { type ReactNode, useCallback, useMemo, useState } from 'react';
 import { useAccount, useUrlOf, useUrlState } from '../account.tsx';
 import { get } from '../api.ts';
+import { useVisiblePart } from '../embedding.ts';
 import { useLanguage } from '../texts/language.tsx';
 import type { Delivery, DeliveryDetail } from '../types.ts';
 import { Button } from '../ui/button.tsx';
@@ -12,7 +13,7 @@ import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
 import { UrlText } from '../ui/url-text.tsx';
 import { FilterBar } from './filter-bar.tsx';
-import { CLEARED, isFiltered, rangeOf, testsOf } from './filters.ts';
+import { CLEARED, isFiltered, rangeOf, type Tests, testsOf } from './filters.ts';
 import { NEWEST, startOver, useLive } from './live.ts';
 import { MessageDrawer } from './message-drawer.tsx';
 import { ReplayDialog } from './replay-dialog.tsx';
@@ -33,7 +34,11 @@ export function MessageList({ between }: { between?: ReactNode }) {
   // Another filter, another list: nothing that is not seen stays ticked.
   const key = keyOf(path, params, tests).join(' ');
   const [ticked, setTicked] = useState({ key, ids: new Set<string>() as ReadonlySet<string> });
-  const chosen = ticked.key === key ? ticked.ids : NONE;
+  const chosen = useMemo(
+    () => (ticked.key === key ? new Set(rows.map((row) => row.id).filter((id) => ticked.ids.has(id))) : NONE),
+    [ticked, key, rows],
+  );
+  useVisiblePart();
   const { hasNextPage: hasMore, isFetchingNextPage: isLoading, isFetchNextPageError: hasFailed, fetchNextPage } = list;
   const load = useCallback(() => void fetchNextPage(), [fetchNextPage]);
   return (
@@ -44,6 +49,7 @@ export function MessageList({ between }: { between?: ReactNode }) {
       <Summary
         shown={rows.length}
         hasMore={hasMore}
+        tests={tests}
         isOnlyTests={isOnlyTests}
         chosen={chosen}
         onClear={() => setTicked({ key, ids: NONE })}
@@ -79,7 +85,7 @@ export function MessageList({ between }: { between?: ReactNode }) {
             ? {
                 selection: {
                   chosen,
-                  set: (ids: ReadonlySet<string>) => setTicked({ key, ids }),
+                  set: (ids: ReadonlySet<string>) => setTicked({ key, ids: new Set([...ids].slice(0, CHOSEN_MAX)) }),
                   labelOf: (row: Delivery) => t.messages.choose(row.id),
                   labelOfAll: t.messages.chooseAll,
                 },
@@ -95,6 +101,8 @@ export function MessageList({ between }: { between?: ReactNode }) {
 }
 
 const NONE: ReadonlySet<string> = new Set();
+/** So many can be sent again by their ids. */
+const CHOSEN_MAX = 1_000;
 
 function FreshButton({ count, onClick }: { count: number; onClick: () => void }) {
   const { t, f } = useLanguage();
@@ -111,14 +119,15 @@ function FreshButton({ count, onClick }: { count: number; onClick: () => void })
 function Summary(props: {
   shown: number;
   hasMore: boolean;
+  tests: Tests;
   isOnlyTests: boolean;
   chosen: ReadonlySet<string>;
   onClear: () => void;
 }) {
-  const { shown, hasMore, isOnlyTests, chosen, onClear } = props;
+  const { shown, hasMore, tests, isOnlyTests, chosen, onClear } = props;
   const { t, f } = useLanguage();
   const { params, set } = useUrlState();
-  const counted = useCount(hasMore);
+  const counted = useCount(hasMore, tests);
   const [isResending, setResending] = useState(false);
   const count = hasMore ? counted && f.number(counted.count) + (counted.is_more ? '+' : '') : f.number(shown);
   const hidesTests = testsOf(params) === 'false' && !isOnlyTests;
@@ -127,9 +136,13 @@ function Summary(props: {
       {chosen.size === 0 ? (
         <>
           <span>{count === undefined ? '' : t.messages.count(count)}</span>
-          <Button kind="plain" size="small" onClick={() => set({ test: hidesTests ? 'all' : null }, true)}>
-            {isOnlyTests ? t.messages.onlyTestsYet : hidesTests ? t.messages.showTests : t.messages.hideTests}
-          </Button>
+          {isOnlyTests ? (
+            <span className="quiet">{t.messages.onlyTestsYet}</span>
+          ) : (
+            <Button kind="plain" size="small" onClick={() => set({ test: hidesTests ? 'all' : null }, true)}>
+              {hidesTests ? t.messages.showTests : t.messages.hideTests}
+            </Button>
+          )}
         </>
       ) : (
         <>

@@ -12,7 +12,8 @@ import { DELIVERY_STATUSES } from '../ui/status.tsx';
 import { momentsOf, type Range, TimeRange } from '../ui/time-range.tsx';
 import { toast } from '../ui/toasts.tsx';
 import { useWebhookName } from '../webhooks/webhook-name.ts';
-import { FILTERS, isFiltered, rangeOf, testsOf } from './filters.ts';
+import { FILTERS, isFiltered, rangeOf, type Tests } from './filters.ts';
+import { shownTests } from './use-deliveries.ts';
 
 /** Those that have no field of their own here; each can be taken away. */
 const OTHERS = ['trigger', 'topic', 'last_status', 'last_error', 'q'] as const;
@@ -23,13 +24,13 @@ interface Wish {
   status: string;
   endpoint: string;
   others: Partial<Record<Other, string>>;
-  tests: ReturnType<typeof testsOf>;
+  tests: Tests;
 }
 
 const TESTS = { false: false, true: true, all: null } as const;
 
 /** What the list shows is what one means; of everything, what failed in the last day. */
-function wishOf(params: URLSearchParams): Wish {
+function wishOf(params: URLSearchParams, tests: Wish['tests']): Wish {
   const others = Object.fromEntries(
     OTHERS.flatMap((name) => {
       const value = params.get(name);
@@ -43,7 +44,7 @@ function wishOf(params: URLSearchParams): Wish {
     status: params.get('status') ?? (isAll ? 'discarded' : ''),
     endpoint: params.get('endpoint') ?? '',
     others,
-    tests: testsOf(params),
+    tests,
   };
 }
 
@@ -67,7 +68,7 @@ export function ReplayDialog(props: { ids?: readonly string[]; onClose: () => vo
   const { t, f } = useLanguage();
   const queries = useQueryClient();
   const { params } = useUrlState();
-  const [wish, setWish] = useState<Wish>(() => wishOf(params));
+  const [wish, setWish] = useState<Wish>(() => wishOf(params, shownTests(queries, path, params)));
   const [counted, setPlan] = useState<{ wish: Wish; replay: Replay; body: object }>();
   // What was counted is what is sent: another wish is counted anew.
   const plan = counted?.wish === wish ? counted : undefined;
@@ -146,6 +147,10 @@ function WishFields(props: { wish: Wish; isBackwards: boolean; onChange: (change
           choices={[
             { value: '', label: t.messages.every(words.endpoint) },
             ...endpoints.map((endpoint) => ({ value: endpoint.id, label: nameOf(endpoint) })),
+            // One that was deleted.
+            ...(wish.endpoint === '' || endpoints.some((one) => one.id === wish.endpoint)
+              ? []
+              : [{ value: wish.endpoint, label: wish.endpoint }]),
           ]}
           onChange={(endpoint) => onChange({ endpoint })}
         />

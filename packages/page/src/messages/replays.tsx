@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { useAccount } from '../account.tsx';
 import { get, post } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
+import { problemWords } from '../texts/problem-words.ts';
 import type { Replay } from '../types.ts';
 import { Button } from '../ui/button.tsx';
 import { toast } from '../ui/toasts.tsx';
@@ -22,7 +23,7 @@ export function Replays() {
   const cancel = useMutation({
     mutationFn: (id: string) => post<Replay>(`${path}/replays/${id}/cancel`),
     onSuccess: (replay) => toast(t.replay.cancelled(f.number(replay.done), f.number(replay.count))),
-    onError: (error) => toast(error.message),
+    onError: (error) => toast(problemWords(error, t).detail),
     onSettled: () => queries.invalidateQueries({ queryKey: [path, 'replays'] }),
   });
   const running = replays.data?.data.find((replay) => replay.status === 'running');

@@ -26,7 +26,9 @@ export function SavedViews() {
   const [isNaming, setNaming] = useState(false);
   const query = filtersOf(params);
   const current = views.find((view) => view.query === query);
-  const keep = (next: readonly View[]) => {
+  // Another tab, or what was done since, may have changed them.
+  const keep = (change: (views: readonly View[]) => readonly View[]) => {
+    const next = change(read(id));
     setViews(next);
     browserStorage('local')?.setItem(keyOf(id), JSON.stringify(next));
   };
@@ -42,8 +44,8 @@ export function SavedViews() {
                 key: '-',
                 label: t.views.remove(current.name),
                 onChoose: () => {
-                  keep(views.filter((view) => view !== current));
-                  toast(t.views.removed(current.name), () => keep(views));
+                  keep((all) => all.filter((view) => view.name !== current.name));
+                  toast(t.views.removed(current.name), () => keep((all) => [...all, current]));
                 },
               }
             : {
@@ -61,7 +63,7 @@ export function SavedViews() {
           taken={views.map((view) => view.name)}
           onClose={() => setNaming(false)}
           onName={(name) => {
-            keep([...views, { name, query }]);
+            keep((all) => [...all.filter((view) => view.name !== name), { name, query }]);
             setNaming(false);
           }}
         />

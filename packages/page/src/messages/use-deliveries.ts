@@ -1,4 +1,4 @@
-import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import { type InfiniteData, type QueryClient, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
 import { useAccount, useUrlState } from '../account.tsx';
 import { get } from '../api.ts';
@@ -25,8 +25,24 @@ export function useDeliveries() {
   const list = useList(wanted, true);
   const isBare = wanted === 'false' && !isFiltered(params) && list.data?.pages[0]?.data.length === 0;
   const withTests = useList('all', isBare);
-  const isOnlyTests = isBare && (withTests.data?.pages[0]?.data.length ?? 0) > 0;
+  const [newest] = withTests.data?.pages ?? [];
+  const isOnlyTests = isBare && (newest?.data.length ?? 0) > 0;
+  // The first one that is no test has come live, into the list that is shown.
+  const isOver = isOnlyTests && newest?.data.some((row) => !row.test) === true;
+  const { refetch } = list;
+  useEffect(() => {
+    if (isOver) void refetch();
+  }, [isOver, refetch]);
   return { list: isOnlyTests ? withTests : list, tests: isOnlyTests ? ('all' as const) : wanted, isOnlyTests };
+}
+
+/** Whether the list shows tests now: for what is done with all that it shows. */
+export function shownTests(queries: QueryClient, path: string, params: URLSearchParams): Tests {
+  const rowsOf = (tests: Tests) =>
+    queries.getQueryData<InfiniteData<Page<Delivery>>>(keyOf(path, params, tests))?.pages[0]?.data.length;
+  const wanted = testsOf(params);
+  const isOnlyTests = wanted === 'false' && !isFiltered(params) && rowsOf('false') === 0 && (rowsOf('all') ?? 0) > 0;
+  return isOnlyTests ? 'all' : wanted;
 }
 
 /** Page by page, by the server's cursor. */
@@ -70,13 +86,13 @@ interface Count {
 }
 
 /** How many the filters find, where that is more than what has been read. */
-export function useCount(isWanted: boolean): Count | undefined {
+export function useCount(isWanted: boolean, tests: Tests): Count | undefined {
   const { path } = useAccount();
   const { params } = useUrlState();
   const count = useQuery({
-    queryKey: [path, 'delivery-count', queryOf(params, 0).toString()],
+    queryKey: [path, 'delivery-count', queryOf(params, 0, tests).toString()],
     enabled: isWanted,
-    queryFn: () => get<Count>(`${path}/deliveries/count?${queryOf(params, Date.now())}`),
+    queryFn: () => get<Count>(`${path}/deliveries/count?${queryOf(params, Date.now(), tests)}`),
     refetchInterval: params.get('q') === null ? 15_000 : false,
   });
   return count.data;

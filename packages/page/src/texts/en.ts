@@ -204,6 +204,7 @@ export const en = {
     code: 'Code',
     codeHint: (email: string) => `It was sent to ${email}, and is valid for 30 minutes.`,
     confirm: 'Confirm',
+    codeAgain: 'Send the code again',
     confirmedNow: 'The address is confirmed.',
     url: 'URL',
     urlHint: 'Gets the event webhooks.changed, signed as Standard Webhooks are.',
@@ -235,6 +236,7 @@ export const en = {
     deleted: (word: string, name: string) => `${word} “${name}” is deleted.`,
     searchEvents: 'Search events',
     allEventsAbout: 'Those to come as well.',
+    allOfThem: 'All events',
     otherEvents: 'Others',
     chosenEvents: (some: number, all: number) => `${some} of ${all}`,
     chooseEvent: 'Choose an event to see it.',
@@ -282,7 +284,7 @@ export const en = {
     publicKey: 'Public key:',
     rotateTitle: 'Rotate the secret?',
     rotated: 'The secret is rotated.',
-    previousUntil: 'The secret before signs, too, until',
+    previousUntil: (moment: string) => `The secret before signs, too, until ${moment}.`,
     rotateOverlap:
       'You get a new secret. For a while requests carry a signature of each, so you can change over without a gap.',
     rotateAtOnce:
@@ -629,7 +631,7 @@ export const en = {
     key: 'Key',
     lastUsed: 'Last used',
     callsToday: 'Calls today',
-    day: (day: string, calls: string, refusals: string) => `${day}: ${calls} calls, ${refusals} refused`,
+    day: (day: string, calls: string, refusals: string) => `${day}: calls ${calls}, refused ${refusals}`,
     refused: (count: string) => `${count} refused`,
     lastRefused: 'Last refused',
     refusals: {
@@ -665,7 +667,7 @@ export const en = {
     kept: 'I have kept it',
     copy: 'Copy the key',
     rotateOne: (label: string) => `Rotate ${label}`,
-    previousUntil: 'the key before is valid until',
+    previousUntil: (moment: string) => `the key before is valid until ${moment}`,
     rotateTitle: (label: string) => `Rotate “${label}”`,
     rotateText: 'You get a new key with the same label and scopes.',
     overlap: 'The key before stops working',

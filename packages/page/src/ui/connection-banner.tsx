@@ -1,6 +1,8 @@
+import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { lookAgain, useConnection } from '../connection.ts';
 import { useVisiblePart } from '../embedding.ts';
+import { isPage } from '../session-token.ts';
 import { useLanguage } from '../texts/language.tsx';
 import { Button } from './button.tsx';
 
@@ -10,9 +12,12 @@ import { Button } from './button.tsx';
  */
 export function ConnectionBanner() {
   const connection = useConnection();
+  const queries = useQueryClient();
+  // The console asks to sign in again by itself; and what has never begun has not ended.
+  const isTold = connection !== 'ended' || (isPage() && queries.getQueryData(['page']) !== undefined);
   return (
     <div className="banner-place" aria-live="polite">
-      {connection !== 'ok' && <Banner of={connection} />}
+      {connection !== 'ok' && isTold && <Banner of={connection} />}
     </div>
   );
 }

@@ -86,6 +86,8 @@ function focusFirstField(event: Event): void {
 export function FormDialog(props: {
   title: string;
   verb: string;
+  /** Instead of "Cancel", where something may have been done already. */
+  cancel?: string;
   danger?: boolean;
   wide?: boolean;
   disabled?: boolean;
@@ -121,8 +123,11 @@ export function FormDialog(props: {
     return () => cancelAnimationFrame(frame);
   }, [action.error]);
   const { reset, isPending } = action;
+  const pending = useRef(false);
+  pending.current = isPending;
   useEffect(() => {
-    if (filled !== undefined) reset();
+    // What is under way is not forgotten because somebody types on.
+    if (filled !== undefined && !pending.current) reset();
   }, [filled, reset]);
   const close = () => (filled === begun ? onClose() : setAsking(true));
   const isBesideFields =
@@ -155,7 +160,7 @@ export function FormDialog(props: {
           <>
             <span className="grow" />
             <Button disabled={isPending} onClick={onClose}>
-              {t.common.cancel}
+              {props.cancel ?? t.common.cancel}
             </Button>
             <Button type="submit" form={formId} kind={danger ? 'danger' : 'primary'} disabled={disabled || isPending}>
               {verb}

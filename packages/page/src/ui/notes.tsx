@@ -1,17 +1,13 @@
 import type { ReactNode } from 'react';
-import { ApiError } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
+import { problemWords } from '../texts/problem-words.ts';
 import { Button } from './button.tsx';
 
 /** What went wrong, in words. Nothing when nothing did. */
 export function ErrorNote({ error }: { error: unknown }) {
   const { t } = useLanguage();
   if (error === undefined || error === null) return null;
-  const problem = error instanceof ApiError ? error.problem : undefined;
-  const known = t.problems[problem?.code ?? ''];
-  const title = known?.title ?? problem?.title ?? t.problems.unknown?.title;
-  // Where in the request it is wrong says nothing to somebody who filled in a form.
-  const detail = (known?.detail ?? (error instanceof Error ? error.message : String(error))).replace(/^#\S*: /, '');
+  const { title, detail } = problemWords(error, t);
   return (
     <div className="note bad" role="alert">
       <strong>{`${title}.`}</strong> {detail}

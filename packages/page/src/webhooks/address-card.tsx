@@ -19,14 +19,17 @@ import { OwnTest } from './own-test.tsx';
 import { SecretView } from './secret-view.tsx';
 import { TestResultView, useTest } from './send-test.tsx';
 
-/** Where an account's only endpoint is, whether it is on, its secret, and what else belongs to it. */
-export function AddressCard({ endpoint }: { endpoint: Endpoint }) {
+/**
+ * Where an account's only endpoint is, whether it is on, its secret, and what else belongs to it. `wished`: another
+ * address, which a link has brought; it is saved when somebody does so.
+ */
+export function AddressCard({ endpoint, wished }: { endpoint: Endpoint; wished: string | undefined }) {
   const { contract, may } = useAccount();
   const { t } = useLanguage();
   const actions = useEndpointActions(endpoint);
   const test = useTest(endpoint);
   /** What has been typed and not been saved. */
-  const [typed, setTyped] = useState<string>();
+  const [typed, setTyped] = useState(wished);
   const url = typed ?? endpoint.url;
   const mistake = urlMistake(url, contract);
   const [isTesting, setTesting] = useState(false);

@@ -8,6 +8,8 @@ import { useEndpointDays } from './endpoint-days.ts';
 
 /** Messages whose answers are looked at to say why it was switched off. */
 const LOOKED_AT = 20;
+/** The server counts no more. */
+const HELD_COUNTED = 10_000;
 
 export const isSwitchedOff = ({ status, inactive_reason: reason }: Endpoint) =>
   status === 'inactive' && (reason === 'consecutive_failures' || reason === 'gone');
@@ -25,7 +27,6 @@ export function Deactivation({ endpoint }: { endpoint: Endpoint }) {
   const isOff = isSwitchedOff(endpoint);
   const answers = useAnswers(endpoint, isOff);
   if (isOff) {
-    const held = day?.held ?? 0;
     const word = contract.words.endpoint;
     return (
       <div className="note bad" role="status">
@@ -33,7 +34,11 @@ export function Deactivation({ endpoint }: { endpoint: Endpoint }) {
         {endpoint.status_at !== null && t.deactivation.when(f.exact(Date.parse(endpoint.status_at)))}{' '}
         {endpoint.inactive_reason === 'gone' ? t.deactivation.gone : t.deactivation.failures(limit ?? 0)}
         {answers !== '' && <p>{t.deactivation.answers(answers)}</p>}
-        <p className="quiet">{t.deactivation.held(held, f.number(held))}</p>
+        {day && (
+          <p className="quiet">
+            {t.deactivation.held(day.held, f.number(day.held) + (day.held < HELD_COUNTED ? '' : '+'))}
+          </p>
+        )}
       </div>
     );
   }

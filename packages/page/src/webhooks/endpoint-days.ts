@@ -1,5 +1,4 @@
 import { useQuery } from '@tanstack/react-query';
-import { useMemo } from 'react';
 import { useAccount } from '../account.tsx';
 import { get } from '../api.ts';
 import type { EndpointStats } from '../types.ts';
@@ -17,17 +16,28 @@ export function useEndpointDays() {
     queryFn: () => get<{ data: EndpointStats[] }>(`${path}/endpoint-stats`),
     refetchInterval: 15_000,
   });
-  const days: ReadonlyMap<string, Day> = useMemo(
-    () =>
-      new Map(
-        stats.data?.data.map((one) => {
-          const sum = (kind: 'succeeded' | 'discarded' | 'retrying') =>
-            one.hours.reduce((total, hour) => total + hour[kind], 0);
-          const total = sum('succeeded') + sum('discarded') + sum('retrying');
-          return [one.endpoint_id, { ...one, share: total === 0 ? null : sum('succeeded') / total }];
-        }),
-      ),
-    [stats.data],
-  );
-  return { days, isLoading: stats.isPending, error: stats.data === undefined ? stats.error : null };
+  return {
+    days: daysOf(stats.data?.data),
+    isLoading: stats.isPending,
+    error: stats.data === undefined ? stats.error : null,
+  };
+}
+
+const NO_DAYS: ReadonlyMap<string, Day> = new Map();
+/** Every row of a list asks: what was read is looked through once. */
+const known = new WeakMap<readonly EndpointStats[], ReadonlyMap<string, Day>>();
+
+function daysOf(stats: readonly EndpointStats[] | undefined): ReadonlyMap<string, Day> {
+  if (!stats) return NO_DAYS;
+  const before = known.get(stats);
+  if (before) return before;
+  const days = new Map(stats.map((one) => [one.endpoint_id, { ...one, share: shareOf(one) }]));
+  known.set(stats, days);
+  return days;
+}
+
+function shareOf({ hours }: EndpointStats): number | null {
+  const sum = (kind: 'succeeded' | 'discarded' | 'retrying') => hours.reduce((total, hour) => total + hour[kind], 0);
+  const total = sum('succeeded') + sum('discarded') + sum('retrying');
+  return total === 0 ? null : sum('succeeded') / total;
 }

@@ -1,10 +1,11 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useAccount } from '../account.tsx';
-import { ApiError, call, post } from '../api.ts';
+import { call, post } from '../api.ts';
 import { matchesTrigger } from '../events/getters.ts';
 import { RequestPreview } from '../events/request-preview.tsx';
 import { useLanguage } from '../texts/language.tsx';
+import { fieldMistake } from '../texts/problem-words.ts';
 import type { Endpoint } from '../types.ts';
 import { FormDialog } from '../ui/dialog.tsx';
 import { Field, Select } from '../ui/field.tsx';
@@ -43,7 +44,7 @@ export function EndpointForm(props: Props) {
   const secret = useNewSecret(endpoint === undefined && contract.signature.scheme !== 'none');
   const word = contract.words.endpoint;
   const mistake = urlMistake(draft.url, contract);
-  const wrong = (field: string) => (error instanceof ApiError ? error.at(field) : undefined);
+  const wrong = (field: string) => fieldMistake(error, field, t);
 
   const save = async () => {
     const wish = parts === 'details' ? detailsOf(draft, contract) : wishOf(draft, contract, hasTopicChoice);
@@ -172,13 +173,14 @@ function MoreFields({ draft, change, wrong, isOpen }: Part & { isOpen: boolean }
 function Sample({ draft }: { draft: Draft }) {
   const { contract, hasTopicChoice } = useAccount();
   const { t } = useLanguage();
-  const [first] = draft.pairs;
+  const [typed = ''] = draft.triggers.split(',').map((name) => name.trim());
+  const first = contract.free_triggers ? { trigger: typed, topic: '' } : draft.pairs[0];
   const pair = contract.pairs.find(
     ({ trigger, topic }) =>
       first && matchesTrigger(first.trigger, trigger) && (!hasTopicChoice || topic === first.topic),
   );
-  const isOneEvent = contract.free_triggers && first !== undefined && !first.trigger.includes('*');
-  const of = contract.free_triggers ? (isOneEvent ? { trigger: first.trigger } : {}) : pair;
+  const isOneEvent = contract.free_triggers && typed !== '' && !typed.includes('*');
+  const of = contract.free_triggers ? (isOneEvent ? { trigger: typed } : {}) : pair;
   return (
     <div className="stack tight">
       <h3>{t.webhooks.sample}</h3>

@@ -38,9 +38,10 @@ export function EndpointSettings() {
 function Existing({ endpoint }: { endpoint: Endpoint }) {
   const { contract } = useAccount();
   const { t } = useLanguage();
+  const { params } = useUrlState();
   return (
     <div className="stack">
-      <AddressCard endpoint={endpoint} />
+      <AddressCard endpoint={endpoint} wished={params.get('url') ?? undefined} />
       <EventToggles endpoint={endpoint} />
       <details className="card">
         <summary>{t.verify.title}</summary>

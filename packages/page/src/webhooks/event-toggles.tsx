@@ -38,6 +38,9 @@ function OfEndpoint({ endpoint }: { endpoint: Endpoint }) {
 function Groups({ chosen, onChoose, error }: Choice & { error?: unknown }) {
   const { contract, may } = useAccount();
   const { t } = useLanguage();
+  // Contracts need not have groups: then there is one.
+  const all = { value: '*', label: t.webhooks.allOfThem, triggers: contract.triggers.map(({ value }) => value) };
+  const groups = contract.groups.length > 0 ? contract.groups : [all];
   const toggle = (triggers: readonly string[], isOn: boolean) => {
     const next = new Set(chosen);
     for (const trigger of triggers) {
@@ -53,7 +56,7 @@ function Groups({ chosen, onChoose, error }: Choice & { error?: unknown }) {
         <span className="quiet">{chosen.size === 0 ? t.endpoint.noEventsOn : t.endpoint.eventsOn(chosen.size)}</span>
       </header>
       <div className="body stack">
-        {contract.groups.map((group) => {
+        {groups.map((group) => {
           const count = group.triggers.filter((trigger) => chosen.has(trigger)).length;
           const isAll = count === group.triggers.length;
           return (

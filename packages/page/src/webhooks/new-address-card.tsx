@@ -2,8 +2,9 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Switch } from 'radix-ui';
 import { useState } from 'react';
 import { useAccount } from '../account.tsx';
-import { ApiError, post } from '../api.ts';
+import { post } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
+import { fieldMistake } from '../texts/problem-words.ts';
 import type { Bin, Endpoint } from '../types.ts';
 import { Button } from '../ui/button.tsx';
 import { Field } from '../ui/field.tsx';
@@ -37,7 +38,7 @@ export function NewAddressCard(props: { url: string; chosen: ReadonlySet<string>
     },
   });
   const tryOut = useMutation({ mutationFn: () => post<Bin>(`${path}/bins`), onSuccess: (bin) => setUrl(bin.url) });
-  const refused = save.error instanceof ApiError ? save.error.at('url') : undefined;
+  const refused = fieldMistake(save.error, 'url', t);
   return (
     <section className="card" aria-label={contract.words.endpoint}>
       <header>

@@ -2,8 +2,9 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Bell } from 'lucide-react';
 import { useState } from 'react';
 import { useAccount } from '../account.tsx';
-import { ApiError, call, get, post } from '../api.ts';
+import { call, get, post } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
+import { fieldMistake } from '../texts/problem-words.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Field } from '../ui/field.tsx';
@@ -62,14 +63,14 @@ function NoticesDialog({ onClose }: { onClose: () => void }) {
 }
 
 /** What is changed is shown as the server answers it. */
-function useChange(change: (path: string) => Promise<Notices>, said: string) {
+function useChange(change: (path: string) => Promise<Notices>, said: (answer: Notices) => string) {
   const { path } = useAccount();
   const queries = useQueryClient();
   return useMutation({
     mutationFn: () => change(path),
     onSuccess: (answer) => {
       queries.setQueryData([path, 'notices'], answer);
-      toast(said);
+      toast(said(answer));
     },
   });
 }
@@ -79,9 +80,9 @@ function EmailPart({ notices }: { notices: Notices }) {
   const [email, setEmail] = useState(notices.pending_email ?? notices.email ?? '');
   const save = useChange(
     (path) => call('PATCH', `${path}/notices`, { email: email === '' ? null : email }),
-    email === '' ? t.common.saved : t.notices.codeSent,
+    (answer) => (answer.pending_email === null ? t.common.saved : t.notices.codeSent),
   );
-  const wrong = save.error instanceof ApiError ? save.error.at('email') : undefined;
+  const wrong = fieldMistake(save.error, 'email', t);
   const isChanged = email !== (notices.pending_email ?? notices.email ?? '');
   return (
     <div className="stack tight">
@@ -94,7 +95,9 @@ function EmailPart({ notices }: { notices: Notices }) {
       >
         <Field
           label={t.notices.email}
-          hint={notices.email !== null && !isChanged ? t.notices.confirmed : undefined}
+          hint={
+            notices.email !== null && notices.pending_email === null && !isChanged ? t.notices.confirmed : undefined
+          }
           error={wrong}
           className="grow"
         >
@@ -122,8 +125,15 @@ function EmailPart({ notices }: { notices: Notices }) {
 function CodePart({ email }: { email: string }) {
   const { t } = useLanguage();
   const [code, setCode] = useState('');
-  const confirm = useChange((path) => post(`${path}/notices/confirm`, { code }), t.notices.confirmedNow);
-  const wrong = confirm.error instanceof ApiError ? confirm.error.at('code') : undefined;
+  const confirm = useChange(
+    (path) => post(`${path}/notices/confirm`, { code }),
+    () => t.notices.confirmedNow,
+  );
+  const again = useChange(
+    (path) => call('PATCH', `${path}/notices`, { email }),
+    () => t.notices.codeSent,
+  );
+  const wrong = fieldMistake(confirm.error, 'code', t);
   return (
     <form
       className="row end"
@@ -148,6 +158,10 @@ function CodePart({ email }: { email: string }) {
       <Button type="submit" kind="primary" disabled={code.length !== 6 || confirm.isPending}>
         {t.notices.confirm}
       </Button>
+      <Button kind="plain" disabled={again.isPending} onClick={() => again.mutate()}>
+        {t.notices.codeAgain}
+      </Button>
+      <ErrorNote error={again.error} />
     </form>
   );
 }
@@ -155,8 +169,11 @@ function CodePart({ email }: { email: string }) {
 function UrlPart({ notices }: { notices: Notices }) {
   const { t } = useLanguage();
   const [url, setUrl] = useState(notices.url ?? '');
-  const save = useChange((path) => call('PATCH', `${path}/notices`, { url: url === '' ? null : url }), t.common.saved);
-  const wrong = save.error instanceof ApiError ? save.error.at('url') : undefined;
+  const save = useChange(
+    (path) => call('PATCH', `${path}/notices`, { url: url === '' ? null : url }),
+    () => t.common.saved,
+  );
+  const wrong = fieldMistake(save.error, 'url', t);
   return (
     <div className="stack tight">
       <form

@@ -1,14 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useAccount } from '../account.tsx';
-import { ApiError, get, RawJson } from '../api.ts';
+import { get, RawJson } from '../api.ts';
 import { matchesTrigger } from '../events/getters.ts';
 import { useLanguage } from '../texts/language.tsx';
+import { fieldMistake } from '../texts/problem-words.ts';
 import type { Delivery, Endpoint, Page } from '../types.ts';
-import { Button } from '../ui/button.tsx';
-import { Dialog } from '../ui/dialog.tsx';
+import { FormDialog } from '../ui/dialog.tsx';
 import { Field, Select } from '../ui/field.tsx';
-import { ErrorNote } from '../ui/notes.tsx';
 import { prettyJson } from '../ui/pretty-json.ts';
 import { TestResultView, useTest } from './send-test.tsx';
 import { useWebhookName } from './webhook-name.ts';
@@ -32,67 +31,68 @@ export function OwnTest({ endpoint, onClose }: { endpoint: Endpoint; onClose: ()
   const { t } = useLanguage();
   const nameOf = useWebhookName();
   const sources = useSources(endpoint);
-  const [key, setKey] = useState<string>();
-  const source = sources.find((one) => one.key === key) ?? sources[0];
+  /** Kept as it was: an event that was chosen may be none of the newest any more. */
+  const [picked, setPicked] = useState<Source>();
+  const source = picked ?? sources[0];
+  const choices = picked && !sources.some((one) => one.key === picked.key) ? [picked, ...sources] : sources;
   const test = useTest(endpoint);
   const text = usePayload(source);
   /** What somebody has made of it; another source begins anew. */
   const [edited, setEdited] = useState<{ key: string; text: string }>();
   const payload = edited?.key === source?.key ? (edited?.text ?? '') : text;
   const isJson = payload === '' || isValid(payload);
-  const refused = test.error instanceof ApiError ? test.error.at('payload') : undefined;
-  const send = () => {
+  const refused = fieldMistake(test.error, 'payload', t);
+  const [sent, setSent] = useState<string>();
+  const send = async () => {
     if (!source) return;
     const { trigger, topic } = source;
     const head = JSON.stringify({ trigger, ...(topic === null ? {} : { topic }) });
-    test.mutate(new RawJson(`${head.slice(0, -1)},"payload":${payload}}`));
+    await test.mutateAsync(new RawJson(`${head.slice(0, -1)},"payload":${payload}}`));
+    setSent(payload);
   };
   return (
-    <Dialog
+    <FormDialog
       title={t.test.own}
       wide
+      verb={test.isPending ? t.test.sending : t.test.send}
+      cancel={t.common.close}
+      disabled={!isJson || payload === ''}
+      // What has been sent stands in the history, too.
+      values={edited && edited.text !== sent ? edited.text : undefined}
+      fields={['payload']}
+      submit={send}
       onClose={onClose}
-      footer={
-        <>
-          <span className="grow" />
-          <Button onClick={onClose}>{t.common.close}</Button>
-          <Button kind="primary" disabled={!isJson || payload === '' || test.isPending} onClick={send}>
-            {test.isPending ? t.test.sending : t.test.send}
-          </Button>
-        </>
-      }
     >
-      <form className="stack" onSubmit={(event) => event.preventDefault()}>
-        <p>
-          <code>{nameOf(endpoint)}</code>
-        </p>
-        <Field label={t.test.source}>
-          <Select
-            value={source?.key ?? ''}
-            choices={sources.map((one) => ({ value: one.key, label: one.label }))}
-            onChange={(next) => {
-              setKey(next);
-              test.reset();
-            }}
-          />
-        </Field>
-        <Field label={t.test.payload} hint={t.test.payloadHint} error={isJson ? refused : t.test.noJson}>
-          <textarea
-            className="tall"
-            spellCheck={false}
-            maxLength={PAYLOAD_LENGTH_MAX}
-            value={payload}
-            aria-invalid={!isJson || refused !== undefined}
-            onChange={({ target }) => {
-              if (refused !== undefined) test.reset();
-              setEdited({ key: source?.key ?? '', text: target.value });
-            }}
-          />
-        </Field>
-        {refused === undefined && <ErrorNote error={test.error} />}
-        {test.data && <TestResultView result={test.data} />}
-      </form>
-    </Dialog>
+      <p>
+        <code>{nameOf(endpoint)}</code>
+      </p>
+      <Field label={t.test.source}>
+        <Select
+          value={source?.key ?? ''}
+          choices={choices.map((one) => ({ value: one.key, label: one.label }))}
+          onChange={(next) => {
+            setPicked(choices.find((one) => one.key === next));
+            test.reset();
+          }}
+        />
+      </Field>
+      <Field label={t.test.payload} hint={t.test.payloadHint} error={isJson ? refused : t.test.noJson}>
+        <textarea
+          className="tall"
+          spellCheck={false}
+          maxLength={PAYLOAD_LENGTH_MAX}
+          value={payload}
+          aria-invalid={!isJson || refused !== undefined}
+          onChange={({ target }) => {
+            if (refused !== undefined) test.reset();
+            // What is edited stays that of its source, whatever is newest meanwhile.
+            setPicked(source);
+            setEdited({ key: source?.key ?? '', text: target.value });
+          }}
+        />
+      </Field>
+      {test.data && <TestResultView result={test.data} />}
+    </FormDialog>
   );
 }
 

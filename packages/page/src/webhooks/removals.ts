@@ -1,8 +1,9 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useSyncExternalStore } from 'react';
 import { useAccount } from '../account.tsx';
-import { ApiError, call } from '../api.ts';
+import { call } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
+import { problemWords } from '../texts/problem-words.ts';
 import type { Endpoint } from '../types.ts';
 import { toast, UNDO_MS } from '../ui/toasts.tsx';
 import { useWebhookName } from './webhook-name.ts';
@@ -55,8 +56,7 @@ export function useRemovals() {
         try {
           await call('DELETE', `${path}/endpoints/${id}`, undefined, { keepalive: true });
         } catch (error) {
-          const why = error instanceof ApiError ? error.problem.detail : '';
-          toast(t.webhooks.notDeleted(word, name, why));
+          toast(t.webhooks.notDeleted(word, name, problemWords(error, t).detail));
         }
         await queries.invalidateQueries({ queryKey: [path, 'endpoints'] });
         forget();

@@ -10,14 +10,13 @@ import { FormDialog } from '../ui/dialog.tsx';
 import { Field, Select } from '../ui/field.tsx';
 import { ErrorNote } from '../ui/notes.tsx';
 import { SecretRow } from '../ui/secret.tsx';
-import { Time } from '../ui/time.tsx';
 import { toast } from '../ui/toasts.tsx';
 import { useWebhookName } from './webhook-name.ts';
 
 /** The secret of a webhook: fetched when it is revealed, and forgotten when it is hidden. */
 export function SecretView({ endpoint }: { endpoint: Endpoint }) {
   const { path, contract, may } = useAccount();
-  const { t } = useLanguage();
+  const { t, f } = useLanguage();
   const [secret, setSecret] = useState<string>();
   const [isRotating, setRotating] = useState(false);
   const nameOf = useWebhookName();
@@ -49,9 +48,7 @@ export function SecretView({ endpoint }: { endpoint: Endpoint }) {
       )}
       <p className="hint">{t.secret.hint}</p>
       {endpoint.previous_secret_until !== null && (
-        <p className="hint">
-          {t.secret.previousUntil} <Time at={endpoint.previous_secret_until} />
-        </p>
+        <p className="hint">{t.secret.previousUntil(f.exact(Date.parse(endpoint.previous_secret_until)))}</p>
       )}
       <ErrorNote error={read.error} />
       {isRotating && (

@@ -1,6 +1,6 @@
 import { AlertCircle } from 'lucide-react';
 import { Link } from 'wouter';
-import { useAccount, useEndpoints } from '../account.tsx';
+import { hasSettings, useAccount, useEndpoints } from '../account.tsx';
 import { useLanguage } from '../texts/language.tsx';
 import { isSwitchedOff } from './deactivation.tsx';
 import { useWebhookName } from './webhook-name.ts';
@@ -13,12 +13,11 @@ export function SwitchedOff() {
   const off = useSwitchedOff();
   const [first, ...others] = off;
   if (!first) return null;
-  const isOnly = contract.limits.endpoints_per_account === 1;
   return (
     <div className="note bad switched-off" role="status">
       <AlertCircle size={16} aria-hidden />
       <span>{t.deactivation.banner(nameOf(first), others.length)}</span>
-      <Link className="button small" href={isOnly ? '/' : `/?endpoint=${first.id}`}>
+      <Link className="button small" href={hasSettings(contract) ? '/' : `/?endpoint=${first.id}`}>
         {t.deactivation.look}
       </Link>
     </div>

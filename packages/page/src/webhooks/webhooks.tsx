@@ -1,4 +1,4 @@
-import { useAccount } from '../account.tsx';
+import { hasSettings, useAccount } from '../account.tsx';
 import { EndpointSettings } from './endpoint-settings.tsx';
 import { VendorLinks } from './vendor-links.tsx';
 import { WebhookList } from './webhook-list.tsx';
@@ -8,7 +8,7 @@ export function Webhooks() {
   const { contract } = useAccount();
   return (
     <>
-      {contract.limits.endpoints_per_account === 1 ? <EndpointSettings /> : <WebhookList />}
+      {hasSettings(contract) ? <EndpointSettings /> : <WebhookList />}
       {/* Where the keys stand below, the links stand below those. */}
       {contract.page.keys === 'section' && <VendorLinks />}
     </>

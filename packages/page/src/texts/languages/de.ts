@@ -136,7 +136,7 @@ export const texts: Texts = {
   },
   deliveryStatus: {
     succeeded: 'Zugestellt',
-    failed: 'Wiederholt',
+    failed: 'Wird wiederholt',
     discarded: 'Gescheitert',
     pending: 'Wartet',
     delivering: 'Unterwegs',
@@ -170,7 +170,7 @@ export const texts: Texts = {
     copyUrl: 'URL kopieren',
     testingMode: 'Testmodus',
     testingText: (every, hours) =>
-      `Sendet ${hours} Stunden lang alle ${every} ein Beispiel; Fehler deaktivieren ihn solange nicht.`,
+      `Sendet ${hours} Stunden lang im Abstand von ${every} ein Beispiel; Fehler deaktivieren ihn solange nicht.`,
     testingLeft: (left) => `Testmodus, noch ${left}`,
     testingOn: 'Der Testmodus ist an.',
     testingOff: 'Der Testmodus ist aus.',
@@ -214,6 +214,7 @@ export const texts: Texts = {
     code: 'Code',
     codeHint: (email) => `Er ging an ${email} und gilt 30 Minuten.`,
     confirm: 'Bestätigen',
+    codeAgain: 'Den Code noch einmal senden',
     confirmedNow: 'Die Adresse ist bestätigt.',
     url: 'URL',
     urlHint: 'Bekommt das Ereignis webhooks.changed, signiert wie Standard Webhooks.',
@@ -245,6 +246,7 @@ export const texts: Texts = {
     deleted: (word, name) => `${word} „${name}“ ist gelöscht.`,
     searchEvents: 'Ereignisse suchen',
     allEventsAbout: 'Auch die, die noch kommen.',
+    allOfThem: 'Alle Ereignisse',
     otherEvents: 'Andere',
     chosenEvents: (some, all) => `${some} von ${all}`,
     chooseEvent: 'Wähle ein Ereignis, um es zu sehen.',
@@ -292,7 +294,7 @@ export const texts: Texts = {
     publicKey: 'Öffentlicher Schlüssel:',
     rotateTitle: 'Das Secret erneuern?',
     rotated: 'Das Secret ist erneuert.',
-    previousUntil: 'Das Secret davor signiert auch, bis',
+    previousUntil: (moment) => `Das Secret davor signiert auch, bis ${moment}.`,
     rotateOverlap:
       'Du bekommst ein neues Secret. Eine Zeit lang tragen Anfragen beide Signaturen, so dass du ohne Lücke wechseln kannst.',
     rotateAtOnce:
@@ -539,7 +541,7 @@ export const texts: Texts = {
     volume: 'Nachrichten nach Ausgang',
     outcomes: {
       succeeded: (count) => `${count} zugestellt`,
-      retrying: (count) => `${count} werden wiederholt`,
+      retrying: (count) => (count === '1' ? '1 wird wiederholt' : `${count} werden wiederholt`),
       discarded: (count) => `${count} gescheitert`,
       held: (count) => `${count} angehalten`,
       skipped: (count) => `${count} nicht gesendet`,
@@ -637,7 +639,7 @@ export const texts: Texts = {
     key: 'Schlüssel',
     lastUsed: 'Benutzt',
     callsToday: 'Aufrufe heute',
-    day: (day, calls, refusals) => `${day}: ${calls} Aufrufe, ${refusals} abgewiesen`,
+    day: (day, calls, refusals) => `${day}: Aufrufe ${calls}, abgewiesen ${refusals}`,
     refused: (count) => `${count} abgewiesen`,
     lastRefused: 'Zuletzt abgewiesen',
     refusals: {
@@ -673,7 +675,7 @@ export const texts: Texts = {
     kept: 'Ich habe ihn',
     copy: 'Schlüssel kopieren',
     rotateOne: (label) => `${label} erneuern`,
-    previousUntil: 'der Schlüssel davor gilt bis',
+    previousUntil: (moment) => `der Schlüssel davor gilt bis ${moment}`,
     rotateTitle: (label) => `„${label}“ erneuern`,
     rotateText: 'Du bekommst einen neuen Schlüssel mit derselben Bezeichnung und denselben Rechten.',
     overlap: 'Der vorige gilt nicht mehr',
@@ -869,7 +871,7 @@ export const texts: Texts = {
     allNodes: (count) => `Alle ${count} Knoten`,
     attention: 'Braucht Aufmerksamkeit',
     switchedOff: (count) => `${count} abgeschaltet`,
-    failingCount: (count) => `${count} scheitern`,
+    failingCount: (count) => (count === 1 ? '1 scheitert' : `${count} scheitern`),
     andMore: (count) => `und ${count} weitere`,
     healthy: 'Gesund',
     noWebhooks: 'keine Webhooks',

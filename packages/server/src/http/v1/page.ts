@@ -165,6 +165,7 @@ export function pageRoutes(app: App, { store, sessions, directory, limits, clock
               permissions: Type.Array(Type.Enum([...PERMISSIONS])),
               theme: Theme,
               expires_at: Nullable(Time),
+              expires_in: Type.Union([Type.Number(), Type.Null()], { description: 'Seconds left, by this server' }),
               bin: Type.Union([Type.String(), Type.Null()], {
                 description: 'The session shows this bin, and nothing else',
               }),
@@ -177,14 +178,17 @@ export function pageRoutes(app: App, { store, sessions, directory, limits, clock
     async (request) => {
       const caller = callerOf(request);
       const expiresAtMs = caller.session?.expiresAtMs;
-      const expires_at = expiresAtMs === undefined ? null : new Date(expiresAtMs).toISOString();
+      const expires =
+        expiresAtMs === undefined
+          ? { expires_at: null, expires_in: null }
+          : { expires_at: new Date(expiresAtMs).toISOString(), expires_in: (expiresAtMs - clock.now()) / 1_000 };
       if (caller.kind !== 'account') {
         return {
           role: 'operator' as const,
           account: null,
           permissions: [...PERMISSIONS],
           theme: {},
-          expires_at,
+          ...expires,
           bin: null,
         };
       }
@@ -192,7 +196,7 @@ export function pageRoutes(app: App, { store, sessions, directory, limits, clock
       if (!account) throw new Problem('account_not_found');
       const { id, name, contract } = account;
       const { permissions, theme, binId: bin } = caller.session;
-      return { role: 'account' as const, account: { id, name, contract }, permissions, theme, expires_at, bin };
+      return { role: 'account' as const, account: { id, name, contract }, permissions, theme, ...expires, bin };
     },
   );
 
