@@ -2,6 +2,7 @@
 /// <reference lib="dom" />
 
 import { fileURLToPath } from 'node:url';
+import type { Page } from 'playwright-core';
 import { build } from 'vite';
 import { afterAll, describe, expect, test } from 'vitest';
 import { pageSuite, startOtherOrigin } from '../../support/page.ts';
@@ -17,8 +18,8 @@ const sessionOf = async (account: string, more: object = {}): Promise<string> =>
   (await suite.node.call('POST', `/v1/accounts/${account}/page-sessions`, more)).body.url;
 
 /** The product's own page, which asks for sessions as its server would. */
-async function host(account: string, script: string, more: object = {}) {
-  const page = await suite.blank();
+async function host(account: string, script: string, more: object = {}, opened?: Page) {
+  const page = opened ?? (await suite.blank());
   const given: string[] = [];
   await page.exposeFunction('newSession', async () => {
     const url = await sessionOf(account, given.length === 0 ? more : {});
@@ -89,10 +90,17 @@ describe('embedded with the script that this server has', () => {
 
   test('a session that soon ends is renewed before it does', async () => {
     const account = await createAccount(suite.node, 'standard');
-    // Within two minutes of its end from the beginning.
-    const { given } = await host(account, MOUNT(), { expires_in: 100 });
+    const page = await suite.blank();
+    await page.clock.install();
+    const { frame, given } = await host(account, MOUNT(), { expires_in: 100 }, page);
+    await frame.getByRole('dialog').waitFor();
+    await page.clock.fastForward(60_000);
+    expect(given).toHaveLength(1);
+    // The last quarter of a short one has begun.
+    await page.clock.fastForward(20_000);
     await expect.poll(() => given.length, { timeout: 15_000 }).toBe(2);
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await page.clock.fastForward(60_000);
+    await frame.getByRole('dialog').waitFor();
     expect(given).toHaveLength(2);
   });
 

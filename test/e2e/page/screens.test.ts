@@ -4,6 +4,7 @@ import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { eventually, OPERATOR_KEY } from '../../support/node.ts';
 import { axe, pageSuite } from '../../support/page.ts';
+import { Receiver } from '../../support/receiver.ts';
 import { createAccount, createWebhook, deriveContract } from '../../support/vendors.ts';
 
 const IN_GERMAN = deriveContract('loop-returns', 'in-german', (document) => {
@@ -56,9 +57,10 @@ beforeAll(async () => {
   });
   const quiet = await createAccount(suite.node, 'loops');
   const parcels = await createAccount(suite.node, 'standard');
-  suite.receiver.respond = (_, response) => void response.writeHead(410).end('no such shop');
+  const receiver = await Receiver.start();
+  receiver.respond = (_, response) => void response.writeHead(410).end('no such shop');
   const gone = await createWebhook(suite.node, parcels, {
-    url: suite.receiver.url('/gone'),
+    url: receiver.url('/gone'),
     subscriptions: [{ trigger: '*' }],
   });
   await suite.node.publish(parcels, 'parcel.sent', 1);
@@ -66,6 +68,7 @@ beforeAll(async () => {
     () => suite.node.call('GET', `/v1/accounts/${parcels}/endpoints/${gone.id}`),
     ({ body }) => body.status === 'inactive',
   );
+  await receiver.stop();
   screens = [
     {
       account: returns,
