@@ -82,7 +82,11 @@ export async function axe(page: Page, rules?: string[]): Promise<string[]> {
     (options) => (globalThis as unknown as { axe: Axe }).axe.run(document, options),
     rules === undefined ? {} : { runOnly: rules },
   );
-  return violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 160)).join(' | ')}`);
+  return violations.flatMap(({ id, nodes }) => {
+    // An open menu lies beside the landmarks, as it must, and is found by its button.
+    const wrong = nodes.filter(({ html }) => id !== 'region' || !html.includes('data-radix-popper'));
+    return wrong.length === 0 ? [] : [`${id}: ${wrong.map(({ html }) => html.slice(0, 160)).join(' | ')}`];
+  });
 }
 
 /** The origin of a page that embeds ours. */

@@ -585,7 +585,7 @@ export const texts: Texts = {
     lastSeen: '最後',
     name: '名前',
     description: '説明',
-    getters: (word) => `あなたの ${word}`,
+    getters: () => '受信先',
     getterCount: (count) => `${count} 件が受信`,
     nobody: 'なし',
     copyName: 'イベント名をコピー',
