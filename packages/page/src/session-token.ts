@@ -1,4 +1,4 @@
-import { browserStorage } from './browser-storage.ts';
+import { recall, remember } from './browser-storage.ts';
 
 const STORED = 'posthorn-token';
 /** For how long one listens to what other tabs answer. */
@@ -7,7 +7,6 @@ const TOKEN = /(?:^#|&)token=(pst_[A-Za-z0-9_-]+)/;
 
 /** The page of an account, and not the console. */
 export const isPage = () => location.pathname.startsWith('/page');
-const kept = browserStorage('session');
 
 /**
  * The token of an embedded or linked page comes behind `#`, which no server sees. It is kept for reloads of this tab
@@ -16,19 +15,19 @@ const kept = browserStorage('session');
 function takeFromAddress(): string | undefined {
   const found = TOKEN.exec(location.hash)?.[1];
   if (found === undefined) return undefined;
-  kept?.setItem(STORED, found);
+  remember(STORED, found, 'session');
   history.replaceState(history.state, '', location.pathname + location.search);
   return found;
 }
 
 const arrived = takeFromAddress();
-let token = isPage() ? (arrived ?? kept?.getItem(STORED) ?? undefined) : undefined;
+let token = isPage() ? (arrived ?? recall(STORED, 'session')) : undefined;
 
 export const currentToken = () => token;
 
 /** Goes on with another session. What is open stays open. */
 export function renewToken(next: string): void {
-  kept?.setItem(STORED, next);
+  remember(STORED, next, 'session');
   token = next;
 }
 
@@ -69,9 +68,8 @@ export async function othersTokens(): Promise<string[]> {
 /** Where more than one session is open, none is guessed. */
 async function beginAsOthers(): Promise<void> {
   const [only, ...others] = await othersTokens();
-  if (only === undefined || others.length > 0 || !kept) return;
-  kept.setItem(STORED, only);
-  location.reload();
+  if (only === undefined || others.length > 0) return;
+  if (remember(STORED, only, 'session')) location.reload();
 }
 
-if (tabs && kept && token === undefined) void beginAsOthers();
+if (tabs && token === undefined) void beginAsOthers();

@@ -353,7 +353,6 @@ export interface FailingEndpoint {
   retrying: number;
 }
 
-/** How the installation is doing. */
 /** How an account is doing, for the console. */
 export interface AccountDay {
   account_id: string;
@@ -365,6 +364,7 @@ export interface AccountDay {
   switched_off: number;
 }
 
+/** How the installation is doing. */
 export interface Overview {
   accounts: number;
   waiting: number;

@@ -31,12 +31,10 @@ export function ChartFrame(props: {
   /** What is said of all, and of one bucket. */
   summary: ReactNode;
   describe: (start: string) => string;
-  /** The bucket that is picked now, by its start. */
-  picked?: string | undefined;
   onPick?: (from: string, to: string) => void;
   children: (scales: Scales) => ReactNode;
 }) {
-  const { label, starts, bucketMs, max, tick, summary, describe, picked, onPick, children } = props;
+  const { label, starts, bucketMs, max, tick, summary, describe, onPick, children } = props;
   const { f } = useLanguage();
   const { parentRef, width } = useParentSize({ initialSize: { width: 480, height: HEIGHT }, debounceTime: 0 });
   const [hovered, setHovered] = useState<string>();
@@ -74,7 +72,6 @@ export function ChartFrame(props: {
               starts={starts}
               scales={{ x, y, height }}
               describe={(start) => `${nameOf(start)}: ${describe(start)}`}
-              picked={picked}
               onHover={setHovered}
               onPick={onPick && ((start) => onPick(start, new Date(Date.parse(start) + bucketMs).toISOString()))}
             />
@@ -105,11 +102,10 @@ function Targets(props: {
   starts: readonly string[];
   scales: Scales;
   describe: (start: string) => string;
-  picked: string | undefined;
   onHover: (start: string | undefined) => void;
   onPick: ((start: string) => void) | undefined;
 }) {
-  const { starts, scales, describe, picked, onHover, onPick } = props;
+  const { starts, scales, describe, onHover, onPick } = props;
   const { x, height } = scales;
   const [current, setCurrent] = useState(starts.length - 1);
   const step = x.step();
@@ -130,13 +126,9 @@ function Targets(props: {
         // biome-ignore lint/a11y/noStaticElementInteractions: it is a button where it can be picked
         <rect
           key={start}
-          className={`target${start === picked ? ' picked' : ''}${onPick ? ' link' : ''}`}
+          className={onPick ? 'target link' : 'target'}
           {...(onPick
-            ? {
-                role: 'button',
-                'aria-pressed': start === picked,
-                tabIndex: at === Math.min(current, starts.length - 1) ? 0 : -1,
-              }
+            ? { role: 'button', tabIndex: at === Math.min(current, starts.length - 1) ? 0 : -1 }
             : { role: 'img' })}
           aria-label={describe(start)}
           x={(x(start) ?? 0) - (step - x.bandwidth()) / 2}

@@ -6,12 +6,8 @@ import { ChartFrame } from './chart-frame.tsx';
 const LINES = ['p50', 'p95', 'p99'] as const;
 
 /** How long attempts took, by time. Where there were none, the lines break off. */
-export function LatencyChart(props: {
-  stats: Stats;
-  picked?: string | undefined;
-  onPick?: (from: string, to: string) => void;
-}) {
-  const { stats, picked, onPick } = props;
+export function LatencyChart(props: { stats: Stats; onPick?: (from: string, to: string) => void }) {
+  const { stats, onPick } = props;
   const { t, f } = useLanguage();
   const { p50, p95, p99 } = stats.latency_ms;
   const words = (of: { p50: number; p95: number; p99: number }) =>
@@ -30,7 +26,6 @@ export function LatencyChart(props: {
         const point = byStart.get(start);
         return point ? words(point) : t.charts.nothing;
       }}
-      picked={picked}
       {...(onPick ? { onPick } : {})}
     >
       {({ x, y }) => {

@@ -17,10 +17,9 @@ const NOTHING: Counts = { succeeded: 0, retrying: 0, discarded: 0, held: 0, skip
 export function VolumeChart(props: {
   buckets: readonly Bucket[];
   bucketMs: number;
-  picked?: string | undefined;
   onPick?: (from: string, to: string) => void;
 }) {
-  const { buckets, bucketMs, picked, onPick } = props;
+  const { buckets, bucketMs, onPick } = props;
   const { t, f } = useLanguage();
   const words = (counts: Counts) =>
     KINDS.filter((kind) => counts[kind] > 0 || kind === 'succeeded')
@@ -39,7 +38,6 @@ export function VolumeChart(props: {
       tick={(value) => (Number.isInteger(value) ? f.number(value) : '')}
       summary={words(total)}
       describe={(start) => words(byStart.get(start) ?? NOTHING)}
-      picked={picked}
       {...(onPick ? { onPick } : {})}
     >
       {({ x, y }) => (

@@ -3,7 +3,7 @@ import { RotateCw } from 'lucide-react';
 import { useState } from 'react';
 import { useAccount } from '../account.tsx';
 import { part, post } from '../api.ts';
-import { browserStorage } from '../browser-storage.ts';
+import { recall, remember } from '../browser-storage.ts';
 import { useLanguage } from '../texts/language.tsx';
 import { fieldMistake } from '../texts/problem-words.ts';
 import type { Bin, BinRequest } from '../types.ts';
@@ -45,13 +45,14 @@ interface Forwarded {
   response: { status: number; body: string; body_encoding: string } | null;
 }
 
-const LAST_URL = 'posthorn-forward-url';
+/** Where an account last forwarded to, in this browser. */
+const lastUrlOf = (account: string) => `posthorn-forward-url-${account}`;
 
 function Forward({ bin, request }: { bin: Bin; request: BinRequest }) {
-  const { path } = useAccount();
+  const { id, path } = useAccount();
   const { t, f } = useLanguage();
   const queries = useQueryClient();
-  const [url, setUrl] = useState(() => browserStorage('local')?.getItem(LAST_URL) ?? '');
+  const [url, setUrl] = useState(() => recall(lastUrlOf(id)) ?? '');
   const send = useMutation({
     /** @param to nothing: to the bin itself */
     mutationFn: (to: string | undefined) =>
@@ -61,7 +62,7 @@ function Forward({ bin, request }: { bin: Bin; request: BinRequest }) {
       ),
     onSuccess: async (_, to) => {
       if (to === undefined) await queries.invalidateQueries({ queryKey: [path, 'bin', bin.id] });
-      else browserStorage('local')?.setItem(LAST_URL, to);
+      else remember(lastUrlOf(id), to);
     },
   });
   const wrong = fieldMistake(send.error, 'url', t);

@@ -1,7 +1,7 @@
 import { Bookmark } from 'lucide-react';
 import { useState } from 'react';
 import { useAccount, useUrlState } from '../account.tsx';
-import { browserStorage } from '../browser-storage.ts';
+import { recall, remember } from '../browser-storage.ts';
 import { useLanguage } from '../texts/language.tsx';
 import { FormDialog } from '../ui/dialog.tsx';
 import { Field } from '../ui/field.tsx';
@@ -30,7 +30,7 @@ export function SavedViews() {
   const keep = (change: (views: readonly View[]) => readonly View[]) => {
     const next = change(read(id));
     setViews(next);
-    browserStorage('local')?.setItem(keyOf(id), JSON.stringify(next));
+    remember(keyOf(id), JSON.stringify(next));
   };
   const open = (view: View) => set({ ...CLEARED, ...Object.fromEntries(new URLSearchParams(view.query)) });
   return (
@@ -106,7 +106,7 @@ function filtersOf(params: URLSearchParams): string {
 /** What somebody else has put there is not believed. */
 function read(account: string): readonly View[] {
   try {
-    const stored: unknown = JSON.parse(browserStorage('local')?.getItem(keyOf(account)) ?? '[]');
+    const stored: unknown = JSON.parse(recall(keyOf(account)) ?? '[]');
     if (!Array.isArray(stored)) return [];
     return stored.filter(isView).slice(0, VIEWS_MAX);
   } catch {

@@ -114,7 +114,6 @@ export const en = {
   },
   time: {
     label: 'Time',
-    any: 'Any time',
     last: { '1h': 'The last hour', '24h': 'The last 24 hours', '7d': 'The last 7 days', '30d': 'The last 30 days' },
     own: 'From … to …',
     from: 'From',

@@ -1,5 +1,5 @@
 import { createContext, type ReactNode, useContext, useMemo, useSyncExternalStore } from 'react';
-import { browserStorage } from '../browser-storage.ts';
+import { recall, remember } from '../browser-storage.ts';
 import { en, type Texts } from './en.ts';
 import { type Format, formatOf, type Zone } from './format.ts';
 import { withOwnTexts } from './translate.ts';
@@ -22,7 +22,7 @@ export interface Language {
 }
 
 const ZONE = 'posthorn-zone';
-const rememberedZone: Zone = browserStorage('local')?.getItem(ZONE) === 'utc' ? 'utc' : 'local';
+const rememberedZone: Zone = recall(ZONE) === 'utc' ? 'utc' : 'local';
 
 let current: Language = { tag: 'en', t: en, f: formatOf('en', rememberedZone), zone: rememberedZone };
 const listeners = new Set<() => void>();
@@ -51,7 +51,7 @@ function tellAll(): void {
 
 /** Tells all times by this clock from now on, in this browser. */
 export function setZone(zone: Zone): void {
-  browserStorage('local')?.setItem(ZONE, zone);
+  remember(ZONE, zone);
   current = { ...current, zone, f: formatOf(current.tag, zone) };
   tellAll();
 }

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from 'react';
-import { browserStorage } from '../browser-storage.ts';
+import { recall, remember } from '../browser-storage.ts';
 
 type Keys = Record<string, () => unknown>;
 
@@ -7,11 +7,8 @@ const OFF = 'posthorn-keys-off';
 
 /** Single letters may be pressed by mistake, or by speech: whoever wants none can switch them off in this browser. */
 export const keysOff = {
-  get: () => (browserStorage('local')?.getItem(OFF) ?? null) !== null,
-  set(isOff: boolean) {
-    if (isOff) browserStorage('local')?.setItem(OFF, '1');
-    else browserStorage('local')?.removeItem(OFF);
-  },
+  get: () => recall(OFF) !== undefined,
+  set: (isOff: boolean) => remember(OFF, isOff ? '1' : undefined),
 };
 
 const FIELDS = 'input, textarea, select';

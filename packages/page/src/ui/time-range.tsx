@@ -10,7 +10,7 @@ const SPANS = Object.keys(SPANS_MS) as Span[];
 
 /** Either so much before now, or from one moment to another (ISO 8601; empty: open). */
 export interface Range {
-  span: Span | 'any' | 'own';
+  span: Span | 'own';
   from: string;
   to: string;
 }
@@ -21,25 +21,19 @@ export function isSpan(text: string | null): text is Span {
 
 /** The moments of a range at this moment. */
 export function momentsOf({ span, from, to }: Range, nowMs: number): { from?: string; to?: string } {
-  if (span !== 'own') return isSpan(span) ? { from: new Date(nowMs - SPANS_MS[span]).toISOString() } : {};
+  if (span !== 'own') return { from: new Date(nowMs - SPANS_MS[span]).toISOString() };
   return { ...(from === '' ? {} : { from }), ...(to === '' ? {} : { to }) };
 }
 
 /** A choice of spans, and of two moments of one's own. */
-export function SpanSelect(props: {
-  label: string;
-  value: Range['span'];
-  withAny?: boolean;
-  onChange: (span: Range['span']) => void;
-}) {
-  const { label, value, withAny = false, onChange } = props;
+export function SpanSelect(props: { label: string; value: Range['span']; onChange: (span: Range['span']) => void }) {
+  const { label, value, onChange } = props;
   const { t } = useLanguage();
   return (
     <Select
       label={label}
       value={value}
       choices={[
-        ...(withAny ? [{ value: 'any' as const, label: t.time.any }] : []),
         ...SPANS.map((span) => ({ value: span, label: t.time.last[span] })),
         { value: 'own' as const, label: t.time.own },
       ]}
@@ -59,17 +53,11 @@ export function MomentInputs({ value, onChange }: { value: Range; onChange: (ran
 }
 
 /** A span, or two moments. */
-export function TimeRange(props: { value: Range; onChange: (range: Range) => void; withAny?: boolean }) {
-  const { value, onChange, withAny = false } = props;
+export function TimeRange({ value, onChange }: { value: Range; onChange: (range: Range) => void }) {
   const { t } = useLanguage();
   return (
     <>
-      <SpanSelect
-        label={t.time.label}
-        value={value.span}
-        withAny={withAny}
-        onChange={(span) => onChange({ ...value, span })}
-      />
+      <SpanSelect label={t.time.label} value={value.span} onChange={(span) => onChange({ ...value, span })} />
       {value.span === 'own' && <MomentInputs value={value} onChange={onChange} />}
     </>
   );

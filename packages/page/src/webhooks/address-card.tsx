@@ -21,9 +21,10 @@ import { TestResultView, useTest } from './send-test.tsx';
 
 /**
  * Where an account's only endpoint is, whether it is on, its secret, and what else belongs to it. `wished`: another
- * address, which a link has brought; it is saved when somebody does so.
+ * address, which a link has brought; it is saved when somebody does so, and then there is no wish any more.
  */
-export function AddressCard({ endpoint, wished }: { endpoint: Endpoint; wished: string | undefined }) {
+export function AddressCard(props: { endpoint: Endpoint; wished: string | undefined; onMoved: () => void }) {
+  const { endpoint, wished, onMoved } = props;
   const { contract, may } = useAccount();
   const { t } = useLanguage();
   const actions = useEndpointActions(endpoint);
@@ -53,7 +54,11 @@ export function AddressCard({ endpoint, wished }: { endpoint: Endpoint; wished: 
           className="row end"
           onSubmit={(event) => {
             event.preventDefault();
-            if (url !== endpoint.url) actions.moveTo(url, () => setTyped(undefined));
+            if (url === endpoint.url) return;
+            actions.moveTo(url, () => {
+              setTyped(undefined);
+              onMoved();
+            });
           }}
         >
           <Field

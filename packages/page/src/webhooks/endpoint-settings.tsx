@@ -38,10 +38,11 @@ export function EndpointSettings() {
 function Existing({ endpoint }: { endpoint: Endpoint }) {
   const { contract } = useAccount();
   const { t } = useLanguage();
-  const { params } = useUrlState();
+  const { params, set } = useUrlState();
+  const wished = params.get('url') ?? undefined;
   return (
     <div className="stack">
-      <AddressCard endpoint={endpoint} wished={params.get('url') ?? undefined} />
+      <AddressCard endpoint={endpoint} wished={wished} onMoved={() => wished && set({ url: null }, true)} />
       <EventToggles endpoint={endpoint} />
       <details className="card">
         <summary>{t.verify.title}</summary>

@@ -121,7 +121,6 @@ export const texts: Texts = {
   },
   time: {
     label: 'Zeit',
-    any: 'Jede Zeit',
     last: {
       '1h': 'Die letzte Stunde',
       '24h': 'Die letzten 24 Stunden',

@@ -123,7 +123,6 @@ export const texts: Texts = {
   },
   time: {
     label: 'Periodo',
-    any: 'Cualquier periodo',
     last: {
       '1h': 'Última hora',
       '24h': 'Últimas 24 horas',

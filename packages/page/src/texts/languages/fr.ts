@@ -123,7 +123,6 @@ export const texts: Texts = {
   },
   time: {
     label: 'Période',
-    any: 'Toute période',
     last: {
       '1h': 'Dernière heure',
       '24h': '24 dernières heures',

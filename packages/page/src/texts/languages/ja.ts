@@ -118,7 +118,6 @@ export const texts: Texts = {
   },
   time: {
     label: '期間',
-    any: '全期間',
     last: { '1h': '過去 1 時間', '24h': '過去 24 時間', '7d': '過去 7 日間', '30d': '過去 30 日間' },
     own: '期間を指定 …',
     from: '開始',
