@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../domain/clock.ts';
+import { Rounds } from '../domain/rounds.ts';
 import { contains, parseAddress, parseNetwork } from '../egress/address.ts';
 import type { KeyStore, KeyUse, KnownKey } from '../storage/store.ts';
 import { digestOfKey, isKeyText } from './key-text.ts';
@@ -50,29 +51,23 @@ export class KeyVerifier {
     reject: (error: unknown) => void;
   }[] = [];
   private uses = new Map<string, KeyUse>();
-  private cancelFlush: () => void = () => {};
-  private flushing: Promise<void> = Promise.resolve();
+  private readonly rounds: Rounds;
   private isLooking = false;
   /** Raised by every change: an answer from before it says nothing. */
   private generation = 0;
 
   constructor(private readonly parts: { keys: KeyStore; clock: Clock; onError: (error: unknown) => void }) {
+    this.rounds = new Rounds(parts);
     const perf = { now: () => parts.clock.monotonicMs() };
     this.cache = new LRUCache({ max: CACHED_MAX, ttl: FRESH_MS, ttlResolution: 0, perf });
   }
 
   start(): void {
-    this.cancelFlush = this.parts.clock.after(FLUSH_EVERY_MS, () => {
-      this.flushing = this.flush()
-        .catch(this.parts.onError)
-        .finally(() => this.start());
-    });
+    this.rounds.every(FLUSH_EVERY_MS, () => this.flush());
   }
 
   async stop(): Promise<void> {
-    this.cancelFlush();
-    await this.flushing;
-    this.cancelFlush();
+    await this.rounds.stop();
     await this.flush().catch(this.parts.onError);
   }
 

@@ -1,4 +1,5 @@
 import type { LeasedDelivery } from '../domain/model.ts';
+import { Rounds } from '../domain/rounds.ts';
 import type { ClockComparison, SteadyClock } from '../domain/steady-clock.ts';
 import type { LostLease, Store } from '../storage/store.ts';
 import { RetentionClock } from './retention-clock.ts';
@@ -64,9 +65,7 @@ export interface MaintainerParts {
 
 /** Keeps the house: heartbeat, take-over of dead nodes' leases, partitions, retention. */
 export class Maintainer {
-  private isStopped = false;
-  private readonly timers = new Set<() => void>();
-  private readonly running = new Set<Promise<void>>();
+  private readonly rounds: Rounds;
   private lostBefore: ReadonlySet<string> = new Set();
   private purgedDay = 0;
   private lastBeat: { monotonicMs: number; finished: number } | undefined;
@@ -77,7 +76,9 @@ export class Maintainer {
   /** What an operator should know of, by what it is about; shown with the node's readiness. */
   private readonly troubles = new Map<'clock' | 'retention', string>();
 
-  constructor(private readonly parts: MaintainerParts) {}
+  constructor(private readonly parts: MaintainerParts) {
+    this.rounds = new Rounds(parts);
+  }
 
   /** What an operator should know of and mend. */
   get warnings(): readonly string[] {
@@ -87,40 +88,23 @@ export class Maintainer {
   async start(): Promise<void> {
     await this.compareClocks();
     await this.makePartitions();
-    this.every(BEAT_EVERY_MS, () => this.beat());
-    this.every(PARTITIONS_EVERY_MS, () => this.makePartitions());
-    this.every(RETENTION_EVERY_MS, () => this.dropOld());
-    this.every(RECONCILE_EVERY_MS, () => this.reconcile());
-    this.every(PURGE_EVERY_MS, () => this.purge());
-    this.every(PURGE_EVERY_MS, () => this.removeClosed());
-    this.every(COUNTS_EVERY_MS, () => this.addUpCounts());
-    this.every(SEAL_EVERY_MS, () => this.sealHeaders());
-    this.every(TESTING_EVERY_MS, () => this.test());
-    this.every(ORPHANS_EVERY_MS, async () => {
+    this.rounds.every(BEAT_EVERY_MS, () => this.beat());
+    this.rounds.every(PARTITIONS_EVERY_MS, () => this.makePartitions());
+    this.rounds.every(RETENTION_EVERY_MS, () => this.dropOld());
+    this.rounds.every(RECONCILE_EVERY_MS, () => this.reconcile());
+    this.rounds.every(PURGE_EVERY_MS, () => this.purge());
+    this.rounds.every(PURGE_EVERY_MS, () => this.removeClosed());
+    this.rounds.every(COUNTS_EVERY_MS, () => this.addUpCounts());
+    this.rounds.every(SEAL_EVERY_MS, () => this.sealHeaders());
+    this.rounds.every(TESTING_EVERY_MS, () => this.test());
+    this.rounds.every(ORPHANS_EVERY_MS, async () => {
       await this.parts.store.nodes.freeOrphans();
-      while (!this.isStopped && (await this.parts.store.nodes.endZombies()));
+      while (!this.rounds.isStopped && (await this.parts.store.nodes.endZombies()));
     });
   }
 
-  async stop(): Promise<void> {
-    this.isStopped = true;
-    for (const cancel of this.timers) cancel();
-    this.timers.clear();
-    await Promise.all(this.running);
-  }
-
-  private every(ms: number, work: () => Promise<void>): void {
-    const cancel = this.parts.clock.after(ms, () => {
-      this.timers.delete(cancel);
-      const run = work()
-        .catch(this.parts.onError)
-        .finally(() => {
-          this.running.delete(run);
-          if (!this.isStopped) this.every(ms, work);
-        });
-      this.running.add(run);
-    });
-    this.timers.add(cancel);
+  stop(): Promise<void> {
+    return this.rounds.stop();
   }
 
   private async beat(): Promise<void> {
@@ -193,19 +177,19 @@ export class Maintainer {
   }
 
   private async purge(): Promise<void> {
-    while (!this.isStopped && (await this.parts.store.retention.purge()));
+    while (!this.rounds.isStopped && (await this.parts.store.retention.purge()));
   }
 
   private async addUpCounts(): Promise<void> {
-    while (!this.isStopped && (await this.parts.store.retention.addUpCounts()));
+    while (!this.rounds.isStopped && (await this.parts.store.retention.addUpCounts()));
   }
 
   private async removeClosed(): Promise<void> {
-    while (!this.isStopped && (await this.parts.store.accounts.removeClosed()));
+    while (!this.rounds.isStopped && (await this.parts.store.accounts.removeClosed()));
   }
 
   private async sealHeaders(): Promise<void> {
-    while (!this.isStopped && (await this.parts.store.endpoints.sealPlainHeaders(SEALED_AT_ONCE)));
+    while (!this.rounds.isStopped && (await this.parts.store.endpoints.sealPlainHeaders(SEALED_AT_ONCE)));
   }
 
   private async makePartitions(): Promise<void> {
@@ -253,7 +237,7 @@ export class Maintainer {
     await store.notices.dropBefore(nowMs - NOTICES_KEPT_MS);
     await store.replays.dropBefore(nowMs - REPLAYS_KEPT_MS);
     await store.audit.dropBefore(nowMs - AUDIT_KEPT_MS);
-    while (!this.isStopped && (await store.retention.dropKeysBefore(nowMs - KEYS_KEPT_MS)));
+    while (!this.rounds.isStopped && (await store.retention.dropKeysBefore(nowMs - KEYS_KEPT_MS)));
   }
 
   /**

@@ -3,6 +3,7 @@ import type { Contract } from '../contract/contract.ts';
 import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
 import { decodeId, type IdSource, timeOfId } from '../domain/ids.ts';
+import { Rounds } from '../domain/rounds.ts';
 import { TooManyRequests } from '../domain/too-many-requests.ts';
 import type { Directory } from '../fanout/directory.ts';
 import type {
@@ -53,9 +54,7 @@ export interface NoticeWish {
  * a storm becomes one summary.
  */
 export class AccountNotices {
-  private isStopped = false;
-  private cancelTimer: () => void = () => {};
-  private running: Promise<void> = Promise.resolve();
+  private readonly rounds: Rounds;
 
   constructor(
     private readonly parts: {
@@ -71,22 +70,16 @@ export class AccountNotices {
       clock: Clock;
       onError: (error: unknown) => void;
     },
-  ) {}
+  ) {
+    this.rounds = new Rounds(parts);
+  }
 
   start(): void {
-    this.cancelTimer = this.parts.clock.after(LOOK_EVERY_MS, () => {
-      this.running = this.look()
-        .catch(this.parts.onError)
-        .finally(() => {
-          if (!this.isStopped) this.start();
-        });
-    });
+    this.rounds.every(LOOK_EVERY_MS, () => this.look());
   }
 
   async stop(): Promise<void> {
-    this.isStopped = true;
-    this.cancelTimer();
-    await this.running;
+    await this.rounds.stop();
   }
 
   get canSendEmail(): boolean {
@@ -178,13 +171,13 @@ export class AccountNotices {
 
   private async lookAtAll(): Promise<void> {
     const { store, clock, onError } = this.parts;
-    for (let isMore = true; isMore && !this.isStopped; ) {
+    for (let isMore = true; isMore && !this.rounds.isStopped; ) {
       const due = await store.due(clock.now(), ACCOUNT_EVERY_MS, ACCOUNTS_TAKEN);
       isMore = due.length === ACCOUNTS_TAKEN;
       const next = due.values();
       // None can fail the others, and one that takes long holds up a fourth of them at most.
       const worker = async () => {
-        for (const account of next) if (!this.isStopped) await this.lookAt(account).catch(onError);
+        for (const account of next) if (!this.rounds.isStopped) await this.lookAt(account).catch(onError);
       };
       await Promise.all(Array.from({ length: ACCOUNTS_AT_ONCE }, worker));
     }
@@ -243,7 +236,7 @@ export class AccountNotices {
 
   private async sendAll(): Promise<void> {
     const { store, clock, onError } = this.parts;
-    for (let isMore = true; isMore && !this.isStopped; ) {
+    for (let isMore = true; isMore && !this.rounds.isStopped; ) {
       const taken = await store.take(clock.now(), clock.now() + TAKEN_MS, MESSAGES_AT_ONCE);
       isMore = taken.length === MESSAGES_AT_ONCE;
       await Promise.all(taken.map((message) => this.send(message).catch(onError)));

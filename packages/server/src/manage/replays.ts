@@ -1,6 +1,7 @@
 import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
 import { type IdSource, isId } from '../domain/ids.ts';
+import { Rounds } from '../domain/rounds.ts';
 import type { Directory } from '../fanout/directory.ts';
 import type { Replay, ReplayCount, ReplayFilter, ReplayStore } from '../storage/page-store.ts';
 
@@ -20,9 +21,7 @@ export interface ReplayPlan extends ReplayCount {
 
 /** Sends deliveries again, a second's worth at a time, so that a replay never floods a receiver. */
 export class Replays {
-  private isStopped = false;
-  private cancelTimer: () => void = () => {};
-  private running: Promise<void> = Promise.resolve();
+  private readonly rounds: Rounds;
   /** Those whose piece is under way. */
   private readonly advancing = new Map<string, Promise<void>>();
 
@@ -36,22 +35,16 @@ export class Replays {
       noteBacklog: (endpointId: string, accountId: string) => void;
       onError: (error: unknown) => void;
     },
-  ) {}
+  ) {
+    this.rounds = new Rounds(parts);
+  }
 
   start(): void {
-    this.cancelTimer = this.parts.clock.after(EVERY_MS, () => {
-      this.running = this.advance()
-        .catch(this.parts.onError)
-        .finally(() => {
-          if (!this.isStopped) this.start();
-        });
-    });
+    this.rounds.every(EVERY_MS, () => this.advance());
   }
 
   async stop(): Promise<void> {
-    this.isStopped = true;
-    this.cancelTimer();
-    await this.running;
+    await this.rounds.stop();
     await Promise.all(this.advancing.values());
   }
 
