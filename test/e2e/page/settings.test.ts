@@ -51,7 +51,11 @@ describe('settings', () => {
     const secret = await page.getByTestId('secret').innerText();
     await page.getByRole('switch', { name: 'All of Contacts' }).click();
     expect(await endpoints()).toEqual([]);
-    await page.getByRole('textbox', { name: 'Endpoint URL' }).fill(suite.receiver.url('/loops'));
+    const url = page.getByRole('textbox', { name: 'Endpoint URL' });
+    await url.fill('https://localhost.invalid/loops');
+    await page.getByText(/^Nobody is there yet: /).waitFor();
+    await url.fill(suite.receiver.url('/loops'));
+    await page.getByText(/^Somebody is there: OPTIONS was answered/).waitFor();
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByText('Saved, and switched off: nothing is sent until you switch it on.').waitFor();
     const [made] = await endpoints();
@@ -61,9 +65,30 @@ describe('settings', () => {
     expect(kept.body.secret).toBe(secret);
     const contact = { contactIdentity: { id: 'c1', email: 'a@example.com', userId: null } };
     await suite.node.call('POST', `/v1/accounts/${account}/events`, { trigger: 'contact.deleted', payload: contact });
-    expect(suite.receiver.requests).toEqual([]);
+    expect(suite.receiver.requests.filter(({ method }) => method !== 'OPTIONS')).toEqual([]);
     await page.getByRole('switch', { name: 'Endpoint on' }).click();
     await expect.poll(async () => (await endpoints())[0].status).toBe('active');
+  });
+
+  test('Loops: an address that is refused is told of at its field, until another is typed', async () => {
+    const account = await createAccount(suite.node, 'loops');
+    const { path } = await createWebhook(suite.node, account, {
+      url: suite.receiver.url('/loops'),
+      subscriptions: [{ trigger: 'contact.created' }],
+    });
+    const page = await suite.show(account);
+    suite.forgive(/status of 4/);
+    const url = page.getByRole('textbox', { name: 'Endpoint URL' });
+    // An address of cloud metadata, which is refused everywhere.
+    await url.fill('https://169.254.169.254/latest');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await expect.poll(() => url.getAttribute('aria-invalid')).toBe('true');
+    const described = await url.getAttribute('aria-describedby');
+    expect(await page.locator(`[id="${described}"]`).innerText()).not.toBe('');
+    await url.fill(suite.receiver.url('/elsewhere'));
+    expect(await url.getAttribute('aria-invalid')).toBe('false');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await expect.poll(async () => (await suite.node.call('GET', path)).body.url).toBe(suite.receiver.url('/elsewhere'));
   });
 
   test('Loops: a group that is partly on says so; the last event can be switched off', async () => {

@@ -8,16 +8,16 @@ import type { Endpoint } from '../types.ts';
 import { Button } from '../ui/button.tsx';
 import { Copyable } from '../ui/copyable.tsx';
 import { FormDialog } from '../ui/dialog.tsx';
-import { Field } from '../ui/field.tsx';
 import { ErrorNote } from '../ui/notes.tsx';
 import { toast } from '../ui/toasts.tsx';
+import { AddressField, useAddressMistake } from './address-field.tsx';
 import { Deactivation } from './deactivation.tsx';
 import { useEndpointActions } from './endpoint-actions.ts';
-import { urlMistake } from './endpoint-draft.ts';
 import { EndpointForm } from './endpoint-form.tsx';
 import { OwnTest } from './own-test.tsx';
 import { SecretView } from './secret-view.tsx';
 import { TestResultView, useTest } from './send-test.tsx';
+import { UrlCheckView } from './url-check.tsx';
 
 /**
  * Where an account's only endpoint is, whether it is on, its secret, and what else belongs to it. `wished`: another
@@ -32,7 +32,7 @@ export function AddressCard(props: { endpoint: Endpoint; wished: string | undefi
   /** What has been typed and not been saved. */
   const [typed, setTyped] = useState(wished);
   const url = typed ?? endpoint.url;
-  const mistake = urlMistake(url, contract);
+  const mistake = useAddressMistake(url, actions.error);
   const [isTesting, setTesting] = useState(false);
   const isActive = endpoint.status === 'active';
   return (
@@ -61,24 +61,19 @@ export function AddressCard(props: { endpoint: Endpoint; wished: string | undefi
             });
           }}
         >
-          <Field
-            label={contract.words.url}
+          <AddressField
+            url={url}
+            mistake={mistake.text}
             className="grow"
-            error={mistake === undefined ? undefined : t.webhooks.urlMistakes[mistake]}
-          >
-            <input
-              type="url"
-              required
-              value={url}
-              disabled={!may('webhooks')}
-              aria-invalid={mistake !== undefined}
-              onChange={(event) => setTyped(event.target.value.trim())}
-            />
-          </Field>
+            onChange={(next) => {
+              actions.forgetError();
+              setTyped(next);
+            }}
+          />
           {url === endpoint.url ? (
             <Copyable text={endpoint.url} label={t.endpoint.copyUrl} />
           ) : (
-            <Button type="submit" kind="primary" disabled={actions.isBusy || url === '' || mistake !== undefined}>
+            <Button type="submit" kind="primary" disabled={actions.isBusy || url === '' || mistake.isWrong}>
               {t.common.save}
             </Button>
           )}
@@ -89,7 +84,8 @@ export function AddressCard(props: { endpoint: Endpoint; wished: string | undefi
           )}
           {may('webhooks') && <Button onClick={() => setTesting(true)}>{t.test.openOwn}</Button>}
         </form>
-        <ErrorNote error={actions.error ?? test.error} />
+        {url !== endpoint.url && mistake.text === undefined && <UrlCheckView url={url} />}
+        <ErrorNote error={(mistake.text === undefined ? actions.error : undefined) ?? test.error} />
         {test.data && <TestResultView result={test.data} />}
         <SecretView endpoint={endpoint} />
         <Details endpoint={endpoint} />

@@ -49,6 +49,7 @@ export function useEndpointActions(endpoint: Endpoint) {
   });
   return {
     error,
+    forgetError: () => setError(undefined),
     isBusy: change.isPending,
     activate: () => change.mutate({ run: () => post(`${here}/activate`), said: t.endpoint.activated }),
     deactivate: () => change.mutate({ run: () => post(`${here}/deactivate`), said: t.endpoint.deactivated }),

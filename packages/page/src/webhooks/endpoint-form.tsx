@@ -11,7 +11,8 @@ import { FormDialog } from '../ui/dialog.tsx';
 import { Field, Select } from '../ui/field.tsx';
 import { Secret } from '../ui/secret.tsx';
 import { toast } from '../ui/toasts.tsx';
-import { type Draft, detailsOf, draftOf, headerMistake, isEmptyDraft, urlMistake, wishOf } from './endpoint-draft.ts';
+import { AddressField, useAddressMistake } from './address-field.tsx';
+import { type Draft, detailsOf, draftOf, headerMistake, isEmptyDraft, wishOf } from './endpoint-draft.ts';
 import { useNewSecret } from './new-secret.ts';
 import { SubscriptionFields } from './subscription-fields.tsx';
 import { UrlCheckView } from './url-check.tsx';
@@ -43,7 +44,7 @@ export function EndpointForm(props: Props) {
   };
   const secret = useNewSecret(endpoint === undefined && contract.signature.scheme !== 'none');
   const word = contract.words.endpoint;
-  const mistake = urlMistake(draft.url, contract);
+  const address = useAddressMistake(draft.url, error);
   const wrong = (field: string) => fieldMistake(error, field, t);
 
   const save = async () => {
@@ -64,7 +65,7 @@ export function EndpointForm(props: Props) {
       fields={FIELDS}
       disabled={
         draft.url === '' ||
-        mistake !== undefined ||
+        address.isWrong ||
         headerMistake(draft.headers) !== undefined ||
         (parts === 'all' && isEmptyDraft(draft, contract))
       }
@@ -75,21 +76,13 @@ export function EndpointForm(props: Props) {
       {parts === 'all' && (
         <>
           <SubscriptionFields draft={draft} change={change} error={wrong('subscriptions')} />
-          <Field
-            label={contract.words.url}
+          <AddressField
+            url={draft.url}
+            mistake={address.text}
             hint={t.webhooks.urlHint}
-            error={mistake === undefined ? wrong('url') : t.webhooks.urlMistakes[mistake]}
-          >
-            <input
-              type="url"
-              required
-              value={draft.url}
-              placeholder="https://example.com/webhooks"
-              aria-invalid={(mistake ?? wrong('url')) !== undefined}
-              onChange={(event) => change({ url: event.target.value.trim() })}
-            />
-          </Field>
-          {mistake === undefined && wrong('url') === undefined && <UrlCheckView url={draft.url} />}
+            onChange={(url) => change({ url })}
+          />
+          {address.text === undefined && <UrlCheckView url={draft.url} />}
           {contract.versions && (
             <Field label={t.webhooks.version} error={wrong('version')}>
               <Select

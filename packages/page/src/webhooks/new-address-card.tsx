@@ -4,15 +4,14 @@ import { useState } from 'react';
 import { useAccount } from '../account.tsx';
 import { post } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
-import { fieldMistake } from '../texts/problem-words.ts';
 import type { Bin, Endpoint } from '../types.ts';
 import { Button } from '../ui/button.tsx';
-import { Field } from '../ui/field.tsx';
 import { ErrorNote } from '../ui/notes.tsx';
 import { Secret } from '../ui/secret.tsx';
 import { toast } from '../ui/toasts.tsx';
-import { urlMistake } from './endpoint-draft.ts';
+import { AddressField, useAddressMistake } from './address-field.tsx';
 import { useNewSecret } from './new-secret.ts';
+import { UrlCheckView } from './url-check.tsx';
 
 /** The settings before there is an endpoint: an address to fill in, the secret that it will have, and a switch that waits. */
 export function NewAddressCard(props: { url: string; chosen: ReadonlySet<string>; onDone: () => void }) {
@@ -22,7 +21,6 @@ export function NewAddressCard(props: { url: string; chosen: ReadonlySet<string>
   const queries = useQueryClient();
   const [url, setUrl] = useState(props.url);
   const secret = useNewSecret(may('webhooks') && contract.signature.scheme !== 'none');
-  const mistake = urlMistake(url, contract);
   const save = useMutation({
     mutationFn: () =>
       post<Endpoint>(`${path}/endpoints`, {
@@ -38,7 +36,7 @@ export function NewAddressCard(props: { url: string; chosen: ReadonlySet<string>
     },
   });
   const tryOut = useMutation({ mutationFn: () => post<Bin>(`${path}/bins`), onSuccess: (bin) => setUrl(bin.url) });
-  const refused = fieldMistake(save.error, 'url', t);
+  const mistake = useAddressMistake(url, save.error);
   return (
     <section className="card" aria-label={contract.words.endpoint}>
       <header>
@@ -59,28 +57,19 @@ export function NewAddressCard(props: { url: string; chosen: ReadonlySet<string>
             save.mutate();
           }}
         >
-          <Field
-            label={contract.words.url}
+          <AddressField
+            url={url}
+            mistake={mistake.text}
             hint={t.webhooks.urlHint}
             className="grow"
-            error={mistake === undefined ? refused : t.webhooks.urlMistakes[mistake]}
-          >
-            <input
-              type="url"
-              required
-              value={url}
-              placeholder="https://example.com/webhooks"
-              disabled={!may('webhooks')}
-              aria-invalid={(mistake ?? refused) !== undefined}
-              onChange={(event) => {
-                save.reset();
-                setUrl(event.target.value.trim());
-              }}
-            />
-          </Field>
+            onChange={(next) => {
+              save.reset();
+              setUrl(next);
+            }}
+          />
           {may('webhooks') && (
             <>
-              <Button type="submit" kind="primary" disabled={save.isPending || url === '' || mistake !== undefined}>
+              <Button type="submit" kind="primary" disabled={save.isPending || url === '' || mistake.isWrong}>
                 {t.common.save}
               </Button>
               <Button disabled title={t.endpoint.saveFirst}>
@@ -89,6 +78,7 @@ export function NewAddressCard(props: { url: string; chosen: ReadonlySet<string>
             </>
           )}
         </form>
+        {may('webhooks') && mistake.text === undefined && <UrlCheckView url={url} />}
         {may('webhooks') && url === '' && (
           <div className="row">
             <span className="quiet">{t.webhooks.noneText}</span>
@@ -97,7 +87,7 @@ export function NewAddressCard(props: { url: string; chosen: ReadonlySet<string>
             </Button>
           </div>
         )}
-        {refused === undefined && <ErrorNote error={save.error ?? tryOut.error} />}
+        {mistake.text === undefined && <ErrorNote error={save.error ?? tryOut.error} />}
         {secret !== undefined && (
           <section className="stack tight" aria-label={contract.words.secret}>
             <h3>{contract.words.secret}</h3>

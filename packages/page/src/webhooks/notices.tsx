@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Bell } from 'lucide-react';
-import { useState } from 'react';
+import { type InputHTMLAttributes, type ReactNode, useState } from 'react';
 import { useAccount } from '../account.tsx';
 import { call, get, post } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
@@ -22,6 +22,8 @@ interface Notices {
   sent_at: string | null;
   last_error: string | null;
 }
+
+const CODE_LENGTH = 6;
 
 /** Where one is told when a webhook fails, is switched off or recovers. */
 export function NoticesButton() {
@@ -75,6 +77,53 @@ function useChange(change: (path: string) => Promise<Notices>, said: (answer: No
   });
 }
 
+/** A form of one input, with what the server says of it. */
+function OneField(props: {
+  /** As the server calls it. */
+  name: string;
+  label: string;
+  hint: string | undefined;
+  verb: string;
+  isReady: boolean;
+  value: string;
+  onChange: (value: string) => void;
+  run: ReturnType<typeof useChange>;
+  attributes: InputHTMLAttributes<HTMLInputElement>;
+  children?: ReactNode;
+}) {
+  const { name, label, hint, verb, isReady, value, onChange, run, attributes, children } = props;
+  const { t } = useLanguage();
+  const wrong = fieldMistake(run.error, name, t);
+  return (
+    <>
+      <form
+        className="row end"
+        onSubmit={(event) => {
+          event.preventDefault();
+          run.mutate();
+        }}
+      >
+        <Field label={label} hint={hint} error={wrong} className="grow">
+          <input
+            {...attributes}
+            value={value}
+            aria-invalid={wrong !== undefined}
+            onChange={(event) => {
+              run.reset();
+              onChange(event.target.value.trim());
+            }}
+          />
+        </Field>
+        <Button type="submit" disabled={!isReady || run.isPending}>
+          {verb}
+        </Button>
+        {children}
+      </form>
+      {wrong === undefined && <ErrorNote error={run.error} />}
+    </>
+  );
+}
+
 function EmailPart({ notices }: { notices: Notices }) {
   const { t } = useLanguage();
   const [email, setEmail] = useState(notices.pending_email ?? notices.email ?? '');
@@ -82,41 +131,21 @@ function EmailPart({ notices }: { notices: Notices }) {
     (path) => call('PATCH', `${path}/notices`, { email: email === '' ? null : email }),
     (answer) => (answer.pending_email === null ? t.common.saved : t.notices.codeSent),
   );
-  const wrong = fieldMistake(save.error, 'email', t);
+  const isConfirmed = notices.email !== null && notices.pending_email === null;
   const isChanged = email !== (notices.pending_email ?? notices.email ?? '');
   return (
     <div className="stack tight">
-      <form
-        className="row end"
-        onSubmit={(event) => {
-          event.preventDefault();
-          save.mutate();
-        }}
-      >
-        <Field
-          label={t.notices.email}
-          hint={
-            notices.email !== null && notices.pending_email === null && !isChanged ? t.notices.confirmed : undefined
-          }
-          error={wrong}
-          className="grow"
-        >
-          <input
-            type="email"
-            autoComplete="email"
-            value={email}
-            aria-invalid={wrong !== undefined}
-            onChange={(event) => {
-              save.reset();
-              setEmail(event.target.value.trim());
-            }}
-          />
-        </Field>
-        <Button type="submit" disabled={!isChanged || save.isPending}>
-          {t.common.save}
-        </Button>
-      </form>
-      {wrong === undefined && <ErrorNote error={save.error} />}
+      <OneField
+        name="email"
+        label={t.notices.email}
+        hint={isConfirmed && !isChanged ? t.notices.confirmed : undefined}
+        verb={t.common.save}
+        isReady={isChanged}
+        value={email}
+        onChange={setEmail}
+        run={save}
+        attributes={{ type: 'email', autoComplete: 'email' }}
+      />
       {notices.pending_email !== null && !isChanged && <CodePart email={notices.pending_email} />}
     </div>
   );
@@ -133,36 +162,25 @@ function CodePart({ email }: { email: string }) {
     (path) => call('PATCH', `${path}/notices`, { email }),
     () => t.notices.codeSent,
   );
-  const wrong = fieldMistake(confirm.error, 'code', t);
   return (
-    <form
-      className="row end"
-      onSubmit={(event) => {
-        event.preventDefault();
-        confirm.mutate();
-      }}
-    >
-      <Field label={t.notices.code} hint={t.notices.codeHint(email)} error={wrong} className="grow">
-        <input
-          inputMode="numeric"
-          autoComplete="one-time-code"
-          maxLength={6}
-          value={code}
-          aria-invalid={wrong !== undefined}
-          onChange={(event) => {
-            confirm.reset();
-            setCode(event.target.value.trim());
-          }}
-        />
-      </Field>
-      <Button type="submit" kind="primary" disabled={code.length !== 6 || confirm.isPending}>
-        {t.notices.confirm}
-      </Button>
-      <Button kind="plain" disabled={again.isPending} onClick={() => again.mutate()}>
-        {t.notices.codeAgain}
-      </Button>
+    <>
+      <OneField
+        name="code"
+        label={t.notices.code}
+        hint={t.notices.codeHint(email)}
+        verb={t.notices.confirm}
+        isReady={code.length === CODE_LENGTH}
+        value={code}
+        onChange={setCode}
+        run={confirm}
+        attributes={{ inputMode: 'numeric', autoComplete: 'one-time-code', maxLength: CODE_LENGTH }}
+      >
+        <Button kind="plain" disabled={again.isPending} onClick={() => again.mutate()}>
+          {t.notices.codeAgain}
+        </Button>
+      </OneField>
       <ErrorNote error={again.error} />
-    </form>
+    </>
   );
 }
 
@@ -173,33 +191,19 @@ function UrlPart({ notices }: { notices: Notices }) {
     (path) => call('PATCH', `${path}/notices`, { url: url === '' ? null : url }),
     () => t.common.saved,
   );
-  const wrong = fieldMistake(save.error, 'url', t);
   return (
     <div className="stack tight">
-      <form
-        className="row end"
-        onSubmit={(event) => {
-          event.preventDefault();
-          save.mutate();
-        }}
-      >
-        <Field label={t.notices.url} hint={t.notices.urlHint} error={wrong} className="grow">
-          <input
-            type="url"
-            value={url}
-            placeholder="https://example.com/alerts"
-            aria-invalid={wrong !== undefined}
-            onChange={(event) => {
-              save.reset();
-              setUrl(event.target.value.trim());
-            }}
-          />
-        </Field>
-        <Button type="submit" disabled={url === (notices.url ?? '') || save.isPending}>
-          {t.common.save}
-        </Button>
-      </form>
-      {wrong === undefined && <ErrorNote error={save.error} />}
+      <OneField
+        name="url"
+        label={t.notices.url}
+        hint={t.notices.urlHint}
+        verb={t.common.save}
+        isReady={url !== (notices.url ?? '')}
+        value={url}
+        onChange={setUrl}
+        run={save}
+        attributes={{ type: 'url', placeholder: 'https://example.com/alerts' }}
+      />
       {notices.secret !== null && <Secret text={notices.secret} />}
     </div>
   );
