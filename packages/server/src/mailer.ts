@@ -1,4 +1,3 @@
-import { createTransport } from 'nodemailer';
 import type { Mailer } from './manage/notice-sender.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -6,7 +5,9 @@ const TIMEOUT_MS = 10_000;
 const TOTAL_MS = 20_000;
 
 /** @param url as `smtps://user:password@mail.example.com:465` */
-export function openMailer({ url, from }: { url: string; from: string }): Mailer & { close(): void } {
+export async function openMailer({ url, from }: { url: string; from: string }): Promise<Mailer & { close(): void }> {
+  // Most servers send none, and need not hold the library.
+  const { createTransport } = await import('nodemailer');
   const closing = new AbortController();
   const transport = createTransport(
     {

@@ -109,7 +109,7 @@ export async function startNode(
     );
     const guard = new EgressGuard(config.allowNetworks);
     const egress = new Egress(guard, systemResolver(DNS_TIMEOUT_MS), trustAlso(config.extraCa));
-    const mailer = config.smtp && openMailer(config.smtp);
+    const mailer = config.smtp && (await openMailer(config.smtp));
     let isStopping = false;
     let origin = config.publicUrl ?? '';
     const parts = buildParts({

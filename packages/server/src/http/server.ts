@@ -1,14 +1,13 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import { Ajv, type Options } from 'ajv';
 import Fastify, { LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { Problem } from '../domain/errors.ts';
-import { isInstant } from '../domain/instant.ts';
 import { AnswersInFlight } from './answers-in-flight.ts';
 import type { App, HttpParts } from './app.ts';
 import { noteChanges } from './audit.ts';
 import { requireOperator } from './auth.ts';
 import { takeRequests } from './bin-requests.ts';
+import { checkAndWriteBySchema } from './by-schema.ts';
 import { authorize, denyUnknown, OPERATOR, setCaller } from './caller.ts';
 import { compressReads } from './compression.ts';
 import { answerConnectionError, hasOneHost } from './connection-problem.ts';
@@ -68,9 +67,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
     trustProxy: [...parts.trustedProxies],
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
 
-  app.setValidatorCompiler(({ schema, httpPart }) =>
-    (httpPart === 'body' ? STRICT : LENIENT).compile(schema as object),
-  );
+  checkAndWriteBySchema(app);
   app.removeContentTypeParser('text/plain');
   takeJson(app, readForm);
   // Any expectation but 100-continue may be ignored (RFC 9110, 10.1.1); Node would answer it with a 417 of its own.
@@ -154,12 +151,6 @@ const STRICT_HEADERS = {
   'referrer-policy': 'no-referrer',
   'cache-control': 'no-store',
 };
-
-const FORMATS: Options['formats'] = { 'date-time': isInstant };
-/** Bodies are taken as they are: a string is not a number. The first error ends it: a body may have millions. */
-const STRICT = new Ajv({ coerceTypes: false, useDefaults: false, allErrors: false, strict: false, formats: FORMATS });
-/** Paths, queries and headers are text, from which numbers are read. */
-const LENIENT = new Ajv({ coerceTypes: true, useDefaults: false, allErrors: true, strict: false, formats: FORMATS });
 
 const METHODS = ['GET', 'POST', 'PATCH', 'DELETE'] as const;
 
