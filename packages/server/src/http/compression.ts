@@ -10,7 +10,8 @@ const FROM_BYTES = 1_400;
  */
 export async function compressReads(app: App): Promise<void> {
   app.addHook('onRoute', (route) => {
-    if (route.method === 'GET') Object.assign(route, { compress: {} });
+    // Where nothing is said, every answer would still be given a way to be compressed.
+    Object.assign(route, { compress: route.method === 'GET' ? {} : false });
   });
   await app.register(compress, {
     global: false,
