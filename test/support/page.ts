@@ -6,7 +6,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 // @ts-expect-error a script without types
 import { openBrowser } from '../browser/open.mjs';
-import { OPERATOR_KEY, startTestNode, type TestNode } from './node.ts';
+import { eventually, OPERATOR_KEY, startTestNode, type TestNode } from './node.ts';
 import { Receiver } from './receiver.ts';
 
 async function launch(): Promise<Browser> {
@@ -143,6 +143,18 @@ export function pageSuite(options: Parameters<typeof startTestNode>[0] = {}) {
     },
     publishReturn: (account: string, id = '7') =>
       suite.node.publish(account, 'return.created', { id, state: 'open', created_at: '2026-01-01T00:00:00Z' }),
+    /** Orders, one after the other, each of which has been sent once. */
+    async publishEach(account: string, payloads: readonly unknown[]) {
+      for (const [i, payload] of payloads.entries()) {
+        await suite.node.publish(account, 'order.created', payload);
+        await suite.receiver.received(i + 1);
+      }
+      await eventually(
+        async () => (await suite.node.call('GET', `/v1/accounts/${account}/deliveries`)).body.data,
+        (list) =>
+          list.length === payloads.length && list.every((one: { attempt_count: number }) => one.attempt_count === 1),
+      );
+    },
   };
   beforeAll(async () => {
     [suite.node, suite.browser] = await Promise.all([startTestNode(options), launch()]);

@@ -44,9 +44,15 @@ export function embed(element: HTMLElement, options: EmbedOptions): Embedded {
   let path = options.path;
   let isGone = false;
   let isRenewing = false;
+  let retry: ReturnType<typeof setTimeout> | undefined;
 
   const send = (message: ToPage) => {
     if (origin !== '') frame.contentWindow?.postMessage(message, origin);
+  };
+  /** One at a time, however often the page asks. */
+  const again = (what: () => Promise<void>) => {
+    clearTimeout(retry);
+    retry = setTimeout(() => void what(), RETRY_MS);
   };
   const fail = (error: unknown) => options.onError?.(error instanceof Error ? error : new Error(String(error)));
 
@@ -71,7 +77,7 @@ export function embed(element: HTMLElement, options: EmbedOptions): Embedded {
       send({ type: 'posthorn:token', token: tokenOf(await options.session()) });
     } catch (error) {
       fail(error);
-      setTimeout(() => void renew('ended'), RETRY_MS);
+      again(() => renew('ended'));
     } finally {
       isRenewing = false;
     }
@@ -93,7 +99,7 @@ export function embed(element: HTMLElement, options: EmbedOptions): Embedded {
     } catch (error) {
       fail(error);
       // Whatever a function could not have now it may have later.
-      if (typeof options.session !== 'string') setTimeout(() => void begin(), RETRY_MS);
+      if (typeof options.session !== 'string') again(begin);
     }
   };
 
@@ -109,6 +115,7 @@ export function embed(element: HTMLElement, options: EmbedOptions): Embedded {
     },
     destroy() {
       isGone = true;
+      clearTimeout(retry);
       removeEventListener('message', heard);
       frame.remove();
     },

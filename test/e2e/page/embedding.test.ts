@@ -120,12 +120,13 @@ describe('embedded with the script that this server has', () => {
         { type: 'posthorn:token', token: 'nonsense"><script>' },
         null,
         'text',
+        // The last one is right: when it is obeyed, all of those before it have been heard.
+        { type: 'posthorn:navigate', path: '/messages' },
       ]) {
         element?.contentWindow?.postMessage(message, '*');
       }
     });
-    await page.waitForTimeout(500);
-    await frame.getByRole('heading', { name: 'No endpoints yet' }).waitFor();
+    await frame.getByRole('heading', { name: 'Messages', exact: true }).waitFor();
     await frame.getByRole('link', { name: 'API keys' }).click();
     await frame.getByRole('heading', { name: 'No API keys yet' }).waitFor();
   });

@@ -243,7 +243,10 @@ describe('the language', () => {
           for (const [size, viewport] of Object.entries(SIZES)) {
             await page.setViewportSize(viewport);
             // Charts take their new width in the next frame.
-            await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 100)));
+            await page.evaluate(
+              () =>
+                new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve(undefined)))),
+            );
             const found = await cutOff(page);
             const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
             if (overflow > 0) found.push(`scrolls sideways by ${overflow} px`);

@@ -177,6 +177,7 @@ describe('sessions', () => {
   test('a session that ends says so in a banner, keeps what was typed, and goes on when it is opened again', async () => {
     const account = await createAccount(suite.node, 'standard');
     const page = await suite.show(account);
+    await page.clock.install();
     await page.getByRole('button', { name: 'Create endpoint' }).first().click();
     const form = page.getByRole('dialog');
     await form.getByLabel('URL', { exact: true }).fill(suite.receiver.url('/typed'));
@@ -187,7 +188,7 @@ describe('sessions', () => {
     // The banner and the form say so; what is behind it stays as it was, and nothing asks any more.
     const asked: string[] = [];
     page.on('request', (request) => void asked.push(new URL(request.url()).pathname));
-    await page.waitForTimeout(3_000);
+    await page.clock.fastForward(60_000);
     expect(asked.filter((path) => path !== '/v1/page')).toEqual([]);
     expect(await form.getByLabel('URL', { exact: true }).inputValue()).toBe(suite.receiver.url('/typed'));
     // Opened again in another tab, of this account and of another one.
