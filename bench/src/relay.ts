@@ -6,7 +6,7 @@ import { randomFillSync } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { loadContracts } from '@posthorn/server/dist/contract/load.js';
 import { IdSource } from '@posthorn/server/dist/domain/ids.js';
-import type { LeasedDelivery } from '@posthorn/server/dist/domain/model.js';
+import type { ActiveDelivery } from '@posthorn/server/dist/domain/model.js';
 import { generateSecret } from '@posthorn/server/dist/domain/signature.js';
 import { parseNetwork } from '@posthorn/server/dist/egress/address.js';
 import { Egress } from '@posthorn/server/dist/egress/egress.js';
@@ -16,7 +16,7 @@ import { buildServer } from '@posthorn/server/dist/http/server.js';
 import { digestOf } from '@posthorn/server/dist/keyring.js';
 import { Metrics } from '@posthorn/server/dist/metrics.js';
 import { buildParts } from '@posthorn/server/dist/parts.js';
-import type { AccountSnapshot, QueueStore, Store } from '@posthorn/server/dist/storage/store.js';
+import type { AccountSnapshot, LaneStore, QueueStore, Store } from '@posthorn/server/dist/storage/store.js';
 import pino from 'pino';
 
 const [receiverUrl = '', key = ''] = process.argv.slice(2);
@@ -29,33 +29,52 @@ const clock = {
     return () => clearTimeout(timer);
   },
 };
-const node = { id: 1, aliveUntilMs: Number.POSITIVE_INFINITY };
+const node = { id: 1, aliveUntilMs: Number.POSITIVE_INFINITY, watermark: new Uint8Array(16) };
 const ids = new IdSource(clock.now, randomFillSync);
 const contracts = loadContracts(fileURLToPath(new URL('../../contracts/', import.meta.url)));
 const guard = new EgressGuard([parseNetwork('127.0.0.0/8')]);
 const egress = new Egress(guard, async (host) => [host]);
 
-const waiting = new Map<string, LeasedDelivery[]>();
+/** The one epoch in which this node owns every lane. */
+const EPOCH = 1;
+const waiting = new Map<string, ActiveDelivery[]>();
 const queue: QueueStore = {
-  async accept({ queued }) {
-    for (const { delivery, leased } of queued) {
-      if (leased) continue;
+  async accept({ planned, lanes }) {
+    for (const { delivery, isHandedOver } of planned) {
+      if (isHandedOver) continue;
       const list = waiting.get(delivery.endpointId) ?? [];
       waiting.set(delivery.endpointId, list);
       list.push(delivery);
     }
-    return { refused: new Set(), stale: [] };
+    const taken = [...lanes].filter(([, { epoch }]) => epoch === null);
+    return {
+      refused: new Set(),
+      stale: [],
+      lost: [],
+      lanes: taken.map(([endpointId]) => ({ endpointId, node: node.id, epoch: EPOCH, isNew: true })),
+    };
   },
-  claim: async (room) => ({
-    leased: [...room].flatMap(([endpointId, count]) => waiting.get(endpointId)?.splice(0, count) ?? []),
+  claim: async (lanes) => ({
+    deliveries: [...lanes].flatMap(([endpointId, { room }]) => {
+      const claimed = waiting.get(endpointId)?.splice(0, room) ?? [];
+      return claimed.map((delivery) => ({ ...delivery, epoch: EPOCH, isStored: true }));
+    }),
+    lanes: [...lanes.keys()].map((endpointId) => ({ endpointId, isGone: false, nextDueAtMs: undefined })),
     isCut: false,
   }),
-  settle: async () => new Set(),
+  settle: async () => new Map(),
+  keep: async () => new Set(),
   findKeys: async () => [],
-  release: async () => {},
-  discover: async () => [],
   bringForward: async () => 0,
   retry: async () => undefined,
+  requeue: async () => 0,
+};
+const lanes: LaneStore = {
+  take: async () => [],
+  letGo: async () => {},
+  behind: async () => [],
+  owned: async () => [],
+  endDeleted: async () => false,
 };
 
 /** Every account exists, with one endpoint at the receiver. */
@@ -78,7 +97,7 @@ const snapshot = async (id: string): Promise<AccountSnapshot> => {
 const metrics = new Metrics();
 const built = buildParts({
   mailer: undefined,
-  store: { queue, accounts: { snapshot } } as unknown as Store,
+  store: { queue, lanes, accounts: { snapshot } } as unknown as Store,
   contracts,
   guard,
   egress,
@@ -88,13 +107,14 @@ const built = buildParts({
   node,
   requests: { max: 1_000, unprovenMax: 500 },
   metrics,
-  release: async () => {},
   isUp: () => true,
   whenUp: async () => {},
   isStopping: () => false,
   onError: (error) => console.error(error),
   origin: () => 'http://bench.invalid',
 });
+
+built.dispatcher.start();
 
 const settings = { get: async () => undefined, put: async () => {} };
 const parts: HttpParts = {

@@ -4,12 +4,15 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pino, { type Logger } from 'pino';
+import type { Acceptor } from './accept/acceptor.ts';
 import { type Config, ConfigError } from './config.ts';
 import { loadContracts } from './contract/load.ts';
+import type { Dispatcher } from './dispatch/dispatcher.ts';
 import type { Clock, Random } from './domain/clock.ts';
 import { Problem } from './domain/errors.ts';
 import { IdSource } from './domain/ids.ts';
 import { longestWaitMs } from './domain/policy.ts';
+import { Rounds } from './domain/rounds.ts';
 import { SteadyClock } from './domain/steady-clock.ts';
 import { Egress } from './egress/egress.ts';
 import { EgressGuard } from './egress/guard.ts';
@@ -22,11 +25,11 @@ import { openMailer } from './mailer.ts';
 import { Maintainer } from './maintain/maintainer.ts';
 import type { Notices } from './manage/notices.ts';
 import { Metrics } from './metrics.ts';
-import { buildParts, type Parts } from './parts.ts';
+import { buildParts, type NodeIdentity, type Parts } from './parts.ts';
 import { Database } from './storage/database.ts';
 import { isOutage, kindOf } from './storage/database-errors.ts';
 import { EmbeddedPostgres } from './storage/embedded.ts';
-import { isMigrated, migrate } from './storage/migrate.ts';
+import { isContracted, isMigrated, migrate } from './storage/migrate.ts';
 import { postgresStore } from './storage/postgres-store.ts';
 import { checkDatabase } from './storage/requirements.ts';
 import { fromUuidText } from './storage/rows.ts';
@@ -39,6 +42,8 @@ const ALIVE_AT_FIRST_MS = 10_000;
 const READINESS_MS = 1_000;
 /** When the schemas of a contract are compiled that nobody has needed until then; the next follows as much later. */
 const WARM_UP_AFTER_MS = 1_000;
+/** How often a node looks whether those of the version before have stopped. */
+const UPGRADE_EVERY_MS = 1_000;
 /** How long requests in flight may take to end when the server stops. */
 const DRAIN_MS = 25_000;
 
@@ -95,18 +100,20 @@ export async function startNode(
     await proveMasterKey(vault, store.settings, store.sealed);
     const operatorKey = await openOperatorKey(config, store.settings, store.sessions);
 
-    const register = () => store.nodes.register(hostname(), process.pid);
     const clock = new SteadyClock(machineClock);
-    const node = { id: await register(), aliveUntilMs: clock.monotonicMs() + ALIVE_AT_FIRST_MS };
-    // The embedded database has no other node: whoever holds a lease there is a server that was killed.
-    if (embedded) await store.nodes.takeOver(node.id, 0, true);
-    await store.nodes.freeOrphans();
-
-    const metrics = new Metrics();
     const ids = new IdSource(
       () => clock.now(),
       (target) => randomFillSync(target),
     );
+    const node: NodeIdentity = {
+      id: 0,
+      aliveUntilMs: clock.monotonicMs() + ALIVE_AT_FIRST_MS,
+      watermark: ids.nextUuid(),
+    };
+    const register = () => store.nodes.register(hostname(), process.pid, node.watermark);
+    node.id = await register();
+
+    const metrics = new Metrics();
     const guard = new EgressGuard(config.allowNetworks);
     const egress = new Egress(guard, systemResolver(DNS_TIMEOUT_MS), trustAlso(config.extraCa));
     const mailer = config.smtp && (await openMailer(config.smtp));
@@ -128,16 +135,6 @@ export async function startNode(
       isUp: () => database.up,
       whenUp: () => database.availability.whenUp(),
       isStopping: () => isStopping,
-      release: async (deliveries) => {
-        for (;;) {
-          try {
-            return await store.queue.release(deliveries, node.id);
-          } catch (error) {
-            if (!isOutage(kindOf(error))) throw error;
-            await database.availability.whenUp();
-          }
-        }
-      },
       onError,
     });
     const { directory, acceptor, dispatcher, settler, samples, keyVerifier, notices, accountNotices, replays } = parts;
@@ -146,22 +143,24 @@ export async function startNode(
       clock,
       node,
       register,
-      onDeclaredDead: () => dispatcher.forgetAll(),
-      leased: () => dispatcher.leased,
+      watermark: () => watermarkOf(acceptor, dispatcher, ids),
+      onDeclaredDead: () => dispatcher.loseAll(),
       retentionDays: new Map([...contracts].map(([name, contract]) => [name, contract.policy.retentionDays])),
       longestWaitMs: Math.max(...[...contracts.values()].map(({ policy }) => longestWaitMs(policy))),
       sendSamples: (accountId, endpointId) => samples.sendRound(accountId, endpointId),
       finished: () => settler.finished,
-      load: () => ({ inFlight: dispatcher.counts.inFlight, inMemory: dispatcher.counts.held }),
+      load: () => dispatcher.counts,
+      giveAway: (count) => dispatcher.giveAway(count),
+      onTakenOver: () => dispatcher.noteBacklog(['']),
       upForMs: () => database.availability.upForMs,
       log: say,
       onError,
     });
 
     database.beforeUp(async () => {
-      const lost = await store.nodes.lostLeases(node.id, dispatcher.leased);
-      await store.nodes.freeLeases(node.id, lost);
-      if (lost.length > 0) say(`${lost.length} deliveries whose hand-over was interrupted are free again.`);
+      const queued = await acceptor.recover();
+      if (queued > 0) say(`${queued} deliveries whose hand-over was interrupted are in the queue.`);
+      await dispatcher.reconcile();
     });
     database.availability.onChange((up) => {
       if (up) dispatcher.resume();
@@ -175,10 +174,33 @@ export async function startNode(
         if (endpointUuid === undefined) return;
         dispatcher.recheck(accountId, fromUuidText('ep', endpointUuid)).catch(onError);
       },
+      posthorn_lanes: (told) => {
+        const [id, ...endpointUuids] = told.split(' ');
+        if (Number(id) === node.id) dispatcher.noteBacklog(endpointUuids.map((uuid) => fromUuidText('ep', uuid)));
+      },
       posthorn_keys: () => keyVerifier.forgetAll(),
     });
     keyVerifier.start();
-    dispatcher.start();
+    // The embedded database has no other node: whoever stands there is a server that was killed.
+    if (embedded) await maintainer.takeOver(true);
+    const upgrade = new Rounds({ clock, onError });
+    const startDispatcher = async () => {
+      if (!(await isContracted(database))) {
+        for (const name of await migrate(connection, say)) log.debug(`Applied migration ${name}.`);
+      }
+      if (!(await isContracted(database))) return false;
+      dispatcher.start();
+      return true;
+    };
+    if (!(await startDispatcher())) {
+      say('Nodes of the version before still run: they deliver, and this one accepts, until the last of them has stopped.');
+      upgrade.every(UPGRADE_EVERY_MS, async () => {
+        if (await startDispatcher()) {
+          say('The last node of the version before has stopped: this one delivers.');
+          void upgrade.stop();
+        }
+      });
+    }
     replays.start();
     accountNotices.start();
     if (config.operatorWebhook) await startNotices(notices, config.operatorWebhook);
@@ -229,12 +251,14 @@ export async function startNode(
       const others = Promise.all([replays.stop(), accountNotices.stop()]);
       mailer?.close();
       await notices.stop();
+      await upgrade.stop();
       await acceptor.stop();
       await dispatcher.stop(DRAIN_MS);
       egress.close();
       await others;
       await new Promise((resolve) => setImmediate(resolve));
       await settler.drained();
+      await dispatcher.letGoAll().catch(onError);
       await maintainer.stop();
       await keyVerifier.stop();
       // A connection that has sent nothing, or half a request, would keep the server open for ever.
@@ -256,6 +280,17 @@ export async function startNode(
     await stopDatabase();
     throw error;
   }
+}
+
+/** An id below that of every event whose deliveries may be in this node's memory only. */
+function watermarkOf(acceptor: Acceptor, dispatcher: Dispatcher, ids: IdSource): Uint8Array {
+  let smallest = ids.nextUuid();
+  const unanswered = acceptor.oldestUnanswered;
+  if (unanswered && Buffer.compare(unanswered, smallest) < 0) smallest = unanswered;
+  for (const { event } of dispatcher.onlyInMemory) {
+    if (Buffer.compare(event.uuid, smallest) < 0) smallest = event.uuid;
+  }
+  return smallest;
 }
 
 function prepareDataFolder(folder: string): void {
@@ -328,14 +363,14 @@ function showGauges(metrics: Metrics, { dispatcher, directory }: Parts, database
     () => dispatcher.counts.inFlightUnproven,
   );
   show('in_flight_unproven_max', 'Requests that may be in flight to such endpoints', () => config.unprovenRequestsMax);
-  show('held', 'Leased deliveries in memory', () => dispatcher.counts.held);
-  show('held_bytes', 'Bytes of their payloads', () => dispatcher.counts.heldBytes);
+  show('held', 'Deliveries in memory', () => dispatcher.counts.inMemory);
+  show('held_bytes', 'Bytes of their payloads', () => dispatcher.counts.bytesInMemory);
   show(
     'held_bytes_unproven',
     'Bytes of payloads for endpoints that do not answer well',
-    () => dispatcher.counts.heldBytesUnproven,
+    () => dispatcher.counts.bytesInMemoryUnproven,
   );
-  show('endpoints_behind', 'Endpoints with due deliveries in the database', () => dispatcher.counts.behind);
+  show('endpoints_behind', 'Endpoints with due deliveries in the database', () => dispatcher.counts.backlogged);
   show('accounts_in_memory', 'Accounts whose endpoints are in memory', () => directory.counts.accounts);
   show('accounts_in_memory_bytes', 'What they take up, as estimated', () => directory.counts.bytes);
   show('database_up', '1 while the database can be used', () => Number(database.up));

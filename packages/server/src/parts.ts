@@ -4,7 +4,7 @@ import { Sender } from './deliver/sender.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import type { Clock, Random } from './domain/clock.ts';
 import type { IdSource } from './domain/ids.ts';
-import type { LeasedDelivery, SettledAttempt } from './domain/model.ts';
+import type { SettledAttempt } from './domain/model.ts';
 import type { Egress } from './egress/egress.ts';
 import type { EgressGuard } from './egress/guard.ts';
 import { Directory } from './fanout/directory.ts';
@@ -31,6 +31,15 @@ import type { Store } from './storage/store.ts';
 /** What one account may have of the node's requests in flight, however many endpoints it has. */
 const ACCOUNT_SHARE = 0.25;
 
+/** What tells this node from others. It changes when others have declared it dead. */
+export interface NodeIdentity {
+  id: number;
+  /** Of the monotonic clock: until then no other node has taken over the lanes of this one. */
+  aliveUntilMs: number;
+  /** Deliveries of events before this id are not in this node's memory only. */
+  watermark: Uint8Array;
+}
+
 /** What one node is made from. */
 export interface Ground {
   store: Store;
@@ -42,13 +51,10 @@ export interface Ground {
   ids: IdSource;
   clock: Clock;
   random: Random;
-  /** `aliveUntilMs`: of the monotonic clock; until then no other node has taken over what this one holds. */
-  node: { id: number; aliveUntilMs: number };
+  node: NodeIdentity;
   /** Requests in flight at a time: in all, and to endpoints that are not known to answer well. */
   requests: { max: number; unprovenMax: number };
   metrics: Metrics;
-  /** Hands deliveries back unsent; does not give up while the database is away. */
-  release: (deliveries: readonly LeasedDelivery[]) => Promise<void>;
   isUp: () => boolean;
   /** Resolves when the database can be used; rejects when the server stops first. */
   whenUp: () => Promise<void>;
@@ -66,7 +72,7 @@ export type Parts = ReturnType<typeof buildParts>;
 /** Builds the parts of a node, along the way of an event. Nothing runs yet. */
 export function buildParts(ground: Ground) {
   const { store, contracts, guard, egress, ids, clock, random, node, requests, metrics } = ground;
-  const { release, isUp, whenUp, isStopping, onError, origin, mailer } = ground;
+  const { isUp, whenUp, isStopping, onError, origin, mailer } = ground;
   const makePartitions = (ms: readonly number[]) => store.retention.ensureDays(daysOf(ms));
   const writtenAs = (kind: 'accept' | 'settle') => (size: number, ms: number) => {
     metrics.batchSize.observe({ kind }, size);
@@ -104,6 +110,7 @@ export function buildParts(ground: Ground) {
     isStopping,
     makePartitions,
     noticesOf: (attempts) => notices.ofOutcomes(attempts),
+    onLaneLost: (endpointId, epoch) => dispatcher.loseEpoch(endpointId, epoch),
     onFlowing: () => dispatcher.resume(),
     onStored: (attempts) => consequences.draw(attempts),
     onSettled: (attempt, counted) => countAttempt(metrics, attempt, counted),
@@ -117,21 +124,20 @@ export function buildParts(ground: Ground) {
     inspector,
     clock,
     random,
-    release: (delivery) => release([delivery]),
     onError,
   });
   const dispatcher = new Dispatcher({
     queue: store.queue,
-    paces: store.paces,
+    lanes: store.lanes,
     directory,
     clock,
     node,
     limits: { all: requests.max, account: Math.ceil(requests.max * ACCOUNT_SHARE), unproven: requests.unprovenMax },
-    release,
     attempt: (delivery, forced) => sender.attempt(delivery, forced),
     settle: (attempt, done) => settler.settle(attempt, done),
-    mayGoOn: () => isUp() && !settler.isFull && !settler.isStalled,
-    isAlive: () => clock.monotonicMs() < node.aliveUntilMs,
+    keep: (delivery, isSending, done) => settler.keep(delivery, isSending, done),
+    mayGoOn: () =>
+      isUp() && !settler.isFull && !settler.isStalled && clock.monotonicMs() < node.aliveUntilMs,
     onError,
   });
   const acceptor = new Acceptor({
@@ -144,7 +150,7 @@ export function buildParts(ground: Ground) {
     makePartitions,
     onWritten: writtenAs('accept'),
   });
-  const samples = new Samples({ acceptor, directory, limits });
+  const samples = new Samples({ acceptor, directory, limits, deliveries: store.deliveries, clock });
   const keyVerifier = new KeyVerifier({ keys: store.keys, clock, onError });
   const apiKeys = new ApiKeys({ store: store.keys, directory, verifier: keyVerifier, ids, clock });
   const sessions = new Sessions({ store: store.sessions, clock });
@@ -170,7 +176,6 @@ export function buildParts(ground: Ground) {
     directory,
     ids,
     clock,
-    noteBacklog: (endpointId, accountId) => dispatcher.noteBacklog(endpointId, accountId),
     onError,
   });
   return {

@@ -1,11 +1,11 @@
-import type { Dispatcher, SendOptions } from '../dispatch/dispatcher.ts';
+import type { Dispatcher, Reservation, SendOptions } from '../dispatch/dispatcher.ts';
 import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
 import { encodeId, type IdSource } from '../domain/ids.ts';
-import type { LeasedDelivery, StoredEvent } from '../domain/model.ts';
+import type { ActiveDelivery, StoredEvent } from '../domain/model.ts';
 import type { Directory, KnownAccount, KnownEndpoint } from '../fanout/directory.ts';
 import { fanOut } from '../fanout/fan-out.ts';
-import { isOutage, kindOf } from '../storage/database-errors.ts';
+import { DatabaseUnavailable, isOutage, kindOf } from '../storage/database-errors.ts';
 import type { AcceptBatch, AcceptResult, QueueStore } from '../storage/store.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { Publication } from './publication.ts';
@@ -16,6 +16,8 @@ const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 /** What may wait to be stored before publishers are told to come back later. */
 const WAITING_EVENTS_MAX = 20_000;
 const WAITING_BYTES_MAX = 128 * 1024 * 1024;
+/** Before everything else that waits for the same endpoint. */
+const URGENT_AT_MS = 0;
 /** An account that changes faster than it can be read is an error somewhere, not a reason to go on for ever. */
 const STALE_ROUNDS_MAX = 20;
 
@@ -23,6 +25,12 @@ export interface Accepted {
   id: string;
   /** To how many endpoints it and what it implies are sent. */
   deliveries: number;
+}
+
+export interface AcceptedTest {
+  delivery: ActiveDelivery;
+  /** Whether this node sends it: else nobody is told here when it is settled. */
+  isSentHere: boolean;
 }
 
 interface Waiting {
@@ -37,9 +45,13 @@ interface Planned {
   /** Its place in the batch. */
   index: number;
   event: StoredEvent;
-  deliveries: number;
-  handedOver: { delivery: LeasedDelivery; endpoint: KnownEndpoint }[];
-  backlog: KnownEndpoint[];
+  deliveries: { delivery: ActiveDelivery; reservation: Reservation }[];
+}
+
+/** A batch whose answer is not here, or was lost. */
+interface Unanswered {
+  eventIds: readonly Uint8Array[];
+  handedOver: readonly ActiveDelivery[];
 }
 
 /**
@@ -49,6 +61,8 @@ interface Planned {
 export class Acceptor {
   private readonly commit: GroupCommit<Waiting>;
   private isStopping = false;
+  private readonly underWay = new Set<Unanswered>();
+  private readonly lostAnswers = new Set<Unanswered>();
 
   constructor(
     private readonly parts: {
@@ -57,7 +71,8 @@ export class Acceptor {
       dispatcher: Dispatcher;
       ids: IdSource;
       clock: Clock;
-      node: { readonly id: number };
+      /** `watermark`: what is handed over from memory belongs to events from this id on. */
+      node: { readonly id: number; readonly watermark: Uint8Array };
       /** Makes the partitions of the days that hold these moments. */
       makePartitions: (ms: readonly number[]) => Promise<void>;
       onWritten: (size: number, ms: number) => void;
@@ -95,30 +110,49 @@ export class Acceptor {
     topic: string | null,
     payload: Buffer,
     options: SendOptions,
-  ): Promise<string> {
-    const { ids, dispatcher } = this.parts;
+  ): Promise<AcceptedTest> {
+    const { ids, dispatcher, node } = this.parts;
     if (this.isStopping) throw new Problem('shutting_down');
     const own = { accountId: endpoint.accountId, externalId: null, byTopic: false };
     const event = this.newEvent({ trigger, payload }, own, true);
-    const delivery = newDelivery(ids.nextUuid(), endpoint, topic, event);
-    const batch: AcceptBatch = {
-      versions: new Map([[endpoint.accountId, null]]),
-      accountIds: [endpoint.accountId],
-      events: [{ publication: 0, event }],
-      keys: [],
-      queued: [{ publication: 0, delivery, endpointUuid: endpoint.uuid, dueAtMs: event.createdAtMs, leased: true }],
-      skipped: [],
-      nowMs: event.createdAtMs,
-    };
-    dispatcher.reserveNow(endpoint.id, endpoint.accountId, payload.length);
-    try {
-      if ((await this.store(batch)).refused.size > 0) throw new Problem('account_not_found');
-    } catch (error) {
-      dispatcher.unreserve(endpoint.id, payload.length);
-      throw error;
+    const delivery = newDelivery(ids.nextUuid(), endpoint, topic, event, true);
+    for (let round = 0; ; round++) {
+      const reservation = dispatcher.reserveNow(endpoint, payload.length, options);
+      const batch = emptyBatch([endpoint.accountId], new Map([[endpoint.accountId, null]]), event.createdAtMs);
+      batch.events.push({ publication: 0, event, handedOver: [] });
+      batch.planned.push({ publication: 0, delivery, dueAtMs: URGENT_AT_MS, isHandedOver: false });
+      addLane(batch, endpoint, reservation.epoch);
+      delivery.isStored = true;
+      let result: AcceptResult;
+      try {
+        result = await this.store(batch);
+      } catch (error) {
+        reservation.cancel();
+        throw error;
+      }
+      if (result.refused.size === 0) {
+        const epoch = ownedAfter(batch, result, node.id).get(endpoint.id);
+        return { delivery, isSentHere: reservation.commit(delivery, epoch) };
+      }
+      reservation.cancel();
+      if (result.lost.length === 0 || round === STALE_ROUNDS_MAX) throw new Problem('account_not_found');
     }
-    dispatcher.sendNow(delivery, options);
-    return encodeId('dlv', delivery.uuid);
+  }
+
+  /** The smallest id of an event whose batch may be stored without anybody having taken its deliveries yet. */
+  get oldestUnanswered(): Uint8Array | undefined {
+    const ids = [...this.underWay, ...this.lostAnswers].flatMap(({ eventIds }) => eventIds);
+    return ids.reduce<Uint8Array | undefined>((a, b) => (a === undefined || Buffer.compare(b, a) < 0 ? b : a), undefined);
+  }
+
+  /** After the database was away: what was stored without an answer is put into the queue. */
+  async recover(): Promise<number> {
+    let queued = 0;
+    for (const lost of [...this.lostAnswers]) {
+      if (lost.handedOver.length > 0) queued += await this.parts.queue.requeue(lost.handedOver, this.parts.clock.now());
+      this.lostAnswers.delete(lost);
+    }
+    return queued;
   }
 
   /** Takes nothing more, and resolves when what was taken is stored. */
@@ -168,43 +202,66 @@ export class Acceptor {
     });
     if (known.length === 0) return [];
 
-    const batch: AcceptBatch = {
-      versions: new Map([...accounts].map(([id, a]) => [id, a.version])),
-      accountIds: known.map((waiting) => waiting.publication.accountId),
-      events: [],
-      keys: [],
-      queued: [],
-      skipped: [],
-      nowMs: this.parts.clock.now(),
-    };
+    const versions = new Map([...accounts].map(([id, a]) => [id, a.version]));
+    const accountIds = known.map((waiting) => waiting.publication.accountId);
+    const batch = emptyBatch(accountIds, versions, this.parts.clock.now());
     const planned = known.map((waiting, i) => this.plan(waiting, i, accounts, batch));
     // In one order everywhere: two nodes that store the same keys wait for each other in turn, not crosswise.
     batch.keys.sort((a, b) => (a.accountId + a.key < b.accountId + b.key ? -1 : 1));
-    let refused: ReadonlySet<number> | undefined;
+    let result: AcceptResult;
     try {
-      const result = await this.store(batch);
-      refused = result.refused;
-      for (const id of result.stale) directory.forget(id);
-    } finally {
-      planned.forEach((plan, i) => {
-        if (refused && !refused.has(i)) this.finish(plan);
-        else this.takeBack(plan);
-      });
+      result = await this.store(batch);
+    } catch (error) {
+      for (const plan of planned) takeBack(plan);
+      throw error;
     }
-    const again = known.filter((_, i) => refused?.has(i));
+    const { refused, stale } = result;
+    for (const id of stale) directory.forget(id);
+    const owned = ownedAfter(batch, result, this.parts.node.id);
+    planned.forEach((plan, i) => {
+      if (refused.has(i)) takeBack(plan);
+      else this.finish(plan, owned);
+    });
+    const again = known.filter((_, i) => refused.has(i));
     return again.length === 0 ? [] : await this.answerRepeats(again);
   }
 
-  /** A day that has no partition yet gets it: the clock may be ahead of what maintenance has made. */
+  /**
+   * A day that has no partition yet gets it: the clock may be ahead of what maintenance has made. Whatever was answered
+   * of lanes counts from here on.
+   */
   private async store(batch: AcceptBatch): Promise<AcceptResult> {
-    const { queue, node, makePartitions } = this.parts;
+    const { dispatcher, makePartitions } = this.parts;
+    const unanswered = {
+      eventIds: batch.events.map(({ event }) => event.uuid),
+      handedOver: batch.events.flatMap(({ handedOver }) => handedOver),
+    };
+    this.underWay.add(unanswered);
     try {
-      return await queue.accept(batch, node.id);
+      const result = await this.tryStore(batch).catch(async (error: unknown) => {
+        if (kindOf(error) !== 'no_partition') throw error;
+        await makePartitions(batch.events.map(({ event }) => event.createdAtMs));
+        return await this.tryStore(batch);
+      });
+      dispatcher.lose(result.lost);
+      dispatcher.adopt(
+        result.lanes.map((lane) => ({ ...lane, accountId: batch.lanes.get(lane.endpointId)?.accountId ?? '' })),
+      );
+      return result;
     } catch (error) {
-      if (kindOf(error) !== 'no_partition') throw error;
-      await makePartitions(batch.events.map(({ event }) => event.createdAtMs));
-      return await queue.accept(batch, node.id);
+      if (error instanceof DatabaseUnavailable && error.mayBeStored) {
+        this.lostAnswers.add(unanswered);
+        dispatcher.noteLostAnswer();
+      }
+      throw error;
+    } finally {
+      this.underWay.delete(unanswered);
     }
+  }
+
+  private tryStore(batch: AcceptBatch): Promise<AcceptResult> {
+    const { queue, node, dispatcher } = this.parts;
+    return queue.accept(batch, node.id, dispatcher.ownsLanes);
   }
 
   private async loadAccounts(open: readonly Waiting[]): Promise<Map<string, KnownAccount>> {
@@ -225,7 +282,7 @@ export class Acceptor {
     const { publication } = waiting;
     const account = accounts.get(publication.accountId);
     const event = this.newEvent(publication, publication);
-    const planned: Planned = { waiting, index, event, deliveries: 0, handedOver: [], backlog: [] };
+    const planned: Planned = { waiting, index, event, deliveries: [] };
     this.planEvent(event, publication.topics, account, planned, batch);
     for (const implied of publication.implied) {
       const more = { accountId: publication.accountId, externalId: null, byTopic: false };
@@ -239,7 +296,7 @@ export class Acceptor {
         key,
         digest,
         eventId: event.id,
-        deliveries: planned.deliveries,
+        deliveries: planned.deliveries.length,
       });
     }
     return planned;
@@ -272,32 +329,33 @@ export class Acceptor {
     planned: Planned,
     batch: AcceptBatch,
   ): void {
-    const { ids, dispatcher } = this.parts;
+    const { ids, dispatcher, node } = this.parts;
     const publication = planned.index;
+    // What is older would not be looked for if this node died: its clock was ahead before.
+    const mayHandOver = Buffer.compare(event.uuid, node.watermark) >= 0;
+    const handedOver: ActiveDelivery[] = [];
     for (const { endpoint, topic, skip } of account ? fanOut(account, event.trigger, topics) : []) {
-      const delivery = newDelivery(ids.nextUuid(), endpoint, topic, event);
+      const delivery = newDelivery(ids.nextUuid(), endpoint, topic, event, false);
       if (skip !== undefined) {
-        batch.skipped.push({ publication, delivery, endpointUuid: endpoint.uuid, reason: skip });
+        batch.skipped.push({ publication, delivery, reason: skip });
         continue;
       }
-      planned.deliveries++;
-      const leased = dispatcher.reserve(endpoint, event.payload.length);
-      if (leased) planned.handedOver.push({ delivery, endpoint });
-      else planned.backlog.push(endpoint);
-      batch.queued.push({ publication, delivery, endpointUuid: endpoint.uuid, dueAtMs: event.createdAtMs, leased });
+      const reservation = dispatcher.reserve(endpoint, event.payload.length, mayHandOver);
+      const { isHandedOver, epoch } = reservation;
+      planned.deliveries.push({ delivery, reservation });
+      addLane(batch, endpoint, epoch);
+      if (isHandedOver) handedOver.push(delivery);
+      if (!isHandedOver || epoch === null) {
+        batch.planned.push({ publication, delivery, dueAtMs: event.createdAtMs, isHandedOver });
+      }
     }
-    batch.events.push({ publication, event });
+    batch.events.push({ publication, event, handedOver });
   }
 
-  private finish({ waiting, event, deliveries, handedOver, backlog }: Planned): void {
-    waiting.resolve({ id: event.externalId ?? event.id, deliveries });
-    for (const { delivery, endpoint } of handedOver) this.parts.dispatcher.handOver(delivery, endpoint);
-    for (const endpoint of backlog) this.parts.dispatcher.noteBacklog(endpoint.id, endpoint.accountId);
-  }
-
-  private takeBack({ handedOver }: Planned): void {
-    for (const { delivery, endpoint } of handedOver) {
-      this.parts.dispatcher.unreserve(endpoint.id, delivery.event.payload.length);
+  private finish({ waiting, event, deliveries }: Planned, owned: ReadonlyMap<string, number>): void {
+    waiting.resolve({ id: event.externalId ?? event.id, deliveries: deliveries.length });
+    for (const { delivery, reservation } of deliveries) {
+      reservation.commit(delivery, owned.get(delivery.endpointId));
     }
   }
 
@@ -344,20 +402,49 @@ function keyOf(accountId: string, key: string): string {
   return `${accountId} ${key}`;
 }
 
+function takeBack({ deliveries }: Planned): void {
+  for (const { reservation } of deliveries) reservation.cancel();
+}
+
+function emptyBatch(
+  accountIds: readonly string[],
+  versions: AcceptBatch['versions'],
+  nowMs: number,
+): AcceptBatch {
+  return { versions, accountIds, events: [], keys: [], planned: [], skipped: [], lanes: new Map(), nowMs };
+}
+
+function addLane(batch: AcceptBatch, { id, uuid, accountId }: KnownEndpoint, epoch: number | null): void {
+  if (!batch.lanes.has(id)) batch.lanes.set(id, { endpointUuid: uuid, accountId, epoch });
+}
+
+/** The epochs in which lanes are this node's, after a batch has been stored. */
+function ownedAfter(batch: AcceptBatch, { lanes }: AcceptResult, node: number): ReadonlyMap<string, number> {
+  const owned = new Map<string, number>();
+  for (const [endpointId, { epoch }] of batch.lanes) if (epoch !== null) owned.set(endpointId, epoch);
+  for (const lane of lanes) if (lane.node === node) owned.set(lane.endpointId, lane.epoch);
+  return owned;
+}
+
 function newDelivery(
   uuid: Uint8Array,
   endpoint: KnownEndpoint,
   topic: string | null,
   event: StoredEvent,
-): LeasedDelivery {
+  isUrgent: boolean,
+): ActiveDelivery {
   return {
     uuid,
     accountId: endpoint.accountId,
     endpointId: endpoint.id,
+    endpointUuid: endpoint.uuid,
     topic,
     test: event.test,
     attempts: 0,
     tries: 0,
     event,
+    isUrgent,
+    epoch: Number.NaN,
+    isStored: false,
   };
 }

@@ -3,7 +3,7 @@ import type { Clock, Random } from '../domain/clock.ts';
 import { type Decision, decide } from '../domain/decide.ts';
 import { Problem } from '../domain/errors.ts';
 import { encodeId } from '../domain/ids.ts';
-import type { LeasedDelivery, OwnHeaders, SettledAttempt, StoredEvent } from '../domain/model.ts';
+import type { ActiveDelivery, OwnHeaders, SettledAttempt, StoredEvent } from '../domain/model.ts';
 import type { AttemptOutcome } from '../domain/outcome.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { EgressGuard } from '../egress/guard.ts';
@@ -22,8 +22,6 @@ export interface SenderParts {
   inspector: { isBin(url: string): boolean };
   clock: Clock;
   random: Random;
-  /** Hands a delivery back unsent. */
-  release: (delivery: LeasedDelivery) => Promise<void>;
   onError: (error: unknown) => void;
 }
 
@@ -38,8 +36,8 @@ export class Sender {
 
   constructor(private readonly parts: SenderParts) {}
 
-  /** @returns undefined when the delivery was handed back because its endpoint is inactive */
-  async attempt(delivery: LeasedDelivery, forced: boolean): Promise<SettledAttempt | undefined> {
+  /** @returns undefined when nothing was sent because the endpoint is inactive */
+  async attempt(delivery: ActiveDelivery, forced: boolean): Promise<SettledAttempt | undefined> {
     try {
       return await this.tryAttempt(delivery, forced);
     } catch (error) {
@@ -58,7 +56,7 @@ export class Sender {
     }
   }
 
-  private async tryAttempt(delivery: LeasedDelivery, forced: boolean): Promise<SettledAttempt | undefined> {
+  private async tryAttempt(delivery: ActiveDelivery, forced: boolean): Promise<SettledAttempt | undefined> {
     const { directory, clock } = this.parts;
     const account = directory.peek(delivery.accountId) ?? (await directory.get(delivery.accountId));
     const endpoint = account?.endpoints.get(delivery.endpointId);
@@ -70,10 +68,7 @@ export class Sender {
         endpointGone: false,
       });
     }
-    if (endpoint.status === 'inactive' && !forced) {
-      await this.parts.release(delivery);
-      return undefined;
-    }
+    if (endpoint.status === 'inactive' && !forced) return undefined;
     const body = this.bodyOf(endpoint, delivery);
     const requestHeaders = this.headersFor(endpoint, delivery, body, startedAtMs);
     const { headers: ownHeaders, url } = endpoint;
@@ -83,7 +78,7 @@ export class Sender {
     return { delivery, startedAtMs, url, requestHeaders, ownHeaders, outcome, decision };
   }
 
-  private bodyOf({ contract, account }: KnownEndpoint, { event, topic }: LeasedDelivery): Buffer {
+  private bodyOf({ contract, account }: KnownEndpoint, { event, topic }: ActiveDelivery): Buffer {
     const known = this.bodies.get(event);
     if (known && known.topic === topic) return known.body;
     const body = contract.encodeBody({ event, topic, account });
@@ -93,7 +88,7 @@ export class Sender {
 
   private headersFor(
     endpoint: KnownEndpoint,
-    delivery: LeasedDelivery,
+    delivery: ActiveDelivery,
     body: Buffer,
     nowMs: number,
   ): [string, string][] {
@@ -144,7 +139,7 @@ export class Sender {
 
   private decide(
     { contract }: KnownEndpoint,
-    delivery: LeasedDelivery,
+    delivery: ActiveDelivery,
     outcome: AttemptOutcome,
     startedAtMs: number,
   ): Decision {
@@ -159,7 +154,7 @@ export class Sender {
 }
 
 function notSent(
-  delivery: LeasedDelivery,
+  delivery: ActiveDelivery,
   startedAtMs: number,
   errorDetail: string,
   decision: Decision,

@@ -1,117 +1,186 @@
-import { LRUCache } from 'lru-cache';
+import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
-import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
-import type { KnownEndpoint } from '../fanout/directory.ts';
-import { Behind } from './behind.ts';
-import { type ClaimPlan, planClaims } from './claim-plan.ts';
-import type { DispatcherParts } from './dispatcher-parts.ts';
-import { Holdings } from './holdings.ts';
-import { type Job, Lane, type SendOptions } from './lane.ts';
-import { PaceKeeper } from './pace-keeper.ts';
-import { type Slot, Slots } from './slots.ts';
-import { assess, type Standing } from './standing.ts';
+import type { ActiveDelivery, SettledAttempt } from '../domain/model.ts';
+import { Rounds } from '../domain/rounds.ts';
+import type { Directory, KnownEndpoint } from '../fanout/directory.ts';
+import type { LaneOwner, LaneStore, QueueStore } from '../storage/store.ts';
+import { Claimer } from './claimer.ts';
+import { DeliveryMemory } from './delivery-memory.ts';
+import type { Job, Lane, SendOptions } from './lane.ts';
+import { LaneOwnership } from './lane-ownership.ts';
+import { type Slot, type SlotLimits, Slots } from './slots.ts';
+import { assess } from './standing.ts';
+import { WriteBehind } from './write-behind.ts';
 
 export type { SendOptions } from './lane.ts';
 
-const DISCOVER_MAX = 1_000;
-/** Until the account has been read. */
-const CONCURRENCY_UNKNOWN = 4;
-const DISCOVER_EVERY_MS = 1_000;
-/** Endpoints whose standing is remembered while nothing is sent to them. */
-const REMEMBERED_MAX = 50_000;
+const TICK_MS = 500;
+
+/** What a Dispatcher works with. */
+export interface DispatcherParts {
+  queue: QueueStore;
+  lanes: LaneStore;
+  directory: Directory;
+  clock: Clock;
+  node: { readonly id: number };
+  /** Requests in flight on this node. */
+  limits: SlotLimits;
+  /** Makes one attempt; answers undefined when its endpoint is inactive. Rejects only while the database is away. */
+  attempt: (delivery: ActiveDelivery, forced: boolean) => Promise<SettledAttempt | undefined>;
+  /** Stores an outcome, and calls back when it is stored or turned out not to count. */
+  settle: (attempt: SettledAttempt, done: () => void) => void;
+  /** Notes in the queue a delivery that is in memory, and calls back when that is done. */
+  keep: (delivery: ActiveDelivery, isSending: boolean, done: () => void) => void;
+  /** Whether the database can be reached, outcomes are not piling up, and no other node may have taken over. */
+  mayGoOn: () => boolean;
+  onError: (error: unknown) => void;
+}
 
 /**
- * Decides what is sent next. One lane per endpoint; a lane is filled from memory (hand-over of fresh events) or, when it
- * has fallen behind, by claims from the database. Lanes with work take turns, so no endpoint waits for another's queue.
+ * The door between accepting and dispatching: what is planned for an endpoint before it is stored. As long as it is open,
+ * this node does not let go of the lane.
+ */
+export interface Reservation {
+  /** The epoch that storing relies on; null: the lane is not this node's yet. */
+  readonly epoch: number | null;
+  /** Whether room is promised: then the delivery goes from memory to the sender, without a row in the queue. */
+  readonly isHandedOver: boolean;
+  /**
+   * It is stored. Answers whether this node sends it from memory: otherwise it waits in the queue.
+   * @param epoch the lane's, if it is this node's
+   */
+  commit(delivery: ActiveDelivery, epoch: number | undefined): boolean;
+  /** It is not stored. */
+  cancel(): void;
+}
+
+/**
+ * Decides what is sent next. One lane per endpoint; a lane is filled from memory (hand-over of fresh events) or, when it is
+ * backlogged, by claims from the database. Lanes with work take turns, so no endpoint waits for another's queue.
  *
- * A lane: empty -> filled by hand-over -> (run-ahead full) behind: new events stay in the database -> claims drain it
- * -> empty. States of the dispatcher: running -> draining (stop) -> stopped.
+ * waiting (nodes of the version before still deliver) -> running -> draining (stop) -> stopped
  */
 export class Dispatcher {
-  private readonly lanes = new Map<string, Lane>();
   private readonly slots: Slots;
-  private readonly behind = new Behind();
-  private readonly holdings = new Holdings();
-  private readonly remembered = new LRUCache<string, Standing>({ max: REMEMBERED_MAX });
-  private state: 'running' | 'draining' | 'stopped' = 'running';
-  private claiming: Promise<void> | undefined;
-  private discovering: Promise<void> | undefined;
-  private discoverAfter: string | undefined;
-  private cancelTimer: () => void = () => {};
+  private readonly memory = new DeliveryMemory();
+  private readonly claimer: Claimer;
+  private readonly ownership: LaneOwnership;
+  private readonly writeBehind: WriteBehind;
+  private readonly rounds: Rounds;
+  private state: 'waiting' | 'running' | 'draining' | 'stopped' = 'waiting';
   private idleListeners: (() => void)[] = [];
-  private readonly paceKeeper: PaceKeeper;
 
   constructor(private readonly parts: DispatcherParts) {
-    this.paceKeeper = new PaceKeeper({ ...parts, pump: (lane) => this.pump(lane) });
+    const { lanes, clock } = parts;
     this.slots = new Slots(parts.limits);
+    this.rounds = new Rounds(parts);
+    this.writeBehind = new WriteBehind({ clock, keep: (delivery, isSending) => this.keep(delivery, isSending) });
+    this.claimer = new Claimer({
+      ...parts,
+      memory: this.memory,
+      mayGoOn: () => this.maySend,
+      onClaimed: (lane, delivery) => this.enqueue(lane, { delivery, options: { forced: isAskedFor(delivery) } }),
+      onLost: (lane, epoch) => this.ownership.lose(lane.endpointId, epoch),
+    });
+    this.ownership = new LaneOwnership({
+      ...parts,
+      store: lanes,
+      mayOwn: () => this.maySend,
+      backlogged: () => this.claimer.backlogged.size,
+      onOwned: (lane, isNew) => {
+        if (!isNew) this.claimer.noteBacklog(lane);
+      },
+      onLost: (lane) => this.onLost(lane),
+    });
   }
 
   start(): void {
-    this.discover();
+    if (this.state !== 'waiting') return;
+    this.state = 'running';
+    this.writeBehind.start();
+    this.rounds.every(TICK_MS, () => this.tick());
+    this.ownership.takeDue().catch(this.parts.onError);
   }
 
-  get leased(): Iterable<LeasedDelivery> {
-    return this.holdings.leased;
+  /** Whether lanes that nobody owns become this node's when it accepts something for them. */
+  get ownsLanes(): boolean {
+    return this.state === 'running';
+  }
+
+  /** Deliveries of which the database knows nothing but what stands with their events. */
+  get onlyInMemory(): Iterable<ActiveDelivery> {
+    return this.writeBehind.onlyInMemory;
   }
 
   get counts() {
     return {
       inFlight: this.slots.inFlight,
       inFlightUnproven: this.slots.unproven,
-      held: this.holdings.amount.count,
-      heldBytes: this.holdings.amount.bytes,
-      heldBytesUnproven: this.holdings.unprovenAmount.bytes,
-      lanes: this.lanes.size,
-      behind: this.behind.size,
+      inMemory: this.memory.amount.count,
+      bytesInMemory: this.memory.amount.bytes,
+      bytesInMemoryUnproven: this.memory.unprovenAmount.bytes,
+      lanes: this.ownership.size,
+      backlogged: this.claimer.backlogged.size,
     };
   }
 
-  /** Promises room for a delivery that is about to be stored with this node's lease. */
-  reserve(endpoint: KnownEndpoint, payloadBytes: number): boolean {
-    // With a rate limit everything goes through the database: it holds the order over all nodes.
-    if (this.state !== 'running' || endpoint.ratePerS !== undefined || !this.parts.mayGoOn()) return false;
-    const lane = this.laneOf(endpoint.id, endpoint.accountId, endpoint);
-    return lane.backlog === 0 && this.holdings.reserve(lane, payloadBytes);
+  reserve(endpoint: KnownEndpoint, payloadBytes: number, mayHandOver: boolean): Reservation {
+    const lane = this.ownership.getOrCreate(endpoint.id, endpoint.accountId, endpoint);
+    // With a rate limit everything goes through the queue: it holds the order over all nodes.
+    const isHandedOver =
+      mayHandOver &&
+      this.maySend &&
+      endpoint.ratePerS === undefined &&
+      lane.backlog === 0 &&
+      !lane.isMoving &&
+      this.memory.reserve(lane, payloadBytes);
+    return this.reservationOf(lane, payloadBytes, isHandedOver, { forced: false });
   }
 
   /**
-   * Promises room for a delivery that somebody waits for, and that `sendNow` gets when it is stored with this node's lease.
+   * For a delivery that somebody waits for: it needs room in memory like all else, but has no share of it.
    * @throws Problem `overloaded`
    */
-  reserveNow(endpointId: string, accountId: string, payloadBytes: number): void {
-    if (!this.holdings.reserveForced(this.laneOf(endpointId, accountId), payloadBytes)) {
+  reserveNow(endpoint: KnownEndpoint, payloadBytes: number, options: SendOptions): Reservation {
+    const lane = this.ownership.getOrCreate(endpoint.id, endpoint.accountId, endpoint);
+    if (this.maySend && !this.memory.reserveForced(lane, payloadBytes)) {
+      this.ownership.dropIfUnused(lane);
       throw new Problem('overloaded', 'Too much is being sent right now; try again.');
+    }
+    return this.reservationOf(lane, payloadBytes, this.maySend, options);
+  }
+
+  /** What a statement has answered of lanes that were not this node's before. */
+  adopt(owners: readonly (LaneOwner & { accountId: string })[]): void {
+    this.ownership.adopt(owners);
+  }
+
+  /** A statement relied on owning these lanes, in vain. */
+  lose(endpointIds: readonly string[]): void {
+    for (const id of endpointIds) {
+      const epoch = this.ownership.get(id)?.epoch;
+      if (epoch !== undefined) this.ownership.lose(id, epoch);
     }
   }
 
-  unreserve(endpointId: string, payloadBytes: number): void {
-    const lane = this.lanes.get(endpointId);
-    if (!lane) return;
-    this.holdings.unreserve(lane, payloadBytes);
-    this.behind.noteChange(lane);
-    this.dropIfIdle(lane);
+  /** Outcomes did not count because their lane was lost; by now it may be this node's again, in another epoch. */
+  loseEpoch(endpointId: string, epoch: number): void {
+    this.ownership.lose(endpointId, epoch);
   }
 
-  /** Takes a delivery that was stored with a reservation. */
-  handOver(delivery: LeasedDelivery, endpoint: KnownEndpoint): void {
-    const lane = this.laneOf(endpoint.id, endpoint.accountId, endpoint);
-    this.holdings.unreserve(lane, delivery.event.payload.length);
-    this.enqueue(lane, { delivery, options: { forced: false } });
+  /** A statement that takes lanes has failed, and may have been carried out. */
+  noteLostAnswer(): void {
+    this.ownership.noteLostAnswer();
   }
 
-  /** Takes a leased delivery that somebody waits for, and that room has been promised to. */
-  sendNow(delivery: LeasedDelivery, options: SendOptions): void {
-    const lane = this.laneOf(delivery.endpointId, delivery.accountId);
-    this.holdings.unreserve(lane, delivery.event.payload.length);
-    this.holdings.take(lane, delivery);
-    if (options.isPatient) lane.push({ delivery, options });
-    else lane.pushFirst({ delivery, options });
-    this.prepare([lane]).then(() => this.pump(lane), this.parts.onError);
+  /** After the database was away: which lanes are this node's. */
+  reconcile(): Promise<void> {
+    return this.state === 'running' ? this.ownership.reconcile() : Promise.resolve();
   }
 
   /** Moves a delivery that waits in this node's memory before the others. False when it does not wait here. */
   advance(endpointId: string, uuid: Uint8Array): boolean {
-    const lane = this.lanes.get(endpointId);
+    const lane = this.ownership.get(endpointId);
     const job = lane?.take(uuid);
     if (!lane || !job) return false;
     lane.pushFirst({ ...job, options: { ...job.options, forced: true } });
@@ -119,156 +188,195 @@ export class Dispatcher {
     return true;
   }
 
-  /** Tells that the database holds due deliveries of an endpoint. */
-  noteBacklog(endpointId: string, accountId: string): void {
-    if (this.state !== 'running') return;
-    const lane = this.laneOf(endpointId, accountId);
-    lane.backlog++;
-    this.behind.add(lane);
-    this.claim();
+  /** Somebody else has put something into the queue; of lanes that this node owns, or that are due and nobody's. */
+  noteBacklog(endpointIds: readonly string[]): void {
+    for (const id of endpointIds) {
+      const lane = this.ownership.get(id);
+      if (lane?.isOwned) this.claimer.noteBacklog(lane);
+      else if (this.state === 'running') this.ownership.takeDue().catch(this.parts.onError);
+    }
   }
 
   /** Goes on after a pause: the database is back, or outcomes have been stored. */
   resume(): void {
-    if (this.state !== 'running' || !this.parts.mayGoOn()) return;
-    for (const lane of this.lanes.values()) {
-      this.pump(lane);
-      this.dropIfIdle(lane);
-    }
-    this.claim();
+    if (!this.maySend) return;
+    for (const lane of this.ownership.all) if (lane.waiting > 0) this.pump(lane);
+    this.claimer.claim();
   }
 
-  /** An endpoint has changed: where this node knows it, what it holds of it goes on, or goes back. */
+  /** An endpoint has changed: what this node has in memory of it goes on, or goes back. */
   async recheck(accountId: string, endpointId: string): Promise<void> {
-    if (!this.lanes.has(endpointId)) return;
-    const account = await this.parts.directory.get(accountId);
+    const account = this.ownership.get(endpointId) && (await this.parts.directory.get(accountId));
     const endpoint = account?.endpoints.get(endpointId);
-    const lane = this.lanes.get(endpointId);
-    if (!lane) return;
-    lane.learn(endpoint);
-    if (endpoint?.status === 'active') this.noteBacklog(endpointId, accountId);
-    else {
-      this.putOff(lane);
-      await this.handBack(lane, lane.takeUnforcedBehind(0));
-    }
+    const lane = this.ownership.get(endpointId);
+    lane?.update(endpoint);
+    if (lane && endpoint?.status === 'inactive') this.handBack(lane, lane.takeUnforcedBehind(0));
+    this.noteBacklog([endpointId]);
   }
 
-  /** Forgets everything leased: this node was declared dead, and others hold the leases now. */
-  forgetAll(): void {
-    for (const lane of this.lanes.values()) {
-      lane.isHeld = false;
-      for (const job of lane.takeBehind(0)) this.letGo(lane, job);
-    }
+  /** This node was declared dead, and others own its lanes now. */
+  loseAll(): void {
+    this.ownership.loseAll();
+  }
+
+  /** Other nodes have less to do: some lanes that are behind go to them. */
+  giveAway(count: number): void {
+    this.ownership.giveAway(count);
   }
 
   /**
    * Sends nothing more, hands back what waits, and resolves when every request in flight has ended, or after `graceMs`;
-   * what is still in flight then is left to its lease.
+   * what is still in flight then is found by whoever takes over.
    */
   async stop(graceMs: number): Promise<void> {
     if (this.state === 'stopped') return;
     this.state = 'draining';
-    this.cancelTimer();
-    await this.claiming;
-    await this.discovering;
-    await this.handBackAll();
+    await this.rounds.stop();
+    this.writeBehind.stop();
+    await this.claimer.stop();
+    this.handBackAll();
     if (this.slots.inFlight > 0) {
       await new Promise<void>((resolve) => {
         this.idleListeners.push(resolve);
         this.parts.clock.after(graceMs, resolve);
       });
     }
-    await this.handBackAll();
-    await this.paceKeeper.letGo(this.lanes.values(), true).catch(this.parts.onError);
+    this.handBackAll();
     this.state = 'stopped';
   }
 
-  private async handBackAll(): Promise<void> {
-    for (const lane of this.lanes.values()) await this.handBack(lane, lane.takeBehind(0)).catch(() => {});
+  /** After everything is stored. */
+  async letGoAll(): Promise<void> {
+    await this.ownership.letGoAll();
   }
 
-  private laneOf(endpointId: string, accountId: string, endpoint?: KnownEndpoint): Lane {
-    let lane = this.lanes.get(endpointId);
-    if (!lane) {
-      lane = new Lane(endpointId, accountId, CONCURRENCY_UNKNOWN);
-      lane.standing = this.remembered.get(endpointId) ?? 'unproven';
-      if (lane.standing === 'failing') lane.concurrency = 1;
-      this.lanes.set(endpointId, lane);
-    }
-    if (!lane.isKnown) lane.learn(endpoint ?? this.parts.directory.peek(accountId)?.endpoints.get(endpointId));
-    return lane;
+  private get maySend(): boolean {
+    return this.state === 'running' && this.parts.mayGoOn();
   }
 
-  /** Reads the accounts of lanes that nothing is known of yet, and what has changed of the others' rate limits. */
-  private async prepare(lanes: Iterable<Lane>): Promise<void> {
-    const { directory, onError } = this.parts;
-    const read = async (lane: Lane) => {
-      const account = directory.peek(lane.accountId) ?? (await directory.get(lane.accountId));
-      lane.learn(account?.endpoints.get(lane.endpointId));
+  private async tick(): Promise<void> {
+    // Whatever was not woken is woken here: pauses end without telling, and every signal can be missed once.
+    this.resume();
+    await this.ownership.tick();
+  }
+
+  private reservationOf(lane: Lane, bytes: number, isHandedOver: boolean, options: SendOptions): Reservation {
+    let isOpen = true;
+    lane.pinned++;
+    if (isHandedOver) lane.reserved++;
+    const close = () => {
+      if (!isOpen) throw new Error('a reservation is committed or cancelled once');
+      isOpen = false;
+      lane.pinned--;
+      if (!isHandedOver) return;
+      lane.reserved--;
+      this.memory.unreserve(lane, bytes);
+      this.claimer.backlogged.noteChange(lane);
     };
-    // All at once; and one account that cannot be read, its contract gone for instance, holds up nobody else's.
-    await Promise.all([...lanes].map((lane) => read(lane).catch(onError)));
+    return {
+      epoch: lane.epoch ?? null,
+      isHandedOver,
+      commit: (delivery, epoch) => {
+        close();
+        // In between the lane may have been lost: then whoever takes over finds the delivery.
+        if (epoch === undefined || lane.epoch !== epoch) {
+          this.ownership.dropIfUnused(lane);
+          return false;
+        }
+        if (!isHandedOver) {
+          this.claimer.noteBacklog(lane);
+          return false;
+        }
+        // With a row in the queue, it may have been read from there already.
+        if (delivery.isStored && lane.hasInMemory(delivery)) return false;
+        delivery.epoch = epoch;
+        if (!delivery.isStored) this.writeBehind.handedOver(delivery);
+        this.enqueue(lane, { delivery, options });
+        return true;
+      },
+      cancel: () => {
+        close();
+        this.ownership.dropIfUnused(lane);
+      },
+    };
   }
 
   private limitOf(lane: Lane): number {
     const account = this.parts.directory.peek(lane.accountId);
-    return account?.endpoints.get(lane.endpointId)?.contract.policy.concurrency ?? CONCURRENCY_UNKNOWN;
+    return account?.endpoints.get(lane.endpointId)?.contract.policy.concurrency ?? lane.concurrency;
   }
 
   private enqueue(lane: Lane, job: Job): void {
-    this.holdings.take(lane, job.delivery);
-    lane.push(job);
+    this.memory.add(lane, job.delivery);
+    if (job.options.forced && !job.options.isPatient) lane.pushFirst(job);
+    else lane.push(job);
     this.pump(lane);
   }
 
-  /** Gives a job up that is not sent by this node. */
-  private letGo(lane: Lane, { delivery, options }: Job): void {
-    this.holdings.putDown(lane, delivery);
-    this.holdings.forget(delivery);
-    this.behind.noteChange(lane);
-    options.onSettled?.(undefined);
-  }
-
   private pump(lane: Lane): void {
-    if (this.state !== 'running' || !this.parts.mayGoOn()) return;
-    while (lane.waiting > 0 && lane.inFlight < lane.concurrency) {
-      const slot = this.paceKeeper.mayStart(lane) ? this.slots.take(lane) : undefined;
+    if (!this.maySend || !lane.isOwned) return;
+    while (lane.waiting > 0 && lane.inFlight < lane.concurrency && this.isWithinRate(lane)) {
+      const slot = this.slots.take(lane);
       if (!slot) return;
       const job = lane.shift();
       if (job) void this.run(slot, job);
     }
   }
 
+  /** Whether the rate limit allows a request now. If not, the lane is pumped again when it does. */
+  private isWithinRate(lane: Lane): boolean {
+    const { clock } = this.parts;
+    const waitMs = lane.rateLimiter?.waitMs(clock.monotonicMs());
+    if (!lane.rateLimiter || waitMs === 0) return true;
+    if (waitMs !== undefined && !lane.isWaking) {
+      lane.isWaking = true;
+      clock.after(waitMs, () => {
+        lane.isWaking = false;
+        this.pump(lane);
+      });
+    }
+    return false;
+  }
+
+  /** One attempt: sent, its outcome assessed and stored; then the next. */
   private async run(slot: Slot, job: Job): Promise<void> {
     const { lane } = slot;
+    const { delivery, options } = job;
     // The limit may change while the request is under way: it ends where it began.
-    const { pace } = lane;
-    pace?.start(this.parts.clock.monotonicMs());
+    const { rateLimiter } = lane;
+    rateLimiter?.start(this.parts.clock.monotonicMs());
+    this.writeBehind.started(delivery);
     try {
-      this.finish(lane, job, await this.parts.attempt(job.delivery, job.options.forced));
+      const attempt = await this.parts.attempt(delivery, options.forced);
+      if (attempt) this.finish(lane, job, attempt);
+      else this.handBack(lane, [job]);
     } catch (error) {
       // The database went away before anything was sent: the job waits here for its return.
       this.parts.onError(error);
       lane.push(job);
     }
-    pace?.end(this.parts.clock.monotonicMs());
+    rateLimiter?.end(this.parts.clock.monotonicMs());
     this.goOn(slot);
   }
 
-  private finish(lane: Lane, job: Job, attempt: SettledAttempt | undefined): void {
-    if (!attempt) {
-      this.letGo(lane, job);
-      return;
-    }
-    this.holdings.putDown(lane, job.delivery);
+  private finish(lane: Lane, { delivery, options }: Job, attempt: SettledAttempt): void {
+    this.memory.free(lane, delivery);
+    this.writeBehind.ended(delivery);
     const assessed = assess(lane, this.limitOf(lane), attempt.outcome);
-    this.holdings.move(lane, () => Object.assign(lane, assessed));
-    this.remembered.set(lane.endpointId, lane.standing);
-    if (lane.standing === 'failing' && lane.waiting > lane.concurrency * 2) this.handBackRest(lane);
+    this.memory.move(lane, () => Object.assign(lane, assessed));
+    this.ownership.remember(lane);
+    if (lane.standing === 'failing' && lane.waiting > lane.concurrency * 2) {
+      // What a failing endpoint will not get soon waits in the database, not in memory.
+      this.handBack(lane, lane.takeUnforcedBehind(lane.concurrency));
+      if (lane.isOwned) this.claimer.noteBacklog(lane);
+    }
     this.parts.settle(attempt, () => {
-      this.holdings.forget(job.delivery);
-      job.options.onSettled?.(attempt);
-      this.wakeForRetry(lane, attempt);
+      this.remove(lane, delivery);
+      options.onSettled?.(attempt);
+      const { decision } = attempt;
+      if (decision.kind === 'retry' && lane.isOwned) {
+        this.claimer.noteDue(lane, this.parts.clock.now() + decision.delayMs);
+      }
     });
   }
 
@@ -276,117 +384,56 @@ export class Dispatcher {
   private goOn(slot: Slot): void {
     const { lane } = slot;
     for (const next of this.slots.free(slot, !this.parts.mayGoOn())) this.pump(next);
-    this.behind.noteChange(lane);
+    this.claimer.backlogged.noteChange(lane);
     this.pump(lane);
-    this.claim();
-    this.dropIfIdle(lane);
+    this.claimer.claim();
     if (this.slots.inFlight === 0) for (const listener of this.idleListeners.splice(0)) listener();
   }
 
-  /** Retries that come soon are not left to the next look into the database. */
-  private wakeForRetry(lane: Lane, { decision }: SettledAttempt): void {
-    if (decision.kind !== 'retry' || decision.delayMs > 2 * DISCOVER_EVERY_MS) return;
-    this.parts.clock.after(decision.delayMs + 5, () => this.noteBacklog(lane.endpointId, lane.accountId));
+  /** Gives jobs back to the queue, unsent: they keep their place. Those without a row in the queue get one first. */
+  private handBack(lane: Lane, jobs: readonly Job[]): void {
+    for (const { delivery, options } of jobs) {
+      this.memory.free(lane, delivery);
+      this.writeBehind.ended(delivery);
+      if (delivery.isStored) this.remove(lane, delivery);
+      else {
+        this.parts.keep(delivery, false, () => {
+          this.remove(lane, delivery);
+          if (lane.isOwned && this.state === 'running') this.claimer.noteBacklog(lane);
+        });
+      }
+      options.onSettled?.(undefined);
+    }
+    this.claimer.backlogged.noteChange(lane);
   }
 
-  private dropIfIdle(lane: Lane): void {
-    if (lane.isIdle) this.lanes.delete(lane.endpointId);
+  private handBackAll(): void {
+    for (const lane of this.ownership.all) this.handBack(lane, lane.takeBehind(0));
   }
 
-  private claim(): void {
-    if (this.claiming || this.behind.size === 0 || this.state !== 'running' || !this.parts.mayGoOn()) return;
-    const plan = planClaims(this.behind, this.holdings);
-    if (plan.lanes.size === 0) return;
-    this.claiming = this.claimOnce(plan).then(
-      () => {
-        this.claiming = undefined;
-        this.claim();
-      },
-      (error: unknown) => {
-        // The next look into the database tries again: a claim that fails is not repeated at once.
-        this.claiming = undefined;
-        this.parts.onError(error);
-      },
-    );
+  private keep(delivery: ActiveDelivery, isSending: boolean): void {
+    this.parts.keep(delivery, isSending, () => this.writeBehind.stored(delivery));
   }
 
-  private async claimOnce({ lanes: wanted, bytesMax }: ClaimPlan): Promise<void> {
-    const { queue, node, clock } = this.parts;
-    for (const lane of wanted.keys()) lane.isClaiming = true;
-    try {
-      await this.prepare(wanted.keys());
-      const held = await this.paceKeeper.hold([...wanted.keys()].filter((lane) => lane.isKnown));
-      const room = new Map(
-        [...wanted].filter(([lane]) => held.has(lane)).map(([lane, { room }]) => [lane.endpointId, room]),
-      );
-      const { leased, isCut } =
-        room.size === 0 ? { leased: [], isCut: false } : await queue.claim(room, bytesMax, node.id, clock.now());
-      const counts = new Map<string, number>();
-      for (const delivery of leased) {
-        counts.set(delivery.endpointId, (counts.get(delivery.endpointId) ?? 0) + 1);
-        this.enqueue(this.laneOf(delivery.endpointId, delivery.accountId), { delivery, options: { forced: false } });
-      }
-      for (const [lane, { room, seen }] of wanted) {
-        if (!held.has(lane)) this.putOff(lane);
-        else this.noteClaimed(lane, isCut || (counts.get(lane.endpointId) ?? 0) >= room, seen);
-      }
-    } finally {
-      for (const lane of wanted.keys()) {
-        lane.isClaiming = false;
-        this.dropIfIdle(lane);
-      }
+  private remove(lane: Lane, delivery: ActiveDelivery): void {
+    this.memory.remove(lane, delivery);
+    this.writeBehind.stored(delivery);
+    this.ownership.dropIfUnused(lane);
+  }
+
+  /** What waits in memory is somebody else's. What is in flight ends, and does not count. */
+  private onLost(lane: Lane): void {
+    this.claimer.forget(lane);
+    for (const { delivery, options } of lane.takeBehind(0)) {
+      this.memory.free(lane, delivery);
+      this.writeBehind.ended(delivery);
+      this.remove(lane, delivery);
+      options.onSettled?.(undefined);
     }
   }
+}
 
-  /** Nothing is due, another node sends to it, or it is gone: the next look into the database sees. */
-  private putOff(lane: Lane): void {
-    this.behind.delete(lane);
-    lane.backlog = 0;
-  }
-
-  private noteClaimed(lane: Lane, isMoreLeft: boolean, seen: number): void {
-    if (isMoreLeft || lane.backlog !== seen) this.behind.moveToEnd(lane);
-    else this.putOff(lane);
-  }
-
-  /** What a failing endpoint will not get soon waits in the database, not in memory. */
-  private handBackRest(lane: Lane): void {
-    const rest = lane.takeUnforcedBehind(lane.concurrency);
-    if (rest.length === 0) return;
-    this.handBack(lane, rest)
-      .then(() => this.noteBacklog(lane.endpointId, lane.accountId))
-      .catch(this.parts.onError);
-  }
-
-  private async handBack(lane: Lane, jobs: readonly Job[]): Promise<void> {
-    if (jobs.length === 0) return;
-    for (const job of jobs) this.letGo(lane, job);
-    await this.parts.release(jobs.map((job) => job.delivery));
-  }
-
-  /** Looks for waiting work that this node does not know of: retries, and what other nodes left. */
-  private discover(): void {
-    this.discovering = this.discoverOnce()
-      .catch(this.parts.onError)
-      .finally(() => {
-        if (this.state === 'running')
-          this.cancelTimer = this.parts.clock.after(DISCOVER_EVERY_MS, () => this.discover());
-      });
-  }
-
-  private async discoverOnce(): Promise<void> {
-    await this.paceKeeper.letGo(this.lanes.values());
-    // Whatever was not woken is woken here: pauses end without telling, and every signal can be missed once.
-    this.resume();
-    if (!this.parts.mayGoOn()) return;
-    const { queue, clock } = this.parts;
-    const found = await queue.discover(this.discoverAfter, DISCOVER_MAX);
-    this.discoverAfter = found.length < DISCOVER_MAX ? undefined : found.at(-1)?.endpointId;
-    for (const { endpointId, accountId, dueAtMs, active } of found) {
-      if (!active) continue;
-      const waitMs = dueAtMs - clock.now();
-      if (waitMs <= 0) this.noteBacklog(endpointId, accountId);
-      else if (waitMs < DISCOVER_EVERY_MS) clock.after(waitMs + 1, () => this.noteBacklog(endpointId, accountId));
-    }
-  }
+/** Tests are sent whatever the status of their endpoint, and so is what somebody asked to send again. */
+function isAskedFor({ test, isUrgent }: ActiveDelivery): boolean {
+  return test || isUrgent;
 }

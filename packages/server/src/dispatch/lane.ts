@@ -1,6 +1,6 @@
-import type { LeasedDelivery, SettledAttempt } from '../domain/model.ts';
+import type { ActiveDelivery, SettledAttempt } from '../domain/model.ts';
 import type { KnownEndpoint } from '../fanout/directory.ts';
-import { Pace } from './pace.ts';
+import { EndpointRateLimiter } from './endpoint-rate-limiter.ts';
 import type { Standing } from './standing.ts';
 
 export interface SendOptions {
@@ -13,18 +13,34 @@ export interface SendOptions {
 }
 
 export interface Job {
-  delivery: LeasedDelivery;
+  delivery: ActiveDelivery;
   options: SendOptions;
 }
 
+/**
+ * Who owns the lane, as far as this node knows:
+ *
+ *     unowned ──own()──▶ owned ──beginRelease()──▶ releasing ──▶ (removed)
+ *        ▲                 │                          │
+ *        └────disown()─────┴──────────────────────────┘   own() again, in a later epoch, is possible from each
+ *
+ * - `unowned` events are being stored that may make it this node's
+ * - `owned` this node sends; its deliveries are claimed
+ * - `releasing` nothing of it is in memory, and the database is being told
+ */
+type Ownership = { name: 'unowned' } | { name: 'owned'; epoch: number } | { name: 'releasing'; epoch: number };
+
 const COMPACTED_AT = 1_024;
 
-/** Deliveries of one endpoint that this node holds leases of, in order, and what it knows of those in the database. */
+/** Deliveries of one endpoint in this node's memory, in order, and what it knows of those in the database. */
 export class Lane {
   readonly endpointId: string;
   readonly accountId: string;
-  /** Room promised to deliveries that are being stored. */
+  private ownership: Ownership = { name: 'unowned' };
+  /** Deliveries that room is promised to while they are being stored. */
   reserved = 0;
+  /** Reservations: accepting relies on the ownership of this lane until they are committed or cancelled. */
+  pinned = 0;
   inFlight = 0;
   /** Requests at a time, between 1 and the contract's limit. */
   concurrency: number;
@@ -32,21 +48,25 @@ export class Lane {
   standing: Standing = 'unproven';
   /** In a row. */
   failures = 0;
-  /** What it has in this node's memory, and what is promised to it; kept by Holdings. */
+  /** What it has in this node's memory, and what is promised to it; kept by DeliveryMemory. */
   readonly held = { count: 0, bytes: 0 };
   /** Raised when deliveries of this endpoint are seen in the database; 0 when none are due there. */
   backlog = 0;
   isClaiming = false;
   isQueued = false;
-  /** Whether the account has been read: concurrency and pace are known then. */
+  /** Whether the account has been read: concurrency and rate limit are known then. */
   isKnown = false;
   /** In contracts and endpoints with a rate limit. */
-  pace: Pace | undefined;
-  /** Of a lane with a pace: whether this node may send, whether another has asked for it, and what is under way. */
-  isHeld = false;
-  isWanted = false;
-  isAsking = false;
+  rateLimiter: EndpointRateLimiter | undefined;
+  /** Whether it is looked at again when the rate limit allows the next request. */
   isWaking = false;
+  /** When the next delivery in the database is due that is not due yet, as far as this node knows. */
+  nextDue: { atMs: number; cancel: () => void } | undefined;
+  /** Deliveries that are not read from the database: they wait, are in flight, or their outcome is not stored yet. */
+  readonly inMemory = new Set<ActiveDelivery>();
+  /** Another node has less to do: nothing new is taken into memory, so that the lane can be let go. */
+  isMoving = false;
+  private idleAtMs: number | undefined;
   private jobs: (Job | undefined)[] = [];
   private head = 0;
 
@@ -56,15 +76,51 @@ export class Lane {
     this.concurrency = concurrency;
   }
 
+  /** Undefined unless this node owns the lane, and sends. */
+  get epoch(): number | undefined {
+    return this.ownership.name === 'owned' ? this.ownership.epoch : undefined;
+  }
+
+  get isOwned(): boolean {
+    return this.ownership.name === 'owned';
+  }
+
+  /** An epoch that is not later than what is known is old news. Answers whether the lane is this node's in a new epoch. */
+  own(epoch: number): boolean {
+    if (this.ownership.name !== 'unowned' && epoch <= this.ownership.epoch) return false;
+    this.ownership = { name: 'owned', epoch };
+    return true;
+  }
+
+  /** @returns the epoch that is let go of */
+  beginRelease(): number {
+    if (this.ownership.name !== 'owned') throw new Error(`a lane that is ${this.ownership.name} cannot be released`);
+    const { epoch } = this.ownership;
+    this.ownership = { name: 'releasing', epoch };
+    return epoch;
+  }
+
+  /** The release could not be stored: nothing has changed. */
+  cancelRelease(epoch: number): void {
+    if (this.ownership.name === 'releasing' && this.ownership.epoch === epoch) this.ownership = { name: 'owned', epoch };
+  }
+
+  /** It is somebody else's, or nobody's; nothing happens when it is this node's in a later epoch. */
+  disown(epoch: number): boolean {
+    if (this.ownership.name === 'unowned' || this.ownership.epoch !== epoch) return false;
+    this.ownership = { name: 'unowned' };
+    return true;
+  }
+
   /** What its account says of it; undefined: nothing yet, or it is gone. */
-  learn(endpoint: KnownEndpoint | undefined): void {
+  update(endpoint: KnownEndpoint | undefined): void {
     if (!endpoint) return;
     if (!this.isKnown && this.standing !== 'failing') this.concurrency = endpoint.contract.policy.concurrency;
     this.isKnown = true;
     const { ratePerS } = endpoint;
-    if (ratePerS === undefined) this.pace = undefined;
-    else if (this.pace) this.pace.perS = ratePerS;
-    else this.pace = new Pace(ratePerS);
+    if (ratePerS === undefined) this.rateLimiter = undefined;
+    else if (this.rateLimiter) this.rateLimiter.perS = ratePerS;
+    else this.rateLimiter = new EndpointRateLimiter(ratePerS);
   }
 
   get waiting(): number {
@@ -76,13 +132,21 @@ export class Lane {
     return this.waiting + this.inFlight + this.reserved;
   }
 
+  /** Nothing of it is in memory, and nothing is known to wait. */
   get isIdle(): boolean {
-    return this.load === 0 && this.backlog === 0 && !this.isClaiming && !this.isHeld;
+    const isEmpty = this.load === 0 && this.pinned === 0 && this.inMemory.size === 0 && !this.isClaiming;
+    return isEmpty && (this.backlog === 0 || this.isMoving);
   }
 
-  /** Whether somebody waits for the first delivery here. */
-  get hasForced(): boolean {
-    return this.jobs[this.head]?.options.forced === true;
+  /** For how long it has been idle, when asked again and again. */
+  idleForMs(nowMs: number): number {
+    this.idleAtMs = this.isIdle ? (this.idleAtMs ?? nowMs) : undefined;
+    return this.idleAtMs === undefined ? 0 : nowMs - this.idleAtMs;
+  }
+
+  hasInMemory({ uuid }: ActiveDelivery): boolean {
+    for (const one of this.inMemory) if (Buffer.compare(one.uuid, uuid) === 0) return true;
+    return false;
   }
 
   push(job: Job): void {

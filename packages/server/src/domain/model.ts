@@ -122,21 +122,28 @@ export interface Attempt {
   timings: Timings;
 }
 
-/** A delivery that this node holds the lease of, with all that sending it takes. */
-export interface LeasedDelivery {
+/** A delivery that this node has in memory, with all that sending it takes. */
+export interface ActiveDelivery {
   /** Its id's bytes: the text form is needed only where people look. */
-  uuid: Uint8Array;
-  accountId: string;
-  endpointId: string;
-  topic: string | null;
-  test: boolean;
+  readonly uuid: Uint8Array;
+  readonly accountId: string;
+  readonly endpointId: string;
+  readonly endpointUuid: Uint8Array;
+  readonly topic: string | null;
+  readonly test: boolean;
   /** Attempts ever made. */
-  attempts: number;
+  readonly attempts: number;
   /** Attempts made in this round; the schedule counts these. */
-  tries: number;
+  readonly tries: number;
   /** When the first of them began; absent before it, or when it is not known any more. */
-  roundAtMs?: number;
-  event: StoredEvent;
+  readonly roundAtMs?: number;
+  readonly event: StoredEvent;
+  /** Somebody asked for just this delivery: it is sent before others, and whatever the status of its endpoint. */
+  readonly isUrgent: boolean;
+  /** The epoch of the lane in which it came into memory: what is stored of it counts only in this epoch. */
+  epoch: number;
+  /** Whether it has a row in the queue. Deliveries that are handed over from memory have none at first. */
+  isStored: boolean;
 }
 
 /** An endpoint's own headers, and the id under which they are stored; `null` when there are none. */
@@ -147,7 +154,7 @@ export interface OwnHeaders {
 
 /** What one attempt came to, on its way to be stored. */
 export interface SettledAttempt {
-  delivery: LeasedDelivery;
+  delivery: ActiveDelivery;
   startedAtMs: number;
   url: string;
   /** The contract's own. */

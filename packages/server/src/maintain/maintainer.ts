@@ -1,7 +1,6 @@
-import type { LeasedDelivery } from '../domain/model.ts';
 import { Rounds } from '../domain/rounds.ts';
 import type { ClockComparison, SteadyClock } from '../domain/steady-clock.ts';
-import type { LostLease, Store } from '../storage/store.ts';
+import type { Store } from '../storage/store.ts';
 import { RetentionClock } from './retention-clock.ts';
 
 const BEAT_EVERY_MS = 3_000;
@@ -10,8 +9,6 @@ const DEAD_AFTER_S = 15;
 const PARTITIONS_EVERY_MS = 3_600_000;
 const PARTITIONS_AHEAD = 7;
 const RETENTION_EVERY_MS = 600_000;
-const RECONCILE_EVERY_MS = 60_000;
-const ORPHANS_EVERY_MS = 60_000;
 const PURGE_EVERY_MS = 2_000;
 /** What lies in between is read row by row with every chart. */
 const COUNTS_EVERY_MS = 10_000;
@@ -40,12 +37,12 @@ const CLOCK_OFF_MS = 60_000;
 export interface MaintainerParts {
   store: Store;
   clock: SteadyClock;
-  node: { id: number; aliveUntilMs: number };
-  /** Deliveries whose lease this node knows that it holds. */
-  leased: () => Iterable<LeasedDelivery>;
+  node: { id: number; aliveUntilMs: number; watermark: Uint8Array };
+  /** An id below that of every event whose deliveries may be in this node's memory only. */
+  watermark: () => Uint8Array;
   /** Makes a new row for a node that others have declared dead. */
   register: () => Promise<number>;
-  /** Told when this node had been declared dead: every lease it held is somebody else's. */
+  /** Told when this node had been declared dead: every lane that it owned is somebody else's. */
   onDeclaredDead: () => void;
   /** How long each contract keeps history, in days. */
   retentionDays: ReadonlyMap<string, number>;
@@ -56,17 +53,20 @@ export interface MaintainerParts {
   /** How many deliveries this node has finished since its start. */
   finished: () => number;
   /** What this node has in flight and in memory. */
-  load: () => { inFlight: number; inMemory: number };
+  load: () => { inFlight: number; inMemory: number; backlogged: number };
+  /** Gives so many lanes that are behind to other nodes. */
+  giveAway: (count: number) => void;
+  /** Something may be due that nobody owns. */
+  onTakenOver: () => void;
   /** Milliseconds for which the database has been up without a break. */
   upForMs: () => number;
   log: (message: string) => void;
   onError: (error: unknown) => void;
 }
 
-/** Keeps the house: heartbeat, take-over of dead nodes' leases, partitions, retention. */
+/** What is done again and again: heartbeat, take-over of dead nodes, partitions, retention. */
 export class Maintainer {
   private readonly rounds: Rounds;
-  private lostBefore: ReadonlySet<string> = new Set();
   private purgedDay = 0;
   private lastBeat: { monotonicMs: number; finished: number } | undefined;
   /** The database's clock against our monotonic one, and when it was last set. */
@@ -91,16 +91,11 @@ export class Maintainer {
     this.rounds.every(BEAT_EVERY_MS, () => this.beat());
     this.rounds.every(PARTITIONS_EVERY_MS, () => this.makePartitions());
     this.rounds.every(RETENTION_EVERY_MS, () => this.dropOld());
-    this.rounds.every(RECONCILE_EVERY_MS, () => this.reconcile());
     this.rounds.every(PURGE_EVERY_MS, () => this.purge());
     this.rounds.every(PURGE_EVERY_MS, () => this.removeClosed());
     this.rounds.every(COUNTS_EVERY_MS, () => this.addUpCounts());
     this.rounds.every(SEAL_EVERY_MS, () => this.sealHeaders());
     this.rounds.every(TESTING_EVERY_MS, () => this.test());
-    this.rounds.every(ORPHANS_EVERY_MS, async () => {
-      await this.parts.store.nodes.freeOrphans();
-      while (!this.rounds.isStopped && (await this.parts.store.nodes.endZombies()));
-    });
   }
 
   stop(): Promise<void> {
@@ -110,20 +105,41 @@ export class Maintainer {
   private async beat(): Promise<void> {
     const { store, node, clock, register, onDeclaredDead, upForMs, log } = this.parts;
     const aliveUntilMs = clock.monotonicMs() + ALIVE_MS;
-    if (!(await store.nodes.beat(node.id, { finishedPerS: this.finishedPerS(), ...this.parts.load() }))) {
-      node.id = await register();
+    // Before it is stored: from now on nothing older is handed over.
+    node.watermark = this.parts.watermark();
+    const load = { finishedPerS: this.finishedPerS(), ...this.parts.load() };
+    if (!(await store.nodes.beat(node.id, load, node.watermark))) {
       onDeclaredDead();
-      // What it had accepted under the old id in the meantime is nobody's.
-      await store.nodes.freeOrphans();
+      node.watermark = this.parts.watermark();
+      node.id = await register();
       log(`This node was silent for too long and others took over its deliveries; it goes on as node ${node.id}.`);
     }
     node.aliveUntilMs = aliveUntilMs;
     await this.compareClocks();
     // After the database was away, or its clock was set, every heartbeat is old: give the others time for theirs.
     const steadyForMs = Math.min(upForMs(), clock.monotonicMs() - this.databaseClock.setAtMs);
-    if (steadyForMs < DEAD_AFTER_S * 1000) return;
-    const taken = await store.nodes.takeOver(node.id, DEAD_AFTER_S, false);
-    if (taken.nodes > 0) log(`Took over ${taken.deliveries} deliveries of ${taken.nodes} dead node(s).`);
+    if (steadyForMs >= DEAD_AFTER_S * 1000) await this.takeOver(false);
+    await this.balance();
+  }
+
+  /** @param everybodyElse of an embedded database: whoever else stands there is a server that was killed */
+  async takeOver(everybodyElse: boolean): Promise<void> {
+    const { store, node, clock, onTakenOver, log } = this.parts;
+    for (const dead of await store.nodes.declareDead(node.id, DEAD_AFTER_S, everybodyElse)) {
+      const { deliveries, lanes } = await store.nodes.takeOver(dead, clock.now());
+      if (lanes > 0) log(`Took over ${lanes} endpoints of dead node ${dead.id}, ${deliveries} deliveries from memory.`);
+      onTakenOver();
+    }
+  }
+
+  /** Where another node has less than half as many lanes that are behind, half of the difference goes there. */
+  private async balance(): Promise<void> {
+    const { store, node, load, giveAway } = this.parts;
+    const own = load().backlogged;
+    if (own < 2) return;
+    const others = (await store.nodes.list()).filter(({ id }) => id !== node.id).map(({ backlogged }) => backlogged);
+    const least = Math.min(...others);
+    if (others.length > 0 && least * 2 < own) giveAway(Math.floor((own - least) / 2));
   }
 
   /** Since the heartbeat before, to a tenth. */
@@ -238,21 +254,6 @@ export class Maintainer {
     await store.replays.dropBefore(nowMs - REPLAYS_KEPT_MS);
     await store.audit.dropBefore(nowMs - AUDIT_KEPT_MS);
     while (!this.rounds.isStopped && (await store.retention.dropKeysBefore(nowMs - KEYS_KEPT_MS)));
-  }
-
-  /**
-   * Frees leases that stand in the database and that this node does not know of, when it is found so twice in a row: one
-   * that was only on its way here is known the second time. The lease of a later attempt is another one.
-   */
-  private async reconcile(): Promise<void> {
-    const { store, node, leased, log } = this.parts;
-    const lost = await store.nodes.lostLeases(node.id, leased());
-    const nameOf = ({ id, attempts }: LostLease) => `${id} ${attempts}`;
-    const again = lost.filter((lease) => this.lostBefore.has(nameOf(lease)));
-    this.lostBefore = new Set(lost.map(nameOf));
-    if (again.length === 0) return;
-    await store.nodes.freeLeases(node.id, again);
-    log(`${again.length} deliveries whose lease had been lost on the way are free again.`);
   }
 }
 

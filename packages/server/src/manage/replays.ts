@@ -31,8 +31,6 @@ export class Replays {
       directory: Directory;
       ids: IdSource;
       clock: Clock;
-      /** Tells the dispatcher that the database holds work of an endpoint. */
-      noteBacklog: (endpointId: string, accountId: string) => void;
       onError: (error: unknown) => void;
     },
   ) {
@@ -111,10 +109,9 @@ export class Replays {
   }
 
   private async advanceOne(id: string): Promise<void> {
-    const { store, clock, noteBacklog, onError } = this.parts;
+    const { store, clock, onError } = this.parts;
     try {
-      const woken = await store.advance(id, clock.now());
-      for (const { endpointId, accountId } of woken) noteBacklog(endpointId, accountId);
+      await store.advance(id, clock.now());
     } catch (error) {
       onError(error);
       await store.postpone(id, clock.now() + AFTER_FAILURE_MS).catch(onError);

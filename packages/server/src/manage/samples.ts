@@ -2,15 +2,21 @@ import type { Acceptor } from '../accept/acceptor.ts';
 import type { PayloadText } from '../accept/read-events.ts';
 import type { AccountFacts, EventFacts } from '../contract/fields.ts';
 import { invalidPayload } from '../contract/payloads.ts';
+import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
-import type { SettledAttempt } from '../domain/model.ts';
+import { encodeId } from '../domain/ids.ts';
+import type { ActiveDelivery, Attempt, SettledAttempt } from '../domain/model.ts';
 import { matchesTrigger, type Subscription } from '../domain/subscription.ts';
 import type { Directory, KnownAccount, KnownEndpoint } from '../fanout/directory.ts';
+import type { DeliveryStore } from '../storage/store.ts';
 import type { AccountLimits } from './account-limits.ts';
 
 /** What a test of an endpoint without a trigger of its own is called. */
 const FREE_TEST_TRIGGER = 'posthorn.test';
 const FREE_TEST_PAYLOAD = { message: 'A test delivery.' };
+/** How long, and how often, the outcome of a test is looked for that another node sends. */
+const OUTCOME_WITHIN_MS = 60_000;
+const LOOK_EVERY_MS = 100;
 /** What a payload is checked as a part of: it is not stored yet. */
 const NO_EVENT: EventFacts = {
   id: 'evt_new',
@@ -39,7 +45,15 @@ export class Samples {
   /** Samples of testing mode that are not finished, by endpoint: a slow receiver gets the next round when it has kept up. */
   private readonly unfinished = new Map<string, number>();
 
-  constructor(private readonly parts: { acceptor: Acceptor; directory: Directory; limits: AccountLimits }) {}
+  constructor(
+    private readonly parts: {
+      acceptor: Acceptor;
+      directory: Directory;
+      limits: AccountLimits;
+      deliveries: DeliveryStore;
+      clock: Clock;
+    },
+  ) {}
 
   /**
    * Sends one sample at once, to an inactive endpoint too, and answers what became of it.
@@ -87,18 +101,34 @@ export class Samples {
     return account;
   }
 
-  private send(endpoint: KnownEndpoint, sample: Sample): Promise<SettledAttempt | undefined> {
+  private send(endpoint: KnownEndpoint, { topic, trigger, payload }: Sample): Promise<SettledAttempt | undefined> {
     return new Promise((resolve, reject) => {
-      this.queue(endpoint, sample, resolve).catch(reject);
+      const accepted = this.parts.acceptor.acceptTest(endpoint, trigger, topic, payload, {
+        forced: true,
+        onSettled: resolve,
+      });
+      accepted
+        .then(async ({ delivery, isSentHere }) => {
+          if (!isSentHere) resolve(await this.outcomeOf(delivery));
+        })
+        .catch(reject);
     });
   }
 
-  private async queue(
-    endpoint: KnownEndpoint,
-    { topic, trigger, payload }: Sample,
-    onSettled: (attempt: SettledAttempt | undefined) => void,
-  ): Promise<void> {
-    await this.parts.acceptor.acceptTest(endpoint, trigger, topic, payload, { forced: true, onSettled });
+  /** Another node sends it: what became of it is looked up. Undefined when that takes too long. */
+  private async outcomeOf(delivery: ActiveDelivery): Promise<SettledAttempt | undefined> {
+    const { deliveries, clock } = this.parts;
+    const id = encodeId('dlv', delivery.uuid);
+    const untilMs = clock.monotonicMs() + OUTCOME_WITHIN_MS;
+    while (clock.monotonicMs() < untilMs) {
+      const row = await deliveries.find(delivery.accountId, id);
+      if (row?.finishedAt) {
+        const [attempt] = await deliveries.attempts(id, { limit: 1, withBodies: 1 });
+        return attempt && settledOf(delivery, attempt);
+      }
+      await new Promise<void>((resolve) => void clock.after(LOOK_EVERY_MS, resolve));
+    }
+    return undefined;
   }
 
   /** Nobody waits for the outcome: it is sent behind what waits already. */
@@ -106,7 +136,8 @@ export class Samples {
     this.count(endpoint.id, 1);
     const options = { forced: true, isPatient: true, onSettled: () => this.count(endpoint.id, -1) };
     try {
-      await this.parts.acceptor.acceptTest(endpoint, trigger, topic, payload, options);
+      const { isSentHere } = await this.parts.acceptor.acceptTest(endpoint, trigger, topic, payload, options);
+      if (!isSentHere) this.count(endpoint.id, -1);
     } catch (error) {
       this.count(endpoint.id, -1);
       throw error;
@@ -118,6 +149,34 @@ export class Samples {
     if (count > 0) this.unfinished.set(endpointId, count);
     else this.unfinished.delete(endpointId);
   }
+}
+
+/** As it would have been settled here. */
+function settledOf(delivery: ActiveDelivery, attempt: Attempt): SettledAttempt {
+  const { error, errorDetail, responseStatus: status } = attempt;
+  return {
+    delivery,
+    startedAtMs: attempt.startedAt.getTime(),
+    url: attempt.url,
+    requestHeaders: attempt.requestHeaders,
+    ownHeaders: { id: null, values: attempt.ownHeaders },
+    outcome: {
+      ...(error === null ? {} : { error }),
+      ...(errorDetail === null ? {} : { errorDetail }),
+      ...(status === null
+        ? {}
+        : {
+            response: {
+              status,
+              headers: attempt.responseHeaders,
+              body: attempt.responseBody ?? Buffer.alloc(0),
+              truncated: attempt.responseTruncated,
+            },
+          }),
+      timings: attempt.timings,
+    },
+    decision: error === null ? { kind: 'succeeded' } : { kind: 'discarded', reason: 'test', endpointGone: false },
+  };
 }
 
 function endpointOf({ endpoints }: KnownAccount, endpointId: string): KnownEndpoint {

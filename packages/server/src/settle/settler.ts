@@ -1,10 +1,10 @@
 import { GroupCommit } from '../accept/group-commit.ts';
 import type { Clock } from '../domain/clock.ts';
 import { encodeId, timeOfId } from '../domain/ids.ts';
-import type { SettledAttempt } from '../domain/model.ts';
+import type { ActiveDelivery, SettledAttempt } from '../domain/model.ts';
 import type { AttemptOutcome } from '../domain/outcome.ts';
 import { isOutage, kindOf } from '../storage/database-errors.ts';
-import type { QueueStore } from '../storage/store.ts';
+import type { KeptDelivery, QueueStore } from '../storage/store.ts';
 import type { Announcer } from './notice.ts';
 
 const BATCH_ROWS_MAX = 1_000;
@@ -15,7 +15,9 @@ const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 /** Between two tries to store the same batch. */
 const RETRY_MS = 200;
 const RETRY_MAX_MS = 5_000;
-/** Once the server stops, what cannot be stored is left to its lease. */
+/** An outcome that cannot be stored in any form. */
+const REFUSED_AGAIN_MS = 60_000;
+/** Once the server stops, what cannot be stored is left to whoever takes over. */
 const TRIES_WHILE_STOPPING_MAX = 5;
 /**
  * Nobody waits for an outcome, so it waits for company: that makes fewer and larger writes, and leaves the
@@ -25,10 +27,19 @@ const GATHER_MS = 5;
 /** Under full load batches are this large by themselves. */
 const GATHER_BELOW = 16;
 
-interface Waiting {
+interface WaitingOutcome {
   attempt: SettledAttempt;
   done: () => void;
 }
+
+/** A delivery that is noted in the queue. It goes the way of outcomes, so that none of them is stored before it. */
+interface WaitingNote {
+  kept: KeptDelivery;
+  done: () => void;
+}
+
+type Waiting = WaitingOutcome | WaitingNote;
+type Uncounted = Awaited<ReturnType<QueueStore['settle']>>;
 
 export interface SettlerParts {
   queue: QueueStore;
@@ -45,7 +56,9 @@ export interface SettlerParts {
   onFlowing: () => void;
   /** What follows from outcomes that counted, before the next batch is stored. Does not reject. */
   onStored: (attempts: readonly SettledAttempt[]) => Promise<void>;
-  /** Told of every outcome that was stored, and of those whose lease had been lost meanwhile. */
+  /** A lane turned out not to be this node's. */
+  onLaneLost: (endpointId: string, epoch: number) => void;
+  /** Told of every outcome that was stored, and of those that did not count. */
   onSettled: (attempt: SettledAttempt, counted: boolean) => void;
   onWritten: (size: number, ms: number) => void;
   onError: (error: unknown) => void;
@@ -66,7 +79,10 @@ export class Settler {
   constructor(private readonly parts: SettlerParts) {
     this.commit = new GroupCommit({
       max: { rows: BATCH_ROWS_MAX, bytes: BATCH_BYTES_MAX },
-      costOf: ({ attempt }) => ({ rows: 1, bytes: 512 + (attempt.outcome.response?.body.length ?? 0) }),
+      costOf: (waiting) => ({
+        rows: 1,
+        bytes: 512 + ('attempt' in waiting ? (waiting.attempt.outcome.response?.body.length ?? 0) : 0),
+      }),
       write: (batch) => this.write(batch),
       gather: { below: GATHER_BELOW, wait: () => new Promise((resolve) => void parts.clock.after(GATHER_MS, resolve)) },
       onWritten: parts.onWritten,
@@ -87,16 +103,18 @@ export class Settler {
     return this.stalled;
   }
 
-  /** `done` is called when the outcome is stored, or when somebody else turned out to hold the lease. */
+  /** Notes in the queue a delivery that is in memory; `done` is called when it is there, or the lane is lost. */
+  keep(delivery: ActiveDelivery, isSending: boolean, done: () => void): void {
+    this.commit.add({ kept: { delivery, isSending }, done });
+  }
+
+  /** `done` is called when the outcome is stored, or turns out not to count. */
   settle(attempt: SettledAttempt, done: () => void): void {
     const bytes = attempt.delivery.event.payload.length;
     this.payloadBytes += bytes;
-    let isDone = false;
     this.commit.add({
       attempt,
       done: () => {
-        if (isDone) return;
-        isDone = true;
         this.payloadBytes -= bytes;
         done();
       },
@@ -109,19 +127,34 @@ export class Settler {
   }
 
   private async write(batch: Waiting[]): Promise<void> {
+    const outcomes = batch.filter((waiting) => 'attempt' in waiting);
+    const ended = new Set(outcomes.map(({ attempt }) => attempt.delivery));
+    const notes = batch.filter((waiting) => 'kept' in waiting);
     try {
-      await this.store(batch);
+      const open = notes.filter(({ kept }) => !ended.has(kept.delivery));
+      if (open.length > 0) await this.storeNotes(open);
+      if (outcomes.length > 0) await this.store(outcomes);
+      for (const { done } of notes) done();
     } catch (error) {
-      // Stopped before the database came back: the leases are freed by whoever starts next.
+      // Stopped before the database came back: it stays in memory, and whoever takes over finds what was not stored.
       this.parts.onError(error);
-      for (const { done } of batch) done();
+    }
+  }
+
+  private async storeNotes(notes: readonly WaitingNote[]): Promise<void> {
+    const { queue, node, onLaneLost } = this.parts;
+    const kept = notes.map((note) => note.kept);
+    const lost = await this.again(() => queue.keep(kept, node.id), []);
+    for (const { delivery } of kept) {
+      if (lost.has(delivery.endpointId)) onLaneLost(delivery.endpointId, delivery.epoch);
+      else delivery.isStored = true;
     }
   }
 
   /** Stores a batch. What the database refuses is halved until the one outcome is found that cannot be stored so. */
-  private async store(batch: Waiting[]): Promise<void> {
-    const lost = await this.trySettle(batch.map(({ attempt }) => attempt));
-    if (lost !== 'refused') return this.finish(batch, lost);
+  private async store(batch: readonly WaitingOutcome[]): Promise<void> {
+    const uncounted = await this.trySettle(batch.map(({ attempt }) => attempt));
+    if (uncounted !== 'refused') return this.finish(batch, uncounted);
     const [first] = batch;
     if (batch.length > 1) {
       const half = Math.ceil(batch.length / 2);
@@ -131,22 +164,23 @@ export class Settler {
   }
 
   /** Perhaps it is what the operator was to be told that cannot be stored, or what was sent and answered, or both. */
-  private async storeLess({ attempt, done }: Waiting): Promise<void> {
+  private async storeLess({ attempt, done }: WaitingOutcome): Promise<void> {
     const bare = withoutAnswer(attempt);
     for (const [form, notices] of [[attempt, []] as const, [bare] as const, [bare, []] as const]) {
-      const lost = await this.trySettle([form], notices);
-      if (lost !== 'refused') return this.finish([{ attempt: form, done }], lost);
+      const uncounted = await this.trySettle([form], notices);
+      if (uncounted !== 'refused') return this.finish([{ attempt: form, done }], uncounted);
     }
-    // Its lease is given back by reconciliation, minutes later: what is sent again and again is not sent at once.
-    done();
+    // It is sent again, but not at once.
+    this.parts.clock.after(REFUSED_AGAIN_MS, () => this.keep(attempt.delivery, false, done));
   }
 
-  private async finish(batch: readonly Waiting[], lost: ReadonlySet<string>): Promise<void> {
+  private async finish(batch: readonly WaitingOutcome[], uncounted: Uncounted): Promise<void> {
     const counted: SettledAttempt[] = [];
     for (const { attempt, done } of batch) {
-      const isCounted = lost.size === 0 || !lost.has(idOf(attempt));
-      this.parts.onSettled(attempt, isCounted);
-      if (isCounted) counted.push(attempt);
+      const why = uncounted.size === 0 ? undefined : uncounted.get(idOf(attempt));
+      this.parts.onSettled(attempt, why === undefined);
+      if (why === undefined) counted.push(attempt);
+      if (why === 'lane_lost') this.parts.onLaneLost(attempt.delivery.endpointId, attempt.delivery.epoch);
       done();
     }
     for (const { decision } of counted) if (decision.kind !== 'retry') this.finishedCount++;
@@ -157,26 +191,36 @@ export class Settler {
   private async trySettle(
     attempts: readonly SettledAttempt[],
     notices: ReturnType<Announcer['ofOutcomes']> | readonly [] = this.parts.noticesOf(attempts),
-  ): Promise<ReadonlySet<string> | 'refused'> {
-    const { queue, node, clock, isStopping } = this.parts;
+  ): Promise<Uncounted | 'refused'> {
+    const { queue, node, clock, onError } = this.parts;
+    try {
+      return await this.again(
+        (isRepeated) => queue.settle(attempts, node.id, clock.now(), notices, isRepeated),
+        attempts,
+      );
+    } catch (error) {
+      if (kindOf(error) !== 'bad_row') throw error;
+      onError(error);
+      return 'refused';
+    }
+  }
+
+  /** Runs a statement until it is stored, or the database refuses a row of it. */
+  private async again<T>(run: (isRepeated: boolean) => Promise<T>, attempts: readonly SettledAttempt[]): Promise<T> {
     for (let tries = 1; ; tries++) {
       try {
-        const lost = await queue.settle(attempts, node.id, clock.now(), notices);
+        const stored = await run(tries > 1);
         this.flow();
-        return lost;
+        return stored;
       } catch (error) {
-        if (kindOf(error) === 'bad_row') {
-          this.parts.onError(error);
-          return 'refused';
-        }
-        if (isStopping() && tries >= TRIES_WHILE_STOPPING_MAX) throw error;
+        const isLast = this.parts.isStopping() && tries >= TRIES_WHILE_STOPPING_MAX;
+        if (isLast || kindOf(error) === 'bad_row') throw error;
         this.stalled = true;
         await this.waitAfter(error, tries, attempts);
       }
     }
   }
 
-  /** Whether the batch was stored is not known; if it was, the fence lets none of it count twice. */
   private async waitAfter(error: unknown, tries: number, attempts: readonly SettledAttempt[]): Promise<void> {
     const { clock, whenUp, onError, makePartitions } = this.parts;
     if (isOutage(kindOf(error))) return whenUp();

@@ -1,7 +1,8 @@
 import pg from 'pg';
 
 /** What a pool is for. Nothing that one of them waits for holds up the others. */
-export type PoolName = 'hot' | 'run' | 'read' | 'house';
+export const POOL_NAMES = ['hot', 'run', 'read', 'maintenance'] as const;
+export type PoolName = (typeof POOL_NAMES)[number];
 
 /** Connections of one node to the database, by use. */
 export interface ConnectionBudget extends Readonly<Record<PoolName, number>> {
@@ -16,11 +17,11 @@ export const CONNECTIONS_MAX = 200;
 /** Shares out a number of connections between `CONNECTIONS_MIN` and `CONNECTIONS_MAX`. */
 export function shareOut(total: number): ConnectionBudget {
   const listener = 1;
-  const house = 2;
+  const maintenance = 2;
   const hot = Math.min(8, Math.max(2, Math.floor(total / 5)));
-  const rest = total - listener - house - hot;
+  const rest = total - listener - maintenance - hot;
   const read = Math.max(1, Math.floor(rest / 3));
-  return { hot, run: rest - read, read, house, listener };
+  return { hot, run: rest - read, read, maintenance, listener };
 }
 
 /**

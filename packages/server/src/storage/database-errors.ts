@@ -85,11 +85,13 @@ export function isPassing(error: unknown): boolean {
   return isOutage(kind) || kind === 'busy' || kind === 'try_again';
 }
 
-/** Thrown when the database cannot be used; nothing is known about what the statement did. */
+/** Thrown when the database cannot be used. */
 export class DatabaseUnavailable extends Error {
   constructor(
     cause: unknown,
     readonly kind: Outage = 'away',
+    /** The connection was lost on the way: the statement may have been carried out. */
+    readonly mayBeStored = false,
   ) {
     super('The database cannot be used.', { cause });
     this.name = 'DatabaseUnavailable';

@@ -8,6 +8,7 @@ import {
   CONNECTIONS_DEFAULT,
   type ConnectionBudget,
   openPool,
+  POOL_NAMES,
   type PoolName,
   shareOut,
 } from './connections.ts';
@@ -50,14 +51,14 @@ const STRAGGLERS_MS = 10_000;
 
 /**
  * Pools on one database: `hot` for the batches on the way of an event, `run` for everything else, `read` for looks through
- * the history, `house` for heartbeats and recovery.
+ * the history, `maintenance` for heartbeats and recovery.
  *
  * Only `hot` decides whether the database is up: what publishing and settling need. The others answer DatabaseBusy
  * when they get no connection, or lose one, and the database is up all the same.
  */
 export class Database {
   /** Tells this process's connections from everybody else's; what each is for follows. */
-  private readonly name = `posthorn ${randomBytes(6).toString('hex')}`;
+  readonly name = `posthorn ${randomBytes(6).toString('hex')}`;
   readonly budget: ConnectionBudget;
   private readonly pools: Readonly<Record<PoolName, pg.Pool>>;
   readonly availability: Availability;
@@ -75,7 +76,7 @@ export class Database {
   ) {
     this.budget = shareOut(connections);
     const open = (name: PoolName) => openPool(name, this.budget[name], config, `${this.name} ${name}`);
-    this.pools = { hot: open('hot'), run: open('run'), read: open('read'), house: open('house') };
+    this.pools = { hot: open('hot'), run: open('run'), read: open('read'), maintenance: open('maintenance') };
     this.turns = new Turns(this.budget.read);
     this.availability = new Availability({ probe: () => this.probe(), log });
   }
@@ -117,9 +118,9 @@ export class Database {
     return this.turns.run(account ?? '', () => this.guarded<Row>('read', { text, values }));
   }
 
-  /** A statement of the house: heartbeat, take-over, recovery. @throws as `hot` */
-  house<Row extends pg.QueryResultRow>(text: string, values: Parameter[] = []): Promise<Row[]> {
-    return this.guarded<Row>('house', { text, values });
+  /** A statement of the maintenance: heartbeat, take-over, recovery. @throws as `hot` */
+  maintain<Row extends pg.QueryResultRow>(text: string, values: Parameter[] = []): Promise<Row[]> {
+    return this.guarded<Row>('maintenance', { text, values });
   }
 
   /**
@@ -175,7 +176,7 @@ export class Database {
       } catch (error) {
         const kind = error === failure ? kindOfDriverError(error) : kindOf(error);
         await giveBack(client, kind);
-        if (kind !== 'try_again') return await this.fail(pool, error, kind);
+        if (kind !== 'try_again') return await this.fail(pool, error, kind, kind === 'away');
         if (tries >= TRIES_MAX) throw new DatabaseBusy(error);
         await setTimeout(TRY_AGAIN_MS * tries);
       }
@@ -186,8 +187,8 @@ export class Database {
     const pool = this.pools[name];
     const deadlineMs = performance.now() + CONNECT_TIMEOUT_MS;
     for (;;) {
-      // Recovery runs on `house`, while everybody else still waits.
-      if (!this.isRecovering || name !== 'house') this.availability.require();
+      // Recovery runs on `maintenance`, while everybody else still waits.
+      if (!this.isRecovering || name !== 'maintenance') this.availability.require();
       try {
         return await pool.connect();
       } catch (error) {
@@ -204,15 +205,20 @@ export class Database {
   }
 
   /** Throws what an error means to the caller. */
-  private async fail(pool: PoolName, error: unknown, kind: DatabaseErrorKind): Promise<never> {
+  private async fail(
+    pool: PoolName,
+    error: unknown,
+    kind: DatabaseErrorKind,
+    mayBeStored = false,
+  ): Promise<never> {
     if (kind === 'busy') throw new DatabaseBusy(error);
     if (!isOutage(kind)) throw error;
-    if (this.isRecovering) throw new DatabaseUnavailable(error, kind);
+    if (this.isRecovering) throw new DatabaseUnavailable(error, kind, mayBeStored);
     // A standby refuses writes on every connection alike.
     if (pool === 'hot' || kind === 'read_only') this.availability.goDown(kind);
     else await this.check();
     if (this.up) throw new DatabaseBusy(error);
-    throw new DatabaseUnavailable(error, kind);
+    throw new DatabaseUnavailable(error, kind, mayBeStored);
   }
 
   /** Finds out whether it was that connection alone: if not, the database is down afterwards. */
@@ -256,14 +262,27 @@ export class Database {
    * Before anything is concluded from what the database holds, ours have to be over.
    */
   private async endStragglers(client: pg.Client): Promise<void> {
-    const ours = 'FROM pg_stat_activity WHERE application_name = ANY ($1)';
-    const names = [Object.keys(this.pools).map((pool) => `${this.name} ${pool}`)];
-    const deadlineMs = performance.now() + STRAGGLERS_MS;
-    await client.query(`SELECT pg_terminate_backend(pid) ${ours}`, names);
-    while ((await client.query(`SELECT 1 ${ours}`, names)).rows.length > 0) {
-      if (performance.now() > deadlineMs) throw new DatabaseUnavailable('statements of before the outage do not end');
-      await setTimeout(20);
-    }
+    await endBackends(this.name, async (text, values) => (await client.query(text, values)).rows);
+  }
+}
+
+/**
+ * Ends the statements of one process of ours, and waits until they are over: what they stored is seen from then on, and
+ * nothing follows.
+ * @param name what its connections begin with
+ * @throws DatabaseUnavailable when they do not end
+ */
+export async function endBackends(
+  name: string,
+  query: (text: string, values: string[][]) => Promise<unknown[]>,
+): Promise<void> {
+  const ours = 'FROM pg_stat_activity WHERE application_name = ANY ($1)';
+  const names = [POOL_NAMES.map((pool) => `${name} ${pool}`)];
+  const deadlineMs = performance.now() + STRAGGLERS_MS;
+  await query(`SELECT pg_terminate_backend(pid) ${ours}`, names);
+  while ((await query(`SELECT 1 ${ours}`, names)).length > 0) {
+    if (performance.now() > deadlineMs) throw new DatabaseUnavailable('statements of before do not end');
+    await setTimeout(20);
   }
 }
 

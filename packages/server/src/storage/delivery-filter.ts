@@ -14,14 +14,18 @@ export interface IdBounds {
 /** The first UUID of a moment, as hexadecimal text. */
 export const firstIdOf = (ms: number) => firstUuidOf(ms).toString('hex');
 
-const WAITING_STATUS = `CASE WHEN q.lease_node IS NOT NULL THEN 'delivering'
+/** What is due at the epoch, somebody has asked for: it is sent before all others. */
+const WAITING_STATUS = `CASE WHEN q.due_at = 'epoch' THEN 'delivering'
+            WHEN q.sending_epoch IS NOT NULL AND EXISTS (
+              SELECT FROM lanes l WHERE l.endpoint_id = q.endpoint_id AND l.epoch = q.sending_epoch AND l.node IS NOT NULL)
+              THEN 'delivering'
             WHEN e.status = 'inactive' THEN 'held'
             WHEN q.attempts > 0 THEN 'failed'
             ELSE 'pending' END`;
 
 const WAITING = `SELECT q.id, q.account_id, q.endpoint_id, q.event_id, q.topic, q.trigger, q.test, q.attempts,
        ${WAITING_STATUS} AS status, NULL AS reason, NULL::timestamptz AS finished_at,
-       CASE WHEN q.lease_node IS NULL AND e.status = 'active' THEN q.due_at END AS next_attempt_at,
+       CASE WHEN ${WAITING_STATUS} IN ('pending', 'failed') THEN q.due_at END AS next_attempt_at,
        q.last_status, q.last_error, q.tries
 FROM queue q JOIN endpoints e ON e.id = q.endpoint_id`;
 

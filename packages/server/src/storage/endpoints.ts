@@ -17,8 +17,6 @@ import type { Vault } from './vault.ts';
 
 const STATS = statement('endpoint_stats');
 const TESTING_DUE = statement('testing_due').text;
-const REMOVE_WAITING = statement('remove_waiting').text;
-const REMOVED_AT_ONCE = 20_000;
 const DROP_OLD_HEADERS = statement('drop_old_headers').text;
 
 interface EndpointRow {
@@ -83,7 +81,7 @@ async function hurryWaiting(database: Database, accountId: string, uuid: string,
     const rows = await database.run(
       `UPDATE queue SET due_at = $3 WHERE ctid = ANY(ARRAY(
          SELECT q.ctid FROM queue q JOIN endpoints e ON e.id = q.endpoint_id
-         WHERE e.account_id = $1 AND e.id = $2 AND e.status = 'inactive' AND q.lease_node IS NULL AND q.due_at > $3
+         WHERE e.account_id = $1 AND e.id = $2 AND e.status = 'inactive' AND q.due_at > $3
          LIMIT $4 FOR UPDATE OF q SKIP LOCKED))
        RETURNING 1`,
       [accountId, uuid, now, HURRIED_AT_ONCE],
@@ -264,7 +262,6 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
         );
         if (!gone) return false;
         await retireHeaders(run, gone.headers_id);
-        await run(REMOVE_WAITING, [accountId, uuid, REMOVED_AT_ONCE]);
         if (notice)
           await run('INSERT INTO notices (trigger, payload) VALUES ($1, $2)', [notice.trigger, notice.payload]);
         return true;

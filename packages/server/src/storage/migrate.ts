@@ -5,6 +5,7 @@ import pg from 'pg';
 import { CONNECT_TIMEOUT_MS, settingStatement } from './connections.ts';
 import type { Database } from './database.ts';
 import { kindOf, kindOfDriverError } from './database-errors.ts';
+import { ENGINE } from './nodes.ts';
 
 const FOLDER = new URL('../../src/storage/migrations/', import.meta.url);
 /** Serialises migrations of nodes that start at the same moment (any constant will do). */
@@ -19,6 +20,11 @@ const WAITING_NOTED_MS = 2_000;
 /** How often another connection looks after the migration's, and after how many looks in vain that one is given up. */
 const LOOK_EVERY_MS = 10_000;
 const LOOKS_IN_VAIN_MAX = 3;
+
+/** What nodes of the version before still need is changed by migrations whose file is called so. */
+const CONTRACT_SUFFIX = '.contract.sql';
+/** A node that has been silent for so long is not waited for: it finds out when it comes back. */
+const RUNNING_S = 15;
 
 export interface Migration {
   version: number;
@@ -50,6 +56,11 @@ export class MigrationRefused extends Error {
   }
 }
 
+/** Changes what only nodes of the version before need: it is applied when none of them runs any more. */
+export function isContracting({ name }: Migration): boolean {
+  return name.endsWith(CONTRACT_SUFFIX);
+}
+
 /**
  * Applies what is missing, each migration in the one transaction that also notes it, under a lock that other nodes wait
  * for. On a connection of its own, without a bound on how long a statement takes: what a migration does to a large
@@ -71,8 +82,13 @@ export async function migrate(
     await requireVersion(client);
     await takeLock(client, log);
     const missing = await missingOf(client, migrations);
-    for (const migration of missing) await apply(client, migration, log);
-    return missing.map((m) => m.name);
+    const applied: string[] = [];
+    for (const migration of missing) {
+      if (isContracting(migration) && (await isOlderNodeRunning(client))) break;
+      await apply(client, migration, log);
+      applied.push(migration.name);
+    }
+    return applied;
   } finally {
     stopLooking();
     await endOf(client);
@@ -166,6 +182,14 @@ async function missingOf(client: pg.Client, migrations: readonly Migration[]): P
   return migrations.filter((m) => !applied.some((done) => done.version === m.version));
 }
 
+async function isOlderNodeRunning(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query(
+    `SELECT FROM nodes WHERE engine < $1 AND heartbeat_at > now() - make_interval(secs => $2) LIMIT 1`,
+    [ENGINE, RUNNING_S],
+  );
+  return rows.length > 0;
+}
+
 /** Tries again when a table that the migration changes is in use for long. */
 async function apply(client: pg.Client, migration: Migration, log: (message: string) => void): Promise<void> {
   for (let tries = 1; ; tries++) {
@@ -190,10 +214,20 @@ async function apply(client: pg.Client, migration: Migration, log: (message: str
   }
 }
 
-const NEWEST = Math.max(...readMigrations().map((m) => m.version));
+const NEEDED = readMigrations().filter((migration) => !isContracting(migration));
+const ALL = readMigrations();
 
-/** Whether every migration that this server knows has been applied. */
+/** Whether every migration that this server needs has been applied. */
 export async function isMigrated(database: Database): Promise<boolean> {
+  return (await newestApplied(database)) >= Math.max(...NEEDED.map((m) => m.version));
+}
+
+/** Whether no node of the version before runs any more, nor can run again. */
+export async function isContracted(database: Database): Promise<boolean> {
+  return (await newestApplied(database)) >= Math.max(...ALL.map((m) => m.version));
+}
+
+async function newestApplied(database: Database): Promise<number> {
   const [row] = await database.run<{ version: number | null }>('SELECT max(version) AS version FROM migrations');
-  return (row?.version ?? 0) >= NEWEST;
+  return row?.version ?? 0;
 }

@@ -1,57 +1,60 @@
-import { int4s, uuids } from './arrays.ts';
-import { type Database, statement } from './database.ts';
+import { bools, int4s, texts, uuids } from './arrays.ts';
+import { type Database, endBackends, statement } from './database.ts';
+import { decodeHandedOver } from './handed-over.ts';
 import { bytesOfUuid } from './rows.ts';
-import type { LostLease, NodeStore, OverviewStore, SettingStore } from './store.ts';
+import type { DeadNode, NodeStore, OverviewStore, SettingStore } from './store.ts';
 
-const TAKE_OVER = statement('take_over').text;
-const FREE_ORPHANS = statement('free_orphans').text;
-const LOST_LEASES = statement('lost_leases').text;
-const FREE_LEASES = statement('free_leases').text;
-const LEAVE = statement('leave').text;
-const END_ZOMBIES = statement('end_zombies').text;
-const ZOMBIES_AT_ONCE = 20_000;
+const DECLARE_DEAD = statement('declare_dead').text;
+const HANDED_OVER = statement('handed_over').text;
+const REQUEUE = statement('requeue').text;
+const LANES_FREE = statement('lanes_free').text;
+/** Nodes that own lanes; those of the version before lease deliveries. */
+export const ENGINE = 2;
+const EVENTS_AT_ONCE = 2_000;
+const LANES_AT_ONCE = 5_000;
+
+interface HandedOverRow {
+  account_id: string;
+  id: string;
+  trigger: string;
+  test: boolean;
+  payload_bytes: number;
+  handed_over: Buffer;
+}
 
 export function nodeStore(database: Database): NodeStore {
   return {
-    async register(host, pid) {
-      const [row] = await database.run<{ id: number }>('INSERT INTO nodes (host, pid) VALUES ($1, $2) RETURNING id', [
-        host,
-        pid,
-      ]);
+    async register(host, pid, watermark) {
+      const [row] = await database.run<{ id: number }>(
+        'INSERT INTO nodes (host, pid, engine, name, watermark) VALUES ($1, $2, $3, $4, $5) RETURNING id',
+        [host, pid, ENGINE, database.name, Buffer.from(watermark).toString('hex')],
+      );
       if (!row) throw new Error('INSERT answered no row');
       return row.id;
     },
-    async beat(node, { finishedPerS, inFlight, inMemory }) {
-      const rows = await database.house(
-        `UPDATE nodes SET heartbeat_at = now(), finished_per_s = $2, in_flight = $3, in_memory = $4
-         WHERE id = $1 RETURNING id`,
-        [node, finishedPerS, inFlight, inMemory],
+    async beat(node, { finishedPerS, inFlight, inMemory, backlogged }, watermark) {
+      const rows = await database.maintain(
+        `UPDATE nodes SET heartbeat_at = now(), finished_per_s = $2, in_flight = $3, in_memory = $4, backlogged = $5,
+           watermark = $6
+         WHERE id = $1 AND dead_at IS NULL RETURNING id`,
+        [node, finishedPerS, inFlight, inMemory, backlogged, Buffer.from(watermark).toString('hex')],
       );
       return rows.length > 0;
     },
-    async takeOver(node, deadAfterS, everybodyElse) {
-      const [row] = await database.house<{ nodes: number; deliveries: number }>(TAKE_OVER, [
-        node,
-        deadAfterS,
-        everybodyElse,
-      ]);
-      return row ?? { nodes: 0, deliveries: 0 };
+    async declareDead(node, deadAfterS, everybodyElse) {
+      return database.maintain<DeadNode & Record<string, unknown>>(DECLARE_DEAD, [node, deadAfterS, everybodyElse]);
     },
-    async freeOrphans() {
-      return (await database.house<{ freed: number }>(FREE_ORPHANS))[0]?.freed ?? 0;
-    },
-    async lostLeases(node, known) {
-      const ids = uuids([...known].map((delivery) => delivery.uuid));
-      return database.house<LostLease>(LOST_LEASES, [node, ids]);
-    },
-    async freeLeases(node, leases) {
-      if (leases.length === 0) return;
-      const ids = uuids(leases.map(({ id }) => bytesOfUuid(id)));
-      await database.house(FREE_LEASES, [node, ids, int4s(leases.map(({ attempts }) => attempts))]);
-    },
-    async endZombies() {
-      const [row] = await database.house<{ ended: number }>(END_ZOMBIES, [ZOMBIES_AT_ONCE]);
-      return row?.ended === ZOMBIES_AT_ONCE;
+    async takeOver({ id, name, watermark }, nowMs) {
+      if (name !== null) await endBackends(name, (text, values) => database.maintain(text, values as never));
+      const deliveries = watermark === null ? 0 : await requeueHandedOver(database, id, watermark, nowMs);
+      let lanes = 0;
+      for (;;) {
+        const freed = await database.maintain(LANES_FREE, [id, LANES_AT_ONCE, new Date(nowMs)]);
+        lanes += freed.length;
+        if (freed.length < LANES_AT_ONCE) break;
+      }
+      await database.maintain('DELETE FROM nodes WHERE id = $1', [id]);
+      return { deliveries, lanes };
     },
     async list() {
       const rows = await database.run<{
@@ -62,7 +65,11 @@ export function nodeStore(database: Database): NodeStore {
         finished_per_s: number;
         in_flight: number;
         in_memory: number;
-      }>('SELECT id, host, started_at, heartbeat_at, finished_per_s, in_flight, in_memory FROM nodes ORDER BY id');
+        backlogged: number;
+      }>(
+        `SELECT id, host, started_at, heartbeat_at, finished_per_s, in_flight, in_memory, backlogged
+         FROM nodes WHERE dead_at IS NULL ORDER BY id`,
+      );
       return rows.map((row) => ({
         id: row.id,
         host: row.host,
@@ -71,12 +78,49 @@ export function nodeStore(database: Database): NodeStore {
         finishedPerS: row.finished_per_s,
         inFlight: row.in_flight,
         inMemory: row.in_memory,
+        backlogged: row.backlogged,
       }));
     },
     async leave(node) {
-      await database.run(LEAVE, [node]);
+      // Where something is left that it owns, others take over.
+      await database.run('UPDATE nodes SET dead_at = now() WHERE id = $1', [node]);
+      await database.run(
+        'DELETE FROM nodes WHERE id = $1 AND NOT EXISTS (SELECT FROM lanes l WHERE l.node = nodes.id)',
+        [node],
+      );
     },
   };
+}
+
+/** What a dead node handed over since its watermark, and nobody has stored anything of. */
+async function requeueHandedOver(database: Database, node: number, watermark: string, nowMs: number): Promise<number> {
+  let queued = 0;
+  let after = { accountId: '', id: watermark };
+  for (;;) {
+    const rows: HandedOverRow[] = await database.maintain<HandedOverRow & Record<string, unknown>>(HANDED_OVER, [
+      node,
+      watermark,
+      after.accountId,
+      after.id,
+      EVENTS_AT_ONCE,
+    ]);
+    const found = rows.flatMap((event) => decodeHandedOver(event.handed_over).map((d) => ({ ...d, event })));
+    const [row] = await database.maintain<{ queued: number }>(REQUEUE, [
+      texts(found.map(({ event }) => event.account_id)),
+      uuids(found.map(({ id }) => id)),
+      uuids(found.map(({ endpointId }) => endpointId)),
+      uuids(found.map(({ event }) => bytesOfUuid(event.id))),
+      texts(found.map(({ topic }) => topic)),
+      texts(found.map(({ event }) => event.trigger)),
+      bools(found.map(({ event }) => event.test)),
+      int4s(found.map(({ event }) => event.payload_bytes)),
+      new Date(nowMs),
+    ]);
+    queued += row?.queued ?? 0;
+    const last = rows.at(-1);
+    if (!last || rows.length < EVENTS_AT_ONCE) return queued;
+    after = { accountId: last.account_id, id: last.id };
+  }
 }
 
 export function settingStore(database: Database): SettingStore {

@@ -147,7 +147,7 @@ export interface ReplayStore {
   /** Its next piece comes later: this one failed. */
   postpone(id: string, untilMs: number): Promise<void>;
   /** Puts the next piece of a replay back into the queue; answers whose. */
-  advance(id: string, nowMs: number): Promise<{ endpointId: string; accountId: string }[]>;
+  advance(id: string, nowMs: number): Promise<void>;
   /** Forgets replays that began before this moment. */
   dropBefore(ms: number): Promise<void>;
 }

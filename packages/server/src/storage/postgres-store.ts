@@ -7,9 +7,9 @@ import { endpointStore } from './endpoints.ts';
 import { healthStore } from './health.ts';
 import { deliveryStore, eventStore } from './history.ts';
 import { keyStore } from './keys.ts';
+import { laneStore } from './lanes.ts';
 import { nodeStore, overviewStore, settingStore } from './nodes.ts';
 import { noticeStore } from './notices.ts';
-import { paceStore } from './paces.ts';
 import { queueStore } from './queue.ts';
 import { replayStore } from './replays.ts';
 import { retentionStore } from './retention.ts';
@@ -26,7 +26,7 @@ export function postgresStore(database: Database, vault: Vault): Store {
     events: eventStore(database),
     deliveries: deliveryStore(database, vault),
     queue: queueStore(database),
-    paces: paceStore(database),
+    lanes: laneStore(database),
     health: healthStore(database),
     notices: noticeStore(database),
     keys: keyStore(database),

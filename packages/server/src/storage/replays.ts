@@ -168,7 +168,7 @@ export function replayStore(database: Database): ReplayStore {
         `SELECT ${COLUMNS}, after FROM replays WHERE id = $1 AND status = 'running'`,
         [uuid],
       );
-      if (!row) return [];
+      if (!row) return;
       const { account_id: accountId, after, per_s: perS } = row;
       const filter = toFilter(row.filter);
       const beyond = firstIdOf(filter.toMs);
@@ -179,7 +179,7 @@ export function replayStore(database: Database): ReplayStore {
       const isFull = piece.length === perS;
       const next = (isFull ? piece.at(-1)?.id.toString('hex') : end) ?? after;
       const isLast = !isFull && end === undefined;
-      const sent = await database.run<{ endpoint_id: string; account_id: string }>(ADVANCE, [
+      await database.run(ADVANCE, [
         new Date(nowMs),
         uuid,
         uuids(piece.filter((one) => one.isFinished).map((one) => one.id)),
@@ -188,7 +188,6 @@ export function replayStore(database: Database): ReplayStore {
         next,
         isLast,
       ]);
-      return sent.map((one) => ({ endpointId: fromUuidText('ep', one.endpoint_id), accountId: one.account_id }));
     },
   };
 }

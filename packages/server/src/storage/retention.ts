@@ -84,7 +84,7 @@ export function retentionStore(database: Database): RetentionStore {
     },
 
     async databaseMs() {
-      const [row] = await database.house<{ ms: number }>('SELECT (extract(epoch FROM now()) * 1000)::float8 AS ms');
+      const [row] = await database.maintain<{ ms: number }>('SELECT (extract(epoch FROM now()) * 1000)::float8 AS ms');
       return row?.ms ?? Number.NaN;
     },
 

@@ -1,5 +1,6 @@
 import type {
   Account,
+  ActiveDelivery,
   Attempt,
   Delivery,
   DeliveryStatus,
@@ -7,7 +8,6 @@ import type {
   EndpointSecret,
   EndpointStatus,
   InactiveReason,
-  LeasedDelivery,
   SettledAttempt,
   SkipReason,
   StoredEvent,
@@ -53,18 +53,29 @@ interface OfPublication {
   publication: number;
 }
 
-export interface QueuedDelivery extends OfPublication {
-  delivery: LeasedDelivery;
-  endpointUuid: Uint8Array;
+/** A delivery of a batch that gets a row in the queue, unless it is handed over and its lane turns out to be this node's. */
+export interface PlannedDelivery extends OfPublication {
+  delivery: ActiveDelivery;
   dueAtMs: number;
-  /** Whether this node sends it right away from memory. */
-  leased: boolean;
+  isHandedOver: boolean;
 }
 
 export interface SkippedDelivery extends OfPublication {
-  delivery: LeasedDelivery;
-  endpointUuid: Uint8Array;
+  delivery: ActiveDelivery;
   reason: SkipReason;
+}
+
+/** An event of a batch, and those of its deliveries that this node sends from memory. */
+export interface PlannedEvent extends OfPublication {
+  event: StoredEvent;
+  handedOver: readonly ActiveDelivery[];
+}
+
+/** A lane that a batch is about: the epoch in which the node believes to own it, or null. */
+export interface BatchLane {
+  endpointUuid: Uint8Array;
+  accountId: string;
+  epoch: number | null;
 }
 
 export interface AcceptBatch {
@@ -72,25 +83,73 @@ export interface AcceptBatch {
   versions: ReadonlyMap<string, string | null>;
   /** The account of each publication. */
   accountIds: readonly string[];
-  events: (OfPublication & { event: StoredEvent })[];
+  events: PlannedEvent[];
   keys: (OfPublication & IdempotencyEntry)[];
-  queued: QueuedDelivery[];
+  /** Without those that are handed over in a lane that the node believes to own. */
+  planned: PlannedDelivery[];
   skipped: SkippedDelivery[];
+  /** By endpoint: of every delivery of the batch that is not skipped. */
+  lanes: Map<string, BatchLane>;
   nowMs: number;
 }
 
 export interface AcceptResult {
-  /** Publications that were not stored: their account is stale, or one of their keys is taken. */
+  /** Publications that were not stored: their account is stale, one of their keys is taken, or a lane is lost. */
   refused: ReadonlySet<number>;
   /** Accounts that have changed since they were read, or are gone. */
   stale: readonly string[];
+  /** Of each lane that the node did not own before: who does now. */
+  lanes: readonly LaneOwner[];
+  /** Endpoints whose lane the node owns no more. */
+  lost: readonly string[];
 }
 
-export interface WaitingEndpoint {
+/** Who owns a lane; `node` is null when nobody does. */
+export interface LaneOwner {
+  endpointId: string;
+  node: number | null;
+  epoch: number;
+  /** There was no row of it before: nothing of it waits in the queue. */
+  isNew: boolean;
+}
+
+/** A lane that this node owns. */
+export interface OwnedLane {
   endpointId: string;
   accountId: string;
-  dueAtMs: number;
-  active: boolean;
+  epoch: number;
+}
+
+/** What a claim found out about a lane. */
+export interface ClaimedLane {
+  endpointId: string;
+  /** The endpoint has been deleted. */
+  isGone: boolean;
+  /** When the next delivery is due that is not due yet. */
+  nextDueAtMs: number | undefined;
+}
+
+export interface Claimed {
+  deliveries: ActiveDelivery[];
+  /** Of those lanes that were asked for and are owned. */
+  lanes: ClaimedLane[];
+  /** More of these endpoints is due, and did not fit into the bytes. */
+  isCut: boolean;
+}
+
+/** What is to be noted in the queue of a delivery that is still in memory. */
+export interface KeptDelivery {
+  delivery: ActiveDelivery;
+  /** Whether it is being sent right now. */
+  isSending: boolean;
+}
+
+/** A node that is to be taken over. */
+export interface DeadNode {
+  id: number;
+  /** What its database connections begin with; null: a node of the version before. */
+  name: string | null;
+  watermark: string | null;
 }
 
 /** A position in a list that is sorted newest first. */
@@ -204,16 +263,6 @@ export interface NoticeStore {
   list(limit: number): Promise<(NoticeText & { id: string })[]>;
   remove(ids: readonly string[]): Promise<void>;
   dropBefore(ms: number): Promise<void>;
-}
-
-export interface PaceStore {
-  /** Which of these endpoints with a rate limit this node may send to now, and whether another node asks for them. */
-  take(
-    asked: readonly { endpointId: string; urgent: boolean }[],
-    node: number,
-  ): Promise<Map<string, { wanted: boolean }>>;
-  /** Lets go; others may send after so many milliseconds. */
-  release(held: readonly { endpointId: string; windowMs: number }[], node: number): Promise<void>;
 }
 
 export interface ApiKey {
@@ -373,36 +422,61 @@ export interface DeliveryStore {
   attempts(deliveryId: string, most: { limit: number; withBodies: number }, number?: number): Promise<Attempt[]>;
 }
 
-/** The way of an event, in batches. */
+/** The way of an event, in batches. `node` owns the lanes that a statement is about. */
 export interface QueueStore {
-  accept(batch: AcceptBatch, node: number): Promise<AcceptResult>;
+  /** @param ownsLanes whether lanes that nobody owns become this node's */
+  accept(batch: AcceptBatch, node: number, ownsLanes: boolean): Promise<AcceptResult>;
   findKeys(keys: readonly { accountId: string; key: string }[]): Promise<IdempotencyEntry[]>;
-  /** @param bytesMax of payloads. `isCut`: more of these endpoints is due, and did not fit. */
+  /**
+   * Reads due deliveries of lanes that this node owns.
+   * @param lanes how many of each, and in which epoch
+   * @param inMemory what is not read again
+   * @param bytesMax of payloads
+   */
   claim(
-    room: ReadonlyMap<string, number>,
+    lanes: ReadonlyMap<string, { epoch: number; room: number }>,
+    inMemory: readonly Uint8Array[],
     bytesMax: number,
     node: number,
     nowMs: number,
-  ): Promise<{ leased: LeasedDelivery[]; isCut: boolean }>;
+  ): Promise<Claimed>;
   /** Makes retries due at `nowMs` that are due after `latestMs`: a clock was wrong when they were planned. Answers how many. */
   bringForward(latestMs: number, nowMs: number): Promise<number>;
-  /** Answers the ids (`dlv_…`) whose outcome did not count, because this node had lost their lease. */
+  /**
+   * Answers the ids (`dlv_…`) whose outcome did not count: their lane is lost, or what was sent is not what waits there.
+   * @param isRepeated the same batch was sent before, and nobody knows whether it was stored
+   */
   settle(
     attempts: readonly SettledAttempt[],
     node: number,
     nowMs: number,
     notices: readonly (NoticeText & { deliveryUuid: Uint8Array })[],
-  ): Promise<Set<string>>;
-  release(deliveries: readonly LeasedDelivery[], node: number): Promise<void>;
-  discover(afterEndpointId: string | undefined, limit: number): Promise<WaitingEndpoint[]>;
-  /** Leases one delivery for a retry by hand. */
-  retry(accountId: string, id: string, node: number, nowMs: number): Promise<LeasedDelivery | undefined>;
+    isRepeated: boolean,
+  ): Promise<ReadonlyMap<string, 'lane_lost' | 'not_counted'>>;
+  /** Notes deliveries in the queue that stay in memory, or are handed back. Answers the endpoints whose lane is lost. */
+  keep(deliveries: readonly KeptDelivery[], node: number): Promise<ReadonlySet<string>>;
+  /** A retry by hand is due before all others. Answers who owns its lane; undefined: it cannot be sent again. */
+  retry(
+    accountId: string,
+    id: string,
+    node: number,
+    ownsLanes: boolean,
+  ): Promise<(LaneOwner & { accountId: string }) | undefined>;
+  /** Puts deliveries into the queue that were handed over and that nobody sends any more. Answers how many. */
+  requeue(deliveries: readonly ActiveDelivery[], nowMs: number): Promise<number>;
 }
 
-/** A lease of one attempt: of the delivery's uuid as text, after so many attempts. */
-export interface LostLease {
-  id: string;
-  attempts: number;
+export interface LaneStore {
+  /** Takes lanes that nobody owns and whose next delivery is due. */
+  take(node: number, nowMs: number, limit: number): Promise<OwnedLane[]>;
+  /** Lets go of lanes with nothing in memory; each says when its next delivery is due. */
+  letGo(lanes: readonly { endpointId: string; epoch: number }[], node: number): Promise<void>;
+  /** Of these lanes, those with due deliveries that are not in memory: a notification can be missed. */
+  behind(endpointIds: readonly string[], inMemory: readonly Uint8Array[], nowMs: number): Promise<string[]>;
+  /** All lanes that the node owns. */
+  owned(node: number): Promise<OwnedLane[]>;
+  /** Ends a piece of what waits for an endpoint that was deleted; false when nothing is left. */
+  endDeleted(lane: OwnedLane, inMemory: readonly Uint8Array[], node: number): Promise<boolean>;
 }
 
 /** What a node does, as of a heartbeat. */
@@ -411,20 +485,25 @@ export interface NodeLoad {
   finishedPerS: number;
   inFlight: number;
   inMemory: number;
+  /** Lanes whose deliveries wait in the database. */
+  backlogged: number;
 }
 
 export interface NodeStore {
-  register(host: string, pid: number): Promise<number>;
+  /** @param watermark an id below that of every event that this node will accept */
+  register(host: string, pid: number, watermark: Uint8Array): Promise<number>;
   /** False when others have declared this node dead. */
-  beat(node: number, load: NodeLoad): Promise<boolean>;
-  takeOver(node: number, deadAfterS: number, everybodyElse: boolean): Promise<{ nodes: number; deliveries: number }>;
-  freeOrphans(): Promise<number>;
-  /** What the database thinks this node holds and the node does not know of: answers that were lost on the way. */
-  lostLeases(node: number, known: Iterable<LeasedDelivery>): Promise<LostLease[]>;
-  freeLeases(node: number, leases: readonly LostLease[]): Promise<void>;
-  /** Ends a piece of the waiting deliveries whose endpoint is gone; false when none is left. */
-  endZombies(): Promise<boolean>;
+  beat(node: number, load: NodeLoad, watermark: Uint8Array): Promise<boolean>;
+  /** Declares nodes dead; from then on nothing that they store counts. Answers all that are to be taken over. */
+  declareDead(node: number, deadAfterS: number, everybodyElse: boolean): Promise<DeadNode[]>;
+  /**
+   * Takes over a node that was declared dead: ends its statements, puts what it had in memory only back into the queue, and
+   * frees its lanes. Can be repeated, also by several nodes at a time. Answers how many deliveries and lanes.
+   * @throws DatabaseUnavailable when its statements do not end
+   */
+  takeOver(dead: DeadNode, nowMs: number): Promise<{ deliveries: number; lanes: number }>;
   list(): Promise<({ id: number; host: string; startedAt: Date; heartbeatAt: Date } & NodeLoad)[]>;
+  /** Forgets a node that has let go of all that it owned. */
   leave(node: number): Promise<void>;
 }
 
@@ -492,7 +571,7 @@ export interface Store {
   readonly events: EventStore;
   readonly deliveries: DeliveryStore;
   readonly queue: QueueStore;
-  readonly paces: PaceStore;
+  readonly lanes: LaneStore;
   readonly health: HealthStore;
   readonly notices: NoticeStore;
   readonly keys: KeyStore;

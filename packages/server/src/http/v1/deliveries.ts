@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { payloadOf } from '../../accept/read-events.ts';
 import { Problem } from '../../domain/errors.ts';
 import { decodeId, encodeId, isId } from '../../domain/ids.ts';
-import { DELIVERY_STATUSES, type LeasedDelivery, type StoredEvent } from '../../domain/model.ts';
+import { DELIVERY_STATUSES, type StoredEvent } from '../../domain/model.ts';
 import { ERROR_CODES } from '../../domain/outcome.ts';
 import type { DeliveryRow } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
@@ -86,7 +86,7 @@ const DeliveryParams = Type.Object({
   delivery: Type.String({ maxLength: 64 }),
 });
 
-export function deliveryRoutes(app: App, { store, directory, samples, dispatcher, node, clock }: HttpParts): void {
+export function deliveryRoutes(app: App, { store, directory, samples, dispatcher, node }: HttpParts): void {
   const find = async (account: string, id: string): Promise<DeliveryRow> => {
     const delivery = isId('dlv', id) ? await store.deliveries.find(account, id) : undefined;
     if (!delivery) throw new Problem('delivery_not_found');
@@ -232,31 +232,21 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
       if (before.attempts >= ATTEMPTS_MAX) {
         throw new Problem('not_retryable', `It has been sent ${ATTEMPTS_MAX} times: publish the event again instead.`);
       }
-      if (before.status === 'delivering') {
-        // Leased: in flight, or waiting in a node's memory for its turn; here, it can be sent before the others.
-        dispatcher.advance(before.endpointId, decodeId('dlv', id) ?? new Uint8Array());
-      } else await sendAgain(before);
+      // In this node's memory already, it is sent before the others.
+      const uuid = decodeId('dlv', id) ?? new Uint8Array();
+      const isMoved = dispatcher.advance(before.endpointId, uuid);
+      if (!isMoved && before.status !== 'delivering') {
+        const owner = await store.queue.retry(account, id, node.id, dispatcher.ownsLanes);
+        if (owner) dispatcher.adopt([owner]);
+        if (owner) dispatcher.noteBacklog([owner.endpointId]);
+      }
       const after = await find(account, id);
       // A very fast receiver has answered already; then there is one attempt more.
-      const isOnItsWay = after.status === 'delivering' || after.attempts > before.attempts;
+      const isOnItsWay = isMoved || after.status === 'delivering' || after.attempts > before.attempts;
       if (!isOnItsWay) throw new Problem('not_retryable', await whyNot(after));
       return reply.code(202).send(presentDelivery(after));
     },
   );
-
-  /** Room for the payload comes first: however many ask at once, no more of them is read than fits. */
-  async function sendAgain({ accountId, id, endpointId, eventId }: DeliveryRow): Promise<void> {
-    const bytes = await store.events.payloadBytes(accountId, eventId);
-    if (bytes === undefined) return;
-    dispatcher.reserveNow(endpointId, accountId, bytes);
-    let leased: LeasedDelivery | undefined;
-    try {
-      leased = await store.queue.retry(accountId, id, node.id, clock.now());
-    } finally {
-      if (!leased) dispatcher.unreserve(endpointId, bytes);
-    }
-    if (leased) dispatcher.sendNow(leased, { forced: true });
-  }
 
   async function whyNot(delivery: DeliveryRow): Promise<string> {
     if (delivery.reason === 'no_payload') return 'The event has no payload for the topic of this delivery.';

@@ -28,7 +28,7 @@ SELECT e.id AS endpoint_id, coalesce(h.failures, 0) AS failures, coalesce(hours.
     SELECT FROM queue q WHERE q.account_id = $1 AND q.endpoint_id = e.id AND q.attempts > 0 LIMIT 1000
   ) waiting) ELSE 0 END AS retrying,
   CASE WHEN e.status = 'inactive' THEN (SELECT count(*)::int FROM (
-    SELECT FROM queue q WHERE q.endpoint_id = e.id AND q.lease_node IS NULL LIMIT 10000
+    SELECT FROM queue q WHERE q.endpoint_id = e.id LIMIT 10000
   ) waiting) ELSE 0 END AS held,
   coalesce(newest.is_newest, false) OR given_up.id IS NOT NULL AS is_failing,
   CASE WHEN newest.is_newest THEN newest.last_status ELSE given_up.last_status END AS last_status,

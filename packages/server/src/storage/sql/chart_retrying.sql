@@ -13,7 +13,7 @@ FROM (
   (SELECT h.id, true
    FROM endpoints e CROSS JOIN LATERAL (
      SELECT q.id FROM queue q
-     WHERE q.endpoint_id = e.id AND q.lease_node IS NULL AND q.id >= $3 AND q.id < $4 AND NOT q.test
+     WHERE q.endpoint_id = e.id AND q.id >= $3 AND q.id < $4 AND NOT q.test
      LIMIT 100000) h
    WHERE e.status = 'inactive' AND ($1::text IS NULL OR e.account_id = $1) AND ($2::uuid IS NULL OR e.id = $2)
    LIMIT 100000)

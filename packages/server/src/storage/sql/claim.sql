@@ -1,38 +1,47 @@
--- Leases due deliveries of the endpoints that have room here, oldest first, at most `room` of each and payloads of $5 bytes
--- in all (the first one always): one endpoint with a million waiting costs the others nothing, and the endpoints take
--- turns for the bytes. Rows that another node is claiming are skipped. Inactive endpoints keep theirs. The index is
--- queue_waiting; locked rows are then found by their ctid, because a join on their key is planned by what the queue
--- looked like at some other time. `is_cut`: more would be due, and did not fit into the bytes. Where a
--- round of tries has begun, its first attempt says when: windows of retries are counted from there.
-WITH due AS MATERIALIZED (
-  SELECT q.place, q.due_at, q.id, q.bytes, asked.endpoint_id
-  FROM unnest($1::uuid[], $2::int4[]) AS asked(endpoint_id, room)
-  JOIN endpoints e ON e.id = asked.endpoint_id AND e.status = 'active'
+-- Reads due deliveries of lanes that this node ($4) owns, oldest first, at most `room` of each and payloads of $7 bytes in
+-- all (the first one always): one endpoint with a million waiting costs the others nothing, and the endpoints take turns
+-- for the bytes. Nothing is written: the lane is owned, and what the node has in memory already ($5) is left out. Of an inactive
+-- endpoint only what somebody asked to send again is due, which is what is due at the epoch. `is_cut`: more would be
+-- due, and did not fit into the bytes. Where a round of tries has begun, its first attempt says when: windows of retries
+-- are counted from there. `lanes`, in a row of its own: of each lane whether it is owned, and when its next delivery is due
+-- that is not due yet.
+WITH asked AS MATERIALIZED (
+  SELECT a.endpoint_id, a.room, e.id IS NULL AS is_gone,
+         CASE WHEN e.status = 'inactive' THEN 'epoch'::timestamptz ELSE $6::timestamptz END AS due_until
+  FROM unnest($1::uuid[], $2::int8[], $3::int4[]) AS a(endpoint_id, epoch, room)
+  JOIN lanes l ON l.endpoint_id = a.endpoint_id AND l.epoch = a.epoch AND l.node = $4
+  LEFT JOIN endpoints e ON e.id = a.endpoint_id
+), due AS MATERIALIZED (
+  SELECT q.*, asked.endpoint_id, row_number() OVER (PARTITION BY asked.endpoint_id ORDER BY q.due_at, q.id) AS turn
+  FROM asked
   CROSS JOIN LATERAL (
     -- What was stored before sizes were kept is taken for 64 KiB.
-    SELECT ctid AS place, due_at, id, CASE payload_bytes WHEN 0 THEN 65536 ELSE payload_bytes END AS bytes
+    SELECT account_id, id, event_id, topic, test, attempts, tries, due_at,
+           CASE payload_bytes WHEN 0 THEN 65536 ELSE payload_bytes END AS bytes
     FROM queue
-    WHERE endpoint_id = asked.endpoint_id AND lease_node IS NULL AND due_at <= $4
+    WHERE endpoint_id = asked.endpoint_id AND due_at <= asked.due_until AND NOT asked.is_gone
+      AND id NOT IN (SELECT held.id FROM unnest($5::uuid[]) AS held(id))
     ORDER BY due_at, id
     LIMIT asked.room
-    FOR UPDATE SKIP LOCKED
   ) q
-), turns AS (
-  SELECT place, bytes, endpoint_id, row_number() OVER (PARTITION BY endpoint_id ORDER BY due_at, id) AS turn FROM due
 ), filled AS MATERIALIZED (
-  SELECT place, bytes, sum(bytes) OVER (ORDER BY turn, endpoint_id) AS total FROM turns
-), leased AS (
-  UPDATE queue SET lease_node = $3
-  WHERE ctid = ANY (ARRAY(SELECT place FROM filled WHERE total <= $5 OR total = bytes))
-  RETURNING *
+  SELECT *, sum(bytes) OVER (ORDER BY turn, endpoint_id) AS total FROM due
 )
-SELECT l.account_id, l.id, l.endpoint_id, l.event_id, l.topic, l.test, l.attempts, l.tries,
+SELECT d.account_id, d.id, d.endpoint_id, d.event_id, d.topic, d.test, d.attempts, d.tries, d.due_at,
        e.external_id, e.trigger, e.by_topic, e.payload,
        (SELECT a.started_at FROM attempts a
-        WHERE l.tries > 0 AND a.delivery_id = l.id AND a.number = l.attempts - l.tries + 1) AS round_at,
-       (SELECT max(total) > $5 FROM filled) AS is_cut
-FROM leased l
+        WHERE d.tries > 0 AND a.delivery_id = d.id AND a.number = d.attempts - d.tries + 1) AS round_at,
+       NULL::json AS lanes, NULL::bool AS is_cut
+FROM filled d
 CROSS JOIN LATERAL (
-  SELECT * FROM events v WHERE v.account_id = l.account_id AND v.id = l.event_id LIMIT 1
+  SELECT v.external_id, v.trigger, v.by_topic, v.payload FROM events v
+  WHERE v.account_id = d.account_id AND v.id = d.event_id LIMIT 1
 ) e
-ORDER BY l.due_at, l.id
+WHERE d.total <= $7 OR d.total = d.bytes
+UNION ALL
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+       (SELECT json_agg(json_build_object('endpoint_id', endpoint_id, 'is_gone', is_gone, 'next_due_at', (
+          SELECT due_at FROM queue q WHERE q.endpoint_id = asked.endpoint_id AND due_at > $6 ORDER BY due_at LIMIT 1)))
+        FROM asked),
+       (SELECT max(total) > $7 FROM filled)
+ORDER BY due_at NULLS FIRST, id

@@ -12,17 +12,22 @@ WITH due AS MATERIALIZED (
     AND EXISTS (SELECT FROM events v WHERE v.account_id = d.account_id AND v.id = d.event_id)
   RETURNING d.*
 ), revived AS (
-  INSERT INTO queue (account_id, id, endpoint_id, event_id, topic, trigger, test, attempts, tries, due_at, lease_node,
+  INSERT INTO queue (account_id, id, endpoint_id, event_id, topic, trigger, test, attempts, tries, due_at,
                      last_status, last_error, payload_bytes)
-  SELECT account_id, id, endpoint_id, event_id, topic, trigger, test, attempts, 0, $1, NULL, last_status, last_error,
+  SELECT account_id, id, endpoint_id, event_id, topic, trigger, test, attempts, 0, $1, last_status, last_error,
          coalesce((SELECT octet_length(v.payload) FROM events v WHERE v.account_id = taken.account_id AND v.id = taken.event_id), 0)
   FROM taken
 ), hurried AS (
   UPDATE queue q SET due_at = $1, tries = 0 FROM due r
-  WHERE q.account_id = r.account_id AND q.id = ANY($4::uuid[]) AND q.lease_node IS NULL
+  WHERE q.account_id = r.account_id AND q.id = ANY($4::uuid[])
   RETURNING q.account_id, q.endpoint_id
 ), sent AS (
   SELECT account_id, endpoint_id FROM taken UNION ALL SELECT account_id, endpoint_id FROM hurried
+), due_lanes AS (
+  INSERT INTO lanes AS l (endpoint_id, account_id, next_due_at)
+  SELECT DISTINCT endpoint_id, account_id, $1::timestamptz FROM sent ORDER BY endpoint_id
+  ON CONFLICT (endpoint_id) DO UPDATE SET next_due_at = least(l.next_due_at, excluded.next_due_at)
+  RETURNING endpoint_id, node
 ), moved AS (
   UPDATE replays r
   SET done = r.done + (SELECT count(*) FROM sent)::int,
@@ -31,4 +36,5 @@ WITH due AS MATERIALIZED (
       status = CASE WHEN $7 THEN 'finished' ELSE 'running' END
   FROM due WHERE r.id = due.id
 )
-SELECT DISTINCT endpoint_id, account_id FROM sent
+SELECT pg_notify('posthorn_lanes', node || ' ' || string_agg(endpoint_id::text, ' ')) FROM due_lanes WHERE node IS NOT NULL
+GROUP BY node

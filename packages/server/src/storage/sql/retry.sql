@@ -1,10 +1,11 @@
--- A retry by hand: leases one delivery to this node, whether it waits in the queue or has ended, and begins a new round
--- of tries. No row: it does not exist, is being sent right now, or what it would take to send it is gone.
+-- A retry by hand: one delivery is due at the epoch, before all others and whatever the status of its endpoint, whether it waits
+-- in the queue or has ended; a new round of tries begins. Its lane is taken by this node ($3) if nobody owns it, otherwise
+-- the owner is told. No row: it does not exist, or what it would take to send it is gone.
 WITH waiting AS (
-  UPDATE queue SET lease_node = $3, tries = 0, due_at = $4
-  WHERE account_id = $1 AND id = $2 AND lease_node IS NULL
+  UPDATE queue SET tries = 0, due_at = 'epoch'
+  WHERE account_id = $1 AND id = $2
     AND EXISTS (SELECT FROM events v WHERE v.account_id = $1 AND v.id = queue.event_id)
-  RETURNING account_id, id, endpoint_id, event_id, topic, test, attempts
+  RETURNING account_id, endpoint_id
 ), ended AS (
   DELETE FROM deliveries
   WHERE account_id = $1 AND id = $2 AND reason IS DISTINCT FROM 'no_payload'
@@ -12,13 +13,23 @@ WITH waiting AS (
     AND EXISTS (SELECT FROM events v WHERE v.account_id = $1 AND v.id = deliveries.event_id)
   RETURNING account_id, id, endpoint_id, event_id, topic, trigger, test, attempts, last_status, last_error
 ), revived AS (
-  INSERT INTO queue (account_id, id, endpoint_id, event_id, topic, trigger, test, attempts, tries, due_at, lease_node,
+  INSERT INTO queue (account_id, id, endpoint_id, event_id, topic, trigger, test, attempts, tries, due_at,
                      last_status, last_error, payload_bytes)
-  SELECT account_id, id, endpoint_id, event_id, topic, trigger, test, attempts, 0, $4, $3, last_status, last_error,
+  SELECT account_id, id, endpoint_id, event_id, topic, trigger, test, attempts, 0, 'epoch', last_status, last_error,
          (SELECT octet_length(v.payload) FROM events v WHERE v.account_id = $1 AND v.id = ended.event_id)
   FROM ended
-  RETURNING account_id, id, endpoint_id, event_id, topic, test, attempts
+  RETURNING account_id, endpoint_id
+), taken AS (
+  INSERT INTO lanes AS l (endpoint_id, account_id, node, next_due_at)
+  SELECT endpoint_id, account_id,
+         CASE WHEN $4 AND EXISTS (SELECT FROM nodes n WHERE n.id = $3 AND n.dead_at IS NULL) THEN $3 END, 'epoch'
+  FROM (SELECT * FROM waiting UNION ALL SELECT * FROM revived) d
+  ON CONFLICT (endpoint_id) DO UPDATE
+  SET node = coalesce(l.node, excluded.node),
+      epoch = CASE WHEN l.node IS NULL THEN excluded.epoch ELSE l.epoch END,
+      next_due_at = 'epoch'
+  RETURNING endpoint_id, account_id, node, epoch
 )
-SELECT d.*, 0 AS tries, e.external_id, e.trigger, e.by_topic, e.payload
-FROM (SELECT * FROM waiting UNION ALL SELECT * FROM revived) d
-JOIN events e ON e.account_id = d.account_id AND e.id = d.event_id
+SELECT endpoint_id, account_id, node, epoch::text,
+       CASE WHEN node <> $3 THEN pg_notify('posthorn_lanes', node || ' ' || endpoint_id) IS NULL END AS told
+FROM taken

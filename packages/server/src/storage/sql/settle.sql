@@ -1,53 +1,71 @@
--- Writes a batch of attempts with what follows from each. Fenced: an outcome counts only while this node still holds
--- the lease of exactly this attempt. Answers the ids that did not count: normally none.
--- status: 'succeeded' or 'discarded' ends the delivery, NULL means a retry at due_at. $25 to $27: what the operator is told
--- of outcomes that count, by delivery.
+-- Writes a batch of attempts with what follows from each. Fenced: an outcome counts only while this node ($23) owns the
+-- lane of its endpoint in the epoch in which it was sent ($25, $26), which is looked up once per lane; `lane` says which of them. Of deliveries
+-- that have a row in the queue ("stored"), that row has to be of exactly this attempt; those that were handed over from
+-- memory have none, and get one only if they are to be tried again. $27: the batch was sent before, and nobody knows
+-- whether it was stored: what was is left out. status: 'succeeded' or 'discarded' ends the delivery, NULL means a
+-- retry at due_at. $28 to $30: what the operator is told of outcomes that count, by delivery. Answers the deliveries whose
+-- outcome did not count, and whether it was for a lost lane: normally none.
 WITH outcome AS MATERIALIZED (
   SELECT * FROM unnest(
     $1::text[], $2::uuid[], $3::int4[], $4::int4[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[],
     $9::text[], $10::text[], $11::text[], $12::text[], $13::int4[], $14::text[], $15::bytea[], $16::bool[],
-    $17::int4[], $18::int4[], $19::int4[], $20::int4[], $21::int4[], $24::int8[]
+    $17::int4[], $18::int4[], $19::int4[], $20::int4[], $21::int4[], $22::int8[],
+    $31::uuid[], $32::uuid[], $33::text[], $34::text[], $35::bool[], $36::int4[], $37::bool[], $38::int4[]
   ) AS o(for_account, for_delivery, number, tries, status, reason, due_at, started_at,
          url, request_headers, error, error_detail, response_status, response_headers, response_body, truncated,
-         dns_us, connect_us, tls_us, first_byte_us, total_us, headers_id)
-), held AS MATERIALIZED (
+         dns_us, connect_us, tls_us, first_byte_us, total_us, headers_id,
+         endpoint_id, event_id, topic, trigger, test, payload_bytes, is_stored, lane)
+), lost AS MATERIALIZED (
+  SELECT sent.lane FROM unnest($25::uuid[], $26::int8[]) WITH ORDINALITY AS sent(endpoint_id, epoch, lane)
+  WHERE NOT EXISTS (
+    SELECT FROM lanes l WHERE l.endpoint_id = sent.endpoint_id AND l.epoch = sent.epoch AND l.node = $23
+      AND EXISTS (SELECT FROM nodes n WHERE n.id = $23 AND n.dead_at IS NULL))
+), counted AS MATERIALIZED (
   -- One probe of the primary key each, whatever the planner thinks of the queue's size.
-  SELECT q.place, q.endpoint_id, q.event_id, q.topic, q.trigger, q.test, o.*
+  SELECT q.place, o.*
   FROM outcome o
-  CROSS JOIN LATERAL (
-    SELECT ctid AS place, endpoint_id, event_id, topic, trigger, test
-    FROM queue
-    WHERE account_id = o.for_account AND id = o.for_delivery AND lease_node = $22 AND attempts = o.number - 1
+  LEFT JOIN LATERAL (
+    SELECT ctid AS place FROM queue
+    WHERE o.is_stored AND account_id = o.for_account AND id = o.for_delivery AND attempts = o.number - 1
     LIMIT 1
     FOR UPDATE
-  ) q
+  ) q ON true
+  WHERE o.lane NOT IN (SELECT lane FROM lost)
+    AND (q.place IS NOT NULL OR NOT o.is_stored)
+    AND NOT ($27 AND EXISTS (SELECT FROM attempts a WHERE a.delivery_id = o.for_delivery AND a.number = o.number))
 ), ended AS (
   DELETE FROM queue
-  WHERE ctid = ANY (ARRAY(SELECT place FROM held WHERE status IS NOT NULL))
+  WHERE ctid = ANY (ARRAY(SELECT place FROM counted WHERE status IS NOT NULL AND is_stored))
 ), rescheduled AS (
   UPDATE queue
-  SET attempts = h.number, tries = h.tries, due_at = h.due_at, lease_node = NULL,
-      last_status = h.response_status, last_error = h.error
-  FROM held h
-  WHERE h.status IS NULL AND queue.ctid = h.place
+  SET attempts = c.number, tries = c.tries, due_at = c.due_at, sending_epoch = NULL,
+      last_status = c.response_status, last_error = c.error
+  FROM counted c
+  WHERE c.status IS NULL AND c.is_stored AND queue.ctid = c.place
+), queued AS (
+  INSERT INTO queue (account_id, id, endpoint_id, event_id, topic, trigger, test, attempts, tries, due_at, last_status,
+                     last_error, payload_bytes)
+  SELECT for_account, for_delivery, endpoint_id, event_id, topic, trigger, test, number, tries, due_at, response_status,
+         error, payload_bytes
+  FROM counted WHERE status IS NULL AND NOT is_stored
 ), history AS (
   INSERT INTO deliveries (account_id, id, endpoint_id, event_id, topic, trigger, test, status, reason, attempts,
                           finished_at, last_status, last_error)
   SELECT for_account, for_delivery, endpoint_id, event_id, topic, trigger, test, status, reason, number,
-         $23, response_status, error
-  FROM held WHERE status IS NOT NULL
+         $24, response_status, error
+  FROM counted WHERE status IS NOT NULL
 ), tried AS (
   INSERT INTO attempts (delivery_id, number, started_at, url, request_headers, error, error_detail, response_status,
                         response_headers, response_body, response_truncated,
                         dns_us, connect_us, tls_us, first_byte_us, total_us, headers_id)
   SELECT for_delivery, number, started_at, url, request_headers, error, error_detail, response_status,
          response_headers, response_body, truncated, dns_us, connect_us, tls_us, first_byte_us, total_us, headers_id
-  FROM held
+  FROM counted
 ), told AS (
   INSERT INTO notices (trigger, payload)
-  SELECT n.trigger, n.payload FROM unnest($25::uuid[], $26::text[], $27::text[]) AS n(for_delivery, trigger, payload)
-  WHERE n.for_delivery IN (SELECT for_delivery FROM held)
+  SELECT n.trigger, n.payload FROM unnest($28::uuid[], $29::text[], $30::text[]) AS n(for_delivery, trigger, payload)
+  WHERE n.for_delivery IN (SELECT for_delivery FROM counted)
 )
-SELECT for_delivery AS id FROM outcome
-EXCEPT ALL
-SELECT for_delivery FROM held
+SELECT o.for_delivery AS id, o.lane IN (SELECT lane FROM lost) AS is_lane_lost
+FROM outcome o
+WHERE o.for_delivery NOT IN (SELECT for_delivery FROM counted)

@@ -2,11 +2,11 @@
 export const WINDOW_MS = 1_005;
 
 /**
- * Keeps requests to one endpoint below a rate: never more than `perS` of them in any sliding second at the receiver,
+ * A rate limiter: keeps requests to one endpoint below a rate, never more than `perS` of them in any sliding second at the receiver,
  * evenly spread, so that they arrive in the order in which they were started. A request may arrive at any moment
  * between its start and its end, so it counts for a second after its end.
  */
-export class Pace {
+export class EndpointRateLimiter {
   private readonly ended: number[] = [];
   private inFlight = 0;
   private startedAtMs = Number.NEGATIVE_INFINITY;

@@ -5,7 +5,7 @@ import type { Lane } from './lane.ts';
  * before they have sent something. A claim is planned after every request, so what it can do nothing for is not among
  * what it looks at.
  */
-export class Behind {
+export class BackloggedLanes {
   /** The one that has waited longest first. */
   private readonly open = new Set<Lane>();
   /** Of the open ones, in the order in which they came to be both. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Pace } from './pace.ts';
+import { EndpointRateLimiter } from './endpoint-rate-limiter.ts';
 
 test('never more than the limit in any second at the receiver, whenever a request arrives while it is in flight', () => {
   const requests = fc.array(
@@ -13,23 +13,23 @@ test('never more than the limit in any second at the receiver, whenever a reques
   );
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 20 }), requests, (perS, list) => {
-      const pace = new Pace(perS);
+      const limiter = new EndpointRateLimiter(perS);
       const ends: number[] = [];
       const arrivals: number[] = [];
       let now = 0;
       const endUntil = (ms: number) => {
         ends.sort((a, b) => a - b);
-        while ((ends[0] ?? Number.POSITIVE_INFINITY) <= ms) pace.end(ends.shift() ?? 0);
+        while ((ends[0] ?? Number.POSITIVE_INFINITY) <= ms) limiter.end(ends.shift() ?? 0);
       };
       for (const { pause, took, at } of list) {
         now += pause;
         for (;;) {
           endUntil(now);
-          const wait = pace.waitMs(now);
+          const wait = limiter.waitMs(now);
           if (wait === 0) break;
           now = wait === undefined ? (ends[0] ?? now) : Math.min(now + wait, ends[0] ?? Number.POSITIVE_INFINITY);
         }
-        pace.start(now);
+        limiter.start(now);
         ends.push(now + took);
         arrivals.push(now + took * at);
       }
@@ -42,10 +42,10 @@ test('never more than the limit in any second at the receiver, whenever a reques
 });
 
 test('says for how long an earlier request still counts', () => {
-  const pace = new Pace(10);
-  expect(pace.windowMs(0)).toBe(0);
-  pace.start(0);
-  pace.end(20);
-  expect(pace.windowMs(500)).toBe(525);
-  expect(pace.windowMs(2_000)).toBe(0);
+  const limiter = new EndpointRateLimiter(10);
+  expect(limiter.windowMs(0)).toBe(0);
+  limiter.start(0);
+  limiter.end(20);
+  expect(limiter.windowMs(500)).toBe(525);
+  expect(limiter.windowMs(2_000)).toBe(0);
 });

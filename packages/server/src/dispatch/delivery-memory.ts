@@ -1,4 +1,4 @@
-import type { LeasedDelivery } from '../domain/model.ts';
+import type { ActiveDelivery } from '../domain/model.ts';
 import type { Lane } from './lane.ts';
 
 /** Deliveries that one endpoint may have in this node's memory, while it answers well. */
@@ -14,17 +14,11 @@ interface Amount {
   bytes: number;
 }
 
-/** What this node holds in memory of what it has leases of, and how much more it takes. */
-export class Holdings {
-  private readonly leases = new Set<LeasedDelivery>();
+/** The deliveries in this node's memory, and how much more it takes: backpressure and bulkheads, in numbers and in bytes. */
+export class DeliveryMemory {
   private readonly all: Amount = { count: 0, bytes: 0 };
   /** Of lanes that are not healthy. */
   private readonly unproven: Amount = { count: 0, bytes: 0 };
-
-  /** All deliveries whose lease this node holds and knows of, until they are settled or handed back. */
-  get leased(): Iterable<LeasedDelivery> {
-    return this.leases;
-  }
 
   /** How many wait or are in flight here, and the bytes of their payloads. */
   get amount(): Readonly<Amount> {
@@ -35,48 +29,45 @@ export class Holdings {
     return this.unproven;
   }
 
-  /** Promises room for a delivery that is about to be stored with this node's lease; false when there is none. */
+  /** Promises room for a delivery that is about to be stored; false when there is none. */
   reserve(lane: Lane, bytes: number): boolean {
     if (this.roomOf(lane) <= 0 || bytes > this.bytesRoomOf(lane)) return false;
-    lane.reserved++;
-    this.add(lane, 0, bytes);
+    this.count(lane, 0, bytes);
     return true;
   }
 
   /** The same for a delivery that somebody waits for: it has no share, only the bounds over all endpoints. */
   reserveForced(lane: Lane, bytes: number): boolean {
     if (this.room === 0 || bytes > this.bytesRoom) return false;
-    lane.reserved++;
-    this.add(lane, 0, bytes);
+    this.count(lane, 0, bytes);
     return true;
   }
 
   unreserve(lane: Lane, bytes: number): void {
-    lane.reserved--;
-    this.add(lane, 0, -bytes);
+    this.count(lane, 0, -bytes);
   }
 
-  take(lane: Lane, delivery: LeasedDelivery): void {
-    this.leases.add(delivery);
-    this.add(lane, 1, delivery.event.payload.length);
+  add(lane: Lane, delivery: ActiveDelivery): void {
+    lane.inMemory.add(delivery);
+    this.count(lane, 1, delivery.event.payload.length);
   }
 
-  /** Its request has ended; the lease stays until the outcome is stored. */
-  putDown(lane: Lane, delivery: LeasedDelivery): void {
-    this.add(lane, -1, -delivery.event.payload.length);
+  /** It waits no more, or its request has ended: it takes up no room, and is not read again before it is removed. */
+  free(lane: Lane, delivery: ActiveDelivery): void {
+    this.count(lane, -1, -delivery.event.payload.length);
   }
 
-  /** The lease is gone: settled, handed back or lost. */
-  forget(delivery: LeasedDelivery): void {
-    this.leases.delete(delivery);
+  /** Its outcome is stored, or it is handed back: from now on the database alone knows of it. */
+  remove(lane: Lane, delivery: ActiveDelivery): void {
+    lane.inMemory.delete(delivery);
   }
 
   /** A lane has become healthy, or is so no longer: what it holds counts with the others of its kind. */
   move(lane: Lane, change: () => void): void {
     const { count, bytes } = lane.held;
-    this.add(lane, -count, -bytes);
+    this.count(lane, -count, -bytes);
     change();
-    this.add(lane, count, bytes);
+    this.count(lane, count, bytes);
   }
 
   /** How many more fit, over all endpoints. */
@@ -97,8 +88,8 @@ export class Holdings {
   aheadOf(lane: Lane): number {
     const isHalfFull = this.all.count > HELD_MAX / 2 || this.all.bytes > HELD_BYTES_MAX / 2;
     if (lane.standing === 'failing' || isHalfFull) return lane.concurrency;
-    // A second's worth: what another node is to take over soon stays in the database.
-    return lane.pace ? Math.min(lane.pace.perS, RUN_AHEAD_MAX) : RUN_AHEAD_MAX;
+    // A second's worth: it is not sent sooner.
+    return lane.rateLimiter ? Math.min(lane.rateLimiter.perS, RUN_AHEAD_MAX) : RUN_AHEAD_MAX;
   }
 
   /** How many more of an endpoint's deliveries fit. */
@@ -112,7 +103,7 @@ export class Holdings {
     return Math.min(this.bytesRoom, HELD_BYTES_MAX * UNPROVEN_SHARE - this.unproven.bytes);
   }
 
-  private add(lane: Lane, count: number, bytes: number): void {
+  private count(lane: Lane, count: number, bytes: number): void {
     const amounts = lane.standing === 'healthy' ? [lane.held, this.all] : [lane.held, this.all, this.unproven];
     for (const amount of amounts) {
       amount.count += count;
