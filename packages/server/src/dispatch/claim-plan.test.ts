@@ -1,21 +1,23 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { LeasedDelivery } from '../domain/model.ts';
-import { Behind } from './behind.ts';
+import type { ActiveDelivery } from '../domain/model.ts';
+import { BackloggedLanes } from './backlogged-lanes.ts';
 import { planClaims } from './claim-plan.ts';
-import { Holdings } from './holdings.ts';
+import { DeliveryMemory } from './delivery-memory.ts';
 import { Lane } from './lane.ts';
 
 function lane(change: Partial<Lane> = {}): Lane {
-  return Object.assign(new Lane('ep', 'acc', 10), { standing: 'healthy', backlog: 3 } as const, change);
+  const made = new Lane('ep', 'acc', 10);
+  made.own(1);
+  return Object.assign(made, { standing: 'healthy', backlog: 3 } as const, change);
 }
-const deliveryOf = (bytes: number) => ({ event: { payload: Buffer.alloc(bytes) } }) as LeasedDelivery;
-function behindOf(lanes: Iterable<Lane>): Behind {
-  const behind = new Behind();
-  for (const one of lanes) behind.add(one);
-  return behind;
+const deliveryOf = (bytes: number) => ({ event: { payload: Buffer.alloc(bytes) } }) as ActiveDelivery;
+function backloggedOf(lanes: Iterable<Lane>): BackloggedLanes {
+  const backlogged = new BackloggedLanes();
+  for (const one of lanes) backlogged.add(one);
+  return backlogged;
 }
-function roomsOf(lanes: Lane[], holdings = new Holdings()) {
-  const plan = planClaims(behindOf(lanes), holdings);
+function roomsOf(lanes: Lane[], memory = new DeliveryMemory()) {
+  const plan = planClaims(backloggedOf(lanes), memory);
   return lanes.map((one) => plan.lanes.get(one)?.room);
 }
 
@@ -25,46 +27,46 @@ describe('a claim', () => {
     expect(roomsOf([lane(), lane({ standing: 'unproven' }), failing])).toEqual([500, 20, 1]);
   });
 
-  test('leaves out lanes that another node asks for, and those that are more than half full', () => {
+  test('leaves out lanes that go to another node, and those that are more than half full', () => {
     const half = lane({ reserved: 300 });
-    expect(roomsOf([lane({ isWanted: true }), half, lane({ reserved: 200 })])).toEqual([undefined, undefined, 312]);
+    expect(roomsOf([lane({ isMoving: true }), half, lane({ reserved: 200 })])).toEqual([undefined, undefined, 312]);
   });
 
   test('has a bound over all lanes', () => {
     const lanes = Array.from({ length: 6 }, () => lane());
     expect(roomsOf(lanes)).toEqual([500, 500, 500, 500, undefined, undefined]);
     const many = Array.from({ length: 300 }, () => lane({ standing: 'failing', concurrency: 1 }));
-    expect(planClaims(behindOf(many), new Holdings()).lanes.size).toBe(200);
+    expect(planClaims(backloggedOf(many), new DeliveryMemory()).lanes.size).toBe(200);
   });
 
   test('fills only the concurrency when half of the memory is taken, and nothing when all of it is', () => {
-    const holdings = new Holdings();
+    const memory = new DeliveryMemory();
     const large = deliveryOf(33 * 1024 * 1024);
     const holder = lane();
-    holdings.take(holder, large);
-    expect(roomsOf([lane()], holdings)).toEqual([10]);
-    holdings.putDown(holder, large);
-    expect(roomsOf([lane()], holdings)).toEqual([500]);
-    for (let i = 0; i < 20_000; i++) holdings.take(holder, deliveryOf(0));
-    expect(roomsOf([lane()], holdings)).toEqual([undefined]);
+    memory.add(holder, large);
+    expect(roomsOf([lane()], memory)).toEqual([10]);
+    memory.free(holder, large);
+    expect(roomsOf([lane()], memory)).toEqual([500]);
+    for (let i = 0; i < 20_000; i++) memory.add(holder, deliveryOf(0));
+    expect(roomsOf([lane()], memory)).toEqual([undefined]);
   });
 
   test('asks for no more bytes than fit', () => {
-    const holdings = new Holdings();
-    expect(planClaims(behindOf([lane()]), holdings).bytesMax).toBe(16 * 1024 * 1024);
-    holdings.take(lane(), deliveryOf(60 * 1024 * 1024));
-    expect(planClaims(behindOf([lane()]), holdings).bytesMax).toBe(4 * 1024 * 1024);
-    holdings.take(lane(), deliveryOf(4 * 1024 * 1024));
-    expect(planClaims(behindOf([lane()]), holdings)).toEqual({ lanes: new Map(), bytesMax: 0 });
+    const memory = new DeliveryMemory();
+    expect(planClaims(backloggedOf([lane()]), memory).bytesMax).toBe(16 * 1024 * 1024);
+    memory.add(lane(), deliveryOf(60 * 1024 * 1024));
+    expect(planClaims(backloggedOf([lane()]), memory).bytesMax).toBe(4 * 1024 * 1024);
+    memory.add(lane(), deliveryOf(4 * 1024 * 1024));
+    expect(planClaims(backloggedOf([lane()]), memory)).toEqual({ lanes: new Map(), bytesMax: 0 });
   });
 
   test('leaves half of the memory to healthy lanes, in deliveries and in bytes', () => {
-    const byCount = new Holdings();
+    const byCount = new DeliveryMemory();
     const hanging = lane({ standing: 'failing', concurrency: 1 });
-    for (let i = 0; i < 10_000; i++) byCount.take(hanging, deliveryOf(0));
+    for (let i = 0; i < 10_000; i++) byCount.add(hanging, deliveryOf(0));
     expect(roomsOf([lane({ standing: 'unproven' }), lane()], byCount)).toEqual([undefined, 500]);
-    const byBytes = new Holdings();
-    byBytes.take(hanging, deliveryOf(32 * 1024 * 1024));
+    const byBytes = new DeliveryMemory();
+    byBytes.add(hanging, deliveryOf(32 * 1024 * 1024));
     expect(roomsOf([lane({ standing: 'unproven' }), lane()], byBytes)).toEqual([undefined, 500]);
     byBytes.move(hanging, () => {
       hanging.standing = 'healthy';
@@ -75,9 +77,9 @@ describe('a claim', () => {
 
 describe('ten thousand lanes behind', () => {
   /** How many lanes a plan looks at. */
-  function looksOf(behind: Behind, holdings: Holdings): number {
-    const look = vi.spyOn(holdings, 'aheadOf');
-    planClaims(behind, holdings);
+  function looksOf(backlogged: BackloggedLanes, memory: DeliveryMemory): number {
+    const look = vi.spyOn(memory, 'aheadOf');
+    planClaims(backlogged, memory);
     const looks = look.mock.calls.length;
     look.mockRestore();
     return looks;
@@ -85,44 +87,44 @@ describe('ten thousand lanes behind', () => {
   const tenThousand = (change: Partial<Lane>) => Array.from({ length: 10_000 }, () => lane(change));
 
   test('none is looked at while memory is full, in deliveries or in bytes', () => {
-    const byBytes = new Holdings();
-    byBytes.take(lane(), deliveryOf(64 * 1024 * 1024));
-    expect(looksOf(behindOf(tenThousand({})), byBytes)).toBe(0);
-    const byCount = new Holdings();
-    for (let i = 0; i < 20_000; i++) byCount.take(lane(), deliveryOf(0));
-    expect(looksOf(behindOf(tenThousand({})), byCount)).toBe(0);
+    const byBytes = new DeliveryMemory();
+    byBytes.add(lane(), deliveryOf(64 * 1024 * 1024));
+    expect(looksOf(backloggedOf(tenThousand({})), byBytes)).toBe(0);
+    const byCount = new DeliveryMemory();
+    for (let i = 0; i < 20_000; i++) byCount.add(lane(), deliveryOf(0));
+    expect(looksOf(backloggedOf(tenThousand({})), byCount)).toBe(0);
   });
 
   test('those that are not healthy are not looked at while they have all that they may have together', () => {
-    const holdings = new Holdings();
-    holdings.take(lane({ standing: 'unproven' }), deliveryOf(32 * 1024 * 1024));
-    const behind = behindOf([...tenThousand({ standing: 'unproven' }), lane()]);
+    const memory = new DeliveryMemory();
+    memory.add(lane({ standing: 'unproven' }), deliveryOf(32 * 1024 * 1024));
+    const backlogged = backloggedOf([...tenThousand({ standing: 'unproven' }), lane()]);
     // The healthy one; it is offered its concurrency, since half of the memory is taken.
-    expect(looksOf(behind, holdings)).toBeLessThanOrEqual(2);
-    expect(planClaims(behind, holdings).lanes.size).toBe(1);
+    expect(looksOf(backlogged, memory)).toBeLessThanOrEqual(2);
+    expect(planClaims(backlogged, memory).lanes.size).toBe(1);
   });
 
   test('those that are full are looked at once, and again when something of them has changed', () => {
-    const holdings = new Holdings();
+    const memory = new DeliveryMemory();
     const lanes = tenThousand({ standing: 'failing', concurrency: 1, inFlight: 1 });
-    const behind = behindOf(lanes);
-    looksOf(behind, holdings);
-    expect(behind.size).toBe(10_000);
-    expect(looksOf(behind, holdings)).toBe(0);
+    const backlogged = backloggedOf(lanes);
+    looksOf(backlogged, memory);
+    expect(backlogged.size).toBe(10_000);
+    expect(looksOf(backlogged, memory)).toBe(0);
     const [one] = lanes as [Lane];
     one.inFlight = 0;
-    behind.noteChange(one);
-    expect([...planClaims(behind, holdings).lanes.keys()]).toEqual([one]);
+    backlogged.noteChange(one);
+    expect([...planClaims(backlogged, memory).lanes.keys()]).toEqual([one]);
   });
 
   test('one that has become healthy is looked at with the healthy ones', () => {
-    const holdings = new Holdings();
-    holdings.take(lane({ standing: 'failing' }), deliveryOf(32 * 1024 * 1024));
+    const memory = new DeliveryMemory();
+    memory.add(lane({ standing: 'failing' }), deliveryOf(32 * 1024 * 1024));
     const one = lane({ standing: 'unproven' });
-    const behind = behindOf([one]);
-    expect(planClaims(behind, holdings).lanes.size).toBe(0);
+    const backlogged = backloggedOf([one]);
+    expect(planClaims(backlogged, memory).lanes.size).toBe(0);
     one.standing = 'healthy';
-    behind.noteChange(one);
-    expect([...planClaims(behind, holdings).lanes.keys()]).toEqual([one]);
+    backlogged.noteChange(one);
+    expect([...planClaims(backlogged, memory).lanes.keys()]).toEqual([one]);
   });
 });

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import type { LeasedDelivery } from '../domain/model.ts';
+import type { ActiveDelivery } from '../domain/model.ts';
 import { type Job, Lane } from './lane.ts';
 
 const job = (n: number): Job => ({
-  delivery: { uuid: Uint8Array.of(n) } as LeasedDelivery,
+  delivery: { uuid: Uint8Array.of(n) } as ActiveDelivery,
   options: { forced: false },
 });
 const numbers = (jobs: (Job | undefined)[]) => jobs.map((j) => j?.delivery.uuid[0]);

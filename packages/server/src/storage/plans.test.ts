@@ -33,22 +33,25 @@ async function planOf(name: string): Promise<string> {
   return rows.map((row) => row['QUERY PLAN']).join('\n');
 }
 
-test.each(['accept', 'claim', 'settle', 'release', 'retry', 'discover', 'idempotency_find', 'directory'])(
+test.each(['accept', 'claim', 'settle', 'keep', 'retry', 'lanes_behind', 'idempotency_find', 'directory'])(
   '%s',
   async (name) => {
     const plan = await planOf(name);
-    expect(plan).not.toMatch(/Seq Scan on (queue|events|deliveries|attempts|accounts|endpoints|idempotency)/);
+    expect(plan).not.toMatch(/Seq Scan on (queue|lanes|events|deliveries|attempts|accounts|endpoints|idempotency)/);
     expect(plan).not.toMatch(/Hash Join|Merge Join/);
   },
 );
 
-test.each(['claim', 'settle', 'release'])('%s finds the rows it has locked by their ctid', async (name) => {
-  const plan = await planOf(name);
+test('settle finds the rows it has locked by their ctid', async () => {
+  const plan = await planOf('settle');
   expect(plan).toContain('Tid Scan on queue');
   expect(plan).not.toMatch(/Index Scan using queue_pkey on queue(?!.*\n\s+Index Cond: .*account_id)/);
 });
 
 test('a claim walks each endpoint’s own part of the index', async () => {
-  expect(await planOf('claim')).toMatch(/Index .*Scan using queue_waiting on queue/);
-  expect(await planOf('discover')).toMatch(/Index .*Scan using queue_waiting on queue/);
+  expect(await planOf('claim')).toMatch(/Index .*Scan using queue_due on queue/);
+});
+
+test('lanes are taken in the order in which they are due', async () => {
+  expect(await planOf('lanes_take')).toMatch(/Index Scan using lanes_due on lanes/);
 });

@@ -1,9 +1,9 @@
 /** Statements on the way of an event, by themselves, on a real database. */
 import { createHash, randomFillSync } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createDatabase, query } from '../../../../test/support/database.ts';
-import { encodeId, IdSource } from '../domain/ids.ts';
-import type { LeasedDelivery, StoredEvent } from '../domain/model.ts';
+import { encodeId, IdSource, uuidText } from '../domain/ids.ts';
+import type { ActiveDelivery, SettledAttempt, StoredEvent } from '../domain/model.ts';
 import { Database } from './database.ts';
 import { migrate } from './migrate.ts';
 import { postgresStore } from './postgres-store.ts';
@@ -11,7 +11,7 @@ import type { AcceptBatch, Store } from './store.ts';
 import { Vault } from './vault.ts';
 
 const DAY_MS = 86_400_000;
-const NODE = 1;
+let NODE: number;
 const ids = new IdSource(() => Date.now(), randomFillSync);
 let url: string;
 let database: Database;
@@ -26,6 +26,7 @@ beforeAll(async () => {
   store = postgresStore(database, new Vault([Buffer.alloc(32)]));
   const today = Math.floor(Date.now() / DAY_MS) * DAY_MS;
   await store.retention.ensureDays([today, today + DAY_MS]);
+  NODE = await store.nodes.register('here', 1, ids.nextUuid());
 });
 afterAll(() => database.stop());
 beforeEach(async () => {
@@ -78,6 +79,7 @@ function batchOf(...wishes: Wish[]): AcceptBatch {
   const events = wishes.map(({ accountId, payload }, publication) => ({
     publication,
     event: eventOf(accountId, payload),
+    handedOver: [],
   }));
   return {
     versions: new Map(wishes.map(({ accountId, version = null }) => [accountId, version])),
@@ -97,30 +99,58 @@ function batchOf(...wishes: Wish[]): AcceptBatch {
             },
           ],
     ),
-    queued: events.map(({ publication, event }) => ({
+    planned: events.map(({ publication, event }) => ({
       publication,
       delivery: deliveryOf(event),
-      endpointUuid: endpoint.uuid,
       dueAtMs: Date.now() - 1_000,
-      leased: false,
+      isHandedOver: false,
     })),
     skipped: [],
+    lanes: new Map([[endpoint.id, { endpointUuid: endpoint.uuid, accountId: account, epoch: null }]]),
     nowMs: Date.now(),
   };
 }
 
-function deliveryOf(event: StoredEvent): LeasedDelivery {
+/** One event with one delivery that is handed over from memory, in a lane of this epoch or one that is to be taken. */
+function handOver(epoch: number | null) {
+  const batch = batchOf({ accountId: account });
+  const [planned] = batch.planned;
+  const [event] = batch.events;
+  if (!planned || !event) throw new Error('a batch of one');
+  batch.events = [{ ...event, handedOver: [planned.delivery] }];
+  batch.planned = epoch === null ? [{ ...planned, isHandedOver: true }] : [];
+  batch.lanes.set(endpoint.id, { endpointUuid: endpoint.uuid, accountId: account, epoch });
+  return { batch, delivery: planned.delivery };
+}
+
+const accept = (batch: AcceptBatch, node = NODE) => store.queue.accept(batch, node, true);
+
+/** Accepts a batch as a node that takes the lane; the epoch. */
+async function owned(batch: AcceptBatch, node = NODE): Promise<number> {
+  const { lanes } = await accept(batch, node);
+  const [lane] = lanes;
+  expect(lane).toMatchObject({ endpointId: endpoint.id, node });
+  return lane?.epoch ?? Number.NaN;
+}
+
+function deliveryOf(event: StoredEvent): ActiveDelivery {
   return {
     uuid: ids.nextUuid(),
     accountId: event.accountId,
     endpointId: endpoint.id,
+    endpointUuid: endpoint.uuid,
     topic: null,
     test: false,
     attempts: 0,
     tries: 0,
     event,
+    isUrgent: false,
+    epoch: Number.NaN,
+    isStored: false,
   };
 }
+
+const inQueue = () => query<{ attempts: number }>(url, 'SELECT attempts FROM queue WHERE account_id = $1', [account]);
 
 const stored = async (batch: AcceptBatch) =>
   Promise.all(
@@ -129,61 +159,253 @@ const stored = async (batch: AcceptBatch) =>
 
 describe('accepting a batch', () => {
   test('a repeated key rolls nothing of the others back', async () => {
-    await store.queue.accept(batchOf({ accountId: account, key: 'taken' }), NODE);
+    await accept(batchOf({ accountId: account, key: 'taken' }));
     const batch = batchOf(
       { accountId: account },
       { accountId: account, key: 'taken' },
       { accountId: account, key: 'new' },
     );
-    expect(await store.queue.accept(batch, NODE)).toEqual({ refused: new Set([1]), stale: [] });
+    expect(await accept(batch)).toMatchObject({ refused: new Set([1]), stale: [] });
     expect(await stored(batch)).toEqual([true, false, true]);
-    expect(await query(url, 'SELECT FROM queue WHERE account_id = $1', [account])).toHaveLength(3);
+    expect(await inQueue()).toHaveLength(3);
   });
 
   test('an account that has changed is refused alone', async () => {
     const other = await createAccount();
     const batch = batchOf({ accountId: account }, { accountId: other, version: '999' });
-    expect(await store.queue.accept(batch, NODE)).toEqual({ refused: new Set([1]), stale: [other] });
+    expect(await accept(batch)).toMatchObject({ refused: new Set([1]), stale: [other] });
     expect(await stored(batch)).toEqual([true, false]);
   });
 
   test('a closed account is refused, whatever version is given', async () => {
     expect(await store.accounts.close(account)).toBe(true);
     const batch = batchOf({ accountId: account });
-    expect(await store.queue.accept(batch, NODE)).toEqual({ refused: new Set([0]), stale: [account] });
+    expect(await accept(batch)).toEqual({ refused: new Set([0]), stale: [account], lanes: [], lost: [] });
     expect(await stored(batch)).toEqual([false]);
+    expect(await query(url, 'SELECT FROM lanes WHERE account_id = $1', [account])).toEqual([]);
+  });
+});
+
+describe('lanes', () => {
+  const OTHER = () => store.nodes.register('there', 2, ids.nextUuid());
+
+  test('the node that accepts first owns the lane, and hands over without a row in the queue', async () => {
+    const { batch } = handOver(null);
+    const epoch = await owned(batch);
+    expect(await inQueue()).toHaveLength(0);
+    expect(await accept(handOver(epoch).batch)).toEqual({ refused: new Set(), stale: [], lanes: [], lost: [] });
+    expect(await inQueue()).toHaveLength(0);
+  });
+
+  test('what another node accepts for it goes into the queue, and the owner is told', async () => {
+    const epoch = await owned(handOver(null).batch);
+    const other = await OTHER();
+    const told: string[] = [];
+    await database.listen({ posthorn_lanes: (payload) => void told.push(payload) });
+    const { lanes } = await accept(handOver(null).batch, other);
+    expect(lanes).toMatchObject([{ node: NODE, epoch }]);
+    expect(await inQueue()).toHaveLength(1);
+    await vi.waitFor(() => expect(told.at(-1)).toBe(`${NODE} ${uuidText(endpoint.uuid)}`));
+  });
+
+  test('a batch that relies on a lost lane is refused, and stores nothing', async () => {
+    const epoch = await owned(handOver(null).batch);
+    await store.lanes.letGo([{ endpointId: endpoint.id, epoch }], NODE);
+    const { batch } = handOver(epoch);
+    expect(await accept(batch)).toMatchObject({ refused: new Set([0]), lost: [endpoint.id] });
+    expect(await stored(batch)).toEqual([false]);
+  });
+
+  test('an epoch never comes again, not even when the lane has been forgotten in between', async () => {
+    const first = await owned(handOver(null).batch);
+    await store.lanes.letGo([{ endpointId: endpoint.id, epoch: first }], NODE);
+    expect(await query(url, 'SELECT FROM lanes WHERE endpoint_id = $1', [uuidText(endpoint.uuid)])).toEqual([]);
+    expect(await owned(handOver(null).batch)).toBeGreaterThan(first);
+  });
+
+  test('letting go says when the next delivery is due; of an inactive endpoint nothing is', async () => {
+    const epoch = await owned(batchOf({ accountId: account }));
+    await store.lanes.letGo([{ endpointId: endpoint.id, epoch }], NODE);
+    const take = async () => (await store.lanes.take(NODE, Date.now(), 100)).filter((l) => l.endpointId === endpoint.id);
+    const [taken] = await take();
+    expect(taken?.epoch).toBeGreaterThan(epoch);
+    await query(url, "UPDATE endpoints SET status = 'inactive', inactive_reason = 'user' WHERE account_id = $1", [account]);
+    await store.lanes.letGo([{ endpointId: endpoint.id, epoch: taken?.epoch ?? 0 }], NODE);
+    expect(await take()).toEqual([]);
+    await query(url, "UPDATE endpoints SET status = 'active', inactive_reason = NULL WHERE account_id = $1", [account]);
+    expect(await take()).toHaveLength(1);
+  });
+
+  test('what is put into a lane while its owner lets go of it is not forgotten', async () => {
+    const epoch = await owned(handOver(null).batch);
+    const other = await OTHER();
+    const answers = await Promise.all([
+      store.lanes.letGo([{ endpointId: endpoint.id, epoch }], NODE),
+      ...Array.from({ length: 5 }, () => accept(batchOf({ accountId: account }), other)),
+    ]);
+    const owner = answers.slice(1).flatMap((answer) => (answer ? answer.lanes : []));
+    const isOthers = owner.some(({ node }) => node === other);
+    const due = await store.lanes.take(NODE, Date.now(), 100);
+    expect(isOthers || due.some((lane) => lane.endpointId === endpoint.id)).toBe(true);
   });
 });
 
 describe('claiming', () => {
-  const claim = (room: number, bytesMax: number) =>
-    store.queue.claim(new Map([[endpoint.id, room]]), bytesMax, NODE, Date.now());
+  const payload = Buffer.from(`"${'x'.repeat(99_998)}"`);
+  let epoch: number;
+  const claim = (room: number, bytesMax: number, inMemory: Uint8Array[] = []) =>
+    store.queue.claim(new Map([[endpoint.id, { epoch, room }]]), inMemory, bytesMax, NODE, Date.now());
+
+  beforeEach(async () => {
+    epoch = await owned(handOver(null).batch);
+  });
 
   test('is bounded by the bytes of the payloads, and says that more is due', async () => {
-    const payload = Buffer.from(`"${'x'.repeat(99_998)}"`);
-    for (let i = 0; i < 10; i++) await store.queue.accept(batchOf({ accountId: account, payload }), NODE);
+    for (let i = 0; i < 10; i++) await accept(batchOf({ accountId: account, payload }));
     const first = await claim(10, 350_000);
-    expect([first.leased.length, first.isCut]).toEqual([3, true]);
-    const rest = await claim(10, 10_000_000);
-    expect([rest.leased.length, rest.isCut]).toEqual([7, false]);
+    expect([first.deliveries.length, first.isCut]).toEqual([3, true]);
+    const rest = await claim(
+      10,
+      10_000_000,
+      first.deliveries.map(({ uuid }) => uuid),
+    );
+    expect([rest.deliveries.length, rest.isCut]).toEqual([7, false]);
   });
 
   test('takes one delivery that is larger than the bytes, alone', async () => {
-    const payload = Buffer.from(`"${'x'.repeat(99_998)}"`);
-    for (let i = 0; i < 2; i++) await store.queue.accept(batchOf({ accountId: account, payload }), NODE);
+    for (let i = 0; i < 2; i++) await accept(batchOf({ accountId: account, payload }));
     const first = await claim(10, 1_000);
-    expect([first.leased.length, first.isCut]).toEqual([1, true]);
+    expect([first.deliveries.length, first.isCut]).toEqual([1, true]);
   });
 
   test('shares the bytes between endpoints', async () => {
-    const payload = Buffer.from(`"${'x'.repeat(99_998)}"`);
-    for (let i = 0; i < 5; i++) await store.queue.accept(batchOf({ accountId: account, payload }), NODE);
-    const large = endpoint;
+    for (let i = 0; i < 5; i++) await accept(batchOf({ accountId: account, payload }));
+    const large = { id: endpoint.id, epoch };
     endpoint = await createEndpoint(account);
-    await store.queue.accept(batchOf({ accountId: account }), NODE);
-    const room = new Map([large.id, endpoint.id].map((id) => [id, 10]));
-    const { leased } = await store.queue.claim(room, 250_000, NODE, Date.now());
-    expect(new Set(leased.map(({ endpointId }) => endpointId))).toEqual(new Set([large.id, endpoint.id]));
+    const small = { id: endpoint.id, epoch: await owned(batchOf({ accountId: account })) };
+    const lanes = new Map([large, small].map((lane) => [lane.id, { epoch: lane.epoch, room: 10 }]));
+    const { deliveries } = await store.queue.claim(lanes, [], 250_000, NODE, Date.now());
+    expect(new Set(deliveries.map(({ endpointId }) => endpointId))).toEqual(new Set([large.id, endpoint.id]));
+  });
+
+  test('in another epoch answers nothing, not even the lane', async () => {
+    await accept(batchOf({ accountId: account }));
+    epoch--;
+    expect(await claim(10, 1_000)).toMatchObject({ deliveries: [], lanes: [] });
+  });
+});
+
+describe('settling', () => {
+  const attemptOf = (delivery: ActiveDelivery, decision: SettledAttempt['decision']): SettledAttempt => ({
+    delivery,
+    startedAtMs: Date.now(),
+    url: 'http://127.0.0.1:9',
+    requestHeaders: [],
+    ownHeaders: { id: null, values: [] },
+    outcome: { timings: { total: 1 } },
+    decision,
+  });
+  const settle = (attempt: SettledAttempt, isRepeated = false) =>
+    store.queue.settle([attempt], NODE, Date.now(), [], isRepeated);
+  const ended = () => query(url, 'SELECT FROM deliveries WHERE account_id = $1', [account]);
+
+  test('what was handed over gets a row only for a retry', async () => {
+    const [first, second] = [handOver(null), handOver(null)];
+    const epoch = await owned(first.batch);
+    await accept(second.batch);
+    expect(await settle(attemptOf({ ...first.delivery, epoch }, { kind: 'succeeded' }))).toEqual(new Map());
+    expect([await inQueue(), await ended()]).toEqual([[], [{}]]);
+    await settle(attemptOf({ ...second.delivery, epoch }, { kind: 'retry', delayMs: 60_000 }));
+    expect([await inQueue(), await ended()]).toEqual([[{ attempts: 1 }], [{}]]);
+  });
+
+  test('a repeated batch counts once', async () => {
+    const { batch, delivery } = handOver(null);
+    const attempt = attemptOf({ ...delivery, epoch: await owned(batch) }, { kind: 'succeeded' });
+    expect((await settle(attempt)).size).toBe(0);
+    expect((await settle(attempt, true)).size).toBe(1);
+    expect(await ended()).toHaveLength(1);
+  });
+
+  test.each(['succeeded', 'retry'] as const)('attack: an outcome of an earlier epoch changes nothing (%s)', async (kind) => {
+    const { batch, delivery } = handOver(null);
+    const epoch = await owned(batch);
+    await query(url, "UPDATE lanes SET epoch = nextval('lane_epochs') WHERE account_id = $1", [account]);
+    const decision = kind === 'retry' ? ({ kind, delayMs: 1 } as const) : ({ kind } as const);
+    const answer = await settle(attemptOf({ ...delivery, epoch }, decision));
+    expect([...answer.values()]).toEqual(['lane_lost']);
+    expect([await inQueue(), await ended()]).toEqual([[], []]);
+  });
+
+  test('attack: nothing that a node stores counts after it was declared dead', async () => {
+    const { batch, delivery } = handOver(null);
+    const node = await store.nodes.register('silent', 3, ids.nextUuid());
+    const epoch = await owned(batch, node);
+    await query(url, 'UPDATE nodes SET dead_at = now() WHERE id = $1', [node]);
+    const attempt = attemptOf({ ...delivery, epoch }, { kind: 'succeeded' });
+    expect([...(await store.queue.settle([attempt], node, Date.now(), [], false)).values()]).toEqual(['lane_lost']);
+    expect((await accept(handOver(epoch).batch, node)).lost).toEqual([endpoint.id]);
+    const lost = await store.queue.keep([{ delivery: { ...delivery, epoch }, isSending: false }], node);
+    expect([lost, await inQueue()]).toEqual([new Set([endpoint.id]), []]);
+  });
+
+  test('outcomes of two epochs of one lane are told apart in one batch', async () => {
+    const [first, second] = [handOver(null), handOver(null)];
+    const before = await owned(first.batch);
+    await query(url, "UPDATE lanes SET epoch = nextval('lane_epochs') WHERE account_id = $1", [account]);
+    const now = await owned(second.batch);
+    const batch = [
+      attemptOf({ ...first.delivery, epoch: before }, { kind: 'succeeded' }),
+      attemptOf({ ...second.delivery, epoch: now }, { kind: 'succeeded' }),
+    ];
+    const answer = await store.queue.settle(batch, NODE, Date.now(), [], false);
+    expect(answer).toEqual(new Map([[encodeId('dlv', first.delivery.uuid), 'lane_lost']]));
+  });
+});
+
+describe('taking over a dead node', () => {
+  test('puts what it had in memory only back into the queue, once, and frees its lanes', async () => {
+    const watermark = ids.nextUuid();
+    const node = await store.nodes.register('dead', 4, watermark);
+    const [sent, open] = [handOver(null), handOver(null)];
+    const epoch = await owned(sent.batch, node);
+    await accept(open.batch, node);
+    const outcome = { timings: { total: 1 } };
+    const rest = { startedAtMs: 1, url: '', requestHeaders: [], ownHeaders: { id: null, values: [] }, outcome };
+    await store.queue.settle(
+      [{ ...rest, delivery: { ...sent.delivery, epoch }, decision: { kind: 'succeeded' } }],
+      node,
+      Date.now(),
+      [],
+      false,
+    );
+    await query(url, 'UPDATE nodes SET dead_at = now() WHERE id = $1', [node]);
+    const dead = { id: node, name: null, watermark: uuidText(watermark) };
+    const answers = await Promise.all([
+      store.nodes.takeOver(dead, Date.now() - 1),
+      store.nodes.takeOver(dead, Date.now() - 1),
+    ]);
+    expect(answers.reduce((sum, answer) => sum + answer.deliveries, 0)).toBe(1);
+    expect(await query(url, 'SELECT id::text FROM queue WHERE account_id = $1', [account])).toEqual([
+      { id: uuidText(open.delivery.uuid) },
+    ]);
+    const taken = await store.lanes.take(NODE, Date.now(), 100);
+    expect(taken.find(({ endpointId }) => endpointId === endpoint.id)?.epoch).toBeGreaterThan(epoch);
+    expect(await query(url, 'SELECT FROM nodes WHERE id = $1', [node])).toEqual([]);
+  });
+
+  test('reads all of many events, over pages', async () => {
+    const watermark = ids.nextUuid();
+    const node = await store.nodes.register('dead', 5, watermark);
+    const batches = Array.from({ length: 2_500 }, () => handOver(null).batch);
+    const [first] = batches;
+    if (!first) return;
+    first.events = batches.flatMap(({ events }) => events);
+    first.planned = [];
+    await accept(first, node);
+    await query(url, 'UPDATE nodes SET dead_at = now() WHERE id = $1', [node]);
+    const dead = { id: node, name: null, watermark: uuidText(watermark) };
+    expect((await store.nodes.takeOver(dead, Date.now())).deliveries).toBe(2_500);
   });
 });
 
