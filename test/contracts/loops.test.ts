@@ -363,11 +363,11 @@ describe('rate limit', () => {
       }
       if (fate === 'killed') {
         await receiver.received(40);
-        const [pace] = await query<{ pid: number }>(
+        const [owner] = await query<{ pid: number }>(
           databaseUrl,
-          'SELECT n.pid FROM paces p JOIN nodes n ON n.id = p.node',
+          'SELECT n.pid FROM lanes l JOIN nodes n ON n.id = l.node',
         );
-        const victim = servers.find((server) => server.child.pid === pace?.pid);
+        const victim = servers.find((server) => server.child.pid === owner?.pid);
         victim?.child.kill('SIGKILL');
         expect(await victim?.ended).toBe('SIGKILL');
       }

@@ -169,8 +169,8 @@ describe('a delivery', () => {
     await deliveryOf(account, (d) => d.status === 'succeeded');
     receiver.dropConnections();
     await node.publish(account, 'b', 1);
-    const delivery = await deliveryOf(account, (d) => d.status === 'succeeded');
-    expect(delivery).toMatchObject({ trigger: 'b', attempt_count: 1 });
+    const delivery = await deliveryOf(account, (d) => d.trigger === 'b' && d.status === 'succeeded');
+    expect(delivery).toMatchObject({ attempt_count: 1 });
   });
 });
 

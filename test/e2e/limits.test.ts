@@ -92,7 +92,6 @@ test('an account whose contract is not loaded holds up nobody else', async () =>
   receiver.respond = () => {};
   await first.publish(stranger, 'a.b', 1);
   await receiver.received(1);
-  await query(databaseUrl, 'UPDATE queue SET lease_node = NULL, due_at = now()');
   await query(databaseUrl, "UPDATE nodes SET heartbeat_at = now() - interval '1 hour'");
   const second = await start(databaseUrl);
   receiver.respond = (request, response, index) =>

@@ -115,7 +115,7 @@ describe('two nodes', () => {
 });
 
 describe('a node that dies', () => {
-  test('has its leases taken over, and its late outcome does not count', async () => {
+  test('has its lanes taken over, and its late outcome does not count', async () => {
     const url = await createDatabase();
     const a = await start(url);
     const answers: (() => void)[] = [];
@@ -127,12 +127,9 @@ describe('a node that dies', () => {
     const { account } = await a.createEndpoint(receiver.url());
     await a.publish(account, 'a', 1);
     await receiver.received(1);
-    // What others see of a node that has been silent for too long.
-    await query(url, "UPDATE nodes SET heartbeat_at = now() - interval '1 minute'");
     const b = await start(url);
-    await query(url, 'UPDATE nodes SET heartbeat_at = now() WHERE id = (SELECT max(id) FROM nodes)');
-    await query(url, "DELETE FROM nodes WHERE heartbeat_at < now() - interval '30 seconds'");
-    await query(url, 'UPDATE queue SET lease_node = NULL');
+    // What others see of a node that has been silent for too long.
+    await query(url, "UPDATE nodes SET dead_at = now() WHERE id = (SELECT min(id) FROM nodes)");
     await receiver.received(2);
     const done = await eventually(
       () => b.call('GET', `/v1/accounts/${account}/deliveries?status=succeeded`),
@@ -152,8 +149,6 @@ describe('a node that dies', () => {
     const url = await createDatabase();
     const a = await start(url);
     const { account } = await a.createEndpoint(receiver.url());
-    // A dead node with one leased delivery, as kill -9 leaves it.
-    await query(url, "INSERT INTO nodes (host, pid, heartbeat_at) VALUES ('gone', 1, now() - interval '14 seconds')");
     receiver.respond = (_, response, i) =>
       void response.writeHead(i === 0 ? 503 : 200, { 'retry-after': '3600' }).end();
     await a.publish(account, 'a', 1);
@@ -162,7 +157,14 @@ describe('a node that dies', () => {
       () => a.call('GET', `/v1/accounts/${account}/deliveries?status=failed`),
       (answer) => answer.body.data.length === 1,
     );
-    await query(url, "UPDATE queue SET due_at = now(), lease_node = (SELECT id FROM nodes WHERE host = 'gone')");
+    // A dead node that owns the lane, as kill -9 leaves it, with a delivery that is due.
+    await query(
+      url,
+      `WITH gone AS (
+         INSERT INTO nodes (host, pid, engine, heartbeat_at) VALUES ('gone', 1, 2, now() - interval '14 seconds') RETURNING id)
+       UPDATE lanes SET epoch = nextval('lane_epochs'), node = gone.id FROM gone`,
+    );
+    await query(url, 'UPDATE queue SET due_at = now()');
     const before = Date.now();
     await receiver.received(2);
     expect(Date.now() - before).toBeLessThan(30_000);
@@ -187,7 +189,7 @@ describe('a node that dies', () => {
 });
 
 describe('stopping', () => {
-  test('lets requests in flight end, hands the rest back, and leaves no lease', async () => {
+  test('lets requests in flight end, hands the rest back, and owns nothing any more', async () => {
     const url = await createDatabase();
     const a = await start(url);
     const open: (() => void)[] = [];
@@ -200,7 +202,7 @@ describe('stopping', () => {
       for (const answer of open.splice(0)) answer();
     });
     await stopping;
-    expect(await query(url, 'SELECT 1 FROM queue WHERE lease_node IS NOT NULL')).toHaveLength(0);
+    expect(await query(url, 'SELECT 1 FROM lanes WHERE node IS NOT NULL')).toHaveLength(0);
     expect(await query(url, 'SELECT 1 FROM queue')).toHaveLength(20);
     expect(await query(url, "SELECT 1 FROM deliveries WHERE status = 'succeeded'")).toHaveLength(10);
     expect(await query(url, 'SELECT 1 FROM nodes')).toHaveLength(0);
@@ -267,18 +269,20 @@ describe('lost database connections', () => {
     const a = await start(url);
     const { account } = await a.createEndpoint(receiver.url());
     await a.publish(account, 'y', 1);
+    await receiver.received(1);
+    // A lane stands there as this node's, although the node does not know of it, and with it a delivery.
     await eventually(
-      () => query(url, 'SELECT 1 FROM queue'),
-      (rows) => rows.length === 0,
+      () => query(url, 'SELECT FROM deliveries'),
+      (rows) => rows.length === 1,
     );
-    // The delivery stands there with this node's lease again, although the node does not know of it.
     await query(
       url,
-      `INSERT INTO queue (account_id, id, endpoint_id, event_id, trigger, test, due_at, lease_node)
-       SELECT account_id, id, endpoint_id, event_id, trigger, test, now(), (SELECT max(id) FROM nodes) FROM deliveries`,
+      `WITH moved AS (DELETE FROM deliveries RETURNING *)
+       INSERT INTO queue (account_id, id, endpoint_id, event_id, trigger, test, due_at)
+       SELECT account_id, id, endpoint_id, event_id, trigger, test, now() FROM moved`,
     );
-    await query(url, 'DELETE FROM deliveries');
     await query(url, 'DELETE FROM attempts');
+    await query(url, "UPDATE lanes SET epoch = nextval('lane_epochs')");
     const letIn = await lockOut(url);
     await eventually(
       () => a.call('GET', '/v1/accounts'),

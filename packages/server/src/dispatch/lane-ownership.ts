@@ -98,6 +98,9 @@ export class LaneOwnership {
   adopt(owners: readonly (LaneOwner & { accountId: string })[]): void {
     for (const { endpointId, accountId, node, epoch, isNew } of owners) {
       if (node !== this.parts.node.id) continue;
+      const known = this.lanes.get(endpointId)?.epoch;
+      // In between it was somebody else's: what is in memory belongs to the epoch before.
+      if (known !== undefined && known < epoch) this.lose(endpointId, known);
       const lane = this.getOrCreate(endpointId, accountId);
       if (lane.own(epoch)) this.parts.onOwned(lane, isNew);
     }
@@ -127,8 +130,12 @@ export class LaneOwnership {
 
   /** Which lanes the database holds to be this node's: those count. */
   async reconcile(): Promise<void> {
+    const before = [...this.lanes.values()].filter((lane) => lane.isOwned);
     const owned = await this.parts.store.owned(this.parts.node.id);
-    this.adoptOwned(owned.filter(({ endpointId }) => !this.lanes.get(endpointId)?.isOwned));
+    this.adoptOwned(owned);
+    const ids = new Set(owned.map(({ endpointId }) => endpointId));
+    // What was let go of or taken meanwhile has another state by now.
+    for (const { endpointId, epoch } of before) if (epoch !== undefined && !ids.has(endpointId)) this.lose(endpointId, epoch);
   }
 
   /** Looks after everything once: called again and again. */
