@@ -129,7 +129,7 @@ describe('a node that dies', () => {
     await receiver.received(1);
     const b = await start(url);
     // What others see of a node that has been silent for too long.
-    await query(url, "UPDATE nodes SET dead_at = now() WHERE id = (SELECT min(id) FROM nodes)");
+    await query(url, 'UPDATE nodes SET dead_at = now() WHERE id = (SELECT min(id) FROM nodes)');
     await receiver.received(2);
     const done = await eventually(
       () => b.call('GET', `/v1/accounts/${account}/deliveries?status=succeeded`),

@@ -193,7 +193,9 @@ export async function startNode(
       return true;
     };
     if (!(await startDispatcher())) {
-      say('Nodes of the version before still run: they deliver, and this one accepts, until the last of them has stopped.');
+      say(
+        'Nodes of the version before still run: they deliver, and this one accepts, until the last of them has stopped.',
+      );
       upgrade.every(UPGRADE_EVERY_MS, async () => {
         if (await startDispatcher()) {
           say('The last node of the version before has stopped: this one delivers.');

@@ -136,8 +136,7 @@ export function buildParts(ground: Ground) {
     attempt: (delivery, forced) => sender.attempt(delivery, forced),
     settle: (attempt, done) => settler.settle(attempt, done),
     keep: (delivery, isSending, done) => settler.keep(delivery, isSending, done),
-    mayGoOn: () =>
-      isUp() && !settler.isFull && !settler.isStalled && clock.monotonicMs() < node.aliveUntilMs,
+    mayGoOn: () => isUp() && !settler.isFull && !settler.isStalled && clock.monotonicMs() < node.aliveUntilMs,
     onError,
   });
   const acceptor = new Acceptor({

@@ -142,7 +142,10 @@ export class Acceptor {
   /** The smallest id of an event whose batch may be stored without anybody having taken its deliveries yet. */
   get oldestUnanswered(): Uint8Array | undefined {
     const ids = [...this.underWay, ...this.lostAnswers].flatMap(({ eventIds }) => eventIds);
-    return ids.reduce<Uint8Array | undefined>((a, b) => (a === undefined || Buffer.compare(b, a) < 0 ? b : a), undefined);
+    return ids.reduce<Uint8Array | undefined>(
+      (a, b) => (a === undefined || Buffer.compare(b, a) < 0 ? b : a),
+      undefined,
+    );
   }
 
   /** After the database was away: what was stored without an answer is put into the queue. */
@@ -406,11 +409,7 @@ function takeBack({ deliveries }: Planned): void {
   for (const { reservation } of deliveries) reservation.cancel();
 }
 
-function emptyBatch(
-  accountIds: readonly string[],
-  versions: AcceptBatch['versions'],
-  nowMs: number,
-): AcceptBatch {
+function emptyBatch(accountIds: readonly string[], versions: AcceptBatch['versions'], nowMs: number): AcceptBatch {
   return { versions, accountIds, events: [], keys: [], planned: [], skipped: [], lanes: new Map(), nowMs };
 }
 

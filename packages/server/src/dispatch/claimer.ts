@@ -127,7 +127,11 @@ export class Claimer {
     }
   }
 
-  private noteClaimed({ lane, epoch, room, seen, claimed }: AskedLane, answer: ClaimedLane | undefined, isCut: boolean) {
+  private noteClaimed(
+    { lane, epoch, room, seen, claimed }: AskedLane,
+    answer: ClaimedLane | undefined,
+    isCut: boolean,
+  ) {
     if (!answer) return this.parts.onLost(lane, epoch);
     if (answer.isGone) return this.endDeleted(lane, epoch);
     if (isCut || claimed >= room || lane.backlog !== seen) this.backlogged.moveToEnd(lane);
@@ -146,7 +150,13 @@ export class Claimer {
     lane.backlog = 0;
     lane.isClaiming = true;
     const end = async () => {
-      while (await lanes.endDeleted({ endpointId, accountId, epoch }, [...lane.inMemory].map((d) => d.uuid), node.id));
+      while (
+        await lanes.endDeleted(
+          { endpointId, accountId, epoch },
+          [...lane.inMemory].map((d) => d.uuid),
+          node.id,
+        )
+      );
     };
     // After a failure the lane is let go as idle, and then is due at once.
     void end()

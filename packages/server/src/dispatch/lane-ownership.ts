@@ -135,7 +135,8 @@ export class LaneOwnership {
     this.adoptOwned(owned);
     const ids = new Set(owned.map(({ endpointId }) => endpointId));
     // What was let go of or taken meanwhile has another state by now.
-    for (const { endpointId, epoch } of before) if (epoch !== undefined && !ids.has(endpointId)) this.lose(endpointId, epoch);
+    for (const { endpointId, epoch } of before)
+      if (epoch !== undefined && !ids.has(endpointId)) this.lose(endpointId, epoch);
   }
 
   /** Looks after everything once: called again and again. */

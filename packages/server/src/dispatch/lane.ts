@@ -102,7 +102,8 @@ export class Lane {
 
   /** The release could not be stored: nothing has changed. */
   cancelRelease(epoch: number): void {
-    if (this.ownership.name === 'releasing' && this.ownership.epoch === epoch) this.ownership = { name: 'owned', epoch };
+    if (this.ownership.name === 'releasing' && this.ownership.epoch === epoch)
+      this.ownership = { name: 'owned', epoch };
   }
 
   /** It is somebody else's, or nobody's; nothing happens when it is this node's in a later epoch. */

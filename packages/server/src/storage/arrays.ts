@@ -41,7 +41,9 @@ function fixed<T>(oid: number, size: number, write: (array: NodeBuffer, value: T
 
 export const bools = fixed<boolean>(OID.bool, 1, (array, value, at) => array.writeUInt8(value ? 1 : 0, at));
 export const int4s = fixed<number>(OID.int4, 4, (array, value, at) => array.writeInt32BE(value, at));
-export const int8s = fixed<string | number>(OID.int8, 8, (array, value, at) => array.writeBigInt64BE(BigInt(value), at));
+export const int8s = fixed<string | number>(OID.int8, 8, (array, value, at) =>
+  array.writeBigInt64BE(BigInt(value), at),
+);
 export const uuids = fixed<Uint8Array>(OID.uuid, 16, (array, value, at) => array.set(value, at));
 /** From milliseconds since the Unix epoch. */
 export const timestamps = fixed<number>(OID.timestamptz, 8, (array, value, at) => {

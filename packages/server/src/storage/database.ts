@@ -205,12 +205,7 @@ export class Database {
   }
 
   /** Throws what an error means to the caller. */
-  private async fail(
-    pool: PoolName,
-    error: unknown,
-    kind: DatabaseErrorKind,
-    mayBeStored = false,
-  ): Promise<never> {
+  private async fail(pool: PoolName, error: unknown, kind: DatabaseErrorKind, mayBeStored = false): Promise<never> {
     if (kind === 'busy') throw new DatabaseBusy(error);
     if (!isOutage(kind)) throw error;
     if (this.isRecovering) throw new DatabaseUnavailable(error, kind, mayBeStored);

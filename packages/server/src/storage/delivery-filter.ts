@@ -34,13 +34,45 @@ const FINISHED = `SELECT d.id, d.account_id, d.endpoint_id, d.event_id, d.topic,
        NULL::int AS tries
 FROM deliveries d`;
 
+/** How long before an account's newest event one may have been handed over and left no trace yet: many times what is usual. */
+const HANDED_OVER_MS = 5_000;
+const HANDED_OVER_MAX = 500;
+
+/**
+ * Deliveries of the last moments that are sent from memory, without a row in the queue: they end, or get one, within a
+ * fraction of a second (dispatch/write-behind.ts). $1 is the account.
+ */
+const HANDED_OVER = `SELECT h.id, h.account_id, h.endpoint_id, h.event_id, h.topic, h.trigger, h.test, 0 AS attempts,
+       'delivering' AS status, NULL AS reason, NULL::timestamptz AS finished_at, NULL::timestamptz AS next_attempt_at,
+       NULL::int AS last_status, NULL AS last_error, 0 AS tries
+FROM (
+  SELECT r.id, v.account_id, r.endpoint_id, v.id AS event_id, r.topic, v.trigger, v.test, NULL::int AS last_status,
+         NULL::text AS last_error
+  FROM (
+    SELECT * FROM events WHERE account_id = $1 AND handed_over IS NOT NULL AND id >= (
+      SELECT (lpad(to_hex(('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint - ${HANDED_OVER_MS}), 12, '0')
+              || repeat('0', 20))::uuid
+      FROM events WHERE account_id = $1 ORDER BY id DESC LIMIT 1)
+    ORDER BY id DESC LIMIT ${HANDED_OVER_MAX}
+  ) v
+  CROSS JOIN LATERAL read_handed_over(v.handed_over) r
+) h`;
+const NOT_STORED = `NOT EXISTS (SELECT FROM queue q WHERE q.account_id = h.account_id AND q.id = h.id)
+  AND NOT EXISTS (SELECT FROM deliveries d WHERE d.account_id = h.account_id AND d.id = h.id)
+  AND EXISTS (SELECT FROM endpoints e WHERE e.id = h.endpoint_id)`;
+
 /** From which end rows are read, and what else has to be true of those in the queue (`q`) and in the history (`d`). */
 interface Look {
   order: 'ASC' | 'DESC';
   and: { waiting: string; finished: string };
+  /** Also what has just been handed over, and stands neither there nor there yet. */
+  withHandedOver?: true;
 }
 
 const NEWEST_FIRST: Look = { order: 'DESC', and: { waiting: 'TRUE', finished: 'TRUE' } };
+
+/** Everything, newest first, to the last moment. */
+export const UP_TO_NOW: Look = { ...NEWEST_FIRST, withHandedOver: true };
 /** What can be sent again. What waits for its turn, or is being sent, is sent anyway. */
 export const SENDABLE: Look = {
   order: 'ASC',
@@ -59,7 +91,7 @@ export function matching(
   filter: DeliveryFilter,
   bounds: IdBounds,
   limit: number | null,
-  { order, and }: Look = NEWEST_FIRST,
+  { order, and, withHandedOver }: Look = NEWEST_FIRST,
 ) {
   const values: Parameter[] = [];
   const bind = (value: Parameter, type: string) => `$${values.push(value)}::${type}`;
@@ -80,6 +112,7 @@ export function matching(
 ${half(WAITING, 'q', WAITING_STATUS, and.waiting)}
 UNION ALL
 ${half(FINISHED, 'd', 'd.status', and.finished)}
+${withHandedOver === undefined ? '' : `UNION ALL\n${half(HANDED_OVER, 'h', "'delivering'", NOT_STORED)}`}
 ) page ORDER BY id ${order} LIMIT ${most}`;
   return { text, values };
 }

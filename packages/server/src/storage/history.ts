@@ -2,7 +2,7 @@ import { decodeId, encodeId, timeOfId } from '../domain/ids.ts';
 import type { Attempt, DeliveryStatus } from '../domain/model.ts';
 import type { AttemptError, Timings } from '../domain/outcome.ts';
 import { type Database, statement } from './database.ts';
-import { firstIdOf, matching } from './delivery-filter.ts';
+import { firstIdOf, matching, UP_TO_NOW } from './delivery-filter.ts';
 import { type Headers, readHeaders } from './endpoint-headers.ts';
 import { bytesOfUuid, type EventRow, fromUuidText, toStoredEvent, toUuidText } from './rows.ts';
 import type { DeliveryRow, DeliveryStore, EventStore } from './store.ts';
@@ -144,14 +144,14 @@ function toAttempt(row: AttemptRow, ownHeaders: Headers = {}): Attempt {
 export function deliveryStore(database: Database, vault: Vault): DeliveryStore {
   return {
     async find(accountId, id) {
-      const { text, values } = matching(accountId, { ids: [id] }, {}, 1);
+      const { text, values } = matching(accountId, { ids: [id] }, {}, 1, UP_TO_NOW);
       const [row] = await database.run<HistoryRow>(text, values);
       return row && toDelivery(row);
     },
 
     async list(accountId, { limit, before }, filter) {
       const bounds = before === undefined ? {} : { before: toUuidText('dlv', before) };
-      const { text, values } = matching(accountId, filter, bounds, limit);
+      const { text, values } = matching(accountId, filter, bounds, limit, UP_TO_NOW);
       return (await database.read<HistoryRow>(accountId, text, values)).map(toDelivery);
     },
 

@@ -226,10 +226,13 @@ describe('lanes', () => {
   test('letting go says when the next delivery is due; of an inactive endpoint nothing is', async () => {
     const epoch = await owned(batchOf({ accountId: account }));
     await store.lanes.letGo([{ endpointId: endpoint.id, epoch }], NODE);
-    const take = async () => (await store.lanes.take(NODE, Date.now(), 100)).filter((l) => l.endpointId === endpoint.id);
+    const take = async () =>
+      (await store.lanes.take(NODE, Date.now(), 100)).filter((l) => l.endpointId === endpoint.id);
     const [taken] = await take();
     expect(taken?.epoch).toBeGreaterThan(epoch);
-    await query(url, "UPDATE endpoints SET status = 'inactive', inactive_reason = 'user' WHERE account_id = $1", [account]);
+    await query(url, "UPDATE endpoints SET status = 'inactive', inactive_reason = 'user' WHERE account_id = $1", [
+      account,
+    ]);
     await store.lanes.letGo([{ endpointId: endpoint.id, epoch: taken?.epoch ?? 0 }], NODE);
     expect(await take()).toEqual([]);
     await query(url, "UPDATE endpoints SET status = 'active', inactive_reason = NULL WHERE account_id = $1", [account]);
@@ -327,15 +330,18 @@ describe('settling', () => {
     expect(await ended()).toHaveLength(1);
   });
 
-  test.each(['succeeded', 'retry'] as const)('attack: an outcome of an earlier epoch changes nothing (%s)', async (kind) => {
-    const { batch, delivery } = handOver(null);
-    const epoch = await owned(batch);
-    await query(url, "UPDATE lanes SET epoch = nextval('lane_epochs') WHERE account_id = $1", [account]);
-    const decision = kind === 'retry' ? ({ kind, delayMs: 1 } as const) : ({ kind } as const);
-    const answer = await settle(attemptOf({ ...delivery, epoch }, decision));
-    expect([...answer.values()]).toEqual(['lane_lost']);
-    expect([await inQueue(), await ended()]).toEqual([[], []]);
-  });
+  test.each(['succeeded', 'retry'] as const)(
+    'attack: an outcome of an earlier epoch changes nothing (%s)',
+    async (kind) => {
+      const { batch, delivery } = handOver(null);
+      const epoch = await owned(batch);
+      await query(url, "UPDATE lanes SET epoch = nextval('lane_epochs') WHERE account_id = $1", [account]);
+      const decision = kind === 'retry' ? ({ kind, delayMs: 1 } as const) : ({ kind } as const);
+      const answer = await settle(attemptOf({ ...delivery, epoch }, decision));
+      expect([...answer.values()]).toEqual(['lane_lost']);
+      expect([await inQueue(), await ended()]).toEqual([[], []]);
+    },
+  );
 
   test('attack: nothing that a node stores counts after it was declared dead', async () => {
     const { batch, delivery } = handOver(null);

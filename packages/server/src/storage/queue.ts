@@ -146,10 +146,10 @@ export function queueStore(database: Database): QueueStore {
     },
 
     async bringForward(latestMs, nowMs) {
-      const rows = await database.run(
-        'UPDATE queue SET due_at = $2 WHERE attempts > 0 AND due_at > $1 RETURNING id',
-        [new Date(latestMs), new Date(nowMs)],
-      );
+      const rows = await database.run('UPDATE queue SET due_at = $2 WHERE attempts > 0 AND due_at > $1 RETURNING id', [
+        new Date(latestMs),
+        new Date(nowMs),
+      ]);
       await database.run('UPDATE lanes SET next_due_at = $2 WHERE node IS NULL AND next_due_at > $1', [
         new Date(latestMs),
         new Date(nowMs),

@@ -31,6 +31,28 @@ ALTER TABLE nodes
 -- (storage/handed-over.ts): should the node die, they are put into the queue from here.
 ALTER TABLE events ADD COLUMN node int, ADD COLUMN handed_over bytea;
 
+-- What `handed_over` says: see storage/handed-over.ts for the format.
+CREATE FUNCTION read_handed_over(bytes bytea) RETURNS TABLE (id uuid, endpoint_id uuid, topic text)
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+  at int := 0;
+  topic_bytes int;
+BEGIN
+  WHILE at < length(bytes) LOOP
+    id := encode(substr(bytes, at + 1, 16), 'hex')::uuid;
+    endpoint_id := encode(substr(bytes, at + 17, 16), 'hex')::uuid;
+    topic_bytes := get_byte(bytes, at + 32) * 256 + get_byte(bytes, at + 33);
+    IF topic_bytes = 65535 THEN
+      topic := NULL;
+      topic_bytes := 0;
+    ELSE
+      topic := convert_from(substr(bytes, at + 35, topic_bytes), 'UTF8');
+    END IF;
+    RETURN NEXT;
+    at := at + 34 + topic_bytes;
+  END LOOP;
+END $$;
+
 -- The epoch under which a delivery is being sent right now. The mark of an earlier epoch means nothing.
 ALTER TABLE queue ADD COLUMN sending_epoch bigint;
 CREATE INDEX queue_due ON queue (endpoint_id, due_at, id);
