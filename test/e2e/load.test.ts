@@ -60,7 +60,7 @@ describe('under load', () => {
   });
 
   test('retries by hand and tests take no more memory than there is for payloads', async () => {
-    const { account, endpoint } = await node.createEndpoint(receiver.url('/hang'), { status: 'inactive' });
+    const { account } = await node.createEndpoint(receiver.url('/hang'), { status: 'inactive' });
     const payload = 'x'.repeat(838_000);
     for (let i = 0; i < 84; i++) await node.call('POST', `/v1/accounts/${account}/events`, { trigger: 'a', payload });
     const path = `/v1/accounts/${account}`;
