@@ -53,7 +53,8 @@ class OldNode {
   /** @param isKilled it leaves its leases behind, and a heartbeat that ages */
   async stop(isKilled: boolean): Promise<void> {
     clearInterval(this.beat);
-    if (isKilled) await query(url, "UPDATE nodes SET heartbeat_at = now() - interval '1 minute' WHERE id = $1", [this.id]);
+    if (isKilled)
+      await query(url, "UPDATE nodes SET heartbeat_at = now() - interval '1 minute' WHERE id = $1", [this.id]);
     else {
       await query(url, 'UPDATE queue SET lease_node = NULL WHERE lease_node = $1', [this.id]);
       await query(url, 'DELETE FROM nodes WHERE id = $1', [this.id]);
@@ -75,29 +76,34 @@ afterEach(async () => {
   await receiver.stop();
 });
 
-test.each(['stops', 'is killed'])('the new node accepts while the old one delivers, until that %s; nothing is lost', async (fate) => {
-  const { account } = await node.createEndpoint(receiver.url());
-  const publish = () =>
-    node.call('POST', `/v1/accounts/${account}/events/batch`, { events: Array(100).fill({ trigger: 'a', payload: 1 }) });
-  expect((await publish()).status).toBe(202);
-  expect((await publish()).status).toBe(202);
-  expect((await node.call('GET', '/readyz')).status).toBe(200);
-  const claimed = await old.claim(120);
-  await old.settle(claimed.slice(0, 50).map(({ id }) => id));
-  // Whoever asks for a delivery gets it from the old node, too.
-  const [waiting] = await query<{ id: string }>(url, 'SELECT id::text FROM queue WHERE lease_node IS NULL LIMIT 1');
-  expect(waiting).toBeDefined();
-  expect(receiver.requests).toHaveLength(0);
-  await old.stop(fate === 'is killed');
-  await receiver.received(150);
-  await eventually(
-    () => query(url, "SELECT FROM deliveries WHERE status = 'succeeded'"),
-    (rows) => rows.length === 200,
-  );
-  expect(receiver.requests).toHaveLength(150);
-  // Should the old node come back from a long pause, it finds nothing that it could write to.
-  await expect(old.claim(1)).rejects.toThrow(/lease_node/);
-});
+test.each(['stops', 'is killed'])(
+  'the new node accepts while the old one delivers, until that %s; nothing is lost',
+  async (fate) => {
+    const { account } = await node.createEndpoint(receiver.url());
+    const publish = () =>
+      node.call('POST', `/v1/accounts/${account}/events/batch`, {
+        events: Array(100).fill({ trigger: 'a', payload: 1 }),
+      });
+    expect((await publish()).status).toBe(202);
+    expect((await publish()).status).toBe(202);
+    expect((await node.call('GET', '/readyz')).status).toBe(200);
+    const claimed = await old.claim(120);
+    await old.settle(claimed.slice(0, 50).map(({ id }) => id));
+    // Whoever asks for a delivery gets it from the old node, too.
+    const [waiting] = await query<{ id: string }>(url, 'SELECT id::text FROM queue WHERE lease_node IS NULL LIMIT 1');
+    expect(waiting).toBeDefined();
+    expect(receiver.requests).toHaveLength(0);
+    await old.stop(fate === 'is killed');
+    await receiver.received(150);
+    await eventually(
+      () => query(url, "SELECT FROM deliveries WHERE status = 'succeeded'"),
+      (rows) => rows.length === 200,
+    );
+    expect(receiver.requests).toHaveLength(150);
+    // Should the old node come back from a long pause, it finds nothing that it could write to.
+    await expect(old.claim(1)).rejects.toThrow(/lease_node/);
+  },
+);
 
 test('retries that wait for the old node, and what is held, go over to the new one', async () => {
   const { account, endpoint } = await node.createEndpoint(receiver.url());

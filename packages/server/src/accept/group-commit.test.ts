@@ -50,13 +50,19 @@ test('a batch is bounded by items and by bytes, and an item over the bytes goes 
   expect(commit.bytes).toBe(0);
 });
 
-test('a few items wait for company where nobody waits for them; many do not', async () => {
+test('where nobody waits for them, a few items are written after a while, and many at once', async () => {
   const batches: number[][] = [];
-  const waits: (() => void)[] = [];
+  const timers: (() => void)[] = [];
   const commit = new GroupCommit<number>({
     max: { rows: 100, bytes: 100 },
     costOf: () => ({ rows: 1, bytes: 1 }),
-    gather: { below: 3, wait: () => new Promise((resolve) => waits.push(resolve)) },
+    gather: {
+      below: 3,
+      after: (run) => {
+        timers.push(run);
+        return () => timers.splice(timers.indexOf(run), 1);
+      },
+    },
     write: async (batch) => void batches.push(batch),
   });
   const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -64,16 +70,18 @@ test('a few items wait for company where nobody waits for them; many do not', as
   await turn();
   expect(batches).toEqual([]);
   commit.add(2);
-  waits.shift()?.();
+  timers.shift()?.();
   await turn();
   expect(batches).toEqual([[1, 2]]);
-  for (const item of [3, 4, 5]) commit.add(item);
+  commit.add(3);
+  await turn();
+  for (const item of [4, 5]) commit.add(item);
   await turn();
   expect(batches).toEqual([
     [1, 2],
     [3, 4, 5],
   ]);
-  expect(waits).toEqual([]);
+  expect(timers).toEqual([]);
 });
 
 test('an owner with many items makes another one wait for a batch, not for all of them', async () => {

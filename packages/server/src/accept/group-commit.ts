@@ -16,6 +16,7 @@ export class GroupCommit<T> {
   private readonly queue = new FairQueue<{ item: T; cost: Cost }>();
   private waitingBytes = 0;
   private running: Promise<void> | undefined;
+  private stopGathering: () => void = () => {};
 
   constructor(
     private readonly options: {
@@ -25,8 +26,8 @@ export class GroupCommit<T> {
       ownerOf?: (item: T) => string;
       /** Must not reject: it answers its items' callers itself. */
       write: (batch: T[]) => Promise<void>;
-      /** Where nobody waits for the answer: fewer items than this wait for company before they are written. */
-      gather?: { below: number; wait: () => Promise<void> };
+      /** Where nobody waits for the answer: fewer items than this are written after a while, or when there are enough. */
+      gather?: { below: number; after: (run: () => void) => () => void };
       /** Told of every write: how many items, how many milliseconds. */
       onWritten?: (size: number, ms: number) => void;
     },
@@ -45,12 +46,16 @@ export class GroupCommit<T> {
     const cost = costOf(item);
     this.queue.push(ownerOf?.(item) ?? '', { item, cost });
     this.waitingBytes += cost.bytes;
+    if (this.queue.size === this.options.gather?.below) this.stopGathering();
     this.running ??= this.run();
   }
 
   /** Resolves when everything added so far has been written. */
   async drained(): Promise<void> {
-    while (this.running) await this.running;
+    while (this.running) {
+      this.stopGathering();
+      await this.running;
+    }
   }
 
   private async run(): Promise<void> {
@@ -58,13 +63,24 @@ export class GroupCommit<T> {
     await new Promise((resolve) => setImmediate(resolve));
     while (this.queue.size > 0) {
       const { gather } = this.options;
-      if (gather && this.queue.size < gather.below) await gather.wait();
+      if (gather && this.queue.size < gather.below) await this.gather(gather.after);
       const batch = this.takeBatch();
       const startedAt = performance.now();
       await this.options.write(batch);
       this.options.onWritten?.(batch.length, performance.now() - startedAt);
     }
     this.running = undefined;
+  }
+
+  private gather(after: (run: () => void) => () => void): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = after(() => this.stopGathering());
+      this.stopGathering = () => {
+        this.stopGathering = () => {};
+        cancel();
+        resolve();
+      };
+    });
   }
 
   private takeBatch(): T[] {

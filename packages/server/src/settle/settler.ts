@@ -20,12 +20,11 @@ const REFUSED_AGAIN_MS = 60_000;
 /** Once the server stops, what cannot be stored is left to whoever takes over. */
 const TRIES_WHILE_STOPPING_MAX = 5;
 /**
- * Nobody waits for an outcome, so it waits for company: that makes fewer and larger writes, and leaves the
- * database to those who wait for their 202. It is also by how much longer a crash can repeat a delivery.
+ * Outcomes are batched: nobody waits for one, and a statement costs as much as storing ten of them. So a batch waits for
+ * this long, or until it holds so many. A crash can repeat deliveries for that much longer.
  */
-const GATHER_MS = 5;
-/** Under full load batches are this large by themselves. */
-const GATHER_BELOW = 16;
+const GATHER_MS = 15;
+const GATHER_BELOW = 96;
 
 interface WaitingOutcome {
   attempt: SettledAttempt;
@@ -84,7 +83,7 @@ export class Settler {
         bytes: 512 + ('attempt' in waiting ? (waiting.attempt.outcome.response?.body.length ?? 0) : 0),
       }),
       write: (batch) => this.write(batch),
-      gather: { below: GATHER_BELOW, wait: () => new Promise((resolve) => void parts.clock.after(GATHER_MS, resolve)) },
+      gather: { below: GATHER_BELOW, after: (run) => parts.clock.after(GATHER_MS, run) },
       onWritten: parts.onWritten,
     });
   }
