@@ -19,7 +19,7 @@ beforeEach(async () => {
 });
 afterEach(() => receiver.stop());
 
-async function deliveryOf(account: string, fits: (delivery: { status: string }) => boolean) {
+async function deliveryOf(account: string, fits: (delivery: { status: string; trigger: string }) => boolean) {
   const list = await eventually(
     () => node.call('GET', `/v1/accounts/${account}/deliveries`),
     (answer) => answer.body.data.length > 0 && fits(answer.body.data[0]),

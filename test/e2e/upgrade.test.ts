@@ -1,5 +1,4 @@
 /** A rolling upgrade: nodes of the version before, which lease deliveries, run beside one that owns lanes. */
-import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { migrate, readMigrations } from '../../packages/server/src/storage/migrate.ts';
 import { createDatabase, query } from '../support/database.ts';
@@ -68,7 +67,7 @@ beforeEach(async () => {
   const before = readMigrations().filter(({ version }) => version <= BEFORE);
   await migrate({ connectionString: url }, () => {}, before);
   old = await OldNode.start();
-  node = await startTestNode({ databaseUrl: url, masterKey: randomBytes(32).toString('base64') });
+  node = await startTestNode({ databaseUrl: url });
 });
 afterEach(async () => {
   await old.stop(true);
