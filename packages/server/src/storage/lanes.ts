@@ -1,7 +1,7 @@
 import { int8s, uuids } from './arrays.ts';
 import { type Database, statement } from './database.ts';
 import { fromUuidText, toUuid, toUuidText } from './rows.ts';
-import type { LaneStore, OwnedLane } from './store.ts';
+import type { LaneOwner, LaneStore, OwnedLane } from './store.ts';
 
 const TAKE = statement('lanes_take').text;
 const LOCK = statement('lanes_lock').text;
@@ -17,6 +17,25 @@ const toOwned = (row: OwnedRow): OwnedLane => ({
   accountId: row.account_id,
   epoch: Number(row.epoch),
 });
+
+/** Of a lane that a statement is about. */
+export interface LaneRow {
+  endpoint_id: string;
+  node: number | null;
+  /** Null: the lane is lost. */
+  epoch: string | null;
+  /** Only of accepting. */
+  is_new?: boolean | null;
+}
+
+export function isLaneRow<Row extends { endpoint_id: string | null }>(row: Row): row is Row & LaneRow {
+  return row.endpoint_id !== null;
+}
+
+export function toLaneOwner({ endpoint_id, node, epoch, is_new }: LaneRow): LaneOwner | undefined {
+  if (epoch === null) return undefined;
+  return { endpointId: fromUuidText('ep', endpoint_id), node, epoch: Number(epoch), isNew: is_new === true };
+}
 
 export const endpointUuids = (ids: readonly string[]) => uuids(ids.map((id) => toUuid('ep', id)));
 

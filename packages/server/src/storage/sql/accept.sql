@@ -66,6 +66,12 @@ WITH lost AS MATERIALIZED (
   FROM unnest($30::int4[], $31::text[], $32::uuid[], $33::uuid[], $34::uuid[], $35::text[], $36::text[], $37::bool[], $38::text[])
     AS s(publication, account_id, id, endpoint_id, event_id, topic, trigger, test, reason)
   WHERE publication <> ALL (ARRAY(SELECT publication FROM refused))
+  RETURNING account_id, id, endpoint_id, test
+), hours AS (
+  -- While nodes of the version before run, a trigger counts.
+  INSERT INTO delivery_counts_new (account_id, at, endpoint_id, succeeded, discarded, skipped)
+  SELECT account_id, hour_of(id), endpoint_id, 0, 0, count(*) FILTER (WHERE NOT test)
+  FROM skipped WHERE $44 GROUP BY 1, 2, 3
 ), told AS (
   -- A notification holds 8,000 bytes at most.
   SELECT pg_notify('posthorn_lanes', node || ' ' || string_agg(endpoint_id::text, ' ')) AS done

@@ -16,5 +16,9 @@ WITH piece AS MATERIALIZED (
   SELECT account_id, id, endpoint_id, event_id, topic, trigger, test, 'discarded', 'endpoint_deleted', attempts,
          now(), last_status, last_error
   FROM ended
+), hours AS (
+  INSERT INTO delivery_counts_new (account_id, at, endpoint_id, succeeded, discarded, skipped, last_at)
+  SELECT account_id, hour_of(id), endpoint_id, 0, count(*) FILTER (WHERE NOT test), 0, now()
+  FROM ended GROUP BY 1, 2, 3
 )
 SELECT count(*)::int AS ended FROM ended

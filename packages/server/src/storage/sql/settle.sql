@@ -54,6 +54,13 @@ WITH outcome AS MATERIALIZED (
   SELECT for_account, for_delivery, endpoint_id, event_id, topic, trigger, test, status, reason, number,
          $24, response_status, error
   FROM counted WHERE status IS NOT NULL
+), hours AS (
+  INSERT INTO delivery_counts_new
+  SELECT for_account, hour_of(for_delivery), endpoint_id,
+         count(*) FILTER (WHERE status = 'succeeded' AND NOT test),
+         count(*) FILTER (WHERE status = 'discarded' AND NOT test),
+         0, $24, CASE WHEN bool_or(status = 'succeeded') THEN $24::timestamptz END
+  FROM counted WHERE status IS NOT NULL GROUP BY 1, 2, 3
 ), tried AS (
   INSERT INTO attempts (delivery_id, number, started_at, url, request_headers, error, error_detail, response_status,
                         response_headers, response_body, response_truncated,
