@@ -107,6 +107,7 @@ const built = buildParts({
   node,
   requests: { max: 1_000, unprovenMax: 500 },
   metrics,
+  utilization: () => 0,
   isUp: () => true,
   whenUp: async () => {},
   isStopping: () => false,

@@ -132,6 +132,7 @@ export async function startNode(
       node,
       requests: { max: config.requestsMax, unprovenMax: config.unprovenRequestsMax },
       metrics,
+      utilization: eventLoopUtilization(),
       isUp: () => database.up,
       whenUp: () => database.availability.whenUp(),
       isStopping: () => isStopping,
@@ -282,6 +283,17 @@ export async function startNode(
     await stopDatabase();
     throw error;
   }
+}
+
+/** Of this process, since it was asked last. */
+function eventLoopUtilization(): () => number {
+  let before = performance.eventLoopUtilization();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, before);
+    before = now;
+    return utilization;
+  };
 }
 
 /** An id below that of every event whose deliveries may be in this node's memory only. */

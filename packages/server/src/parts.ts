@@ -1,4 +1,5 @@
 import { Acceptor } from './accept/acceptor.ts';
+import { Backpressure } from './accept/backpressure.ts';
 import type { Contract } from './contract/contract.ts';
 import { Sender } from './deliver/sender.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
@@ -55,6 +56,8 @@ export interface Ground {
   /** Requests in flight at a time: in all, and to endpoints that are not known to answer well. */
   requests: { max: number; unprovenMax: number };
   metrics: Metrics;
+  /** How much of the time since it was asked last the event loop was busy: 0 to 1. */
+  utilization: () => number;
   isUp: () => boolean;
   /** Resolves when the database can be used; rejects when the server stops first. */
   whenUp: () => Promise<void>;
@@ -139,6 +142,12 @@ export function buildParts(ground: Ground) {
     mayGoOn: () => isUp() && !settler.isFull && !settler.isStalled && clock.monotonicMs() < node.aliveUntilMs,
     onError,
   });
+  const backpressure = new Backpressure({
+    clock,
+    waiting: () => dispatcher.waiting,
+    finished: () => settler.finished,
+    utilization: ground.utilization,
+  });
   const acceptor = new Acceptor({
     queue: store.queue,
     directory,
@@ -147,6 +156,7 @@ export function buildParts(ground: Ground) {
     clock,
     node,
     makePartitions,
+    yieldToDelivering: () => backpressure.yieldToDelivering(),
     onWritten: writtenAs('accept'),
   });
   const samples = new Samples({ acceptor, directory, limits, deliveries: store.deliveries, clock });

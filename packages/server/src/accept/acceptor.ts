@@ -75,6 +75,8 @@ export class Acceptor {
       node: { readonly id: number; readonly watermark: Uint8Array };
       /** Makes the partitions of the days that hold these moments. */
       makePartitions: (ms: readonly number[]) => Promise<void>;
+      /** Resolves when the next batch may be stored. */
+      yieldToDelivering: () => Promise<void>;
       onWritten: (size: number, ms: number) => void;
     },
   ) {
@@ -85,6 +87,7 @@ export class Acceptor {
         bytes: implied.reduce((sum, i) => sum + i.payload.length, payload.length),
       }),
       ownerOf: ({ publication }) => publication.accountId,
+      before: parts.yieldToDelivering,
       write: (batch) => this.write(batch),
       onWritten: parts.onWritten,
     });

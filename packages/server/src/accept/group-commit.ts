@@ -28,6 +28,8 @@ export class GroupCommit<T> {
       write: (batch: T[]) => Promise<void>;
       /** Where nobody waits for the answer: fewer items than this are written after a while, or when there are enough. */
       gather?: { below: number; after: (run: () => void) => () => void };
+      /** Awaited before every write; what arrives meanwhile is part of it. */
+      before?: () => Promise<void>;
       /** Told of every write: how many items, how many milliseconds. */
       onWritten?: (size: number, ms: number) => void;
     },
@@ -64,6 +66,7 @@ export class GroupCommit<T> {
     while (this.queue.size > 0) {
       const { gather } = this.options;
       if (gather && this.queue.size < gather.below) await this.gather(gather.after);
+      await this.options.before?.();
       const batch = this.takeBatch();
       const startedAt = performance.now();
       await this.options.write(batch);

@@ -112,6 +112,12 @@ export class Dispatcher {
     return this.writeBehind.onlyInMemory;
   }
 
+  /** Deliveries for endpoints that answer well, in memory and not in flight. */
+  get waiting(): number {
+    const inFlight = this.slots.inFlight - this.slots.unproven;
+    return this.memory.amount.count - this.memory.unprovenAmount.count - inFlight;
+  }
+
   get counts() {
     return {
       inFlight: this.slots.inFlight,
