@@ -2,6 +2,7 @@ import { randomFillSync } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import pino, { type Logger } from 'pino';
 import type { Acceptor } from './accept/acceptor.ts';
