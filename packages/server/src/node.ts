@@ -298,7 +298,7 @@ function eventLoopUtilization(): () => number {
 }
 
 /** An id below that of every event whose deliveries may be in this node's memory only. */
-function watermarkOf(acceptor: Acceptor, dispatcher: Dispatcher, ids: IdSource): Uint8Array {
+export function watermarkOf(acceptor: Acceptor, dispatcher: Dispatcher, ids: IdSource): Uint8Array {
   let smallest = ids.nextUuid();
   const unanswered = acceptor.oldestUnanswered;
   if (unanswered && Buffer.compare(unanswered, smallest) < 0) smallest = unanswered;

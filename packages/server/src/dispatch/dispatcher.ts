@@ -91,6 +91,7 @@ export class Dispatcher {
         if (!isNew) this.claimer.noteBacklog(lane);
       },
       onLost: (lane) => this.onLost(lane),
+      onReleased: (lane) => this.claimer.forget(lane),
     });
   }
 
@@ -139,6 +140,8 @@ export class Dispatcher {
       endpoint.ratePerS === undefined &&
       lane.backlog === 0 &&
       !lane.isMoving &&
+      // The lane may still be this node's when the event is stored, and not any more when that is answered.
+      !lane.isReleasing &&
       this.memory.reserve(lane, payloadBytes);
     return this.reservationOf(lane, payloadBytes, isHandedOver, { forced: false });
   }

@@ -39,6 +39,8 @@ interface LaneOwnershipParts {
   onOwned: (lane: Lane, isNew: boolean) => void;
   /** A lane is not this node's any more: what is in memory belongs to somebody else. */
   onLost: (lane: Lane) => void;
+  /** A lane with nothing in memory has been let go of. */
+  onReleased: (lane: Lane) => void;
   onError: (error: unknown) => void;
 }
 
@@ -117,7 +119,7 @@ export class LaneOwnership {
   /** Others have taken over everything. */
   loseAll(): void {
     for (const lane of this.lanes.values()) if (lane.epoch !== undefined) this.lose(lane.endpointId, lane.epoch);
-    for (const lane of this.releasing.keys()) lane.disown(this.releasing.get(lane) ?? 0);
+    for (const [lane, epoch] of this.releasing) if (lane.disown(epoch)) this.parts.onReleased(lane);
     this.releasing.clear();
     for (const lane of this.lanes.values()) this.dropIfUnused(lane);
   }
@@ -222,11 +224,9 @@ export class LaneOwnership {
     await this.parts.store.letGo(given, this.parts.node.id);
     for (const [lane, epoch] of released) {
       this.releasing.delete(lane);
-      lane.nextDue?.cancel();
-      lane.nextDue = undefined;
       if (!lane.disown(epoch)) continue;
-      lane.backlog = 0;
       lane.isMoving = false;
+      this.parts.onReleased(lane);
       this.dropIfUnused(lane);
     }
   }

@@ -85,6 +85,10 @@ export class Lane {
     return this.ownership.name === 'owned';
   }
 
+  get isReleasing(): boolean {
+    return this.ownership.name === 'releasing';
+  }
+
   /** An epoch that is not later than what is known is old news. Answers whether the lane is this node's in a new epoch. */
   own(epoch: number): boolean {
     if (this.ownership.name !== 'unowned' && epoch <= this.ownership.epoch) return false;
@@ -98,12 +102,6 @@ export class Lane {
     const { epoch } = this.ownership;
     this.ownership = { name: 'releasing', epoch };
     return epoch;
-  }
-
-  /** The release could not be stored: nothing has changed. */
-  cancelRelease(epoch: number): void {
-    if (this.ownership.name === 'releasing' && this.ownership.epoch === epoch)
-      this.ownership = { name: 'owned', epoch };
   }
 
   /** It is somebody else's, or nobody's; nothing happens when it is this node's in a later epoch. */

@@ -1,0 +1,123 @@
+import type { ActiveDelivery, EndpointStatus, StoredEvent } from '../../packages/server/src/domain/model.ts';
+
+export const hexOf = (uuid: Uint8Array) => Buffer.from(uuid).toString('hex');
+
+export interface LaneRow {
+  accountId: string;
+  node: number | null;
+  epoch: number;
+  /** Undefined: nothing can be sent. */
+  nextDueMs: number | undefined;
+}
+
+export interface NodeRow {
+  name: string;
+  beatAtMs: number;
+  deadAtMs: number | undefined;
+  watermark: string;
+  backlogged: number;
+}
+
+/** What a delivery needs to be sent, wherever it stands. */
+export interface Facts {
+  id: string;
+  accountId: string;
+  endpointId: string;
+  endpointUuid: Uint8Array;
+  event: StoredEvent;
+  topic: string | null;
+  test: boolean;
+}
+
+export interface QueueRow extends Facts {
+  attempts: number;
+  tries: number;
+  dueMs: number;
+}
+
+export interface EndedRow extends Facts {
+  status: 'succeeded' | 'discarded' | 'skipped';
+  reason: string | null;
+  attempts: number;
+}
+
+export interface EventRow {
+  event: StoredEvent;
+  node: number;
+  handedOver: Facts[];
+}
+
+export interface EndpointRow {
+  id: string;
+  accountId: string;
+  uuid: Uint8Array;
+  url: string;
+  status: EndpointStatus;
+  failures: number;
+}
+
+export interface AccountRow {
+  contract: string;
+  version: number;
+  endpoints: Set<string>;
+}
+
+/** The rows that the engine works with. */
+export class Tables {
+  readonly accounts = new Map<string, AccountRow>();
+  readonly endpoints = new Map<string, EndpointRow>();
+  readonly lanes = new Map<string, LaneRow>();
+  readonly nodes = new Map<number, NodeRow>();
+  readonly queue = new Map<string, QueueRow>();
+  readonly events = new Map<string, EventRow>();
+  readonly ended = new Map<string, EndedRow>();
+  /** By delivery: when each attempt was made, and in which epoch it was stored. */
+  readonly attempts = new Map<string, { number: number; epoch: number }[]>();
+  readonly keys = new Map<string, { eventId: string; digest: Buffer; deliveries: number }>();
+  private epochs = 0;
+  private nodeIds = 0;
+
+  nextEpoch(): number {
+    return ++this.epochs;
+  }
+
+  nextNode(): number {
+    return ++this.nodeIds;
+  }
+
+  queueOf(endpointId: string): QueueRow[] {
+    return [...this.queue.values()]
+      .filter((row) => row.endpointId === endpointId)
+      .sort((a, b) => a.dueMs - b.dueMs || (a.id < b.id ? -1 : 1));
+  }
+
+  isAlive(node: number): boolean {
+    const row = this.nodes.get(node);
+    return row !== undefined && row.deadAtMs === undefined;
+  }
+
+  owns(node: number, endpointId: string, epoch: number): boolean {
+    const lane = this.lanes.get(endpointId);
+    return this.isAlive(node) && lane !== undefined && lane.node === node && lane.epoch === epoch;
+  }
+
+  /** Whether any row says something of a delivery. */
+  knows(id: string): boolean {
+    return this.queue.has(id) || this.ended.has(id);
+  }
+
+  /** Work has been put into a lane by somebody who may not own it. */
+  makeDue(endpointId: string, accountId: string, dueMs: number): LaneRow {
+    let lane = this.lanes.get(endpointId);
+    if (!lane) {
+      lane = { accountId, node: null, epoch: this.nextEpoch(), nextDueMs: dueMs };
+      this.lanes.set(endpointId, lane);
+    }
+    lane.nextDueMs = Math.min(lane.nextDueMs ?? dueMs, dueMs);
+    return lane;
+  }
+}
+
+export function factsOf({ uuid, accountId, endpointId, endpointUuid, event, topic, test }: ActiveDelivery): Facts {
+  return { id: hexOf(uuid), accountId, endpointId, endpointUuid, event, topic, test };
+}
