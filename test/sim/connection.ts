@@ -109,7 +109,10 @@ export class Connection {
     const { world, faults } = this.server;
     const kind = world.random();
     let limit = 0;
-    const is = (probability: number) => kind < (limit += probability);
+    const is = (probability: number) => {
+      limit += probability;
+      return kind < limit;
+    };
     if (is(faults.lostBefore)) {
       await this.deliver(world.pause(world.random() * 3));
       return this.fail(new DatabaseUnavailable('lost', 'away', true));

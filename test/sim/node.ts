@@ -11,7 +11,7 @@ import { buildParts, type NodeIdentity, type Parts } from '../../packages/server
 import type { Store } from '../../packages/server/src/storage/store.ts';
 import { Connection, type SimulatedServer } from './connection.ts';
 import type { Receivers } from './receivers.ts';
-import { simulatedStore, type Notifications } from './store.ts';
+import { type Notifications, simulatedStore } from './store.ts';
 import type { Tables } from './tables.ts';
 import { MachineClock } from './world.ts';
 

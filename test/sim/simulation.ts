@@ -39,6 +39,8 @@ const SECRET = generateSecret('v1');
 const STORM_MS = 90_000;
 /** After the faults: the last of them is noticed within 35 s, taken over within 20 s, and the longest retry is 33 s away. */
 const CALM_MS = 300_000;
+/** Before this, a silent connection may not have been noticed, nor a dead node taken over. */
+const SETTLED_MS = 60_000;
 const ENDPOINTS_MAX = 4;
 
 /** What a seed came to: undefined when everything held. */
@@ -94,7 +96,11 @@ export class Simulation {
     this.every(500, 6_000, () => this.somethingHappens());
     await world.run(STORM_MS, () => this.check());
     this.endFaults();
-    await world.run(STORM_MS + CALM_MS, () => this.check(), () => this.isAllEnded() && world.nowMs > STORM_MS + 20_000);
+    await world.run(
+      STORM_MS + CALM_MS,
+      () => this.check(),
+      () => this.isAllEnded() && world.nowMs > STORM_MS + SETTLED_MS,
+    );
     this.checkAtTheEnd();
   }
 
@@ -201,49 +207,41 @@ export class Simulation {
     if (nodes.length === 0) return;
     const node = world.pick(nodes);
     const endpoint = world.pick([...tables.endpoints.values()]);
+    const happenings = {
+      receiver: () => receivers.set(endpoint.url, world.pick(BEHAVIOURS)),
+      kill: () => {
+        node.kill();
+        this.nodes = nodes.filter((one) => one !== node);
+        world.after(world.random() * 5_000, () => this.startNode());
+      },
+      stop: () => node.machine.stopFor(world.pick([100, 3_000, 12_000, 20_000, 40_000])),
+      database: () => {
+        server.state = world.pick(['refusing', 'read_only'] as const);
+        world.after(world.random() * 8_000, () => {
+          server.state = 'up';
+        });
+      },
+      clock: () => node.machine.setWallClock(world.pick([-3_600_000, -5_000, 5_000, 3_600_000])),
+      status: () => {
+        const to = endpoint.status === 'active' ? 'inactive' : 'active';
+        setStatus({ tables, server, notify: this.notifications }, endpoint.accountId, endpoint.id, to);
+      },
+      resend: () => this.resend(node),
+      start: () => {
+        if (nodes.length < 4) this.startNode();
+      },
+      faults: () => {
+        server.faults = this.someFaults();
+      },
+    };
+    // Receivers change most often.
     const what = world.pick([
       'receiver',
       'receiver',
-      'receiver',
-      'kill',
-      'stop',
-      'database',
-      'clock',
-      'status',
-      'resend',
-      'start',
-      'faults',
+      ...(Object.keys(happenings) as (keyof typeof happenings)[]),
     ] as const);
     world.note(what);
-    switch (what) {
-      case 'receiver':
-        return receivers.set(endpoint.url, world.pick(BEHAVIOURS));
-      case 'kill':
-        node.kill();
-        this.nodes = nodes.filter((one) => one !== node);
-        return void world.after(world.random() * 5_000, () => this.startNode());
-      case 'stop':
-        return node.machine.stopFor(world.pick([100, 3_000, 12_000, 20_000, 40_000]));
-      case 'database':
-        server.state = world.pick(['refusing', 'read_only'] as const);
-        return void world.after(world.random() * 8_000, () => {
-          server.state = 'up';
-        });
-      case 'clock':
-        return node.machine.setWallClock(world.pick([-3_600_000, -5_000, 5_000, 3_600_000]));
-      case 'status': {
-        const to = endpoint.status === 'active' ? 'inactive' : 'active';
-        return void setStatus({ tables, server, notify: this.notifications }, endpoint.accountId, endpoint.id, to);
-      }
-      case 'resend':
-        return this.resend(node);
-      case 'start':
-        if (nodes.length < 4) this.startNode();
-        return;
-      case 'faults':
-        server.faults = this.someFaults();
-        return;
-    }
+    happenings[what]();
   }
 
   private readonly notifications = {
@@ -288,7 +286,8 @@ export class Simulation {
   private isAllEnded(): boolean {
     const { tables, nodes } = this;
     return (
-      tables.queue.size === 0 && nodes.every(({ isRunning, parts }) => isRunning && parts.dispatcher.counts.inMemory === 0)
+      tables.queue.size === 0 &&
+      nodes.every(({ isRunning, parts }) => isRunning && parts.dispatcher.counts.bytesInMemory === 0)
     );
   }
 
@@ -342,15 +341,19 @@ export class Simulation {
         throw new Broken(`event ${row.event.id} succeeded at ${url} and never arrived`);
     }
     for (const [id, { deliveries }] of acknowledged) {
-      if (!tables.events.has(hexOf(decodeId('evt', id) ?? new Uint8Array()))) throw new Broken(`event ${id} was acknowledged and is not stored`);
+      if (!tables.events.has(hexOf(decodeId('evt', id) ?? new Uint8Array())))
+        throw new Broken(`event ${id} was acknowledged and is not stored`);
       // One that was skipped may have been sent later, because somebody asked for it.
       if ((ended.get(id) ?? 0) < deliveries)
-        throw new Broken(`event ${id} goes to ${deliveries} endpoints, and ${ended.get(id) ?? 0} deliveries have ended; accepted by node ${tables.events.get(hexOf(decodeId('evt', id) ?? new Uint8Array()))?.node}; ${this.describe()}`);
+        throw new Broken(
+          `event ${id} goes to ${deliveries} endpoints, and ${ended.get(id) ?? 0} deliveries have ended; accepted by node ${tables.events.get(hexOf(decodeId('evt', id) ?? new Uint8Array()))?.node}; ${this.describe()}`,
+        );
     }
     for (const [id, made] of tables.attempts) {
       made.forEach(({ number, epoch }, i) => {
         if (number !== i + 1) throw new Broken(`delivery ${id} has attempt ${number} where ${i + 1} belongs`);
-        if (epoch < (made[i - 1]?.epoch ?? 0)) throw new Broken(`delivery ${id}: an outcome of an earlier epoch counted`);
+        if (epoch < (made[i - 1]?.epoch ?? 0))
+          throw new Broken(`delivery ${id}: an outcome of an earlier epoch counted`);
       });
     }
     for (const { parts, given } of nodes) {
@@ -360,4 +363,3 @@ export class Simulation {
     }
   }
 }
-

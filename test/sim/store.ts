@@ -222,7 +222,9 @@ function laneStore({ tables, connection }: StoreParts): LaneStore {
     take: (node, nowMs, limit) =>
       connection.atomic(() => {
         if (!tables.isAlive(node)) return [];
-        const due = [...tables.lanes].filter(([, lane]) => lane.node === null && (lane.nextDueMs ?? nowMs + 1) <= nowMs);
+        const due = [...tables.lanes].filter(
+          ([, lane]) => lane.node === null && (lane.nextDueMs ?? nowMs + 1) <= nowMs,
+        );
         due.sort(([, a], [, b]) => (a.nextDueMs ?? 0) - (b.nextDueMs ?? 0));
         return due.slice(0, limit).map(([endpointId, lane]) => {
           lane.node = node;
@@ -274,7 +276,13 @@ function nodeStore({ tables, connection, server }: StoreParts): NodeStore {
     register: (_host, _pid, watermark) =>
       connection.atomic(() => {
         const id = tables.nextNode();
-        const row = { name: connection.name, beatAtMs: nowMs(), deadAtMs: undefined, watermark: hexOf(watermark), backlogged: 0 };
+        const row = {
+          name: connection.name,
+          beatAtMs: nowMs(),
+          deadAtMs: undefined,
+          watermark: hexOf(watermark),
+          backlogged: 0,
+        };
         tables.nodes.set(id, row);
         return id;
       }),
@@ -322,7 +330,16 @@ function nodeStore({ tables, connection, server }: StoreParts): NodeStore {
           .filter(([, row]) => row.deadAtMs === undefined)
           .map(([id, { backlogged }]) => {
             const never = new Date(0);
-            return { id, host: '', startedAt: never, heartbeatAt: never, finishedPerS: 0, inFlight: 0, inMemory: 0, backlogged };
+            return {
+              id,
+              host: '',
+              startedAt: never,
+              heartbeatAt: never,
+              finishedPerS: 0,
+              inFlight: 0,
+              inMemory: 0,
+              backlogged,
+            };
           }),
       ),
     leave: (node) =>

@@ -322,14 +322,41 @@ export class Dispatcher {
     this.pump(lane);
   }
 
-  private pump(lane: Lane): void {
-    if (!this.maySend || !lane.isOwned) return;
+  /**
+   * Starts what may start. The account has been read before: between the decision to send and the request nothing is waited
+   * for, or it would leave after the rate limit, or the node's right to send, has ended.
+   */
+  private pump(lane: Lane, isAccountRead = false): void {
+    if (!this.maySend || !lane.isOwned || lane.waiting === 0) return;
+    if (!isAccountRead && !this.parts.directory.peek(lane.accountId)) {
+      this.readAccount(lane);
+      return;
+    }
     while (lane.waiting > 0 && lane.inFlight < lane.concurrency && this.isWithinRate(lane)) {
       const slot = this.slots.take(lane);
       if (!slot) return;
       const job = lane.shift();
       if (job) void this.run(slot, job);
     }
+  }
+
+  private readAccount(lane: Lane): void {
+    if (lane.isReadingAccount) return;
+    lane.isReadingAccount = true;
+    this.parts.directory
+      .get(lane.accountId)
+      .then(
+        () => true,
+        (error: unknown) => {
+          this.parts.onError(error);
+          return false;
+        },
+      )
+      .then((isRead) => {
+        lane.isReadingAccount = false;
+        // Otherwise the next tick tries again.
+        if (isRead) this.pump(lane, true);
+      });
   }
 
   /** Whether the rate limit allows a request now. If not, the lane is pumped again when it does. */

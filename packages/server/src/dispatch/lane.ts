@@ -53,6 +53,7 @@ export class Lane {
   /** Raised when deliveries of this endpoint are seen in the database; 0 when none are due there. */
   backlog = 0;
   isClaiming = false;
+  isReadingAccount = false;
   isQueued = false;
   /** Whether the account has been read: concurrency and rate limit are known then. */
   isKnown = false;
