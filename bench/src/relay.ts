@@ -15,7 +15,7 @@ import type { HttpParts } from '@posthorn/server/dist/http/app.js';
 import { buildServer } from '@posthorn/server/dist/http/server.js';
 import { digestOf } from '@posthorn/server/dist/keyring.js';
 import { Metrics } from '@posthorn/server/dist/metrics.js';
-import { buildParts } from '@posthorn/server/dist/parts.js';
+import { buildServices } from '@posthorn/server/dist/services.js';
 import type { AccountSnapshot, LaneStore, QueueStore, Store } from '@posthorn/server/dist/storage/store.js';
 import pino from 'pino';
 
@@ -95,7 +95,7 @@ const snapshot = async (id: string): Promise<AccountSnapshot> => {
 };
 
 const metrics = new Metrics();
-const built = buildParts({
+const built = buildServices({
   mailer: undefined,
   store: { queue, lanes, accounts: { snapshot } } as unknown as Store,
   contracts,

@@ -7,7 +7,7 @@ import { EgressGuard } from '../../packages/server/src/egress/guard.ts';
 import { Maintainer } from '../../packages/server/src/maintain/maintainer.ts';
 import { Metrics } from '../../packages/server/src/metrics.ts';
 import { watermarkOf } from '../../packages/server/src/node.ts';
-import { buildParts, type NodeIdentity, type Parts } from '../../packages/server/src/parts.ts';
+import { buildServices, type NodeIdentity, type Services } from '../../packages/server/src/services.ts';
 import type { Store } from '../../packages/server/src/storage/store.ts';
 import { Connection, type SimulatedServer } from './connection.ts';
 import type { Receivers } from './receivers.ts';
@@ -31,7 +31,7 @@ export class SimulatedNode {
   readonly machine: MachineClock;
   readonly connection: Connection;
   readonly store: Store;
-  readonly parts: Parts;
+  readonly parts: Services;
   readonly identity: NodeIdentity;
   private readonly maintainer: Maintainer;
   private readonly clock: SteadyClock;
@@ -60,7 +60,7 @@ export class SimulatedNode {
           (error) => this.machine.deliver(() => reject(error)),
         );
       });
-    this.parts = buildParts({
+    this.parts = buildServices({
       store: this.store,
       contracts,
       guard: new EgressGuard([parseNetwork('10.0.0.0/8')]),

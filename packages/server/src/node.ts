@@ -26,7 +26,7 @@ import { openMailer } from './mailer.ts';
 import { Maintainer } from './maintain/maintainer.ts';
 import type { Notices } from './manage/notices.ts';
 import { Metrics } from './metrics.ts';
-import { buildParts, type NodeIdentity, type Parts } from './parts.ts';
+import { buildServices, type NodeIdentity, type Services } from './services.ts';
 import { Database } from './storage/database.ts';
 import { isOutage, kindOf } from './storage/database-errors.ts';
 import { EmbeddedPostgres } from './storage/embedded.ts';
@@ -120,7 +120,7 @@ export async function startNode(
     const mailer = config.smtp && (await openMailer(config.smtp));
     let isStopping = false;
     let origin = config.publicUrl ?? '';
-    const parts = buildParts({
+    const parts = buildServices({
       origin: () => origin,
       store,
       contracts,
@@ -368,7 +368,7 @@ function readinessOf(database: Database, clock: Clock, maintainer: Maintainer): 
   };
 }
 
-function showGauges(metrics: Metrics, { dispatcher, directory }: Parts, database: Database, config: Config): void {
+function showGauges(metrics: Metrics, { dispatcher, directory }: Services, database: Database, config: Config): void {
   const show = (name: string, help: string, read: () => number) => metrics.gauge(`posthorn_${name}`, help, read);
   show('in_flight', 'Requests in flight on this node', () => dispatcher.counts.inFlight);
   show('in_flight_max', 'Requests that may be in flight on this node', () => config.requestsMax);

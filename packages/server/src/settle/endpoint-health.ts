@@ -17,7 +17,7 @@ interface Observed {
  * What outcomes mean for their endpoints: failures in a row are counted, over all nodes, and switch an endpoint off;
  * 410 does so at once. Tests and testing mode count for nothing.
  */
-export class Consequences {
+export class EndpointHealth {
   constructor(
     private readonly parts: {
       endpoints: EndpointStore;
@@ -29,7 +29,7 @@ export class Consequences {
     },
   ) {}
 
-  async draw(attempts: readonly SettledAttempt[]): Promise<void> {
+  async apply(attempts: readonly SettledAttempt[]): Promise<void> {
     const observed = new Map<string, Observed>();
     for (const attempt of attempts) {
       if (!this.isOrdinary(attempt)) await this.observe(attempt, observed).catch(this.parts.onError);

@@ -25,7 +25,7 @@ import { Sessions } from './manage/sessions.ts';
 import { UrlChecks } from './manage/url-checks.ts';
 import { Verification } from './manage/verification.ts';
 import { countUp, type Metrics } from './metrics.ts';
-import { Consequences } from './settle/consequences.ts';
+import { EndpointHealth } from './settle/endpoint-health.ts';
 import { Settler } from './settle/settler.ts';
 import type { Store } from './storage/store.ts';
 
@@ -42,7 +42,7 @@ export interface NodeIdentity {
 }
 
 /** What one node is made from. */
-export interface Ground {
+export interface Dependencies {
   store: Store;
   contracts: ReadonlyMap<string, Contract>;
   guard: EgressGuard;
@@ -70,12 +70,12 @@ export interface Ground {
 /** What notices to accounts are signed as. */
 const NOTICE_CONTRACT = 'standard';
 
-export type Parts = ReturnType<typeof buildParts>;
+export type Services = ReturnType<typeof buildServices>;
 
 /** Builds the parts of a node, along the way of an event. Nothing runs yet. */
-export function buildParts(ground: Ground) {
-  const { store, contracts, guard, egress, ids, clock, random, node, requests, metrics } = ground;
-  const { isUp, whenUp, isStopping, onError, origin, mailer } = ground;
+export function buildServices(dependencies: Dependencies) {
+  const { store, contracts, guard, egress, ids, clock, random, node, requests, metrics } = dependencies;
+  const { isUp, whenUp, isStopping, onError, origin, mailer } = dependencies;
   const makePartitions = (ms: readonly number[]) => store.retention.ensureDays(daysOf(ms));
   const writtenAs = (kind: 'accept' | 'settle') => (size: number, ms: number) => {
     metrics.batchSize.observe({ kind }, size);
@@ -97,7 +97,7 @@ export function buildParts(ground: Ground) {
     clock,
     onError,
   });
-  const consequences = new Consequences({
+  const endpointHealth = new EndpointHealth({
     endpoints: store.endpoints,
     health: store.health,
     directory,
@@ -115,7 +115,7 @@ export function buildParts(ground: Ground) {
     noticesOf: (attempts) => notices.ofOutcomes(attempts),
     onLaneLost: (endpointId, epoch) => dispatcher.loseEpoch(endpointId, epoch),
     onFlowing: () => dispatcher.resume(),
-    onStored: (attempts) => consequences.draw(attempts),
+    onStored: (attempts) => endpointHealth.apply(attempts),
     onSettled: (attempt, counted) => countAttempt(metrics, attempt, counted),
     onWritten: writtenAs('settle'),
     onError,
@@ -146,7 +146,7 @@ export function buildParts(ground: Ground) {
     clock,
     waiting: () => dispatcher.waiting,
     finished: () => settler.finished,
-    utilization: ground.utilization,
+    utilization: dependencies.utilization,
   });
   const acceptor = new Acceptor({
     queue: store.queue,
