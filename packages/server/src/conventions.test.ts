@@ -1,4 +1,4 @@
-/** The rules of the house that no tool checks by itself. */
+/** Conventions of this code base that no tool checks by itself. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,7 @@ import { CATALOGUE } from './domain/errors.ts';
 
 const ROOT = dirname(fileURLToPath(import.meta.url));
 
-/** Imports point one way: from a higher number to the same or a lower one, and never sideways in STRANGERS. */
+/** Imports point one way: from a higher number to the same or a lower one, and never sideways in INDEPENDENT. */
 const LAYER: Readonly<Record<string, number>> = {
   domain: 0,
   contract: 1,
@@ -23,7 +23,7 @@ const LAYER: Readonly<Record<string, number>> = {
   manage: 2,
   http: 3,
 };
-const STRANGERS = new Set(['contract', 'storage', 'egress']);
+const INDEPENDENT = new Set(['contract', 'storage', 'egress']);
 
 function sources(): { file: string; text: string }[] {
   return readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
@@ -38,7 +38,7 @@ test('imports point one way', () => {
     for (const [, target = ''] of text.matchAll(/from '(\.[^']+)'/g)) {
       const to = relative(ROOT, join(ROOT, dirname(file), target)).split(sep)[0] ?? '';
       if (LAYER[from] === undefined || LAYER[to] === undefined || from === to) continue;
-      if (LAYER[to] > LAYER[from] || (STRANGERS.has(from) && STRANGERS.has(to))) wrong.push(`${file} -> ${target}`);
+      if (LAYER[to] > LAYER[from] || (INDEPENDENT.has(from) && INDEPENDENT.has(to))) wrong.push(`${file} -> ${target}`);
     }
   }
   expect(wrong).toEqual([]);
