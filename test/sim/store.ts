@@ -10,7 +10,7 @@ import type {
   Store,
 } from '../../packages/server/src/storage/store.ts';
 import type { Connection, SimulatedServer } from './connection.ts';
-import { type EndedRow, type Facts, factsOf, hexOf, type QueueRow, type Tables } from './tables.ts';
+import { DUE_AT_ONCE, type EndedRow, type Facts, factsOf, hexOf, type QueueRow, type Tables } from './tables.ts';
 
 /** What statements tell all nodes of, as PostgreSQL's notifications do. */
 export interface Notifications {
@@ -25,8 +25,6 @@ export interface StoreParts {
   notify: Notifications;
   secret: string;
 }
-
-const DUE_AT_ONCE = 0;
 
 function toActive(row: QueueRow, epoch: number): ActiveDelivery {
   return {
@@ -236,14 +234,7 @@ function laneStore({ tables, connection }: StoreParts): LaneStore {
       connection.atomic(() => {
         for (const { endpointId, epoch } of lanes) {
           const lane = tables.lanes.get(endpointId);
-          if (lane?.node !== node || lane.epoch !== epoch) continue;
-          const first = tables.queueOf(endpointId)[0];
-          const isHeld = tables.endpoints.get(endpointId)?.status === 'inactive' && first?.dueMs !== DUE_AT_ONCE;
-          if (!first) tables.lanes.delete(endpointId);
-          else {
-            lane.node = null;
-            lane.nextDueMs = isHeld ? undefined : first.dueMs;
-          }
+          if (lane?.node === node && lane.epoch === epoch) tables.letGo(endpointId);
         }
       }),
     owned: (node) =>
@@ -317,8 +308,8 @@ function nodeStore({ tables, connection, server }: StoreParts): NodeStore {
         );
       });
       const lanes = await connection.atomic(() => {
-        const owned = [...tables.lanes.values()].filter((lane) => lane.node === id);
-        for (const lane of owned) Object.assign(lane, { node: null, epoch: tables.nextEpoch(), nextDueMs: atMs });
+        const owned = [...tables.lanes].filter(([, lane]) => lane.node === id);
+        for (const [endpointId] of owned) tables.letGo(endpointId);
         return owned.length;
       });
       await connection.atomic(() => void tables.nodes.delete(id));

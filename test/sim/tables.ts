@@ -1,5 +1,8 @@
 import type { ActiveDelivery, EndpointStatus, StoredEvent } from '../../packages/server/src/domain/model.ts';
 
+/** Somebody has asked for the delivery: it is due before all others. */
+export const DUE_AT_ONCE = 0;
+
 export const hexOf = (uuid: Uint8Array) => Buffer.from(uuid).toString('hex');
 
 export interface LaneRow {
@@ -104,6 +107,19 @@ export class Tables {
   /** Whether any row says something of a delivery. */
   knows(id: string): boolean {
     return this.queue.has(id) || this.ended.has(id);
+  }
+
+  /** Nobody owns the lane from now on: it says when its next delivery is due, or is gone. */
+  letGo(endpointId: string): void {
+    const lane = this.lanes.get(endpointId);
+    const first = this.queueOf(endpointId)[0];
+    if (!lane || !first) {
+      this.lanes.delete(endpointId);
+      return;
+    }
+    const isHeld = this.endpoints.get(endpointId)?.status === 'inactive' && first.dueMs !== DUE_AT_ONCE;
+    lane.node = null;
+    lane.nextDueMs = isHeld ? undefined : first.dueMs;
   }
 
   /** Work has been put into a lane by somebody who may not own it. */

@@ -39,6 +39,11 @@ export function toLaneOwner({ endpoint_id, node, epoch, is_new }: LaneRow): Lane
 
 export const endpointUuids = (ids: readonly string[]) => uuids(ids.map((id) => toUuid('ep', id)));
 
+/** Of lanes that have been locked by a statement before this one: it sees what was put into them until then. */
+export async function letGoOfLocked(run: Database['run'], locked: readonly { endpoint_id: string }[]): Promise<void> {
+  await run(LET_GO, [`{${locked.map((row) => row.endpoint_id).join(',')}}`]);
+}
+
 export function laneStore(database: Database): LaneStore {
   return {
     async take(node, nowMs, limit) {
@@ -58,7 +63,7 @@ export function laneStore(database: Database): LaneStore {
           endpointUuids(lanes.map((lane) => lane.endpointId)),
           int8s(lanes.map((lane) => lane.epoch)),
         ]);
-        if (locked.length > 0) await run(LET_GO, [`{${locked.map((row) => row.endpoint_id).join(',')}}`]);
+        if (locked.length > 0) await letGoOfLocked(run, locked);
       });
     },
 

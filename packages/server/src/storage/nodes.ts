@@ -1,13 +1,14 @@
 import { bools, int4s, texts, uuids } from './arrays.ts';
 import { type Database, endBackends, statement } from './database.ts';
 import { decodeHandedOver } from './handed-over.ts';
+import { letGoOfLocked } from './lanes.ts';
 import { bytesOfUuid } from './rows.ts';
 import type { DeadNode, NodeStore, OverviewStore, SettingStore } from './store.ts';
 
 const DECLARE_DEAD = statement('declare_dead').text;
 const HANDED_OVER = statement('handed_over').text;
 const REQUEUE = statement('requeue').text;
-const LANES_FREE = statement('lanes_free').text;
+const LANES_LOCK_OF = statement('lanes_lock_of').text;
 /** Nodes that own lanes; those of the version before lease deliveries. */
 export const ENGINE = 2;
 const EVENTS_AT_ONCE = 2_000;
@@ -49,9 +50,9 @@ export function nodeStore(database: Database): NodeStore {
       const deliveries = watermark === null ? 0 : await requeueHandedOver(database, id, watermark, nowMs);
       let lanes = 0;
       for (;;) {
-        const freed = await database.maintain(LANES_FREE, [id, LANES_AT_ONCE, new Date(nowMs)]);
-        lanes += freed.length;
-        if (freed.length < LANES_AT_ONCE) break;
+        const freed = await database.transaction((run) => freeLanes(run, id));
+        lanes += freed;
+        if (freed < LANES_AT_ONCE) break;
       }
       await database.maintain('DELETE FROM nodes WHERE id = $1', [id]);
       return { deliveries, lanes };
@@ -90,6 +91,13 @@ export function nodeStore(database: Database): NodeStore {
       );
     },
   };
+}
+
+/** Frees a piece of the lanes of a dead node: each says when its next delivery is due. Answers how many. */
+async function freeLanes(run: Database['run'], node: number): Promise<number> {
+  const locked = await run<{ endpoint_id: string }>(LANES_LOCK_OF, [node, LANES_AT_ONCE]);
+  if (locked.length > 0) await letGoOfLocked(run, locked);
+  return locked.length;
 }
 
 /** What a dead node handed over since its watermark, and nobody has stored anything of. */
