@@ -136,6 +136,11 @@ export class SimulatedNode {
     });
   }
 
+  /** It listens again: what was told in between is not known. */
+  heardGap(): void {
+    this.machine.deliver(() => this.parts.directory.clear());
+  }
+
   heardLanes(node: number, endpointIds: readonly string[]): void {
     this.machine.deliver(() => {
       if (node === this.identity.id) this.parts.dispatcher.noteBacklog(endpointIds);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { simulate } from './simulation.ts';
 
 const first = Number(process.env.SIM_SEED ?? 1);
-const seeds = Number(process.env.SIM_SEEDS ?? 100);
+const seeds = Number(process.env.SIM_SEEDS ?? 60);
 
 test(`${seeds} simulated seeds from ${first}: nothing is lost, fenced out, sent too fast or left behind`, {
   timeout: 60_000 + seeds * 2_000,

@@ -160,12 +160,13 @@ export class Simulation {
     void node.start();
   }
 
-  /** Notifications come a little later, and some are lost with the connection that listens. */
+  /** Notifications come a little later; some are lost with the connection that listens, and then a gap is told. */
   private tellAll(tell: (node: SimulatedNode) => void): void {
     const { world } = this;
     for (const node of this.nodes) {
-      if (world.nowMs < STORM_MS && world.chance(0.02)) continue;
-      world.after(world.random() * 5, () => tell(node));
+      const isLost = world.nowMs < STORM_MS && world.chance(0.02);
+      if (isLost) world.after(500 + world.random() * 20_000, () => node.heardGap());
+      else world.after(world.random() * 5, () => tell(node));
     }
   }
 

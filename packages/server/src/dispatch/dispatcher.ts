@@ -385,7 +385,11 @@ export class Dispatcher {
     try {
       const attempt = await this.parts.attempt(delivery, options.forced);
       if (attempt) this.finish(lane, job, attempt);
-      else this.handBack(lane, [job]);
+      else {
+        // The copy in memory says that the endpoint is inactive; a claim will say what the database says.
+        this.parts.directory.forget(lane.accountId);
+        this.handBack(lane, [job]);
+      }
     } catch (error) {
       // The database went away before anything was sent: the job waits here for its return.
       this.parts.onError(error);
