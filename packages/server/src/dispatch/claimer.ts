@@ -7,6 +7,9 @@ import { type Claim, planClaims } from './claim-plan.ts';
 import type { DeliveryMemory } from './delivery-memory.ts';
 import type { Lane } from './lane.ts';
 
+/** Timers are not set for longer: beyond 24 days they would end at once, and a clock may be set in between. */
+const TIMER_MAX_MS = 60_000;
+
 interface ClaimerParts {
   queue: QueueStore;
   lanes: LaneStore;
@@ -52,9 +55,11 @@ export class Claimer {
     if (lane.nextDue && lane.nextDue.atMs <= dueAtMs) return;
     lane.nextDue?.cancel();
     const { clock } = this.parts;
-    const cancel = clock.after(Math.max(0, dueAtMs - clock.now()) + 1, () => {
+    const cancel = clock.after(Math.min(Math.max(0, dueAtMs - clock.now()) + 1, TIMER_MAX_MS), () => {
       lane.nextDue = undefined;
-      if (lane.isOwned) this.noteBacklog(lane);
+      if (!lane.isOwned) return;
+      if (clock.now() >= dueAtMs) this.noteBacklog(lane);
+      else this.noteDue(lane, dueAtMs);
     });
     lane.nextDue = { atMs: dueAtMs, cancel };
   }
