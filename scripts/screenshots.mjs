@@ -114,6 +114,13 @@ async function addYesterday() {
     INSERT INTO deliveries
     SELECT account_id, copy, endpoint_id, event_id, topic, trigger, test, status, reason, attempts,
            finished_at - hour * interval '1 hour', last_status, last_error FROM copies`);
+  await client.query(`
+    INSERT INTO delivery_counts_new
+    SELECT account_id, hour_of(copy), endpoint_id, count(*) FILTER (WHERE status = 'succeeded' AND NOT test),
+           count(*) FILTER (WHERE status = 'discarded' AND NOT test), count(*) FILTER (WHERE status = 'skipped' AND NOT test),
+           max(finished_at - hour * interval '1 hour') FILTER (WHERE status <> 'skipped'),
+           max(finished_at - hour * interval '1 hour') FILTER (WHERE status = 'succeeded')
+    FROM copies GROUP BY 1, 2, 3`);
   const columns = `number, url, request_headers, error, error_detail, response_status, response_headers, response_body,
     response_truncated, dns_us, connect_us, tls_us, first_byte_us`;
   await client.query(`

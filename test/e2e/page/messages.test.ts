@@ -390,11 +390,15 @@ describe('messages', () => {
 async function multiply(account: string, count: number): Promise<void> {
   await query(
     suite.node.databaseUrl,
-    `INSERT INTO deliveries
+    `WITH more AS (
+     INSERT INTO deliveries
      SELECT account_id, (lpad(to_hex(ms - i), 12, '0') || '70008000' || lpad(to_hex(i), 12, '0'))::uuid,
             endpoint_id, event_id, topic, trigger, test, status, reason, attempts, finished_at, last_status, last_error
      FROM (SELECT *, ('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint AS ms FROM deliveries) one,
           generate_series(1, ${count}) AS i
-     WHERE account_id = '${account}'`,
+     WHERE account_id = '${account}'
+     RETURNING *)
+     INSERT INTO delivery_counts_new
+     SELECT account_id, hour_of(id), endpoint_id, count(*), 0, 0, max(finished_at), max(finished_at) FROM more GROUP BY 1, 2, 3`,
   );
 }
