@@ -113,7 +113,7 @@ export function buildServices(dependencies: Dependencies) {
     isStopping,
     makePartitions,
     noticesOf: (attempts) => notices.ofOutcomes(attempts),
-    onLaneLost: (endpointId, epoch) => dispatcher.loseEpoch(endpointId, epoch),
+    onLaneLost: (endpointId, epoch) => dispatcher.lose(endpointId, epoch),
     onFlowing: () => dispatcher.resume(),
     onStored: (attempts) => endpointHealth.apply(attempts),
     onSettled: (attempt, counted) => countAttempt(metrics, attempt, counted),

@@ -249,7 +249,7 @@ export class Acceptor {
         await makePartitions(batch.events.map(({ event }) => event.createdAtMs));
         return await this.tryStore(batch);
       });
-      dispatcher.lose(result.lost);
+      for (const id of result.lost) dispatcher.lose(id, batch.lanes.get(id)?.epoch ?? 0);
       dispatcher.adopt(
         result.lanes.map((lane) => ({ ...lane, accountId: batch.lanes.get(lane.endpointId)?.accountId ?? '' })),
       );

@@ -164,16 +164,8 @@ export class Dispatcher {
     this.ownership.adopt(owners);
   }
 
-  /** A statement relied on owning these lanes, in vain. */
-  lose(endpointIds: readonly string[]): void {
-    for (const id of endpointIds) {
-      const epoch = this.ownership.get(id)?.epoch;
-      if (epoch !== undefined) this.ownership.lose(id, epoch);
-    }
-  }
-
-  /** Outcomes did not count because their lane was lost; by now it may be this node's again, in another epoch. */
-  loseEpoch(endpointId: string, epoch: number): void {
+  /** A statement relied on owning a lane in this epoch, in vain; by now it may be this node's in a later one. */
+  lose(endpointId: string, epoch: number): void {
     this.ownership.lose(endpointId, epoch);
   }
 

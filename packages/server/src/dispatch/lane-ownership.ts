@@ -104,7 +104,10 @@ export class LaneOwnership {
       // In between it was somebody else's: what is in memory belongs to the epoch before.
       if (known !== undefined && known < epoch) this.lose(endpointId, known);
       const lane = this.getOrCreate(endpointId, accountId);
-      if (lane.own(epoch)) this.parts.onOwned(lane, isNew);
+      if (!lane.own(epoch)) continue;
+      // A release of an epoch before that is not confirmed is over.
+      this.releasing.delete(lane);
+      this.parts.onOwned(lane, isNew);
     }
   }
 
@@ -132,7 +135,7 @@ export class LaneOwnership {
 
   /** Which lanes the database holds to be this node's: those count. */
   async reconcile(): Promise<void> {
-    const before = [...this.lanes.values()].filter((lane) => lane.isOwned);
+    const before = [...this.lanes.values()].map(({ endpointId, epoch }) => ({ endpointId, epoch }));
     const owned = await this.parts.store.owned(this.parts.node.id);
     this.adoptOwned(owned);
     const ids = new Set(owned.map(({ endpointId }) => endpointId));
@@ -205,7 +208,7 @@ export class LaneOwnership {
   private async letGoIdle(nowMs: number): Promise<void> {
     const keptMs = this.lanes.size > LANES_MAX / 2 ? 0 : IDLE_MS;
     const dueMs = this.parts.clock.now() + DUE_SOON_MS;
-    const given: Lane[] = [...this.releasing.keys()];
+    const given: Lane[] = [];
     for (const lane of this.lanes.values()) {
       if (given.length >= LET_GO_AT_ONCE) break;
       const idleForMs = lane.idleForMs(nowMs);
@@ -215,15 +218,16 @@ export class LaneOwnership {
     await this.letGo(given);
   }
 
+  /** Lets go of lanes that are idle, and of those before them whose release is not confirmed. */
   private async letGo(lanes: readonly Lane[]): Promise<void> {
-    if (lanes.length === 0) return;
-    for (const lane of lanes) if (lane.isOwned) this.releasing.set(lane, lane.beginRelease());
-    const released = new Map(lanes.map((lane) => [lane, this.releasing.get(lane) ?? 0]));
-    const given = [...released].map(([lane, epoch]) => ({ endpointId: lane.endpointId, epoch }));
+    for (const lane of lanes) if (lane.isOwned && lane.isIdle) this.releasing.set(lane, lane.beginRelease());
+    const released = [...this.releasing];
+    if (released.length === 0) return;
+    const given = released.map(([lane, epoch]) => ({ endpointId: lane.endpointId, epoch }));
     // Where this fails nobody knows whether it was stored: it is tried again until it is.
     await this.parts.store.letGo(given, this.parts.node.id);
     for (const [lane, epoch] of released) {
-      this.releasing.delete(lane);
+      if (this.releasing.get(lane) === epoch) this.releasing.delete(lane);
       if (!lane.disown(epoch)) continue;
       lane.isMoving = false;
       this.parts.onReleased(lane);

@@ -1,5 +1,6 @@
 /** Statements on the way of an event, by themselves, on a real database. */
 import { createHash, randomFillSync } from 'node:crypto';
+import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createDatabase, query } from '../../../../test/support/database.ts';
 import { encodeId, IdSource, uuidText } from '../domain/ids.ts';
@@ -354,6 +355,40 @@ describe('settling', () => {
     const lost = await store.queue.keep([{ delivery: { ...delivery, epoch }, isSending: false }], node);
     expect([lost, await inQueue()]).toEqual([new Set([endpoint.id]), []]);
   });
+
+  test.each(['succeeded', 'retry'] as const)(
+    'a row that is changed by somebody else meanwhile is settled all the same (%s)',
+    async (kind) => {
+      const epoch = await owned(batchOf({ accountId: account }));
+      const claimed = await store.queue.claim(
+        new Map([[endpoint.id, { epoch, room: 1 }]]),
+        [],
+        1_000,
+        NODE,
+        Date.now(),
+      );
+      const [delivery] = claimed.deliveries;
+      if (!delivery) throw new Error('nothing was claimed');
+      const other = new pg.Client({ connectionString: url });
+      await other.connect();
+      // A resend or a replay that has not committed yet when the outcome is stored.
+      await other.query('BEGIN');
+      await other.query("UPDATE queue SET tries = 0, due_at = 'epoch' WHERE account_id = $1", [account]);
+      const decision = kind === 'retry' ? ({ kind, delayMs: 60_000 } as const) : ({ kind } as const);
+      const settled = settle(attemptOf(delivery, decision));
+      await vi.waitFor(async () => {
+        const waiting = await query(
+          url,
+          "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '-- Writes a batch of attempts%'",
+        );
+        expect(waiting).not.toHaveLength(0);
+      });
+      await other.query('COMMIT');
+      await other.end();
+      expect(await settled).toEqual(new Map());
+      expect(await inQueue()).toEqual(kind === 'retry' ? [{ attempts: 1 }] : []);
+    },
+  );
 
   test('outcomes of two epochs of one lane are told apart in one batch', async () => {
     const [first, second] = [handOver(null), handOver(null)];

@@ -34,14 +34,15 @@ WITH outcome AS MATERIALIZED (
     AND (q.place IS NOT NULL OR NOT o.is_stored)
     AND NOT ($27 AND EXISTS (SELECT FROM attempts a WHERE a.delivery_id = o.for_delivery AND a.number = o.number))
 ), ended AS (
-  DELETE FROM queue
-  WHERE ctid = ANY (ARRAY(SELECT place FROM counted WHERE status IS NOT NULL AND is_stored))
+  -- By the key, not by the place: a retry by hand or a replay may have changed the row in between.
+  DELETE FROM queue q USING counted c
+  WHERE c.status IS NOT NULL AND c.is_stored AND q.account_id = c.for_account AND q.id = c.for_delivery
 ), rescheduled AS (
-  UPDATE queue
+  UPDATE queue q
   SET attempts = c.number, tries = c.tries, due_at = c.due_at, sending_epoch = NULL,
       last_status = c.response_status, last_error = c.error
   FROM counted c
-  WHERE c.status IS NULL AND c.is_stored AND queue.ctid = c.place
+  WHERE c.status IS NULL AND c.is_stored AND q.account_id = c.for_account AND q.id = c.for_delivery
 ), queued AS (
   INSERT INTO queue (account_id, id, endpoint_id, event_id, topic, trigger, test, attempts, tries, due_at, last_status,
                      last_error, payload_bytes)
