@@ -18,6 +18,8 @@ const WAITING_EVENTS_MAX = 20_000;
 const WAITING_BYTES_MAX = 128 * 1024 * 1024;
 /** Before everything else that waits for the same endpoint. */
 const URGENT_AT_MS = 0;
+/** How soon deliveries are looked after whose event was stored without an answer. */
+const RECOVER_AFTER_MS = 1_000;
 /** An account that changes faster than it can be read is an error somewhere, not a reason to go on for ever. */
 const STALE_ROUNDS_MAX = 20;
 
@@ -258,11 +260,19 @@ export class Acceptor {
       if (error instanceof DatabaseUnavailable && error.mayBeStored) {
         this.lostAnswers.add(unanswered);
         dispatcher.noteLostAnswer();
+        this.recoverLater();
       }
       throw error;
     } finally {
       this.underWay.delete(unanswered);
     }
+  }
+
+  /** The answer may have been lost while the database was being recovered: then nobody else looks. */
+  private recoverLater(): void {
+    this.parts.clock.after(RECOVER_AFTER_MS, () => {
+      this.recover().catch(() => this.recoverLater());
+    });
   }
 
   private tryStore(batch: AcceptBatch): Promise<AcceptResult> {

@@ -153,7 +153,8 @@ export class Claimer {
     const { endpointId, accountId } = lane;
     this.backlogged.delete(lane);
     lane.backlog = 0;
-    lane.isClaiming = true;
+    if (lane.isEnding) return;
+    lane.isEnding = true;
     const end = async () => {
       while (
         await lanes.endDeleted(
@@ -167,7 +168,7 @@ export class Claimer {
     void end()
       .catch(onError)
       .finally(() => {
-        lane.isClaiming = false;
+        lane.isEnding = false;
       });
   }
 }

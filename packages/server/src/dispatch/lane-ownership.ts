@@ -22,8 +22,6 @@ const BEHIND_EVERY_MS = 10_000;
 const BEHIND_AT_ONCE = 2_000;
 /** After statements that take lanes and whose answer was lost: by then they have ended. */
 const RECONCILE_AGAIN_MS = 40_000;
-/** How long a node that has given lanes away takes none. */
-const MOVED_MS = 3_000;
 /** Endpoints whose standing is remembered while nothing is sent to them. */
 const REMEMBERED_MAX = 50_000;
 
@@ -56,7 +54,6 @@ export class LaneOwnership {
   private taking: Promise<void> | undefined;
   private isTakingAgain = false;
   private behindAtMs = 0;
-  private movedAtMs = Number.NEGATIVE_INFINITY;
   /** When it is compared with the database which lanes are this node's: statements that took some have lost their answer. */
   private reconcileAtMs: number[] = [];
 
@@ -153,8 +150,9 @@ export class LaneOwnership {
       await this.reconcile();
       this.reconcileAtMs = this.reconcileAtMs.filter((atMs) => !due.includes(atMs));
     }
-    await this.letGoIdle(nowMs);
+    // In this order: what is given away can be taken by others first.
     await this.takeDue();
+    await this.letGoIdle(nowMs);
     if (nowMs - this.behindAtMs < BEHIND_EVERY_MS) return;
     this.behindAtMs = nowMs;
     await this.findBehind();
@@ -172,22 +170,30 @@ export class LaneOwnership {
   /** Lets go of every lane with nothing in memory: the node stops. */
   async letGoAll(): Promise<void> {
     await this.taking?.catch(() => {});
+    await this.afterRateWindows();
     for (const lane of this.lanes.values()) lane.isMoving = true;
     await this.letGo([...this.lanes.values()].filter((lane) => lane.isOwned && lane.isIdle));
+  }
+
+  /** Whoever takes a lane begins to count anew: what has just been sent must not count any more. */
+  private async afterRateWindows(): Promise<void> {
+    const { clock } = this.parts;
+    const nowMs = clock.monotonicMs();
+    const waitMs = Math.max(0, ...[...this.lanes.values()].map((lane) => lane.rateLimiter?.windowMs(nowMs) ?? 0));
+    if (waitMs > 0) await new Promise<void>((resolve) => void clock.after(waitMs, resolve));
   }
 
   /** Gives lanes that are behind to nodes with less to do, as soon as nothing of them is in memory. */
   giveAway(count: number): void {
     const given = [...this.lanes.values()].filter((lane) => lane.isOwned && lane.backlog > 0 && !lane.isMoving);
     for (const lane of given.slice(0, count)) lane.isMoving = true;
-    if (given.length > 0 && count > 0) this.movedAtMs = this.parts.clock.monotonicMs();
   }
 
   private async takeAll(): Promise<void> {
     const { store, node, clock, mayOwn, backlogged, onError } = this.parts;
     while (this.isTakingAgain) {
       this.isTakingAgain = false;
-      if (!mayOwn() || clock.monotonicMs() - this.movedAtMs < MOVED_MS) return;
+      if (!mayOwn()) return;
       const room = Math.min(TAKEN_AT_ONCE, LANES_MAX - this.lanes.size, BACKLOGGED_MAX - backlogged());
       if (room <= 0) return;
       try {
@@ -206,11 +212,12 @@ export class LaneOwnership {
   }
 
   private async letGoIdle(nowMs: number): Promise<void> {
-    const keptMs = this.lanes.size > LANES_MAX / 2 ? 0 : IDLE_MS;
+    const isCrowded = this.lanes.size > LANES_MAX / 2;
+    const keptMs = isCrowded ? 0 : IDLE_MS;
     const dueMs = this.parts.clock.now() + DUE_SOON_MS;
     const given: Lane[] = [];
     for (const lane of this.lanes.values()) {
-      if (given.length >= LET_GO_AT_ONCE) break;
+      if (given.length >= (isCrowded ? LET_GO_AT_ONCE * 10 : LET_GO_AT_ONCE)) break;
       const idleForMs = lane.idleForMs(nowMs);
       if (!lane.isOwned || !lane.isIdle || (lane.rateLimiter?.windowMs(nowMs) ?? 0) > 0) continue;
       if (lane.isMoving || (idleForMs >= keptMs && (lane.nextDue?.atMs ?? dueMs) >= dueMs)) given.push(lane);

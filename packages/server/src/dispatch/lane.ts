@@ -53,6 +53,8 @@ export class Lane {
   /** Raised when deliveries of this endpoint are seen in the database; 0 when none are due there. */
   backlog = 0;
   isClaiming = false;
+  /** Its endpoint has been deleted, and what waits for it is being ended. */
+  isEnding = false;
   isReadingAccount = false;
   isQueued = false;
   /** Whether the account has been read: concurrency and rate limit are known then. */
@@ -134,8 +136,8 @@ export class Lane {
 
   /** Nothing of it is in memory, and nothing is known to wait. */
   get isIdle(): boolean {
-    const isEmpty = this.load === 0 && this.pinned === 0 && this.inMemory.size === 0 && !this.isClaiming;
-    return isEmpty && (this.backlog === 0 || this.isMoving);
+    const isEmpty = this.load === 0 && this.pinned === 0 && this.inMemory.size === 0;
+    return isEmpty && !this.isClaiming && !this.isEnding && (this.backlog === 0 || this.isMoving);
   }
 
   /** For how long it has been idle, when asked again and again. */

@@ -89,6 +89,8 @@ export class Maintainer {
     await this.compareClocks();
     await this.makePartitions();
     this.rounds.every(BEAT_EVERY_MS, () => this.beat());
+    // Apart from the heartbeat: it may take longer than others wait for one.
+    this.rounds.every(BEAT_EVERY_MS, () => this.takeOverDead());
     this.rounds.every(PARTITIONS_EVERY_MS, () => this.makePartitions());
     this.rounds.every(RETENTION_EVERY_MS, () => this.dropOld());
     this.rounds.every(PURGE_EVERY_MS, () => this.purge());
@@ -103,7 +105,7 @@ export class Maintainer {
   }
 
   private async beat(): Promise<void> {
-    const { store, node, clock, register, onDeclaredDead, upForMs, log } = this.parts;
+    const { store, node, clock, register, onDeclaredDead, log } = this.parts;
     const aliveUntilMs = clock.monotonicMs() + ALIVE_MS;
     // Before it is stored: from now on nothing older is handed over.
     node.watermark = this.parts.watermark();
@@ -116,10 +118,14 @@ export class Maintainer {
     }
     node.aliveUntilMs = aliveUntilMs;
     await this.compareClocks();
-    // After the database was away, or its clock was set, every heartbeat is old: give the others time for theirs.
+    await this.balance();
+  }
+
+  /** After the database was away, or its clock was set, every heartbeat is old: the others get time for theirs. */
+  private async takeOverDead(): Promise<void> {
+    const { clock, upForMs } = this.parts;
     const steadyForMs = Math.min(upForMs(), clock.monotonicMs() - this.databaseClock.setAtMs);
     if (steadyForMs >= DEAD_AFTER_S * 1000) await this.takeOver(false);
-    await this.balance();
   }
 
   /** @param everybodyElse of an embedded database: whoever else stands there is a server that was killed */

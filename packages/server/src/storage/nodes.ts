@@ -11,6 +11,8 @@ const REQUEUE = statement('requeue').text;
 const LANES_LOCK_OF = statement('lanes_lock_of').text;
 /** Nodes that own lanes; those of the version before lease deliveries. */
 export const ENGINE = 2;
+/** Of two nodes that take over the same dead one, one waits (any constant will do). */
+const TAKE_OVER_LOCK = 7_120_019;
 const EVENTS_AT_ONCE = 2_000;
 const LANES_AT_ONCE = 5_000;
 
@@ -47,7 +49,11 @@ export function nodeStore(database: Database): NodeStore {
     },
     async takeOver({ id, name, watermark }, nowMs) {
       if (name !== null) await endBackends(name, (text, values) => database.maintain(text, values as never));
-      const deliveries = watermark === null ? 0 : await requeueHandedOver(database, id, watermark, nowMs);
+      const deliveries = await database.transaction(async (run) => {
+        // One after the other, each in a statement of its own: the next sees what the one before has done.
+        await run('SELECT pg_advisory_xact_lock($1, $2)', [TAKE_OVER_LOCK, id]);
+        return watermark === null ? 0 : requeueHandedOver(run, id, watermark, nowMs);
+      });
       let lanes = 0;
       for (;;) {
         const freed = await database.transaction((run) => freeLanes(run, id));
@@ -101,11 +107,16 @@ async function freeLanes(run: Database['run'], node: number): Promise<number> {
 }
 
 /** What a dead node handed over since its watermark, and nobody has stored anything of. */
-async function requeueHandedOver(database: Database, node: number, watermark: string, nowMs: number): Promise<number> {
+async function requeueHandedOver(
+  run: Database['run'],
+  node: number,
+  watermark: string,
+  nowMs: number,
+): Promise<number> {
   let queued = 0;
   let after = { accountId: '', id: watermark };
   for (;;) {
-    const rows: HandedOverRow[] = await database.maintain<HandedOverRow & Record<string, unknown>>(HANDED_OVER, [
+    const rows: HandedOverRow[] = await run<HandedOverRow & Record<string, unknown>>(HANDED_OVER, [
       node,
       watermark,
       after.accountId,
@@ -113,7 +124,7 @@ async function requeueHandedOver(database: Database, node: number, watermark: st
       EVENTS_AT_ONCE,
     ]);
     const found = rows.flatMap((event) => decodeHandedOver(event.handed_over).map((d) => ({ ...d, event })));
-    const [row] = await database.maintain<{ queued: number }>(REQUEUE, [
+    const [row] = await run<{ queued: number }>(REQUEUE, [
       texts(found.map(({ event }) => event.account_id)),
       uuids(found.map(({ id }) => id)),
       uuids(found.map(({ endpointId }) => endpointId)),
