@@ -43,7 +43,8 @@ function toActive(row: QueueRow, epoch: number): ActiveDelivery {
   };
 }
 
-function queueStore({ tables, connection, notify }: StoreParts): QueueStore {
+function queueStore(parts: StoreParts): QueueStore {
+  const { tables, connection, notify } = parts;
   const put = (facts: Facts, dueMs: number, attempts = 0, tries = 0) => {
     if (!tables.queue.has(facts.id)) tables.queue.set(facts.id, { ...facts, attempts, tries, dueMs });
   };
@@ -55,7 +56,12 @@ function queueStore({ tables, connection, notify }: StoreParts): QueueStore {
       lane.epoch = tables.nextEpoch();
     }
     if (lane.node !== null && lane.node !== node) notify.lanes(lane.node, [endpointId]);
-    return { endpointId, node: lane.node, epoch: lane.epoch, isNew };
+    return {
+      endpointId,
+      node: lane.node === node && !tables.isAlive(node) ? null : lane.node,
+      epoch: lane.epoch,
+      isNew,
+    };
   };
   const lostOf = (batch: AcceptBatch, node: number) =>
     [...batch.lanes].filter(([id, { epoch }]) => epoch !== null && !tables.owns(node, id, epoch)).map(([id]) => id);
@@ -100,9 +106,12 @@ function queueStore({ tables, connection, notify }: StoreParts): QueueStore {
     const facts = factsOf(delivery);
     const number = delivery.attempts + 1;
     const row = tables.queue.get(facts.id);
-    if (delivery.isStored && row?.attempts !== delivery.attempts) return false;
     const made = tables.attempts.get(facts.id) ?? [];
-    if (isRepeated && made.some((one) => one.number === number)) return false;
+    if (isRepeated && (made.some((one) => one.number === number) || tables.ended.has(facts.id))) {
+      if (tables.ended.has(facts.id)) tables.queue.delete(facts.id);
+      return true;
+    }
+    if (delivery.isStored && row?.attempts !== delivery.attempts) return false;
     if (made.some((one) => one.number === number)) throw new Error(`attempt ${number} of ${facts.id} is stored twice`);
     tables.attempts.set(facts.id, [...made, { number, epoch: delivery.epoch }]);
     tables.queue.delete(facts.id);
@@ -181,7 +190,7 @@ function queueStore({ tables, connection, notify }: StoreParts): QueueStore {
           kept.forEach(({ delivery }, i) => {
             if (isOwned[i] && !delivery.isStored) put(factsOf(delivery), delivery.event.createdAtMs);
           });
-          return new Set(kept.filter((_, i) => !isOwned[i]).map(({ delivery }) => delivery.endpointId));
+          return new Set(kept.filter((_, i) => !isOwned[i]).map(({ delivery }) => delivery));
         },
       ),
 
@@ -200,18 +209,21 @@ function queueStore({ tables, connection, notify }: StoreParts): QueueStore {
         return { ...take(endpointId, accountId, node, mayOwn, DUE_AT_ONCE), accountId };
       }),
 
-    requeue: (deliveries, nowMs) => connection.atomic(() => requeue(tables, deliveries.map(factsOf), nowMs)),
+    requeue: (deliveries, nowMs) => connection.atomic(() => requeue(parts, deliveries.map(factsOf), nowMs)),
   };
 }
 
-function requeue(tables: Tables, deliveries: readonly Facts[], nowMs: number): number {
+function requeue({ tables, notify }: StoreParts, deliveries: readonly Facts[], nowMs: number): number {
   let queued = 0;
+  const owners = new Map<number, Set<string>>();
   for (const facts of deliveries) {
     if (!tables.events.has(hexOf(facts.event.uuid)) || tables.knows(facts.id)) continue;
     tables.queue.set(facts.id, { ...facts, attempts: 0, tries: 0, dueMs: nowMs });
-    tables.makeDue(facts.endpointId, facts.accountId, nowMs);
+    const { node } = tables.makeDue(facts.endpointId, facts.accountId, nowMs);
+    if (node !== null) owners.set(node, (owners.get(node) ?? new Set()).add(facts.endpointId));
     queued++;
   }
+  for (const [node, endpointIds] of owners) notify.lanes(node, [...endpointIds]);
   return queued;
 }
 
@@ -261,7 +273,8 @@ function laneStore({ tables, connection }: StoreParts): LaneStore {
   };
 }
 
-function nodeStore({ tables, connection, server }: StoreParts): NodeStore {
+function nodeStore(parts: StoreParts): NodeStore {
+  const { tables, connection, server } = parts;
   const nowMs = () => server.world.wallMs;
   return {
     register: (_host, _pid, watermark) =>
@@ -302,7 +315,7 @@ function nodeStore({ tables, connection, server }: StoreParts): NodeStore {
           (row) => row.node === id && hexOf(row.event.uuid) >= (watermark ?? '') && accounts.has(row.event.accountId),
         );
         return requeue(
-          tables,
+          parts,
           events.flatMap((row) => row.handedOver),
           atMs,
         );
@@ -337,7 +350,6 @@ function nodeStore({ tables, connection, server }: StoreParts): NodeStore {
       connection.atomic(() => {
         const row = tables.nodes.get(node);
         if (row) row.deadAtMs = nowMs();
-        if (![...tables.lanes.values()].some((lane) => lane.node === node)) tables.nodes.delete(node);
       }),
   };
 }

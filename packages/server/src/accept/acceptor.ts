@@ -56,6 +56,10 @@ interface Unanswered {
   handedOver: readonly ActiveDelivery[];
 }
 
+interface LostAnswer extends Unanswered {
+  letLanesGo: () => void;
+}
+
 /**
  * Accepts events: group commit, idempotency, and hand-over to the dispatcher. A promise that resolves means that the
  * event and its deliveries are committed.
@@ -64,7 +68,8 @@ export class Acceptor {
   private readonly commit: GroupCommit<Waiting>;
   private isStopping = false;
   private readonly underWay = new Set<Unanswered>();
-  private readonly lostAnswers = new Set<Unanswered>();
+  private readonly lostAnswers = new Set<LostAnswer>();
+  private readonly tests = new Set<Promise<AcceptedTest>>();
 
   constructor(
     private readonly parts: {
@@ -109,7 +114,18 @@ export class Acceptor {
    * The event is marked as a test, is tried once and counts for nothing.
    * @throws Problem `account_not_found`, `overloaded`, `database_unavailable`, `shutting_down`
    */
-  async acceptTest(
+  async acceptTest(...test: Parameters<Acceptor['storeTest']>): Promise<AcceptedTest> {
+    if (this.isStopping) throw new Problem('shutting_down');
+    const stored = this.storeTest(...test);
+    this.tests.add(stored);
+    try {
+      return await stored;
+    } finally {
+      this.tests.delete(stored);
+    }
+  }
+
+  private async storeTest(
     endpoint: KnownEndpoint,
     trigger: string,
     topic: string | null,
@@ -117,7 +133,6 @@ export class Acceptor {
     options: SendOptions,
   ): Promise<AcceptedTest> {
     const { ids, dispatcher, node } = this.parts;
-    if (this.isStopping) throw new Problem('shutting_down');
     const own = { accountId: endpoint.accountId, externalId: null, byTopic: false };
     const event = this.newEvent({ trigger, payload }, own, true);
     const delivery = newDelivery(ids.nextUuid(), endpoint, topic, event, true);
@@ -159,6 +174,7 @@ export class Acceptor {
     for (const lost of [...this.lostAnswers]) {
       if (lost.handedOver.length > 0) queued += await this.parts.queue.requeue(lost.handedOver, this.parts.clock.now());
       this.lostAnswers.delete(lost);
+      lost.letLanesGo();
     }
     return queued;
   }
@@ -167,6 +183,7 @@ export class Acceptor {
   async stop(): Promise<void> {
     this.isStopping = true;
     await this.commit.drained();
+    await Promise.allSettled(this.tests);
   }
 
   private async write(batch: Waiting[]): Promise<void> {
@@ -258,7 +275,7 @@ export class Acceptor {
       return result;
     } catch (error) {
       if (error instanceof DatabaseUnavailable && error.mayBeStored) {
-        this.lostAnswers.add(unanswered);
+        this.lostAnswers.add({ ...unanswered, letLanesGo: dispatcher.holdLanes() });
         dispatcher.noteLostAnswer();
         this.recoverLater();
       }

@@ -105,7 +105,7 @@ export class Dispatcher {
 
   /** Whether lanes that nobody owns become this node's when it accepts something for them. */
   get ownsLanes(): boolean {
-    return this.state === 'running';
+    return this.state === 'running' && !this.ownership.isFull;
   }
 
   /** Deliveries of which the database knows nothing but what stands with their events. */
@@ -172,6 +172,14 @@ export class Dispatcher {
   /** A statement that takes lanes has failed, and may have been carried out. */
   noteLostAnswer(): void {
     this.ownership.noteLostAnswer();
+  }
+
+  /**
+   * No lane is let go of before the answer is called: should this node die until then, whoever takes over looks in the
+   * accounts of its lanes for what it handed over.
+   */
+  holdLanes(): () => void {
+    return this.ownership.hold();
   }
 
   /** After the database was away: which lanes are this node's. */
@@ -385,7 +393,8 @@ export class Dispatcher {
     } catch (error) {
       // The database went away before anything was sent: the job waits here for its return.
       this.parts.onError(error);
-      lane.push(job);
+      if (lane.epoch === delivery.epoch) lane.push(job);
+      else this.drop(lane, job);
     }
     rateLimiter?.end(this.parts.clock.monotonicMs());
     this.goOn(slot);
@@ -456,12 +465,14 @@ export class Dispatcher {
   /** What waits in memory is somebody else's. What is in flight ends, and does not count. */
   private onLost(lane: Lane): void {
     this.claimer.forget(lane);
-    for (const { delivery, options } of lane.takeBehind(0)) {
-      this.memory.free(lane, delivery);
-      this.writeBehind.ended(delivery);
-      this.remove(lane, delivery);
-      options.onSettled?.(undefined);
-    }
+    for (const job of lane.takeBehind(0)) this.drop(lane, job);
+  }
+
+  private drop(lane: Lane, { delivery, options }: Job): void {
+    this.memory.free(lane, delivery);
+    this.writeBehind.ended(delivery);
+    this.remove(lane, delivery);
+    options.onSettled?.(undefined);
   }
 }
 

@@ -51,6 +51,7 @@ export class LaneOwnership {
   private readonly remembered = new LRUCache<string, Standing>({ max: REMEMBERED_MAX });
   /** Lanes whose release is not confirmed. */
   private readonly releasing = new Map<Lane, number>();
+  private readonly holds = new Set<object>();
   private taking: Promise<void> | undefined;
   private isTakingAgain = false;
   private behindAtMs = 0;
@@ -61,6 +62,17 @@ export class LaneOwnership {
 
   get size(): number {
     return this.lanes.size;
+  }
+
+  get isFull(): boolean {
+    return this.lanes.size >= LANES_MAX;
+  }
+
+  /** Lets go of no lane until the answer is called. */
+  hold(): () => void {
+    const hold = {};
+    this.holds.add(hold);
+    return () => this.holds.delete(hold);
   }
 
   get all(): Iterable<Lane> {
@@ -227,6 +239,7 @@ export class LaneOwnership {
 
   /** Lets go of lanes that are idle, and of those before them whose release is not confirmed. */
   private async letGo(lanes: readonly Lane[]): Promise<void> {
+    if (this.holds.size > 0) return;
     for (const lane of lanes) if (lane.isOwned && lane.isIdle) this.releasing.set(lane, lane.beginRelease());
     const released = [...this.releasing];
     if (released.length === 0) return;

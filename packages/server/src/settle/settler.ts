@@ -130,10 +130,9 @@ export class Settler {
     const ended = new Set(outcomes.map(({ attempt }) => attempt.delivery));
     const notes = batch.filter((waiting) => 'kept' in waiting);
     try {
-      const open = notes.filter(({ kept }) => !ended.has(kept.delivery));
-      if (open.length > 0) await this.storeNotes(open);
+      for (const { kept, done } of notes) if (ended.has(kept.delivery)) done();
+      await this.storeNotes(notes.filter(({ kept }) => !ended.has(kept.delivery)));
       if (outcomes.length > 0) await this.store(outcomes);
-      for (const { done } of notes) done();
     } catch (error) {
       // Stopped before the database came back: it stays in memory, and whoever takes over finds what was not stored.
       this.parts.onError(error);
@@ -141,12 +140,34 @@ export class Settler {
   }
 
   private async storeNotes(notes: readonly WaitingNote[]): Promise<void> {
+    if (notes.length === 0) return;
     const { queue, node, onLaneLost } = this.parts;
-    const kept = notes.map((note) => note.kept);
-    const lost = await this.again(() => queue.keep(kept, node.id), []);
-    for (const { delivery } of kept) {
-      if (lost.has(delivery.endpointId)) onLaneLost(delivery.endpointId, delivery.epoch);
+    let lost: ReadonlySet<ActiveDelivery>;
+    try {
+      const kept = notes.map((note) => note.kept);
+      lost = await this.again(() => queue.keep(kept, node.id), []);
+    } catch (error) {
+      if (kindOf(error) !== 'bad_row') throw error;
+      return this.storeFewerNotes(notes, error);
+    }
+    for (const { kept, done } of notes) {
+      const { delivery } = kept;
+      if (lost.has(delivery)) onLaneLost(delivery.endpointId, delivery.epoch);
       else delivery.isStored = true;
+      done();
+    }
+  }
+
+  /** Halved until the one is found that the database refuses: it stays in memory, and is tried again. */
+  private async storeFewerNotes(notes: readonly WaitingNote[], error: unknown): Promise<void> {
+    const [first] = notes;
+    if (notes.length > 1) {
+      const half = Math.ceil(notes.length / 2);
+      await this.storeNotes(notes.slice(0, half));
+      await this.storeNotes(notes.slice(half));
+    } else if (first) {
+      this.parts.onError(error);
+      this.parts.clock.after(REFUSED_AGAIN_MS, () => this.commit.add(first));
     }
   }
 
@@ -162,11 +183,14 @@ export class Settler {
     } else if (first) await this.storeLess(first);
   }
 
-  /** Perhaps it is what the operator was to be told that cannot be stored, or what was sent and answered, or both. */
+  /**
+   * Perhaps it is stored already; or it is what the operator was to be told that cannot be stored, or what was sent and
+   * answered, or both.
+   */
   private async storeLess({ attempt, done }: WaitingOutcome): Promise<void> {
     const bare = withoutAnswer(attempt);
     for (const [form, notices] of [[attempt, []] as const, [bare] as const, [bare, []] as const]) {
-      const uncounted = await this.trySettle([form], notices);
+      const uncounted = await this.trySettle([form], notices, true);
       if (uncounted !== 'refused') return this.finish([{ attempt: form, done }], uncounted);
     }
     // It is sent again, but not at once.
@@ -190,11 +214,12 @@ export class Settler {
   private async trySettle(
     attempts: readonly SettledAttempt[],
     notices: ReturnType<Announcer['ofOutcomes']> | readonly [] = this.parts.noticesOf(attempts),
+    mayBeStored = false,
   ): Promise<Uncounted | 'refused'> {
     const { queue, node, clock, onError } = this.parts;
     try {
       return await this.again(
-        (isRepeated) => queue.settle(attempts, node.id, clock.now(), notices, isRepeated),
+        (isRepeated) => queue.settle(attempts, node.id, clock.now(), notices, isRepeated || mayBeStored),
         attempts,
       );
     } catch (error) {

@@ -40,6 +40,8 @@ export const CONNECT_TIMEOUT_MS = 5_000;
 /** PostgreSQL itself gives a statement up after this. */
 const STATEMENT_TIMEOUT_MS = 30_000;
 const READ_TIMEOUT_MS = 10_000;
+/** A transaction of a process that stands still: what it has locked is wanted by others. */
+const IDLE_TRANSACTION_TIMEOUT_MS = 15_000;
 /** A statement without any answer for this long means that the connection is dead. */
 const SILENCE_TIMEOUT_MS = 35_000;
 
@@ -48,6 +50,7 @@ export function openPool(name: PoolName, max: number, config: pg.ClientConfig, a
     // By statement too: an application_name in the connection's URL would win, and ours are looked for.
     application_name: applicationName,
     statement_timeout: String(name === 'read' ? READ_TIMEOUT_MS : STATEMENT_TIMEOUT_MS),
+    idle_in_transaction_session_timeout: String(IDLE_TRANSACTION_TIMEOUT_MS),
     ...(name === 'hot' ? HOT_SETTINGS : {}),
   };
   const pool = new pg.Pool({

@@ -89,12 +89,8 @@ export function nodeStore(database: Database): NodeStore {
       }));
     },
     async leave(node) {
-      // Where something is left that it owns, others take over.
+      // Should a statement of it still be under way, it is ended by whoever takes over what is left: normally nothing.
       await database.run('UPDATE nodes SET dead_at = now() WHERE id = $1', [node]);
-      await database.run(
-        'DELETE FROM nodes WHERE id = $1 AND NOT EXISTS (SELECT FROM lanes l WHERE l.node = nodes.id)',
-        [node],
-      );
     },
   };
 }
@@ -169,7 +165,7 @@ export function overviewStore(database: Database): OverviewStore {
         `SELECT (SELECT count(*) FROM (SELECT FROM accounts LIMIT 100000) a)::int AS accounts,
                 greatest((SELECT count(*) FROM (SELECT FROM queue LIMIT 100000) q),
                          (SELECT reltuples FROM pg_class WHERE oid = 'queue'::regclass) * (SELECT count(*) > 99999 FROM (SELECT FROM queue LIMIT 100000) q)::int)::int AS waiting,
-                (SELECT count(*) FROM nodes)::int AS nodes`,
+                (SELECT count(*) FROM nodes WHERE dead_at IS NULL)::int AS nodes`,
       );
       return row ?? { accounts: 0, waiting: 0, nodes: 0 };
     },

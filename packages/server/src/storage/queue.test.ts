@@ -323,12 +323,42 @@ describe('settling', () => {
     expect([await inQueue(), await ended()]).toEqual([[{ attempts: 1 }], [{}]]);
   });
 
-  test('a repeated batch counts once', async () => {
+  test('a batch that is repeated because its answer was lost is stored once, and counts', async () => {
     const { batch, delivery } = handOver(null);
     const attempt = attemptOf({ ...delivery, epoch: await owned(batch) }, { kind: 'succeeded' });
     expect((await settle(attempt)).size).toBe(0);
-    expect((await settle(attempt, true)).size).toBe(1);
+    expect((await settle(attempt, true)).size).toBe(0);
     expect(await ended()).toHaveLength(1);
+  });
+
+  test('a delivery that the history has already leaves the queue when it may have been stored before', async () => {
+    const epoch = await owned(batchOf({ accountId: account }));
+    const room = new Map([[endpoint.id, { epoch, room: 1 }]]);
+    const [claimed] = (await store.queue.claim(room, [], 1e6, NODE, Date.now())).deliveries;
+    if (!claimed) throw new Error('one is due');
+    await query(
+      url,
+      `INSERT INTO deliveries (account_id, id, endpoint_id, event_id, trigger, test, status, attempts, finished_at)
+       SELECT account_id, id, endpoint_id, event_id, trigger, test, 'succeeded', 1, now() FROM queue WHERE account_id = $1`,
+      [account],
+    );
+    const attempt = attemptOf(claimed, { kind: 'succeeded' });
+    await expect(settle(attempt)).rejects.toThrow();
+    expect((await settle(attempt, true)).size).toBe(0);
+    expect([await inQueue(), await ended()]).toEqual([[], [{}]]);
+  });
+
+  test('of two epochs in one batch only the notes of the lost one are refused', async () => {
+    const [first, second] = [handOver(null), handOver(null)];
+    const epoch = await owned(first.batch);
+    await accept(second.batch);
+    const deliveries = [
+      { ...first.delivery, epoch: epoch - 1 },
+      { ...second.delivery, epoch },
+    ];
+    const kept = deliveries.map((delivery) => ({ delivery, isSending: false }));
+    expect([...(await store.queue.keep(kept, NODE))]).toEqual([deliveries[0]]);
+    expect(await inQueue()).toHaveLength(1);
   });
 
   test.each(['succeeded', 'retry'] as const)(
@@ -352,8 +382,12 @@ describe('settling', () => {
     const attempt = attemptOf({ ...delivery, epoch }, { kind: 'succeeded' });
     expect([...(await store.queue.settle([attempt], node, Date.now(), [], false)).values()]).toEqual(['lane_lost']);
     expect((await accept(handOver(epoch).batch, node)).lost).toEqual([endpoint.id]);
+    // Even of a lane that it owns without knowing it.
+    const { lanes } = await accept(handOver(null).batch, node);
+    expect([lanes[0]?.node, await inQueue()]).toEqual([null, [{ attempts: 0 }]]);
+    await query(url, 'DELETE FROM queue WHERE account_id = $1', [account]);
     const lost = await store.queue.keep([{ delivery: { ...delivery, epoch }, isSending: false }], node);
-    expect([lost, await inQueue()]).toEqual([new Set([endpoint.id]), []]);
+    expect([lost.size, await inQueue()]).toEqual([1, []]);
   });
 
   test.each(['succeeded', 'retry'] as const)(

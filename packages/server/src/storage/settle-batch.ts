@@ -101,7 +101,7 @@ export async function keepDeliveries(
 ): ReturnType<QueueStore['keep']> {
   const deliveries = kept.map(({ delivery }) => delivery);
   const lanes = lanesOf(deliveries);
-  const rows = await database.hot<{ endpoint_id: string }>(KEEP, [
+  const rows = await database.hot<{ lane: number }>(KEEP, [
     texts(deliveries.map((d) => d.accountId)),
     uuids(deliveries.map((d) => d.uuid)),
     uuids(deliveries.map((d) => d.endpointUuid)),
@@ -118,7 +118,8 @@ export async function keepDeliveries(
     int8s(lanes.each.map(({ epoch }) => epoch)),
     int4s(lanes.placeOf),
   ]);
-  return new Set(rows.map((row) => fromUuidText('ep', row.endpoint_id)));
+  const lost = new Set(rows.map(({ lane }) => lane));
+  return new Set(deliveries.filter((_, i) => lost.has(lanes.placeOf[i] ?? 0)));
 }
 
 /** What was sent and answered: from started_at to total_us. */

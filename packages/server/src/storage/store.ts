@@ -444,7 +444,7 @@ export interface QueueStore {
   bringForward(latestMs: number, nowMs: number): Promise<number>;
   /**
    * Answers the ids (`dlv_…`) whose outcome did not count: their lane is lost, or what was sent is not what waits there.
-   * @param isRepeated the same batch was sent before, and nobody knows whether it was stored
+   * @param isRepeated some of it may have been stored before: that counts, and is not stored again
    */
   settle(
     attempts: readonly SettledAttempt[],
@@ -453,8 +453,8 @@ export interface QueueStore {
     notices: readonly (NoticeText & { deliveryUuid: Uint8Array })[],
     isRepeated: boolean,
   ): Promise<ReadonlyMap<string, 'lane_lost' | 'not_counted'>>;
-  /** Notes deliveries in the queue that stay in memory, or are handed back. Answers the endpoints whose lane is lost. */
-  keep(deliveries: readonly KeptDelivery[], node: number): Promise<ReadonlySet<string>>;
+  /** Notes deliveries in the queue that stay in memory, or are handed back. Answers those whose lane is lost. */
+  keep(deliveries: readonly KeptDelivery[], node: number): Promise<ReadonlySet<ActiveDelivery>>;
   /** A retry by hand is due before all others. Answers who owns its lane; undefined: it cannot be sent again. */
   retry(
     accountId: string,

@@ -6,12 +6,14 @@
 -- $41 to $43 are the lanes of the batch. With an epoch: the node relies on owning it, and hands deliveries over from memory
 -- that get no row in the queue; if one of these is lost, everything is refused. Without: the lane is taken if nobody
 -- owns it, otherwise its owner is told, and all deliveries of it get their rows. The answer has a row for each of these.
-WITH lost AS MATERIALIZED (
+WITH alive AS MATERIALIZED (
+  SELECT FROM nodes n WHERE n.id = $40 AND n.dead_at IS NULL
+), lost AS MATERIALIZED (
   SELECT known.endpoint_id
   FROM unnest($41::uuid[], $43::int8[]) AS known(endpoint_id, epoch)
   WHERE known.epoch IS NOT NULL AND NOT EXISTS (
     SELECT FROM lanes l WHERE l.endpoint_id = known.endpoint_id AND l.node = $40 AND l.epoch = known.epoch
-      AND EXISTS (SELECT FROM nodes n WHERE n.id = $40 AND n.dead_at IS NULL))
+      AND EXISTS (SELECT FROM alive))
 ), stale AS MATERIALIZED (
   SELECT copy.id
   FROM unnest($1::text[], $2::int8[]) AS copy(id, version)
@@ -39,8 +41,7 @@ WITH lost AS MATERIALIZED (
   WHERE publication <> ALL (ARRAY(SELECT publication FROM refused))
 ), taken AS (
   INSERT INTO lanes AS l (endpoint_id, account_id, node, next_due_at)
-  SELECT endpoint_id, account_id,
-         CASE WHEN $44 AND EXISTS (SELECT FROM nodes n WHERE n.id = $40 AND n.dead_at IS NULL) THEN $40 END, $39
+  SELECT endpoint_id, account_id, CASE WHEN $44 AND EXISTS (SELECT FROM alive) THEN $40 END, $39
   FROM unnest($41::uuid[], $42::text[], $43::int8[]) AS wanted(endpoint_id, account_id, epoch)
   WHERE epoch IS NULL AND account_id NOT IN (SELECT id FROM stale) AND NOT EXISTS (SELECT FROM lost)
   -- In one order everywhere, so that two nodes wait for each other in turn, not crosswise.
@@ -49,7 +50,8 @@ WITH lost AS MATERIALIZED (
   SET node = coalesce(l.node, excluded.node),
       epoch = CASE WHEN l.node IS NULL THEN excluded.epoch ELSE l.epoch END,
       next_due_at = least(l.next_due_at, excluded.next_due_at)
-  RETURNING endpoint_id, node, epoch, xmax = 0 AS is_new
+  -- What belongs to this node although it has been declared dead is being taken over.
+  RETURNING endpoint_id, CASE WHEN node <> $40 OR EXISTS (SELECT FROM alive) THEN node END AS node, epoch, xmax = 0 AS is_new
 ), elsewhere AS MATERIALIZED (
   SELECT endpoint_id FROM taken WHERE node IS DISTINCT FROM $40
 ), queued AS (

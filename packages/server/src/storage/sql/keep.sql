@@ -1,8 +1,8 @@
 -- Notes deliveries in the queue that this node ($12) still has in memory: those that were handed over and take longer than
 -- most, or are handed back unsent, get their row; of those that have one ("stored") it is noted whether they are being sent
--- right now (sending_epoch). Fenced like settle. Answers the endpoints whose lane is lost.
+-- right now (sending_epoch). Fenced like settle. Answers which of the lanes ($13, $14) are lost, counted from 1.
 WITH lost AS MATERIALIZED (
-  SELECT kept.lane, kept.endpoint_id
+  SELECT kept.lane
   FROM unnest($13::uuid[], $14::int8[]) WITH ORDINALITY AS kept(endpoint_id, epoch, lane)
   WHERE NOT EXISTS (
     SELECT FROM lanes l WHERE l.endpoint_id = kept.endpoint_id AND l.epoch = kept.epoch AND l.node = $12
@@ -22,4 +22,4 @@ WITH lost AS MATERIALIZED (
   UPDATE queue SET sending_epoch = d.sending_epoch
   FROM delivery d WHERE d.is_stored AND queue.account_id = d.account_id AND queue.id = d.id
 )
-SELECT endpoint_id FROM lost
+SELECT lane::int FROM lost

@@ -1,10 +1,11 @@
 -- Writes a batch of attempts with what follows from each. Fenced: an outcome counts only while this node ($23) owns the
--- lane of its endpoint in the epoch in which it was sent ($25, $26), which is looked up once per lane; `lane` says which of them. Of deliveries
--- that have a row in the queue ("stored"), that row has to be of exactly this attempt; those that were handed over from
--- memory have none, and get one only if they are to be tried again. $27: the batch was sent before, and nobody knows
--- whether it was stored: what was is left out. status: 'succeeded' or 'discarded' ends the delivery, NULL means a
--- retry at due_at. $28 to $30: what the operator is told of outcomes that count, by delivery. Answers the deliveries whose
--- outcome did not count, and whether it was for a lost lane: normally none.
+-- lane of its endpoint in the epoch in which it was sent ($25, $26), which is looked up once per lane; `lane` says which of
+-- them. Of deliveries that have a row in the queue ("stored"), that row has to be of exactly this attempt; those that were
+-- handed over from memory have none, and get one only if they are to be tried again. $27: some of the batch may have been
+-- stored before (an answer was lost): that is left out, and not answered; and a delivery that the history has already,
+-- which should not be, leaves the queue, or it would be sent for ever. status: 'succeeded' or 'discarded' ends the
+-- delivery, NULL means a retry at due_at. $28 to $30: what the operator is told of outcomes that count, by delivery.
+-- Answers the deliveries whose outcome did not count, and whether it was for a lost lane: normally none.
 WITH outcome AS MATERIALIZED (
   SELECT * FROM unnest(
     $1::text[], $2::uuid[], $3::int4[], $4::int4[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[],
@@ -20,6 +21,15 @@ WITH outcome AS MATERIALIZED (
   WHERE NOT EXISTS (
     SELECT FROM lanes l WHERE l.endpoint_id = sent.endpoint_id AND l.epoch = sent.epoch AND l.node = $23
       AND EXISTS (SELECT FROM nodes n WHERE n.id = $23 AND n.dead_at IS NULL))
+), stored AS MATERIALIZED (
+  SELECT o.for_account, o.for_delivery FROM outcome o
+  WHERE $27 AND o.lane NOT IN (SELECT lane FROM lost)
+    AND (EXISTS (SELECT FROM attempts a WHERE a.delivery_id = o.for_delivery AND a.number = o.number)
+      OR EXISTS (SELECT FROM deliveries d WHERE d.account_id = o.for_account AND d.id = o.for_delivery))
+), left_over AS (
+  DELETE FROM queue q USING stored s
+  WHERE q.account_id = s.for_account AND q.id = s.for_delivery
+    AND EXISTS (SELECT FROM deliveries d WHERE d.account_id = q.account_id AND d.id = q.id)
 ), counted AS MATERIALIZED (
   -- One probe of the primary key each, whatever the planner thinks of the queue's size.
   SELECT q.place, o.*
@@ -32,7 +42,7 @@ WITH outcome AS MATERIALIZED (
   ) q ON true
   WHERE o.lane NOT IN (SELECT lane FROM lost)
     AND (q.place IS NOT NULL OR NOT o.is_stored)
-    AND NOT ($27 AND EXISTS (SELECT FROM attempts a WHERE a.delivery_id = o.for_delivery AND a.number = o.number))
+    AND o.for_delivery NOT IN (SELECT for_delivery FROM stored)
 ), ended AS (
   -- By the key, not by the place: a retry by hand or a replay may have changed the row in between.
   DELETE FROM queue q USING counted c
@@ -76,4 +86,4 @@ WITH outcome AS MATERIALIZED (
 )
 SELECT o.for_delivery AS id, o.lane IN (SELECT lane FROM lost) AS is_lane_lost
 FROM outcome o
-WHERE o.for_delivery NOT IN (SELECT for_delivery FROM counted)
+WHERE o.for_delivery NOT IN (SELECT for_delivery FROM counted UNION ALL SELECT for_delivery FROM stored)
