@@ -92,7 +92,7 @@ test('an account whose contract is not loaded holds up nobody else', async () =>
   receiver.respond = () => {};
   await first.publish(stranger, 'a.b', 1);
   await receiver.received(1);
-  await query(databaseUrl, "UPDATE nodes SET heartbeat_at = now() - interval '1 hour'");
+  await query(databaseUrl, 'UPDATE nodes SET dead_at = now()');
   const second = await start(databaseUrl);
   receiver.respond = (request, response, index) =>
     void response.writeHead(request.path === '/hook' && index > 2 ? 200 : 500).end();

@@ -1,5 +1,5 @@
 import { DatabaseBusy, DatabaseUnavailable } from '../../packages/server/src/storage/database-errors.ts';
-import type { MachineClock, World } from './world.ts';
+import type { Chance, MachineClock, World } from './world.ts';
 
 /** What the database does to its clients, as probabilities for each statement. */
 export interface DatabaseFaults {
@@ -15,6 +15,15 @@ export interface DatabaseFaults {
 
 export const NO_FAULTS: DatabaseFaults = { lostBefore: 0, answerLost: 0, busy: 0, silent: 0 };
 
+/** How a process runs its statements. */
+export interface Statements {
+  readonly name: string;
+  /** One that sees what it writes to: it locks its rows. */
+  atomic<T>(run: () => T): Promise<T>;
+  /** One that `look`s when it begins, and `write`s when it commits: what READ COMMITTED gives where nothing is locked. */
+  statement<Seen, T>(look: () => Seen, write: (seen: Seen) => T): Promise<T>;
+}
+
 /** When the driver gives a silent connection up. */
 const SILENCE_MS = 35_000;
 const PROBE_MS = 200;
@@ -29,21 +38,31 @@ interface Statement {
 export class SimulatedServer {
   faults = NO_FAULTS;
   state: 'up' | 'refusing' | 'read_only' = 'up';
+  /** By how much its clock is ahead of the true time. */
+  aheadMs = 0;
+  readonly chance: Chance;
   private readonly running = new Set<Statement>();
 
-  constructor(readonly world: World) {}
+  constructor(readonly world: World) {
+    this.chance = world.stream('database');
+  }
+
+  get databaseMs(): number {
+    return this.world.wallMs + this.aheadMs;
+  }
+
+  /** Whether no statement is under way. */
+  get isIdle(): boolean {
+    return this.running.size === 0;
+  }
 
   /** Ends the statements of a client: what has not been committed never will be. */
   endStatements(clientName: string): void {
     for (const statement of this.running) if (statement.client.name === clientName) statement.isEnded = true;
   }
 
-  /**
-   * Runs a statement: `look` sees what was committed before it began, and `write` happens when it commits, which is later.
-   * That is what READ COMMITTED gives a statement that locks nothing.
-   */
   run<Seen, T>(client: Connection, look: () => Seen, write: (seen: Seen) => T, takesMs: number): Promise<T> {
-    const { world } = this;
+    const { world, chance } = this;
     const statement = { client, isEnded: false };
     this.running.add(statement);
     return new Promise((resolve, reject) => {
@@ -64,22 +83,22 @@ export class SimulatedServer {
       };
       const end = (answer: () => void) => {
         this.running.delete(statement);
-        world.after(world.random() * 2, answer);
+        world.after(chance.random() * 2, answer);
       };
-      world.after(world.random() * 2, begin);
+      world.after(chance.random() * 2, begin);
     });
   }
 }
 
 /** One process's way to the database, with the rules of storage/database.ts: down after a lost connection, up after a probe. */
-export class Connection {
+export class Connection implements Statements {
   isUp = true;
-  upSinceMs = 0;
   private isProbing = false;
   private waiting: (() => void)[] = [];
   private recover: () => Promise<void> = async () => {};
   private onUp: () => void = () => {};
   private isRecovering = false;
+  private isGivenUp = false;
 
   constructor(
     readonly name: string,
@@ -92,11 +111,17 @@ export class Connection {
     this.onUp = onUp;
   }
 
-  whenUp(): Promise<void> {
-    return this.isUp ? Promise.resolve() : new Promise((resolve) => this.waiting.push(resolve));
+  async whenUp(): Promise<void> {
+    if (!this.isUp && !this.isGivenUp) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    if (!this.isUp) throw new DatabaseUnavailable('stopping');
   }
 
-  /** A statement that sees what it writes to: it locks its rows. */
+  /** The process stops: from here on nobody waits for a database that is down. */
+  giveUp(): void {
+    this.isGivenUp = true;
+    for (const resolve of this.waiting.splice(0)) resolve();
+  }
+
   atomic<T>(run: () => T): Promise<T> {
     return this.statement(
       () => undefined,
@@ -106,25 +131,25 @@ export class Connection {
 
   async statement<Seen, T>(look: () => Seen, write: (seen: Seen) => T): Promise<T> {
     if (!this.isUp && !this.isRecovering) throw new DatabaseUnavailable('down');
-    const { world, faults } = this.server;
-    const kind = world.random();
+    const { world, faults, chance } = this.server;
+    const kind = chance.random();
     let limit = 0;
     const is = (probability: number) => {
       limit += probability;
       return kind < limit;
     };
     if (is(faults.lostBefore)) {
-      await this.deliver(world.pause(world.random() * 3));
+      await this.deliver(world.pause(chance.random() * 3));
       return this.fail(new DatabaseUnavailable('lost', 'away', true));
     }
     if (is(faults.busy)) {
-      await this.deliver(world.pause(world.random() * 3));
+      await this.deliver(world.pause(chance.random() * 3));
       throw new DatabaseBusy('cancelled');
     }
     const isLost = is(faults.answerLost);
     const isSilent = !isLost && is(faults.silent);
-    const takesMs = world.chance(0.02) ? world.random() * 3_000 : world.random() * 4;
-    const result = this.server.run(this, look, write, isSilent ? world.random() * 60_000 : takesMs);
+    const takesMs = chance.chance(0.02) ? chance.random() * 3_000 : chance.random() * 4;
+    const result = this.server.run(this, look, write, isSilent ? chance.random() * 60_000 : takesMs);
     result.catch(() => {});
     if (isSilent) {
       await this.deliver(world.pause(SILENCE_MS));
@@ -170,7 +195,6 @@ export class Connection {
       this.isRecovering = false;
       this.isProbing = false;
       this.isUp = true;
-      this.upSinceMs = this.clock.monotonicMs();
       for (const resolve of this.waiting.splice(0)) resolve();
       this.onUp();
     } catch {

@@ -15,6 +15,9 @@ import { type Notifications, simulatedStore } from './store.ts';
 import type { Tables } from './tables.ts';
 import { MachineClock } from './world.ts';
 
+export const RETENTION_DAYS = 30;
+const DRAIN_MS = 25_000;
+
 export interface NodeParts {
   name: string;
   server: SimulatedServer;
@@ -33,9 +36,10 @@ export class SimulatedNode {
   readonly store: Store;
   readonly parts: Services;
   readonly identity: NodeIdentity;
-  private readonly maintainer: Maintainer;
+  readonly maintainer: Maintainer;
   private readonly clock: SteadyClock;
   isRunning = false;
+  private isStopping = false;
 
   constructor(readonly given: NodeParts) {
     const { server, tables, receivers, contracts, notify, secret, name, onError } = given;
@@ -45,10 +49,11 @@ export class SimulatedNode {
     const { clock } = this;
     this.connection = new Connection(name, server, this.machine);
     this.store = simulatedStore({ tables, connection: this.connection, server, notify, secret });
+    const chance = world.stream(name);
     const ids = new IdSource(
       () => clock.now(),
       (target) => {
-        for (let i = 0; i < target.length; i++) target[i] = Math.floor(world.random() * 256);
+        for (let i = 0; i < target.length; i++) target[i] = Math.floor(chance.random() * 256);
         return target;
       },
     );
@@ -68,18 +73,18 @@ export class SimulatedNode {
       mailer: undefined,
       ids,
       clock,
-      random: world.random,
+      random: chance.random,
       node: this.identity,
       requests: { max: 100, unprovenMax: 50 },
       metrics: new Metrics(),
       utilization: () => 0,
       isUp: () => this.connection.isUp,
       whenUp: () => this.connection.whenUp(),
-      isStopping: () => false,
+      isStopping: () => this.isStopping,
       onError,
       origin: () => 'http://posthorn.invalid',
     });
-    const { acceptor, dispatcher, settler } = this.parts;
+    const { acceptor, dispatcher, settler, samples } = this.parts;
     this.maintainer = new Maintainer({
       store: this.store,
       clock,
@@ -87,14 +92,13 @@ export class SimulatedNode {
       watermark: () => watermarkOf(acceptor, dispatcher, ids),
       register: () => this.store.nodes.register(name, 1, this.identity.watermark),
       onDeclaredDead: () => dispatcher.loseAll(),
-      retentionDays: new Map([['standard', 30]]),
+      retentionDays: new Map([...contracts.keys()].map((contract) => [contract, RETENTION_DAYS])),
       longestWaitMs: 86_400_000 * 3,
-      sendSamples: async () => {},
+      sendSamples: (accountId, endpointId) => samples.sendRound(accountId, endpointId),
       finished: () => settler.finished,
       load: () => dispatcher.counts,
       giveAway: (count) => dispatcher.giveAway(count),
       onTakenOver: () => dispatcher.noteBacklog(['']),
-      upForMs: () => (this.connection.isUp ? clock.monotonicMs() - this.connection.upSinceMs : 0),
       log: (message) => world.note(message),
       onError,
     });
@@ -119,8 +123,27 @@ export class SimulatedNode {
         await new Promise<void>((resolve) => void this.machine.after(500, resolve));
       }
     }
+    if (this.isStopping) return;
     this.parts.dispatcher.start();
+    this.parts.replays.start();
     this.isRunning = true;
+  }
+
+  /** As node.ts does it. */
+  async stop(): Promise<void> {
+    const { replays, acceptor, dispatcher, settler } = this.parts;
+    const { onError } = this.given;
+    this.isRunning = false;
+    this.isStopping = true;
+    this.connection.giveUp();
+    await replays.stop();
+    await acceptor.stop();
+    await dispatcher.stop(DRAIN_MS);
+    await settler.drained();
+    await dispatcher.letGoAll().catch(onError);
+    await this.maintainer.stop();
+    await this.store.nodes.leave(this.identity.id).catch(onError);
+    this.machine.kill();
   }
 
   /** kill -9: its statements go on at the server, and nothing is heard of anything. */

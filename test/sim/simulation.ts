@@ -3,24 +3,26 @@ import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { Contract } from '../../packages/server/src/contract/contract.ts';
 import { loadContracts } from '../../packages/server/src/contract/load.ts';
-import { decodeId, encodeId } from '../../packages/server/src/domain/ids.ts';
+import { encodeId, firstUuidOf } from '../../packages/server/src/domain/ids.ts';
 import { generateSecret } from '../../packages/server/src/domain/signature.ts';
 import { isPassing } from '../../packages/server/src/storage/database-errors.ts';
-import { type DatabaseFaults, NO_FAULTS, SimulatedServer } from './connection.ts';
+import { NO_FAULTS, SimulatedServer } from './connection.ts';
+import { Broken, HISTORY_TRIGGER, Invariants } from './invariants.ts';
 import { SimulatedNode } from './node.ts';
-import { BEHAVIOURS, Receivers } from './receivers.ts';
-import { setStatus } from './store.ts';
+import { Receivers } from './receivers.ts';
+import { describe, type Happening, type Scenario, scenarioOf } from './scenario.ts';
+import { removeEndpoint, setStatus, startTesting } from './store.ts';
 import { hexOf, Tables } from './tables.ts';
-import { World } from './world.ts';
+import { type Chance, World } from './world.ts';
 
 const standard = loadContracts(fileURLToPath(new URL('../../contracts/', import.meta.url))).get('standard');
 if (!standard) throw new Error('the contract standard is built in');
 
 const policy = {
   ...standard.policy,
-  retryDelaysMs: [1_000, 3_000, 10_000, 30_000],
+  retryDelaysMs: [1_000, 3_000, 10_000],
   jitter: 'tenth' as const,
-  retryAfter: { capMs: 20_000, above: 'cap' as const },
+  retryAfter: { capMs: 10_000, above: 'cap' as const },
 };
 const RATE_PER_S = 5;
 const CONTRACTS: ReadonlyMap<string, Contract> = new Map(
@@ -35,83 +37,103 @@ const CONTRACTS: ReadonlyMap<string, Contract> = new Map(
   ].map((contract) => [contract.name, contract]),
 );
 const SECRET = generateSecret('v1');
-
-const STORM_MS = 90_000;
-/** After the faults: the last of them is noticed within 35 s, taken over within 20 s, and the longest retry is 33 s away. */
-const CALM_MS = 300_000;
-/** Before this, a silent connection may not have been noticed, nor a dead node taken over. */
-const SETTLED_MS = 60_000;
+/** After the faults: the last of them is noticed within 60 s, taken over within 20 s, and replays and rates take their time. */
+const CALM_MS = 600_000;
 const ENDPOINTS_MAX = 4;
+const NODES_MAX = 4;
+const DAY_MS = 86_400_000;
+/** Ages of what is in the history from the start; the last one may be dropped. */
+const HISTORY_DAYS = [3, 20, 45];
 
-/** What a seed came to: undefined when everything held. */
+/** What a seed came to: no failure when everything held. */
 export interface Report {
   seed: number;
   trace: string;
   published: number;
   received: number;
   failure: string | undefined;
+  /** What happened, as lines. */
+  happenings: string[];
 }
 
-class Broken extends Error {}
-
-export async function simulate(seed: number): Promise<Report> {
-  const simulation = new Simulation(seed);
+/** @param skipped happenings that are left out, by their place: to find those that a failure needs */
+export async function simulate(seed: number, skipped: ReadonlySet<number> = new Set()): Promise<Report> {
+  const simulation = new Simulation(seed, skipped);
   let failure: string | undefined;
   try {
     await simulation.run();
   } catch (error) {
-    failure = error instanceof Broken ? error.message : String((error as Error).stack ?? error);
+    const what = error instanceof Broken ? error.message : String((error as Error).stack ?? error);
+    failure = `${what}; ${simulation.describe()}`;
   }
-  const { world, acknowledged, receivers } = simulation;
-  return { seed, trace: world.trace, published: acknowledged.size, received: receivers.received.length, failure };
+  const { world, acknowledged, receivers, scenario } = simulation;
+  return {
+    seed,
+    trace: world.trace,
+    published: acknowledged.size,
+    received: receivers.received.length,
+    failure,
+    happenings: scenario.happenings.filter((_, i) => !skipped.has(i)).map(describe),
+  };
 }
 
 export class Simulation {
   readonly world: World;
+  readonly scenario: Scenario;
   readonly receivers: Receivers;
-  /** Events that were acknowledged, and to how many endpoints they go. */
-  readonly acknowledged = new Map<string, { deliveries: number; endpoints: number }>();
+  readonly acknowledged = new Map<string, { atMs: number; deliveries: number }>();
+  private readonly resent: { id: string; atMs: number }[] = [];
+  private readonly historyKept: string[] = [];
+  private readonly urlOf = new Map<string, string>();
   private readonly server: SimulatedServer;
   private readonly tables = new Tables();
+  private readonly publishing: Chance;
+  private readonly invariants: Invariants;
   private nodes: SimulatedNode[] = [];
   private started = 0;
   private published = 0;
   private readonly errors: unknown[] = [];
-  private readonly checkedReceived = { count: 0 };
 
-  constructor(seed: number) {
-    this.world = new World(seed);
-    this.server = new SimulatedServer(this.world);
-    this.receivers = new Receivers(this.world);
+  constructor(
+    seed: number,
+    private readonly skipped: ReadonlySet<number>,
+  ) {
+    const world = new World(seed);
+    this.world = world;
+    this.scenario = scenarioOf(world);
+    this.server = new SimulatedServer(world);
+    this.receivers = new Receivers(world);
+    this.publishing = world.stream('publishing');
+    this.invariants = new Invariants({
+      ...this,
+      world,
+      tables: this.tables,
+      nodes: () => this.nodes,
+      isQuiet: this.scenario.isQuiet,
+      ratePerS: RATE_PER_S,
+      concurrency: policy.concurrency,
+    });
   }
 
   async run(): Promise<void> {
-    const { world, server } = this;
+    const { world, scenario } = this;
     this.createAccounts();
-    const nodes = world.between(1, 3);
-    for (let i = 0; i < nodes; i++) this.startNode();
-    await world.run(2_000, () => {});
-    server.faults = this.someFaults();
-    this.every(50, 400, () => this.publish());
-    this.every(500, 6_000, () => this.somethingHappens());
-    await world.run(STORM_MS, () => this.check());
-    this.endFaults();
-    await world.run(
-      STORM_MS + CALM_MS,
-      () => this.check(),
-      () => this.isAllEnded() && world.nowMs > STORM_MS + SETTLED_MS,
-    );
-    this.checkAtTheEnd();
+    for (let i = 0; i < scenario.nodes; i++) this.startNode();
+    scenario.happenings.forEach((happening, i) => {
+      if (!this.skipped.has(i)) world.after(happening.atMs, () => this.happen(happening));
+    });
+    world.after(1_000, () => this.publishAgain());
+    world.after(scenario.stormMs, () => this.endFaults());
+    const check = () => this.check();
+    await world.run(scenario.stormMs, check);
+    await world.run(scenario.stormMs + CALM_MS, check, () => this.isAtRest());
+    this.invariants.atTheEnd();
   }
 
-  /** Again and again while the storm lasts, at chance moments. */
-  private every(fromMs: number, toMs: number, run: () => void): void {
-    const { world } = this;
-    world.after(world.between(fromMs, toMs), () => {
-      if (world.nowMs >= STORM_MS) return;
-      run();
-      this.every(fromMs, toMs, run);
-    });
+  private check(): void {
+    const [error] = this.errors;
+    if (error !== undefined) throw error instanceof Error ? error : new Broken(String(error));
+    this.invariants.afterEveryStep();
   }
 
   private createAccounts(): void {
@@ -123,19 +145,33 @@ export class Simulation {
         const uuid = createHash('sha256').update(`${contract} ${i}`).digest().subarray(0, 16);
         const id = encodeId('ep', uuid);
         const url = `http://10.0.0.${i + 1}/${contract}`;
-        tables.endpoints.set(id, { id, accountId: contract, uuid, url, status: 'active', failures: 0 });
+        const endpoint = { id, accountId: contract, uuid, url, status: 'active' as const, failures: 0 };
+        tables.endpoints.set(id, { ...endpoint, testing: undefined });
         account.endpoints.add(id);
+        this.urlOf.set(id, url);
         this.receivers.set(url, 'well');
+        if (i === 0) this.createHistory(contract, id, uuid);
       }
       tables.accounts.set(contract, account);
     }
   }
 
-  private someFaults(): DatabaseFaults {
-    const { world } = this;
-    if (world.chance(0.3)) return NO_FAULTS;
-    const some = () => (world.chance(0.5) ? world.random() * 0.01 : 0);
-    return { lostBefore: some(), answerLost: some(), busy: some(), silent: some() / 10 };
+  private createHistory(accountId: string, endpointId: string, endpointUuid: Uint8Array): void {
+    const { tables, world } = this;
+    for (const days of HISTORY_DAYS) {
+      const createdAtMs = world.wallMs - days * DAY_MS;
+      const uuid = firstUuidOf(createdAtMs);
+      uuid.set(endpointUuid.subarray(0, 8), 8);
+      const id = hexOf(uuid);
+      const payload = Buffer.from('{}');
+      const facts = { accountId, trigger: HISTORY_TRIGGER, byTopic: false, test: false };
+      const event = { ...facts, id: encodeId('evt', uuid), uuid, externalId: null, payload, createdAtMs };
+      const delivery = { id, accountId, endpointId, endpointUuid, event, topic: null, test: false };
+      tables.events.set(id, { event, node: 0, handedOver: [] });
+      tables.ended.set(id, { ...delivery, status: 'succeeded', reason: null, attempts: 1 });
+      tables.attempts.set(id, [{ number: 1, epoch: 0, storedMs: 0 }]);
+      if (days < 30) this.historyKept.push(id);
+    }
   }
 
   private startNode(): void {
@@ -147,10 +183,7 @@ export class Simulation {
       receivers,
       contracts: CONTRACTS,
       secret: SECRET,
-      notify: {
-        account: (accountId, endpointId) => this.tellAll((one) => one.heardAccount(accountId, endpointId)),
-        lanes: (id, endpointIds) => this.tellAll((one) => one.heardLanes(id, endpointIds)),
-      },
+      notify: this.notifications,
       onError: (error) => {
         if (!isPassing(error)) this.errors.push(error);
       },
@@ -162,22 +195,35 @@ export class Simulation {
 
   /** Notifications come a little later; some are lost with the connection that listens, and then a gap is told. */
   private tellAll(tell: (node: SimulatedNode) => void): void {
-    const { world } = this;
+    const { world, scenario } = this;
     for (const node of this.nodes) {
-      const isLost = world.nowMs < STORM_MS && world.chance(0.02);
+      const isLost = !scenario.isQuiet && world.nowMs < scenario.stormMs && world.chance(0.02);
       if (isLost) world.after(500 + world.random() * 20_000, () => node.heardGap());
       else world.after(world.random() * 5, () => tell(node));
     }
   }
 
+  private readonly notifications = {
+    account: (accountId: string, endpointId: string) => this.tellAll((one) => one.heardAccount(accountId, endpointId)),
+    lanes: (id: number, endpointIds: readonly string[]) => this.tellAll((one) => one.heardLanes(id, endpointIds)),
+  };
+
+  private publishAgain(): void {
+    const { world, publishing } = this;
+    if (world.nowMs >= this.scenario.stormMs) return;
+    this.publish();
+    world.after(publishing.between(20, 300), () => this.publishAgain());
+  }
+
   private publish(): void {
-    const { world, tables } = this;
-    const node = this.nodes.filter((one) => one.isRunning && !one.machine.isStopped)[world.between(0, 2)];
+    const { world, tables, publishing } = this;
+    const running = this.nodes.filter((one) => one.isRunning && !one.machine.isStopped);
+    const node = running[publishing.between(0, 2)];
+    const accountId = publishing.pick([...tables.accounts.keys()]);
+    const isKeyed = publishing.chance(0.3);
+    const burst = publishing.chance(0.1) ? publishing.between(2, 40) : 1;
     if (!node) return;
-    const accountId = world.pick([...tables.accounts.keys()]);
     const payload = Buffer.from(`{"n":${++this.published}}`);
-    const isKeyed = world.chance(0.3);
-    const endpoints = tables.accounts.get(accountId)?.endpoints.size ?? 0;
     const publication = {
       accountId,
       trigger: 'a.b',
@@ -186,82 +232,104 @@ export class Simulation {
       topics: null,
       externalId: null,
       implied: [],
-      planned: endpoints,
+      planned: tables.accounts.get(accountId)?.endpoints.size ?? 0,
       keys: isKeyed ? [`key ${this.published}`] : [],
       digest: isKeyed ? createHash('sha256').update(payload).digest() : null,
       warnings: [],
     };
-    const burst = world.chance(0.1) ? world.between(2, 40) : 1;
     for (let i = 0; i < (isKeyed ? Math.min(burst, 3) : burst); i++) {
       node.parts.acceptor.accept(publication).then(
         ({ id, deliveries }) => {
           world.note(`acknowledged ${id}`);
-          this.acknowledged.set(id, { deliveries, endpoints });
+          this.acknowledged.set(id, { atMs: world.nowMs, deliveries });
         },
         () => {},
       );
     }
   }
 
-  private somethingHappens(): void {
+  private happen(happening: Happening): void {
     const { world, nodes, receivers, tables, server } = this;
-    if (nodes.length === 0) return;
-    const node = world.pick(nodes);
-    const endpoint = world.pick([...tables.endpoints.values()]);
-    const happenings = {
-      receiver: () => receivers.set(endpoint.url, world.pick(BEHAVIOURS)),
-      kill: () => {
+    const { kind, which, other, behaviour, faults, forMs } = happening;
+    const oneOf = <T>(list: readonly T[]) => list[Math.floor(which * list.length)];
+    const node = oneOf(nodes);
+    const endpoint = oneOf([...tables.endpoints.values()]);
+    if (!node || !endpoint) return;
+    const changed = { tables, server, notify: this.notifications };
+    world.note(kind);
+    switch (kind) {
+      case 'receiver':
+        receivers.set(endpoint.url, behaviour);
+        break;
+      case 'kill':
         node.kill();
-        this.nodes = nodes.filter((one) => one !== node);
-        world.after(world.random() * 5_000, () => this.startNode());
-      },
-      stop: () => node.machine.stopFor(world.pick([100, 3_000, 12_000, 20_000, 40_000])),
-      database: () => {
-        server.state = world.pick(['refusing', 'read_only'] as const);
-        world.after(world.random() * 8_000, () => {
+        this.replace(node, other * 5_000);
+        break;
+      case 'shutdown':
+        void node.stop().then(() => this.replace(node, other * 5_000));
+        break;
+      case 'stop':
+        node.machine.stopFor(forMs);
+        break;
+      case 'database':
+        server.state = other < 0.5 ? 'refusing' : 'read_only';
+        world.after(Math.min(forMs, 8_000), () => {
           server.state = 'up';
         });
-      },
-      clock: () => node.machine.setWallClock(world.pick([-3_600_000, -5_000, 5_000, 3_600_000])),
-      status: () => {
-        const to = endpoint.status === 'active' ? 'inactive' : 'active';
-        setStatus({ tables, server, notify: this.notifications }, endpoint.accountId, endpoint.id, to);
-      },
-      resend: () => this.resend(node),
-      start: () => {
-        if (nodes.length < 4) this.startNode();
-      },
-      faults: () => {
-        server.faults = this.someFaults();
-      },
-    };
-    // Receivers change most often.
-    const what = world.pick([
-      'receiver',
-      'receiver',
-      ...(Object.keys(happenings) as (keyof typeof happenings)[]),
-    ] as const);
-    world.note(what);
-    happenings[what]();
+        break;
+      case 'clock':
+        node.machine.setWallClock((other - 0.5) * (forMs > 1_000 ? 7_200_000 : 10_000));
+        break;
+      case 'database clock':
+        server.aheadMs = other < 0.3 ? 0 : other < 0.6 ? (other - 0.45) * 20_000 : (other - 0.7) * 400 * DAY_MS;
+        break;
+      case 'status':
+        setStatus(changed, endpoint.accountId, endpoint.id, endpoint.status === 'active' ? 'inactive' : 'active');
+        break;
+      case 'remove':
+        removeEndpoint(changed, endpoint.accountId, endpoint.id);
+        break;
+      case 'resend':
+        this.resend(node, other);
+        break;
+      case 'replay':
+        this.replay(node, endpoint.accountId, other < 0.5 ? endpoint.id : undefined);
+        break;
+      case 'testing':
+        startTesting(changed, endpoint, world.wallMs + 10_000, 2_000);
+        break;
+      case 'retention':
+        void node.maintainer.dropOld().catch(node.given.onError);
+        break;
+      case 'start':
+        if (nodes.length < NODES_MAX) this.startNode();
+        break;
+      case 'faults':
+        server.faults = faults;
+    }
   }
 
-  private readonly notifications = {
-    account: (accountId: string, endpointId: string) => this.tellAll((one) => one.heardAccount(accountId, endpointId)),
-    lanes: (id: number, endpointIds: readonly string[]) => this.tellAll((one) => one.heardLanes(id, endpointIds)),
-  };
+  private replace(node: SimulatedNode, afterMs: number): void {
+    this.nodes = this.nodes.filter((one) => one !== node);
+    this.world.after(afterMs, () => {
+      if (this.nodes.length < NODES_MAX) this.startNode();
+    });
+  }
 
   /** As the API does it. */
-  private resend(node: SimulatedNode): void {
+  private resend(node: SimulatedNode, which: number): void {
     const { tables, world } = this;
     const known = [...tables.queue.values(), ...tables.ended.values()];
-    if (known.length === 0 || !node.isRunning) return;
-    const row = world.pick(known);
+    const row = known[Math.floor(which * known.length)];
+    if (!row || !node.isRunning) return;
     const { dispatcher } = node.parts;
     if (dispatcher.advance(row.endpointId, Buffer.from(row.id, 'hex'))) return;
     const id = encodeId('dlv', Buffer.from(row.id, 'hex'));
+    const askedMs = world.nowMs;
     node.store.queue.retry(row.accountId, id, node.identity.id, dispatcher.ownsLanes).then(
       (owner) => {
         if (!owner) return;
+        this.resent.push({ id: row.id, atMs: askedMs });
         dispatcher.adopt([owner]);
         dispatcher.noteBacklog([owner.endpointId]);
       },
@@ -269,10 +337,18 @@ export class Simulation {
     );
   }
 
+  private replay(node: SimulatedNode, accountId: string, endpointId: string | undefined): void {
+    if (!node.isRunning) return;
+    const toMs = this.world.wallMs;
+    const filter = { fromMs: toMs - 60_000, toMs, ...(endpointId === undefined ? {} : { endpointId }) };
+    node.parts.replays.begin(accountId, filter).catch(() => {});
+  }
+
   private endFaults(): void {
     const { server, receivers, tables } = this;
     server.faults = NO_FAULTS;
     server.state = 'up';
+    server.aheadMs = 0;
     receivers.allWell();
     // What failed before may still switch one off.
     const activate = () => {
@@ -284,83 +360,35 @@ export class Simulation {
     if (this.nodes.length === 0) this.startNode();
   }
 
-  private isAllEnded(): boolean {
-    const { tables, nodes } = this;
-    return (
-      tables.queue.size === 0 &&
-      nodes.every(({ isRunning, parts }) => isRunning && parts.dispatcher.counts.bytesInMemory === 0)
+  /** Nothing waits, nothing is under way, and nobody is to be taken over. */
+  private isAtRest(): boolean {
+    const { tables, nodes, server } = this;
+    if (tables.queue.size > 0 || !server.isIdle) return false;
+    if ([...tables.replays.values()].some(({ replay }) => replay.status === 'running')) return false;
+    if (tables.nodes.size !== nodes.length) return false;
+    return nodes.every(
+      ({ isRunning, machine, parts, connection, identity }) =>
+        isRunning &&
+        !machine.isStopped &&
+        connection.isUp &&
+        !parts.settler.isStalled &&
+        parts.dispatcher.counts.lanes === tables.lanesOf(identity.id) &&
+        parts.acceptor.oldestUnanswered === undefined &&
+        parts.dispatcher.counts.bytesInMemory === 0 &&
+        parts.dispatcher.counts.inFlight === 0 &&
+        [...parts.dispatcher.onlyInMemory].length === 0,
     );
   }
 
-  /** What holds after every step. */
-  private check(): void {
-    const [error] = this.errors;
-    if (error !== undefined) throw error instanceof Error ? error : new Broken(String(error));
-    for (const id of this.tables.queue.keys()) {
-      if (this.tables.ended.has(id)) throw new Broken(`delivery ${id} waits and has ended`);
-    }
-    this.checkRates();
-  }
-
-  private checkRates(): void {
-    const { received } = this.receivers;
-    for (; this.checkedReceived.count < received.length; this.checkedReceived.count++) {
-      const last = received[this.checkedReceived.count];
-      if (!last?.endpointUrl.endsWith('/limited')) continue;
-      const within = received.filter(
-        (one) => one.endpointUrl === last.endpointUrl && one.atMs > last.atMs - 1_000 && one.atMs <= last.atMs,
-      );
-      if (within.length > RATE_PER_S)
-        throw new Broken(`${within.length} requests in a second to ${last.endpointUrl} at ${last.atMs}`);
-    }
-  }
-
   /** The state of the nodes, for a failure's message. */
-  private describe(): string {
+  describe(): string {
     const { world, nodes } = this;
     const lines = nodes.map(({ given, identity, connection, isRunning, parts }) => {
-      const { inMemory, inFlight, lanes, backlogged } = parts.dispatcher.counts;
       const aliveMs = Math.round(identity.aliveUntilMs - world.nowMs);
-      return `${given.name} (node ${identity.id}, ${isRunning ? 'running' : 'starting'}, database ${connection.isUp ? 'up' : 'down'}, alive for ${aliveMs} ms, ${inMemory} in memory, ${inFlight} in flight, ${lanes} lanes, ${backlogged} backlogged, ${parts.settler.isStalled ? 'stalled' : 'flowing'})`;
+      const state = `${isRunning ? 'running' : 'starting'}, database ${connection.isUp ? 'up' : 'down'}, alive for ${aliveMs} ms`;
+      const flow = parts.settler.isStalled ? 'stalled' : 'flowing';
+      return `${given.name} (node ${identity.id}, ${state}, ${JSON.stringify(parts.dispatcher.counts)}, ${flow})`;
     });
     return `at ${Math.round(world.nowMs)} ms: ${lines.join(', ')}`;
-  }
-
-  private checkAtTheEnd(): void {
-    const { tables, acknowledged, receivers, nodes } = this;
-    for (const row of tables.queue.values())
-      throw new Broken(
-        `delivery ${row.id} still waits after ${row.attempts} attempts, due ${row.dueMs - this.world.wallMs}, lane ${JSON.stringify(tables.lanes.get(row.endpointId))}; ${this.describe()}`,
-      );
-    const arrived = new Set(receivers.received.map(({ endpointUrl, eventId }) => `${endpointUrl} ${eventId}`));
-    const ended = new Map<string, number>();
-    for (const row of tables.ended.values()) {
-      if (row.status === 'skipped') continue;
-      ended.set(row.event.id, (ended.get(row.event.id) ?? 0) + 1);
-      const url = tables.endpoints.get(row.endpointId)?.url ?? '';
-      if (row.status === 'succeeded' && !arrived.has(`${url} ${row.event.id}`))
-        throw new Broken(`event ${row.event.id} succeeded at ${url} and never arrived`);
-    }
-    for (const [id, { deliveries }] of acknowledged) {
-      if (!tables.events.has(hexOf(decodeId('evt', id) ?? new Uint8Array())))
-        throw new Broken(`event ${id} was acknowledged and is not stored`);
-      // One that was skipped may have been sent later, because somebody asked for it.
-      if ((ended.get(id) ?? 0) < deliveries)
-        throw new Broken(
-          `event ${id} goes to ${deliveries} endpoints, and ${ended.get(id) ?? 0} deliveries have ended; accepted by node ${tables.events.get(hexOf(decodeId('evt', id) ?? new Uint8Array()))?.node}; ${this.describe()}`,
-        );
-    }
-    for (const [id, made] of tables.attempts) {
-      made.forEach(({ number, epoch }, i) => {
-        if (number !== i + 1) throw new Broken(`delivery ${id} has attempt ${number} where ${i + 1} belongs`);
-        if (epoch < (made[i - 1]?.epoch ?? 0))
-          throw new Broken(`delivery ${id}: an outcome of an earlier epoch counted`);
-      });
-    }
-    for (const { parts, given } of nodes) {
-      const { inMemory, bytesInMemory, inFlight, lanes, backlogged } = parts.dispatcher.counts;
-      if (inMemory + bytesInMemory + inFlight > 0 || backlogged > lanes)
-        throw new Broken(`${given.name} still has something in memory; ${this.describe()}`);
-    }
   }
 }

@@ -1,4 +1,5 @@
 import type { ActiveDelivery, EndpointStatus, StoredEvent } from '../../packages/server/src/domain/model.ts';
+import type { Replay } from '../../packages/server/src/storage/page-store.ts';
 
 /** Somebody has asked for the delivery: it is due before all others. */
 export const DUE_AT_ONCE = 0;
@@ -15,7 +16,7 @@ export interface LaneRow {
 
 export interface NodeRow {
   name: string;
-  beatAtMs: number;
+  beats: number;
   deadAtMs: number | undefined;
   watermark: string;
   backlogged: number;
@@ -57,6 +58,14 @@ export interface EndpointRow {
   url: string;
   status: EndpointStatus;
   failures: number;
+  testing: { nextMs: number; untilMs: number; intervalMs: number } | undefined;
+}
+
+export interface ReplayRow {
+  replay: Replay;
+  /** The last delivery that it has looked at. */
+  after: string;
+  nextMs: number;
 }
 
 export interface AccountRow {
@@ -75,8 +84,10 @@ export class Tables {
   readonly events = new Map<string, EventRow>();
   readonly ended = new Map<string, EndedRow>();
   /** By delivery: when each attempt was made, and in which epoch it was stored. */
-  readonly attempts = new Map<string, { number: number; epoch: number }[]>();
+  readonly attempts = new Map<string, { number: number; epoch: number; storedMs: number }[]>();
   readonly keys = new Map<string, { eventId: string; digest: Buffer; deliveries: number }>();
+  readonly replays = new Map<string, ReplayRow>();
+  readonly settings = new Map<string, string>();
   private epochs = 0;
   private nodeIds = 0;
 
@@ -89,9 +100,16 @@ export class Tables {
   }
 
   queueOf(endpointId: string): QueueRow[] {
-    return [...this.queue.values()]
-      .filter((row) => row.endpointId === endpointId)
-      .sort((a, b) => a.dueMs - b.dueMs || (a.id < b.id ? -1 : 1));
+    const rows: QueueRow[] = [];
+    for (const row of this.queue.values()) if (row.endpointId === endpointId) rows.push(row);
+    return rows.sort((a, b) => a.dueMs - b.dueMs || (a.id < b.id ? -1 : 1));
+  }
+
+  /** How many lanes a node owns. */
+  lanesOf(node: number): number {
+    let count = 0;
+    for (const lane of this.lanes.values()) if (lane.node === node) count++;
+    return count;
   }
 
   isAlive(node: number): boolean {

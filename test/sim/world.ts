@@ -9,8 +9,26 @@ interface Task {
 
 /** The simulated wall clock begins here: in the middle of a day, far from today. */
 const BEGIN_MS = Date.UTC(2031, 4, 6, 12);
-/** Turns of the event loop after which everything has run that one task could set off: promises, and group commits. */
-const TURNS = 3;
+
+const { setImmediate: setRealImmediate } = globalThis;
+let immediates = 0;
+// So that it is known whether something is still to run in the next turn of the event loop.
+globalThis.setImmediate = Object.assign(
+  (run: (...args: unknown[]) => void, ...args: unknown[]) => {
+    immediates++;
+    return setRealImmediate(() => {
+      immediates--;
+      run(...args);
+    });
+  },
+  { __promisify__: setRealImmediate.__promisify__ },
+) as typeof setImmediate;
+
+/** Resolves when everything has run that one task set off: promises, and what these leave to the next turn. */
+async function settled(): Promise<void> {
+  do await new Promise<void>((resolve) => void setRealImmediate(resolve));
+  while (immediates > 0);
+}
 
 /** A small generator of random numbers that can be started again from its seed (mulberry32). */
 export function seeded(seed: number): () => number {
@@ -23,27 +41,9 @@ export function seeded(seed: number): () => number {
   };
 }
 
-/** Simulated time and chance. Everything that happens is a task at a moment; the same seed gives the same tasks in the same order. */
-export class World {
-  readonly random: () => number;
-  /** Milliseconds since the simulation began. */
-  nowMs = 0;
-  private readonly tasks: Task[] = [];
-  private order = 0;
-  private hash = 0x811c9dc5;
-
-  constructor(readonly seed: number) {
-    this.random = seeded(seed);
-  }
-
-  get wallMs(): number {
-    return BEGIN_MS + this.nowMs;
-  }
-
-  /** What has happened so far, as a number: two runs of one seed have the same. */
-  get trace(): string {
-    return (this.hash >>> 0).toString(16).padStart(8, '0');
-  }
+/** Random choices. */
+export class Chance {
+  constructor(readonly random: () => number) {}
 
   /** An integer from `from` up to `to`. */
   between(from: number, to: number): number {
@@ -58,6 +58,35 @@ export class World {
     const one = list[Math.floor(this.random() * list.length)];
     if (one === undefined) throw new Error('nothing to pick from');
     return one;
+  }
+}
+
+/** Simulated time and chance. Everything that happens is a task at a moment; the same seed gives the same tasks in the same order. */
+export class World extends Chance {
+  /** Milliseconds since the simulation began. */
+  nowMs = 0;
+  private readonly tasks: Task[] = [];
+  private order = 0;
+  private hash = 0x811c9dc5;
+
+  constructor(readonly seed: number) {
+    super(seeded(seed));
+  }
+
+  get wallMs(): number {
+    return BEGIN_MS + this.nowMs;
+  }
+
+  /** What has happened so far, as a number: two runs of one seed have the same. */
+  get trace(): string {
+    return (this.hash >>> 0).toString(16).padStart(8, '0');
+  }
+
+  /** Random numbers of their own: what uses others more or less often does not change these. */
+  stream(name: string): Chance {
+    let seed = this.seed;
+    for (let i = 0; i < name.length; i++) seed = Math.imul(seed ^ name.charCodeAt(i), 0x01000193);
+    return new Chance(seeded(seed));
   }
 
   /** Notes something that happened, as a part of the trace. */
@@ -82,12 +111,13 @@ export class World {
   async run(untilMs: number, check: () => void, isOver: () => boolean = () => false): Promise<void> {
     for (;;) {
       const next = this.tasks[0];
-      if (!next || next.atMs > untilMs || isOver()) break;
+      if (isOver()) return;
+      if (!next || next.atMs > untilMs) break;
       this.pop();
       if (!next.run) continue;
       this.nowMs = Math.max(this.nowMs, next.atMs);
       next.run();
-      for (let i = 0; i < TURNS; i++) await new Promise((resolve) => setImmediate(resolve));
+      await settled();
       check();
     }
     this.nowMs = Math.max(this.nowMs, untilMs);

@@ -154,7 +154,6 @@ export async function startNode(
       load: () => dispatcher.counts,
       giveAway: (count) => dispatcher.giveAway(count),
       onTakenOver: () => dispatcher.noteBacklog(['']),
-      upForMs: () => database.availability.upForMs,
       log: say,
       onError,
     });
@@ -184,7 +183,7 @@ export async function startNode(
     });
     keyVerifier.start();
     // The embedded database has no other node: whoever stands there is a server that was killed.
-    if (embedded) await maintainer.takeOver(true);
+    if (embedded) await maintainer.takeOver('everybody else');
     const upgrade = new Rounds({ clock, onError });
     const startDispatcher = async () => {
       if (!(await isContracted(database))) {

@@ -98,7 +98,6 @@ export class Dispatcher {
   start(): void {
     if (this.state !== 'waiting') return;
     this.state = 'running';
-    this.writeBehind.start();
     this.rounds.every(TICK_MS, () => this.tick());
     this.ownership.takeDue().catch(this.parts.onError);
   }

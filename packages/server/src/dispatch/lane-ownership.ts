@@ -48,7 +48,7 @@ interface LaneOwnershipParts {
  */
 export class LaneOwnership {
   private readonly lanes = new Map<string, Lane>();
-  private readonly remembered = new LRUCache<string, Standing>({ max: REMEMBERED_MAX });
+  private readonly remembered = new LRUCache<string, Standing>({ maxSize: REMEMBERED_MAX, sizeCalculation: () => 1 });
   /** Lanes whose release is not confirmed. */
   private readonly releasing = new Map<Lane, number>();
   private readonly holds = new Set<object>();

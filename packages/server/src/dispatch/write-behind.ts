@@ -19,7 +19,8 @@ export class WriteBehind {
   private readonly unstored = new Set<ActiveDelivery>();
   /** In the order in which they are looked at: what has been noted is not in it. */
   private readonly watched = new Map<ActiveDelivery, Watched>();
-  private cancelTimer: () => void = () => {};
+  /** Runs while something is watched. */
+  private cancelTimer: (() => void) | undefined;
   private isStopped = false;
 
   constructor(
@@ -30,17 +31,10 @@ export class WriteBehind {
     },
   ) {}
 
-  start(): void {
-    if (this.isStopped) return;
-    this.cancelTimer = this.parts.clock.after(LOOK_EVERY_MS, () => {
-      this.look();
-      this.start();
-    });
-  }
-
+  /** Notes nothing more: what is in memory is handed back soon. */
   stop(): void {
     this.isStopped = true;
-    this.cancelTimer();
+    this.cancelTimer?.();
   }
 
   /** Deliveries of which the database knows nothing but what stands with their events. */
@@ -50,13 +44,13 @@ export class WriteBehind {
 
   handedOver(delivery: ActiveDelivery): void {
     this.unstored.add(delivery);
-    this.watched.set(delivery, { sinceMs: this.parts.clock.monotonicMs(), isSending: false });
+    this.watch(delivery, false);
   }
 
   started(delivery: ActiveDelivery): void {
     const watched = this.watched.get(delivery);
     if (watched) watched.isSending = true;
-    else this.watched.set(delivery, { sinceMs: this.parts.clock.monotonicMs(), isSending: true });
+    else this.watch(delivery, true);
   }
 
   /** Its request has ended, or it is handed back. */
@@ -69,7 +63,18 @@ export class WriteBehind {
     this.unstored.delete(delivery);
   }
 
+  private watch(delivery: ActiveDelivery, isSending: boolean): void {
+    this.watched.set(delivery, { sinceMs: this.parts.clock.monotonicMs(), isSending });
+    if (!this.isStopped) this.cancelTimer ??= this.parts.clock.after(LOOK_EVERY_MS, () => this.look());
+  }
+
   private look(): void {
+    this.cancelTimer = undefined;
+    this.noteLongOnes();
+    if (this.watched.size > 0) this.cancelTimer = this.parts.clock.after(LOOK_EVERY_MS, () => this.look());
+  }
+
+  private noteLongOnes(): void {
     const untilMs = this.parts.clock.monotonicMs() - NOTED_AFTER_MS;
     for (const [delivery, { sinceMs, isSending }] of this.watched) {
       if (sinceMs > untilMs) return;

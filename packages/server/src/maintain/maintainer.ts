@@ -2,10 +2,11 @@ import { Rounds } from '../domain/rounds.ts';
 import type { ClockComparison, SteadyClock } from '../domain/steady-clock.ts';
 import type { Store } from '../storage/store.ts';
 import { RetentionClock } from './retention-clock.ts';
+import { SilentNodes } from './silent-nodes.ts';
 
 const BEAT_EVERY_MS = 3_000;
-/** A node is dead after missing this many seconds of heartbeats; with one beat in between, takeover is below 30 s. */
-const DEAD_AFTER_S = 15;
+/** A node is dead that has given no heartbeat for so long; with the looks in between, take-over is below 30 s. */
+const DEAD_AFTER_MS = 15_000;
 const PARTITIONS_EVERY_MS = 3_600_000;
 const PARTITIONS_AHEAD = 7;
 const RETENTION_EVERY_MS = 600_000;
@@ -29,8 +30,6 @@ const KEYS_KEPT_MS = 2 * DAY_MS;
 const NOTICES_KEPT_MS = 7 * DAY_MS;
 /** The setting that holds the database's time of the last look of retention. */
 const LAST_LOOK = 'retention_looked_at';
-/** Heartbeats are compared by the database's clock: a change like this between two of them makes them look old. */
-const DATABASE_CLOCK_SET_MS = 3_000;
 /** By more than this, a clock is told of. */
 const CLOCK_OFF_MS = 60_000;
 
@@ -58,8 +57,6 @@ export interface MaintainerParts {
   giveAway: (count: number) => void;
   /** Something may be due that nobody owns. */
   onTakenOver: () => void;
-  /** Milliseconds for which the database has been up without a break. */
-  upForMs: () => number;
   log: (message: string) => void;
   onError: (error: unknown) => void;
 }
@@ -69,8 +66,7 @@ export class Maintainer {
   private readonly rounds: Rounds;
   private purgedDay = 0;
   private lastBeat: { monotonicMs: number; finished: number } | undefined;
-  /** The database's clock against our monotonic one, and when it was last set. */
-  private databaseClock = { offsetMs: Number.NaN, setAtMs: Number.NEGATIVE_INFINITY };
+  private readonly silentNodes = new SilentNodes(DEAD_AFTER_MS);
   private hasCheckedRetries = false;
   private retentionClock: RetentionClock | undefined;
   /** What an operator should know of, by what it is about; shown with the node's readiness. */
@@ -121,17 +117,16 @@ export class Maintainer {
     await this.balance();
   }
 
-  /** After the database was away, or its clock was set, every heartbeat is old: the others get time for theirs. */
   private async takeOverDead(): Promise<void> {
-    const { clock, upForMs } = this.parts;
-    const steadyForMs = Math.min(upForMs(), clock.monotonicMs() - this.databaseClock.setAtMs);
-    if (steadyForMs >= DEAD_AFTER_S * 1000) await this.takeOver(false);
+    const { store, node, clock } = this.parts;
+    const others = (await store.nodes.list()).filter(({ id }) => id !== node.id);
+    await this.takeOver(this.silentNodes.look(others, clock.monotonicMs()));
   }
 
-  /** @param everybodyElse of an embedded database: whoever else stands there is a server that was killed */
-  async takeOver(everybodyElse: boolean): Promise<void> {
+  /** @param silent `everybody else` of an embedded database: whoever else stands there is a server that was killed */
+  async takeOver(silent: Parameters<Store['nodes']['declareDead']>[1]): Promise<void> {
     const { store, node, clock, onTakenOver, log } = this.parts;
-    for (const dead of await store.nodes.declareDead(node.id, DEAD_AFTER_S, everybodyElse)) {
+    for (const dead of await store.nodes.declareDead(node.id, silent)) {
       const { deliveries, lanes } = await store.nodes.takeOver(dead, clock.now());
       if (lanes > 0) log(`Took over ${lanes} endpoints of dead node ${dead.id}, ${deliveries} deliveries from memory.`);
       onTakenOver();
@@ -162,10 +157,6 @@ export class Maintainer {
     const { store, clock, log } = this.parts;
     const databaseMs = await store.retention.databaseMs();
     const compared = clock.compare(databaseMs);
-    const offsetMs = databaseMs - clock.monotonicMs();
-    const isSet = Math.abs(offsetMs - this.databaseClock.offsetMs) > DATABASE_CLOCK_SET_MS;
-    if (isSet) this.databaseClock = { offsetMs, setAtMs: clock.monotonicMs() };
-    else this.databaseClock.offsetMs = offsetMs;
     if (Math.abs(compared.movedMs) > CLOCK_OFF_MS) {
       log(`The clocks of this machine and of the database moved by ${Math.round(compared.movedMs / 1000)} s.`);
       await this.makePartitions();
@@ -220,7 +211,8 @@ export class Maintainer {
     await this.parts.store.retention.ensureDays(days);
   }
 
-  private async dropOld(): Promise<void> {
+  /** Retention: what is older than a contract promises to keep. */
+  async dropOld(): Promise<void> {
     const { store, clock } = this.parts;
     // Before the first look, the newest event says when this was last used.
     this.retentionClock ??= new RetentionClock(

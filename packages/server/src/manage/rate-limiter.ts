@@ -21,7 +21,8 @@ const ROUNDING = 1e-6;
  * to be full by then.
  */
 export class RateLimiter {
-  private readonly buckets = new LRUCache<string, Bucket>({ max: NAMES_MAX });
+  /** With `max` it would take up the memory of all of them from the start. */
+  private readonly buckets = new LRUCache<string, Bucket>({ maxSize: NAMES_MAX, sizeCalculation: () => 1 });
 
   constructor(
     private readonly rate: Rate,

@@ -44,8 +44,15 @@ export function nodeStore(database: Database): NodeStore {
       );
       return rows.length > 0;
     },
-    async declareDead(node, deadAfterS, everybodyElse) {
-      return database.maintain<DeadNode & Record<string, unknown>>(DECLARE_DEAD, [node, deadAfterS, everybodyElse]);
+    async declareDead(node, silent) {
+      const isEverybody = silent === 'everybody else';
+      const nodes = isEverybody ? [] : silent;
+      return database.maintain<DeadNode & Record<string, unknown>>(DECLARE_DEAD, [
+        node,
+        int4s(nodes.map(({ id }) => id)),
+        texts(nodes.map(({ heartbeat }) => heartbeat)),
+        isEverybody,
+      ]);
     },
     async takeOver({ id, name, watermark }, nowMs) {
       if (name !== null) await endBackends(name, (text, values) => database.maintain(text, values as never));
@@ -64,17 +71,18 @@ export function nodeStore(database: Database): NodeStore {
       return { deliveries, lanes };
     },
     async list() {
-      const rows = await database.run<{
+      const rows = await database.maintain<{
         id: number;
         host: string;
         started_at: Date;
         heartbeat_at: Date;
+        heartbeat: string;
         finished_per_s: number;
         in_flight: number;
         in_memory: number;
         backlogged: number;
       }>(
-        `SELECT id, host, started_at, heartbeat_at, finished_per_s, in_flight, in_memory, backlogged
+        `SELECT id, host, started_at, heartbeat_at, extract(epoch FROM heartbeat_at)::text AS heartbeat, finished_per_s, in_flight, in_memory, backlogged
          FROM nodes WHERE dead_at IS NULL ORDER BY id`,
       );
       return rows.map((row) => ({
@@ -82,6 +90,7 @@ export function nodeStore(database: Database): NodeStore {
         host: row.host,
         startedAt: row.started_at,
         heartbeatAt: row.heartbeat_at,
+        heartbeat: row.heartbeat,
         finishedPerS: row.finished_per_s,
         inFlight: row.in_flight,
         inMemory: row.in_memory,

@@ -494,15 +494,22 @@ export interface NodeStore {
   register(host: string, pid: number, watermark: Uint8Array): Promise<number>;
   /** False when others have declared this node dead. */
   beat(node: number, load: NodeLoad, watermark: Uint8Array): Promise<boolean>;
-  /** Declares nodes dead; from then on nothing that they store counts. Answers all that are to be taken over. */
-  declareDead(node: number, deadAfterS: number, everybodyElse: boolean): Promise<DeadNode[]>;
+  /**
+   * Declares nodes dead; from then on nothing that they store counts. One that has given another heartbeat meanwhile is left
+   * alone. Answers all that are to be taken over.
+   */
+  declareDead(
+    node: number,
+    silent: readonly { id: number; heartbeat: string }[] | 'everybody else',
+  ): Promise<DeadNode[]>;
   /**
    * Takes over a node that was declared dead: ends its statements, puts what it had in memory only back into the queue, and
    * frees its lanes. Can be repeated, also by several nodes at a time. Answers how many deliveries and lanes.
    * @throws DatabaseUnavailable when its statements do not end
    */
   takeOver(dead: DeadNode, nowMs: number): Promise<{ deliveries: number; lanes: number }>;
-  list(): Promise<({ id: number; host: string; startedAt: Date; heartbeatAt: Date } & NodeLoad)[]>;
+  /** Those that are not declared dead. `heartbeat` is another text with every one. */
+  list(): Promise<({ id: number; host: string; startedAt: Date; heartbeatAt: Date; heartbeat: string } & NodeLoad)[]>;
   /** Forgets a node that has let go of all that it owned. */
   leave(node: number): Promise<void>;
 }

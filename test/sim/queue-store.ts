@@ -1,0 +1,206 @@
+import { decodeId, encodeId } from '../../packages/server/src/domain/ids.ts';
+import type { ActiveDelivery, SettledAttempt } from '../../packages/server/src/domain/model.ts';
+import type { AcceptBatch, AcceptResult, LaneOwner, QueueStore } from '../../packages/server/src/storage/store.ts';
+import type { StoreParts } from './store.ts';
+import { DUE_AT_ONCE, type EndedRow, type Facts, factsOf, hexOf, type QueueRow } from './tables.ts';
+
+function toActive(row: QueueRow, epoch: number): ActiveDelivery {
+  return {
+    uuid: Buffer.from(row.id, 'hex'),
+    accountId: row.accountId,
+    endpointId: row.endpointId,
+    endpointUuid: row.endpointUuid,
+    topic: row.topic,
+    test: row.test,
+    attempts: row.attempts,
+    tries: row.tries,
+    event: row.event,
+    isUrgent: row.dueMs === DUE_AT_ONCE,
+    epoch,
+    isStored: true,
+  };
+}
+
+export function queueStore(parts: StoreParts): QueueStore {
+  const { tables, connection, notify, server } = parts;
+  const put = (facts: Facts, dueMs: number, attempts = 0, tries = 0) => {
+    if (!tables.queue.has(facts.id)) tables.queue.set(facts.id, { ...facts, attempts, tries, dueMs });
+  };
+  const take = (endpointId: string, accountId: string, node: number, mayOwn: boolean, dueMs: number): LaneOwner => {
+    const isNew = !tables.lanes.has(endpointId);
+    const lane = tables.makeDue(endpointId, accountId, dueMs);
+    if (lane.node === null && mayOwn && tables.isAlive(node)) {
+      lane.node = node;
+      lane.epoch = tables.nextEpoch();
+    }
+    if (lane.node !== null && lane.node !== node) notify.lanes(lane.node, [endpointId]);
+    return {
+      endpointId,
+      node: lane.node === node && !tables.isAlive(node) ? null : lane.node,
+      epoch: lane.epoch,
+      isNew,
+    };
+  };
+  const lostOf = (batch: AcceptBatch, node: number) =>
+    [...batch.lanes].filter(([id, { epoch }]) => epoch !== null && !tables.owns(node, id, epoch)).map(([id]) => id);
+  const isStale = ([id, version]: [string, string | null]) => {
+    const account = tables.accounts.get(id);
+    return !account || (version !== null && String(account.version) !== version);
+  };
+
+  const store = (batch: AcceptBatch, node: number, mayOwn: boolean, lost: string[], stale: string[]): AcceptResult => {
+    const refused = new Set<number>();
+    batch.accountIds.forEach((id, i) => {
+      if (stale.includes(id) || lost.length > 0) refused.add(i);
+    });
+    for (const { accountId, key, publication } of batch.keys)
+      if (tables.keys.has(`${accountId} ${key}`)) refused.add(publication);
+    for (const { accountId, key, publication, ...entry } of batch.keys)
+      if (!refused.has(publication)) tables.keys.set(`${accountId} ${key}`, entry);
+    const lanes =
+      lost.length > 0
+        ? []
+        : [...batch.lanes]
+            .filter(([, { epoch, accountId }]) => epoch === null && !stale.includes(accountId))
+            .map(([id, { accountId }]) => take(id, accountId, node, mayOwn, batch.nowMs));
+    const elsewhere = new Set(lanes.filter((lane) => lane.node !== node).map((lane) => lane.endpointId));
+    for (const { event, handedOver, publication } of batch.events) {
+      if (!refused.has(publication))
+        tables.events.set(hexOf(event.uuid), { event, node, handedOver: handedOver.map(factsOf) });
+    }
+    for (const { delivery, dueAtMs, isHandedOver, publication } of batch.planned) {
+      if (!refused.has(publication) && (!isHandedOver || elsewhere.has(delivery.endpointId)))
+        put(factsOf(delivery), dueAtMs);
+    }
+    for (const { delivery, reason, publication } of batch.skipped) {
+      if (!refused.has(publication))
+        tables.ended.set(hexOf(delivery.uuid), { ...factsOf(delivery), status: 'skipped', reason, attempts: 0 });
+    }
+    return { refused, stale, lanes, lost };
+  };
+
+  const settleOne = (attempt: SettledAttempt, nowMs: number, isRepeated: boolean): boolean => {
+    const { delivery, decision } = attempt;
+    const facts = factsOf(delivery);
+    const number = delivery.attempts + 1;
+    const row = tables.queue.get(facts.id);
+    const made = tables.attempts.get(facts.id) ?? [];
+    if (isRepeated && (made.some((one) => one.number === number) || tables.ended.has(facts.id))) {
+      if (tables.ended.has(facts.id)) tables.queue.delete(facts.id);
+      return true;
+    }
+    if (delivery.isStored && row?.attempts !== delivery.attempts) return false;
+    if (made.some((one) => one.number === number)) throw new Error(`attempt ${number} of ${facts.id} is stored twice`);
+    tables.attempts.set(facts.id, [...made, { number, epoch: delivery.epoch, storedMs: server.world.nowMs }]);
+    tables.queue.delete(facts.id);
+    if (decision.kind === 'retry') put(facts, nowMs + decision.delayMs, number, delivery.tries + 1);
+    else {
+      if (tables.ended.has(facts.id)) throw new Error(`delivery ${facts.id} ends twice`);
+      const reason = decision.kind === 'discarded' ? decision.reason : null;
+      const ended: EndedRow = { ...facts, status: decision.kind, reason, attempts: number };
+      tables.ended.set(facts.id, ended);
+    }
+    return true;
+  };
+
+  return {
+    accept: (batch, node, mayOwn) =>
+      connection.statement(
+        () => ({ lost: lostOf(batch, node), stale: [...batch.versions].filter(isStale).map(([id]) => id) }),
+        ({ lost, stale }) => store(batch, node, mayOwn, lost, stale),
+      ),
+
+    findKeys: (keys) =>
+      connection.atomic(() =>
+        keys.flatMap(({ accountId, key }) => {
+          const found = tables.keys.get(`${accountId} ${key}`);
+          return found ? [{ accountId, key, ...found }] : [];
+        }),
+      ),
+
+    claim: (lanes, inMemory, _bytesMax, node, nowMs) =>
+      connection.atomic(() => {
+        const held = new Set(inMemory.map(hexOf));
+        const owned = [...lanes].filter(([id, { epoch }]) => tables.owns(node, id, epoch));
+        const deliveries = owned.flatMap(([id, { epoch, room }]) => {
+          const endpoint = tables.endpoints.get(id);
+          if (!endpoint) return [];
+          const untilMs = endpoint.status === 'inactive' ? DUE_AT_ONCE : nowMs;
+          const due = tables.queueOf(id).filter((row) => row.dueMs <= untilMs && !held.has(row.id));
+          return due.slice(0, room).map((row) => toActive(row, epoch));
+        });
+        const found = owned.map(([endpointId]) => ({
+          endpointId,
+          isGone: !tables.endpoints.has(endpointId),
+          nextDueAtMs: tables.queueOf(endpointId).find((row) => row.dueMs > nowMs)?.dueMs,
+        }));
+        return { deliveries, lanes: found, isCut: false };
+      }),
+
+    bringForward: (latestMs, nowMs) =>
+      connection.atomic(() => {
+        const late = [...tables.queue.values()].filter((row) => row.attempts > 0 && row.dueMs > latestMs);
+        for (const row of late) {
+          row.dueMs = nowMs;
+          tables.makeDue(row.endpointId, row.accountId, nowMs);
+        }
+        return late.length;
+      }),
+
+    settle: (attempts, node, nowMs, _notices, isRepeated) =>
+      connection.statement(
+        () => attempts.map(({ delivery }) => tables.owns(node, delivery.endpointId, delivery.epoch)),
+        (isOwned) => {
+          const uncounted = new Map<string, 'lane_lost' | 'not_counted'>();
+          attempts.forEach((attempt, i) => {
+            const id = encodeId('dlv', attempt.delivery.uuid);
+            if (!isOwned[i]) uncounted.set(id, 'lane_lost');
+            else if (!settleOne(attempt, nowMs, isRepeated)) uncounted.set(id, 'not_counted');
+          });
+          return uncounted;
+        },
+      ),
+
+    keep: (kept, node) =>
+      connection.statement(
+        () => kept.map(({ delivery }) => tables.owns(node, delivery.endpointId, delivery.epoch)),
+        (isOwned) => {
+          kept.forEach(({ delivery }, i) => {
+            if (isOwned[i] && !delivery.isStored) put(factsOf(delivery), delivery.event.createdAtMs);
+          });
+          return new Set(kept.filter((_, i) => !isOwned[i]).map(({ delivery }) => delivery));
+        },
+      ),
+
+    retry: (accountId, id, node, mayOwn) =>
+      connection.atomic(() => {
+        const key = hexOf(decodeId('dlv', id) ?? new Uint8Array());
+        const row = tables.queue.get(key);
+        const ended = tables.ended.get(key);
+        const endpointId = row?.endpointId ?? ended?.endpointId;
+        if (endpointId === undefined || !tables.endpoints.has(endpointId)) return undefined;
+        if (row) Object.assign(row, { tries: 0, dueMs: DUE_AT_ONCE });
+        else if (ended) {
+          tables.ended.delete(key);
+          put(ended, DUE_AT_ONCE, ended.attempts);
+        }
+        return { ...take(endpointId, accountId, node, mayOwn, DUE_AT_ONCE), accountId };
+      }),
+
+    requeue: (deliveries, nowMs) => connection.atomic(() => requeue(parts, deliveries.map(factsOf), nowMs)),
+  };
+}
+
+export function requeue({ tables, notify }: StoreParts, deliveries: readonly Facts[], nowMs: number): number {
+  let queued = 0;
+  const owners = new Map<number, Set<string>>();
+  for (const facts of deliveries) {
+    if (!tables.events.has(hexOf(facts.event.uuid)) || tables.knows(facts.id)) continue;
+    tables.queue.set(facts.id, { ...facts, attempts: 0, tries: 0, dueMs: nowMs });
+    const { node } = tables.makeDue(facts.endpointId, facts.accountId, nowMs);
+    if (node !== null) owners.set(node, (owners.get(node) ?? new Set()).add(facts.endpointId));
+    queued++;
+  }
+  for (const [node, endpointIds] of owners) notify.lanes(node, [...endpointIds]);
+  return queued;
+}
