@@ -92,6 +92,7 @@ export function queueStore(parts: StoreParts): QueueStore {
     if (delivery.isStored && row?.attempts !== delivery.attempts) return false;
     if (made.some((one) => one.number === number)) throw new Error(`attempt ${number} of ${facts.id} is stored twice`);
     tables.attempts.set(facts.id, [...made, { number, epoch: delivery.epoch, storedMs: server.world.nowMs }]);
+    if (!facts.test) tables.noteOutcome(facts.endpointId, attempt.outcome.error !== undefined);
     tables.queue.delete(facts.id);
     if (decision.kind === 'retry') put(facts, nowMs + decision.delayMs, number, delivery.tries + 1);
     else {

@@ -3,7 +3,7 @@ import type { OutgoingRequest } from '../../packages/server/src/egress/request.t
 import type { Chance, World } from './world.ts';
 
 /** How a receiver behaves, until it is changed. */
-export type Behaviour = 'well' | 'slow' | 'refuses' | 'hangs' | 'resets' | 'moody';
+export type Behaviour = 'well' | 'slow' | 'refuses' | 'hangs' | 'resets' | 'moody' | 'busy';
 
 export interface Received {
   atMs: number;
@@ -66,6 +66,8 @@ export class Receivers {
         return { error: 'timeout' };
       case 'resets':
         return { error: 'reset' };
+      case 'busy':
+        return chance.chance(0.2) ? { error: 'http_status', response: answerOf(503) } : { response: answerOf(200) };
       case 'refuses':
         await world.pause(chance.random() * 20);
         return { error: 'http_status', response: answerOf(503, chance.chance(0.3) ? lie(chance) : undefined) };

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { Contract } from '../../packages/server/src/contract/contract.ts';
 import { loadContracts } from '../../packages/server/src/contract/load.ts';
+import { isShuttingDown } from '../../packages/server/src/domain/errors.ts';
 import { encodeId, firstUuidOf } from '../../packages/server/src/domain/ids.ts';
 import { generateSecret } from '../../packages/server/src/domain/signature.ts';
 import { isPassing } from '../../packages/server/src/storage/database-errors.ts';
@@ -11,7 +12,7 @@ import { Broken, HISTORY_TRIGGER, Invariants } from './invariants.ts';
 import { SimulatedNode } from './node.ts';
 import { Receivers } from './receivers.ts';
 import { describe, type Happening, type Scenario, scenarioOf } from './scenario.ts';
-import { removeEndpoint, setStatus, startTesting } from './store.ts';
+import { AUTO_DISABLE_FAILURES, removeEndpoint, setStatus, startTesting } from './store.ts';
 import { hexOf, Tables } from './tables.ts';
 import { type Chance, World } from './world.ts';
 
@@ -32,7 +33,7 @@ const CONTRACTS: ReadonlyMap<string, Contract> = new Map(
     {
       ...standard,
       name: 'switching',
-      policy: { ...policy, autoDisable: { failures: 4, counts: 'attempts' as const } },
+      policy: { ...policy, autoDisable: { failures: AUTO_DISABLE_FAILURES, counts: 'attempts' as const } },
     },
   ].map((contract) => [contract.name, contract]),
 );
@@ -82,6 +83,8 @@ export class Simulation {
   readonly scenario: Scenario;
   readonly receivers: Receivers;
   readonly acknowledged = new Map<string, { atMs: number; deliveries: number }>();
+  /** Events by the idempotency key that they were published under. */
+  private readonly byKey = new Map<string, Set<string>>();
   private readonly resent: { id: string; atMs: number }[] = [];
   private readonly historyKept: string[] = [];
   private readonly urlOf = new Map<string, string>();
@@ -110,6 +113,7 @@ export class Simulation {
       tables: this.tables,
       nodes: () => this.nodes,
       isQuiet: this.scenario.isQuiet,
+      retryDelaysMs: policy.retryDelaysMs,
       ratePerS: RATE_PER_S,
       concurrency: policy.concurrency,
     });
@@ -149,7 +153,7 @@ export class Simulation {
         tables.endpoints.set(id, { ...endpoint, testing: undefined });
         account.endpoints.add(id);
         this.urlOf.set(id, url);
-        this.receivers.set(url, 'well');
+        this.receivers.set(url, this.scenario.isQuiet ? 'busy' : 'well');
         if (i === 0) this.createHistory(contract, id, uuid);
       }
       tables.accounts.set(contract, account);
@@ -185,7 +189,7 @@ export class Simulation {
       secret: SECRET,
       notify: this.notifications,
       onError: (error) => {
-        if (!isPassing(error)) this.errors.push(error);
+        if (!isPassing(error) && !isShuttingDown(error)) this.errors.push(error);
       },
     });
     this.nodes.push(node);
@@ -242,6 +246,7 @@ export class Simulation {
         ({ id, deliveries }) => {
           world.note(`acknowledged ${id}`);
           this.acknowledged.set(id, { atMs: world.nowMs, deliveries });
+          for (const key of publication.keys) this.byKey.set(key, (this.byKey.get(key) ?? new Set()).add(id));
         },
         () => {},
       );
@@ -323,9 +328,12 @@ export class Simulation {
     const row = known[Math.floor(which * known.length)];
     if (!row || !node.isRunning) return;
     const { dispatcher } = node.parts;
-    if (dispatcher.advance(row.endpointId, Buffer.from(row.id, 'hex'))) return;
     const id = encodeId('dlv', Buffer.from(row.id, 'hex'));
     const askedMs = world.nowMs;
+    if (dispatcher.advance(row.endpointId, Buffer.from(row.id, 'hex'))) {
+      this.resent.push({ id: row.id, atMs: askedMs });
+      return;
+    }
     node.store.queue.retry(row.accountId, id, node.identity.id, dispatcher.ownsLanes).then(
       (owner) => {
         if (!owner) return;

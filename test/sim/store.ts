@@ -5,7 +5,10 @@ import type { Statements } from './connection.ts';
 import { replayStore, retentionStore } from './history-store.ts';
 import { laneStore, nodeStore } from './lane-store.ts';
 import { queueStore } from './queue-store.ts';
-import type { EndpointRow, Tables } from './tables.ts';
+import { DUE_AT_ONCE, type EndpointRow, type Tables } from './tables.ts';
+
+/** Of the contract `switching`. */
+export const AUTO_DISABLE_FAILURES = 4;
 
 /** What statements tell all nodes of, as PostgreSQL's notifications do. */
 export interface Notifications {
@@ -83,7 +86,11 @@ export function simulatedStore(parts: StoreParts): Store {
           }),
         ),
       switchOff: (accountId, endpointId) =>
-        connection.atomic(() => setStatus(parts, accountId, endpointId, 'inactive')),
+        connection.atomic(() => {
+          if ((tables.failures.get(endpointId)?.most ?? 0) < AUTO_DISABLE_FAILURES)
+            tables.switchedOffEarly.push(endpointId);
+          return setStatus(parts, accountId, endpointId, 'inactive');
+        }),
     },
     retention: idle<Store['retention']>({
       ...retentionStore(parts),
@@ -124,6 +131,7 @@ export function setStatus(parts: Changed, accountId: string, endpointId: string,
   if (!endpoint || endpoint.status === status) return false;
   endpoint.status = status;
   endpoint.failures = 0;
+  parts.tables.failures.delete(endpointId);
   if (status === 'active') makeLaneDue(parts, endpointId);
   tellOfChange(parts, accountId, endpointId);
   return true;
@@ -142,9 +150,9 @@ export function startTesting(parts: Changed, endpoint: EndpointRow, untilMs: num
   tellOfChange(parts, endpoint.accountId, endpoint.id);
 }
 
-function makeLaneDue({ tables, server }: Changed, endpointId: string): void {
+function makeLaneDue({ tables }: Changed, endpointId: string): void {
   const lane = tables.lanes.get(endpointId);
-  if (lane) lane.nextDueMs = server.databaseMs;
+  if (lane) lane.nextDueMs = DUE_AT_ONCE;
 }
 
 function tellOfChange({ tables, notify }: Changed, accountId: string, endpointId: string): void {

@@ -86,10 +86,20 @@ export class Tables {
   /** By delivery: when each attempt was made, and in which epoch it was stored. */
   readonly attempts = new Map<string, { number: number; epoch: number; storedMs: number }[]>();
   readonly keys = new Map<string, { eventId: string; digest: Buffer; deliveries: number }>();
+  /** Failed attempts in a row that counted, by endpoint: now, and at most since it is active. */
+  readonly failures = new Map<string, { inARow: number; most: number }>();
+  /** Endpoints that were switched off after fewer than they may be. */
+  readonly switchedOffEarly: string[] = [];
   readonly replays = new Map<string, ReplayRow>();
   readonly settings = new Map<string, string>();
   private epochs = 0;
   private nodeIds = 0;
+
+  noteOutcome(endpointId: string, isFailure: boolean): void {
+    const { inARow, most } = this.failures.get(endpointId) ?? { inARow: 0, most: 0 };
+    const now = isFailure ? inARow + 1 : 0;
+    this.failures.set(endpointId, { inARow: now, most: Math.max(most, now) });
+  }
 
   nextEpoch(): number {
     return ++this.epochs;

@@ -10,7 +10,7 @@ import { type Config, ConfigError } from './config.ts';
 import { loadContracts } from './contract/load.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import type { Clock, Random } from './domain/clock.ts';
-import { Problem } from './domain/errors.ts';
+import { isShuttingDown, Problem } from './domain/errors.ts';
 import { IdSource } from './domain/ids.ts';
 import { longestWaitMs } from './domain/policy.ts';
 import { Rounds } from './domain/rounds.ts';
@@ -78,7 +78,7 @@ export async function startNode(
   const say = (message: string) => log.info(message);
   const onError = (error: unknown) => {
     // While the database cannot be used every part meets the same error; the database itself has said so once.
-    if (!isOutage(kindOf(error))) log.error({ err: error }, 'unexpected error');
+    if (!isOutage(kindOf(error)) && !isShuttingDown(error)) log.error({ err: error }, 'unexpected error');
   };
 
   prepareDataFolder(config.dataFolder);

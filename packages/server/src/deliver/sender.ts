@@ -32,7 +32,7 @@ const INTERNAL_ERROR_DELAY_MS = 60_000;
 export class Sender {
   /** One event goes to many endpoints with the same bytes. */
   private readonly bodies = new WeakMap<StoredEvent, { topic: string | null; body: Buffer }>();
-  private readonly urls = new LRUCache<string, URL>({ max: URLS_MAX });
+  private readonly urls = new LRUCache<string, URL>({ maxSize: URLS_MAX, sizeCalculation: () => 1 });
 
   constructor(private readonly parts: SenderParts) {}
 

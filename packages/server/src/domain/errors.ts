@@ -110,3 +110,8 @@ export class Problem extends Error {
     this.places = places;
   }
 }
+
+/** What is begun while the server stops is refused; that is nothing to report. */
+export function isShuttingDown(error: unknown): boolean {
+  return error instanceof Problem && error.code === 'shutting_down';
+}

@@ -27,7 +27,7 @@ export class KeyGuard {
   private readonly ofAddress: RateLimiter;
   private readonly ofAll: RateLimiter;
   private readonly lines: RateLimiter;
-  private readonly trusted = new LRUCache<string, true>({ max: ADDRESSES_MAX });
+  private readonly trusted = new LRUCache<string, true>({ maxSize: ADDRESSES_MAX, sizeCalculation: () => 1 });
   /** Whom a connection spoke for last: a publisher's next request costs no more than this. A proxy's speaks for many. */
   private readonly trustedSockets = new WeakMap<object, string>();
   private blockedUntilMs = 0;

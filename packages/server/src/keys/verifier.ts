@@ -59,7 +59,7 @@ export class KeyVerifier {
   constructor(private readonly parts: { keys: KeyStore; clock: Clock; onError: (error: unknown) => void }) {
     this.rounds = new Rounds(parts);
     const perf = { now: () => parts.clock.monotonicMs() };
-    this.cache = new LRUCache({ max: CACHED_MAX, ttl: FRESH_MS, ttlResolution: 0, perf });
+    this.cache = new LRUCache({ maxSize: CACHED_MAX, sizeCalculation: () => 1, ttl: FRESH_MS, ttlResolution: 0, perf });
   }
 
   start(): void {

@@ -16,7 +16,7 @@ export class Sessions {
 
   constructor(private readonly parts: { store: SessionStore; clock: Clock }) {
     const perf = { now: () => parts.clock.monotonicMs() };
-    this.cache = new LRUCache({ max: CACHED_MAX, ttl: FRESH_MS, ttlResolution: 0, perf });
+    this.cache = new LRUCache({ maxSize: CACHED_MAX, sizeCalculation: () => 1, ttl: FRESH_MS, ttlResolution: 0, perf });
   }
 
   async create(session: PageSession): Promise<string> {
