@@ -65,8 +65,12 @@ export function queueStore(parts: StoreParts): QueueStore {
             .map(([id, { accountId }]) => take(id, accountId, node, mayOwn, batch.nowMs));
     const elsewhere = new Set(lanes.filter((lane) => lane.node !== node).map((lane) => lane.endpointId));
     for (const { event, handedOver, publication } of batch.events) {
-      if (!refused.has(publication))
-        tables.events.set(hexOf(event.uuid), { event, node, handedOver: handedOver.map(factsOf) });
+      if (refused.has(publication)) continue;
+      tables.events.set(hexOf(event.uuid), { event, node, handedOver: handedOver.map(factsOf) });
+      for (const { endpointId } of handedOver) {
+        const epoch = batch.lanes.get(endpointId)?.epoch;
+        if (typeof epoch === 'number') tables.mustBeOwned(node, { endpointId, epoch }, 'an event is handed over');
+      }
     }
     for (const { delivery, dueAtMs, isHandedOver, publication } of batch.planned) {
       if (!refused.has(publication) && (!isHandedOver || elsewhere.has(delivery.endpointId)))
@@ -79,9 +83,10 @@ export function queueStore(parts: StoreParts): QueueStore {
     return { refused, stale, lanes, lost };
   };
 
-  const settleOne = (attempt: SettledAttempt, nowMs: number, isRepeated: boolean): boolean => {
+  const settleOne = (attempt: SettledAttempt, node: number, nowMs: number, isRepeated: boolean): boolean => {
     const { delivery, decision } = attempt;
     const facts = factsOf(delivery);
+    tables.mustBeOwned(node, delivery, 'an outcome counts');
     const number = delivery.attempts + 1;
     const row = tables.queue.get(facts.id);
     const made = tables.attempts.get(facts.id) ?? [];
@@ -156,7 +161,7 @@ export function queueStore(parts: StoreParts): QueueStore {
           attempts.forEach((attempt, i) => {
             const id = encodeId('dlv', attempt.delivery.uuid);
             if (!isOwned[i]) uncounted.set(id, 'lane_lost');
-            else if (!settleOne(attempt, nowMs, isRepeated)) uncounted.set(id, 'not_counted');
+            else if (!settleOne(attempt, node, nowMs, isRepeated)) uncounted.set(id, 'not_counted');
           });
           return uncounted;
         },
@@ -167,7 +172,9 @@ export function queueStore(parts: StoreParts): QueueStore {
         () => kept.map(({ delivery }) => tables.owns(node, delivery.endpointId, delivery.epoch)),
         (isOwned) => {
           kept.forEach(({ delivery }, i) => {
-            if (isOwned[i] && !delivery.isStored) put(factsOf(delivery), delivery.event.createdAtMs);
+            if (!isOwned[i] || delivery.isStored) return;
+            tables.mustBeOwned(node, delivery, 'a note is taken');
+            put(factsOf(delivery), delivery.event.createdAtMs);
           });
           return new Set(kept.filter((_, i) => !isOwned[i]).map(({ delivery }) => delivery));
         },

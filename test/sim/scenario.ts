@@ -20,8 +20,17 @@ const KINDS = [
   'start',
   'faults',
 ] as const;
-/** Receivers change most often; endpoints are seldom removed. */
-const OFTEN: readonly Kind[] = ['receiver', 'receiver', 'receiver', 'resend', 'kill', 'stop', 'status'];
+/** What happens more often than the rest, in a storm of one kind. */
+const THEMES: Readonly<Record<string, readonly Kind[]>> = {
+  mixed: KINDS,
+  receivers: ['receiver', 'receiver', 'status', 'resend', 'replay', 'testing'],
+  processes: ['kill', 'stop', 'stop', 'start', 'shutdown', 'receiver'],
+  database: ['database', 'faults', 'faults', 'receiver', 'resend'],
+  endpoints: ['status', 'status', 'remove', 'resend', 'testing', 'receiver'],
+  history: ['retention', 'database clock', 'clock', 'replay', 'resend'],
+};
+/** How bad the worst storm is: the share of statements that go wrong. */
+const FAULTS_MAX = [0.01, 0.05, 0.15];
 
 export type Kind = (typeof KINDS)[number];
 
@@ -48,30 +57,32 @@ export interface Scenario {
 export function scenarioOf(world: World): Scenario {
   const chance = world.stream('scenario');
   const isQuiet = chance.chance(0.1);
-  const stormMs = chance.between(5_000, 30_000);
+  const stormMs = chance.between(5_000, 40_000);
   const gapMs = chance.pick([300, 1_000, 3_000]);
-  const happenings: Happening[] = isQuiet ? [] : [happening(chance, 1_000, 'faults')];
+  const theme = THEMES[chance.pick(Object.keys(THEMES))] ?? KINDS;
+  const faultsMax = chance.pick(FAULTS_MAX);
+  const happenings: Happening[] = isQuiet ? [] : [happening(chance, 1_000, 'faults', faultsMax)];
   for (let atMs = 1_500; !isQuiet && atMs < stormMs; atMs += chance.random() * gapMs * 2) {
-    happenings.push(happening(chance, atMs, chance.pick(chance.chance(0.5) ? OFTEN : KINDS)));
+    happenings.push(happening(chance, atMs, chance.pick(chance.chance(0.7) ? theme : KINDS), faultsMax));
   }
   return { nodes: chance.between(1, 3), stormMs, isQuiet, happenings };
 }
 
-function happening(chance: Chance, atMs: number, kind: Kind): Happening {
+function happening(chance: Chance, atMs: number, kind: Kind, faultsMax: number): Happening {
   return {
     atMs,
     kind,
     which: chance.random(),
     other: chance.random(),
     behaviour: chance.pick(BEHAVIOURS),
-    faults: someFaults(chance),
+    faults: someFaults(chance, faultsMax),
     forMs: chance.pick([100, 1_000, 3_000, 12_000, 20_000, 40_000]),
   };
 }
 
-function someFaults(chance: Chance): DatabaseFaults {
+function someFaults(chance: Chance, max: number): DatabaseFaults {
   if (chance.chance(0.3)) return NO_FAULTS;
-  const some = () => (chance.chance(0.5) ? chance.random() * 0.02 : 0);
+  const some = () => (chance.chance(0.5) ? chance.random() * max : 0);
   return { lostBefore: some(), answerLost: some(), busy: some(), silent: some() / 20 };
 }
 

@@ -1,27 +1,47 @@
-import { expect, test } from 'vitest';
-import { simulate } from './simulation.ts';
+import { describe, expect, test } from 'vitest';
+import { PLANTED_BUGS } from './planted-bugs.ts';
+import { type Run, runSeeds } from './run-seeds.ts';
+import { type Report, simulate } from './simulation.ts';
 
-const first = Number(process.env.SIM_SEED ?? 1);
-const seeds = Number(process.env.SIM_SEEDS ?? 60);
+const { SIM_SEED = '1', SIM_SEEDS = '3000', SIM_BUGS = '' } = process.env;
+const first = Number(SIM_SEED);
+const count = Number(SIM_SEEDS);
+/** Seeds within which every planted bug is found. */
+const BUG_SEEDS_MAX = Number(process.env.SIM_BUG_SEEDS ?? 10_000);
+const HOURS_MS = 48 * 3_600_000;
 
-test(`${seeds} simulated seeds from ${first}: nothing is lost, fenced out, sent too fast or left behind`, {
-  timeout: 60_000 + seeds * 2_000,
+const inWords = ({ seed, trace, failure, happenings }: Report) =>
+  [`seed ${seed} (trace ${trace}): ${failure}`, ...happenings.map((line) => `  ${line}`)].join('\n');
+const progress = ({ seeds, failures }: Run) => {
+  if (count > 10_000 && seeds % 10_000 === 0) console.log(`${seeds} of ${count} seeds, ${failures.length} failed`);
+};
+
+test(`${count} simulated seeds from ${first}: nothing is lost, fenced out, sent too fast or left behind`, {
+  timeout: HOURS_MS,
   retry: 0,
 }, async () => {
-  const failures: string[] = [];
-  let acknowledged = 0;
-  for (let seed = first; seed < first + seeds && failures.length < 5; seed++) {
-    const report = await simulate(seed);
-    acknowledged += report.published;
-    if (report.failure !== undefined) failures.push(`seed ${seed} (trace ${report.trace}): ${report.failure}`);
-  }
-  console.log(`${seeds} seeds, ${acknowledged} events acknowledged`);
-  expect(failures).toEqual([]);
+  const run = await runSeeds({ first, count, failuresMax: 3, isShrinking: true, onProgress: progress });
+  console.log(`${run.seeds} seeds, ${run.published} events acknowledged, ${run.received} requests received`);
+  expect(run.failures.map(inWords)).toEqual([]);
 });
 
-test('a seed goes the same way twice', async () => {
+test('a seed goes the same way twice', { retry: 0 }, async () => {
   for (const seed of [first, first + 1, first + 2]) {
     const once = await simulate(seed);
     expect(await simulate(seed)).toEqual(once);
   }
+});
+
+describe('planted bugs are found', () => {
+  const isAll = SIM_BUGS === 'all';
+  test.skipIf(SIM_BUGS === '').each(PLANTED_BUGS.filter(({ name }) => isAll || name.includes(SIM_BUGS)))(
+    '$name',
+    { timeout: HOURS_MS, retry: 0 },
+    async (bug) => {
+      const { failures } = await runSeeds({ first: 1, count: BUG_SEEDS_MAX, failuresMax: 1, bug });
+      const [found] = failures;
+      console.log(`${bug.name} | ${found?.seed} | ${found?.failure?.split(';')[0]}`);
+      expect(found).toBeDefined();
+    },
+  );
 });

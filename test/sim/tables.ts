@@ -132,6 +132,13 @@ export class Tables {
     return this.isAlive(node) && lane !== undefined && lane.node === node && lane.epoch === epoch;
   }
 
+  /** What a statement saw when it began may be over when it commits, but not for this: a dead node's statements are ended first. */
+  mustBeOwned(node: number, { endpointId, epoch }: { endpointId: string; epoch: number }, what: string): void {
+    const lane = this.lanes.get(endpointId);
+    if (lane?.node !== node || lane.epoch !== epoch)
+      throw new Error(`${what} of node ${node} in epoch ${epoch} of ${endpointId}, which is ${JSON.stringify(lane)}`);
+  }
+
   /** Whether any row says something of a delivery. */
   knows(id: string): boolean {
     return this.queue.has(id) || this.ended.has(id);

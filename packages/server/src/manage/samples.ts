@@ -88,9 +88,10 @@ export class Samples {
 
   /** Testing mode: a sample of everything that the endpoint is subscribed to. */
   async sendRound(accountId: string, endpointId: string): Promise<void> {
-    const account = await this.accountOf(accountId);
-    const endpoint = endpointOf(account, endpointId);
-    if ((this.unfinished.get(endpointId) ?? 0) > 0) return;
+    const account = await this.parts.directory.get(accountId);
+    const endpoint = account?.endpoints.get(endpointId);
+    // It may have been deleted a moment ago.
+    if (!endpoint || (this.unfinished.get(endpointId) ?? 0) > 0) return;
     const wishes = endpoint.subscriptions.flatMap((subscription) => expand(endpoint, subscription));
     await Promise.all(wishes.map((wish) => this.queueInTurn(endpoint, sampleFor(endpoint, wish, account.facts))));
   }
