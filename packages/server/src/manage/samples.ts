@@ -93,7 +93,7 @@ export class Samples {
     // It may have been deleted a moment ago.
     if (!endpoint || (this.unfinished.get(endpointId) ?? 0) > 0) return;
     const wishes = endpoint.subscriptions.flatMap((subscription) => expand(endpoint, subscription));
-    await Promise.all(wishes.map((wish) => this.queueInTurn(endpoint, sampleFor(endpoint, wish, account.facts))));
+    await Promise.all(wishes.map((wish) => this.queueInTurn(endpoint, sampleFor(endpoint, wish, endpoint.account))));
   }
 
   private async accountOf(accountId: string): Promise<KnownAccount> {
