@@ -15,6 +15,7 @@ import type { HttpParts } from '@posthorn/server/dist/http/app.js';
 import { buildServer } from '@posthorn/server/dist/http/server.js';
 import { digestOf } from '@posthorn/server/dist/keyring.js';
 import { Metrics } from '@posthorn/server/dist/metrics.js';
+import { oneTimeToken } from '@posthorn/server/dist/processes/one-time-token.js';
 import { buildServices } from '@posthorn/server/dist/services.js';
 import type { AccountSnapshot, LaneStore, QueueStore, Store } from '@posthorn/server/dist/storage/store.js';
 import pino from 'pino';
@@ -127,7 +128,8 @@ const parts: HttpParts = {
   node,
   metrics,
   operatorKeyDigest: digestOf(key),
-  signInToken: { value: undefined },
+  metricsText: () => metrics.text(),
+  signInToken: oneTimeToken(key),
   pageOrigin: () => '',
   embedOrigins: [],
   trustedProxies: [],

@@ -11,9 +11,11 @@ export interface DatabaseFaults {
   busy: number;
   /** It hangs at the server, which the client notices only after a while; it may still commit. */
   silent: number;
+  /** It takes up to three seconds. */
+  slow: number;
 }
 
-export const NO_FAULTS: DatabaseFaults = { lostBefore: 0, answerLost: 0, busy: 0, silent: 0 };
+export const NO_FAULTS: DatabaseFaults = { lostBefore: 0, answerLost: 0, busy: 0, silent: 0, slow: 0.02 };
 
 /** How a process runs its statements. */
 export interface Statements {
@@ -132,6 +134,8 @@ export class Connection implements Statements {
   async statement<Seen, T>(look: () => Seen, write: (seen: Seen) => T): Promise<T> {
     if (!this.isUp && !this.isRecovering) throw new DatabaseUnavailable('down');
     const { world, faults, chance } = this.server;
+    // All connections are in use: a process that is stopped meanwhile sends its statement when it goes on.
+    if (chance.chance(0.1)) await this.deliver(world.pause(chance.random() * 20));
     const kind = chance.random();
     let limit = 0;
     const is = (probability: number) => {
@@ -148,7 +152,7 @@ export class Connection implements Statements {
     }
     const isLost = is(faults.answerLost);
     const isSilent = !isLost && is(faults.silent);
-    const takesMs = chance.chance(0.02) ? chance.random() * 3_000 : chance.random() * 4;
+    const takesMs = chance.chance(faults.slow) ? chance.random() * 3_000 : chance.random() * 4;
     const result = this.server.run(this, look, write, isSilent ? chance.random() * 60_000 : takesMs);
     result.catch(() => {});
     if (isSilent) {

@@ -41,6 +41,7 @@ const JITTER = 1.1;
 /** What holds after every step, and at the end. */
 export class Invariants {
   private received = 0;
+  private readonly owners = new Map<string, { node: number | null; epoch: number }>();
   private looks = 0;
   private readonly lately = new Map<string, number[]>();
 
@@ -52,6 +53,16 @@ export class Invariants {
     this.checkQueue();
     this.checkConcurrency();
     this.checkBounds();
+    this.checkEpochs();
+  }
+
+  private checkEpochs(): void {
+    for (const [endpointId, { node, epoch }] of this.observed.tables.lanes) {
+      const before = this.owners.get(endpointId);
+      if (before && node !== null && node !== before.node && epoch <= before.epoch)
+        throw new Broken(`lane ${endpointId} went from node ${before.node} to ${node} in epoch ${epoch}`);
+      this.owners.set(endpointId, { node, epoch });
+    }
   }
 
   private checkQueue(): void {
@@ -113,6 +124,10 @@ export class Invariants {
       const dueInMs = Math.round(dueMs - world.wallMs);
       const lane = JSON.stringify(tables.lanes.get(endpointId));
       throw new Broken(`delivery ${id} still waits after ${attempts} attempts, due in ${dueInMs} ms, lane ${lane}`);
+    }
+    for (const { event, handedOver } of tables.events.values()) {
+      const open = handedOver.find(({ id }) => !tables.ended.has(id));
+      if (open) throw new Broken(`event ${event.id} is stored, and its delivery ${open.id} has not ended`);
     }
     for (const { replay } of tables.replays.values()) {
       if (replay.status === 'running') throw new Broken(`replay ${replay.id} still runs`);

@@ -42,12 +42,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     put: '',
   },
   {
-    name: 'a release frees the lane in whatever epoch',
-    file: LANE_STORE,
-    find: 'lane?.node === node && lane.epoch === epoch',
-    put: 'lane?.node === node',
-  },
-  {
     name: 'a release frees the lane of another node',
     file: LANE_STORE,
     find: 'if (lane?.node === node && lane.epoch === epoch)',
@@ -87,8 +81,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'a lane is let go of while its request is under way',
     file: 'dispatch/lane.ts',
-    find: 'return this.waiting + this.inFlight + this.reserved;',
-    put: 'return this.waiting + this.reserved;',
+    find: 'const isEmpty = this.load === 0 && this.pinned === 0 && this.inMemory.size === 0;',
+    put: 'const isEmpty = this.waiting === 0 && this.pinned === 0;',
   },
   {
     name: 'a lane is let go of while accepting relies on it',
@@ -97,15 +91,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     put: 'this.waiting + this.inFlight === 0 && this.inMemory.size === 0',
   },
   {
-    name: 'lanes whose taking was not answered are never looked for',
+    name: 'lanes whose taking was not answered are never found',
     file: OWNERSHIP,
-    find: 'this.reconcileAtMs = [nowMs, nowMs + RECONCILE_AGAIN_MS];',
-    put: '',
-  },
-  {
-    name: 'after an outage nobody compares which lanes are whose',
-    file: 'test/sim/node.ts',
-    find: 'await dispatcher.reconcile();',
+    find: 'this.adoptOwned(owned);',
     put: '',
   },
   {
@@ -260,12 +248,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: DISPATCHER,
     find: 'if (delivery.isStored) this.remove(lane, delivery);',
     put: 'if (delivery.isStored || !options.forced) this.remove(lane, delivery);',
-  },
-  {
-    name: 'what cannot be sent because the database is away is lost',
-    file: DISPATCHER,
-    find: 'if (lane.epoch === delivery.epoch) lane.push(job);',
-    put: 'if (lane.epoch !== delivery.epoch) lane.push(job);',
   },
   {
     name: 'what waits for a deleted endpoint is not ended',

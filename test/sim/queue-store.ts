@@ -96,7 +96,9 @@ export function queueStore(parts: StoreParts): QueueStore {
     }
     if (delivery.isStored && row?.attempts !== delivery.attempts) return false;
     if (made.some((one) => one.number === number)) throw new Error(`attempt ${number} of ${facts.id} is stored twice`);
-    tables.attempts.set(facts.id, [...made, { number, epoch: delivery.epoch, storedMs: server.world.nowMs }]);
+    const { startedAtMs: startedMs } = attempt;
+    const one = { number, epoch: delivery.epoch, startedMs, storedMs: server.world.nowMs };
+    tables.attempts.set(facts.id, [...made, one]);
     if (!facts.test) tables.noteOutcome(facts.endpointId, attempt.outcome.error !== undefined);
     tables.queue.delete(facts.id);
     if (decision.kind === 'retry') put(facts, nowMs + decision.delayMs, number, delivery.tries + 1);
@@ -112,8 +114,18 @@ export function queueStore(parts: StoreParts): QueueStore {
   return {
     accept: (batch, node, mayOwn) =>
       connection.statement(
-        () => ({ lost: lostOf(batch, node), stale: [...batch.versions].filter(isStale).map(([id]) => id) }),
-        ({ lost, stale }) => store(batch, node, mayOwn, lost, stale),
+        () => ({
+          lost: lostOf(batch, node),
+          stale: [...batch.versions].filter(isStale).map(([id]) => id),
+          endpoints: new Set(tables.endpoints.keys()),
+        }),
+        ({ lost, stale, endpoints }) => {
+          const result = store(batch, node, mayOwn, lost, stale);
+          for (const { delivery, publication } of batch.planned)
+            if (!result.refused.has(publication) && !endpoints.has(delivery.endpointId))
+              throw new Error(`an event is accepted for ${delivery.endpointId}, which had been deleted`);
+          return result;
+        },
       ),
 
     findKeys: (keys) =>
@@ -143,13 +155,18 @@ export function queueStore(parts: StoreParts): QueueStore {
         return { deliveries, lanes: found, isCut: false };
       }),
 
-    bringForward: (latestMs, nowMs) =>
+    bringForward: ({ nowMs, soonMs, latestMs }) =>
       connection.atomic(() => {
-        const late = [...tables.queue.values()].filter((row) => row.attempts > 0 && row.dueMs > latestMs);
-        for (const row of late) {
-          row.dueMs = nowMs;
-          tables.makeDue(row.endpointId, row.accountId, nowMs);
+        const isWrong = ({ id, dueMs, tries }: QueueRow) =>
+          dueMs > latestMs || tries === 0 || (tables.attempts.get(id)?.at(-1)?.startedMs ?? 0) > soonMs;
+        const late = [...tables.queue.values()].filter((row) => row.dueMs > soonMs && isWrong(row));
+        for (const row of late) row.dueMs = nowMs;
+        const endpoints = new Set(late.map(({ endpointId }) => endpointId));
+        for (const [id, lane] of tables.lanes) {
+          const dueMs = lane.nextDueMs ?? 0;
+          if (dueMs > latestMs || (dueMs > soonMs && endpoints.has(id))) lane.nextDueMs = nowMs;
         }
+        for (const row of tables.replays.values()) if (row.nextMs > soonMs) row.nextMs = nowMs;
         return late.length;
       }),
 

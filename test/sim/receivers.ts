@@ -55,7 +55,7 @@ export class Receivers {
 
   private async answer(url: string, timeoutMs: number, take: () => void): Promise<Omit<AttemptOutcome, 'timings'>> {
     const { world, chance } = this;
-    await world.pause(chance.random() * 5);
+    await world.pause(chance.random() * (chance.chance(0.05) ? 150 : 5));
     const behaviour = this.behaviours.get(url) ?? 'well';
     const mood = behaviour === 'moody' ? chance.pick(['well', 'refuses', 'resets', 'slow'] as const) : behaviour;
     if (mood === 'resets' && chance.chance(0.5)) return { error: 'reset' };

@@ -11,6 +11,7 @@ const KINDS = [
   'database',
   'clock',
   'database clock',
+  'all clocks',
   'status',
   'remove',
   'resend',
@@ -27,7 +28,7 @@ const THEMES: Readonly<Record<string, readonly Kind[]>> = {
   processes: ['kill', 'stop', 'stop', 'start', 'shutdown', 'receiver'],
   database: ['database', 'faults', 'faults', 'receiver', 'resend'],
   endpoints: ['status', 'status', 'remove', 'resend', 'testing', 'receiver'],
-  history: ['retention', 'database clock', 'clock', 'replay', 'resend'],
+  history: ['retention', 'retention', 'database clock', 'all clocks', 'clock', 'replay', 'resend'],
 };
 /** How bad the worst storm is: the share of statements that go wrong. */
 const FAULTS_MAX = [0.01, 0.05, 0.15];
@@ -83,7 +84,7 @@ function happening(chance: Chance, atMs: number, kind: Kind, faultsMax: number):
 function someFaults(chance: Chance, max: number): DatabaseFaults {
   if (chance.chance(0.3)) return NO_FAULTS;
   const some = () => (chance.chance(0.5) ? chance.random() * max : 0);
-  return { lostBefore: some(), answerLost: some(), busy: some(), silent: some() / 20 };
+  return { lostBefore: some(), answerLost: some(), busy: some(), silent: some() / 20, slow: 0.02 + some() };
 }
 
 /** As a line, for people. */

@@ -1,6 +1,7 @@
 /** One seed: some nodes, endpoints and publishers under faults; then the faults end, and everything has to end, too. */
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
+import type { Publication } from '../../packages/server/src/accept/publication.ts';
 import type { Contract } from '../../packages/server/src/contract/contract.ts';
 import { loadContracts } from '../../packages/server/src/contract/load.ts';
 import { isShuttingDown } from '../../packages/server/src/domain/errors.ts';
@@ -142,6 +143,8 @@ export class Simulation {
 
   private createAccounts(): void {
     const { world, tables } = this;
+    // As after some time of use: retention has looked before.
+    tables.settings.set('retention_looked_at', new Date(world.wallMs).toISOString());
     for (const contract of CONTRACTS.keys()) {
       const account = { contract, version: 1, endpoints: new Set<string>() };
       const count = world.between(1, ENDPOINTS_MAX);
@@ -173,7 +176,7 @@ export class Simulation {
       const delivery = { id, accountId, endpointId, endpointUuid, event, topic: null, test: false };
       tables.events.set(id, { event, node: 0, handedOver: [] });
       tables.ended.set(id, { ...delivery, status: 'succeeded', reason: null, attempts: 1 });
-      tables.attempts.set(id, [{ number: 1, epoch: 0, storedMs: 0 }]);
+      tables.attempts.set(id, [{ number: 1, epoch: 0, startedMs: createdAtMs, storedMs: 0 }]);
       if (days < 30) this.historyKept.push(id);
     }
   }
@@ -241,16 +244,26 @@ export class Simulation {
       digest: isKeyed ? createHash('sha256').update(payload).digest() : null,
       warnings: [],
     };
-    for (let i = 0; i < (isKeyed ? Math.min(burst, 3) : burst); i++) {
-      node.parts.acceptor.accept(publication).then(
-        ({ id, deliveries }) => {
-          world.note(`acknowledged ${id}`);
-          this.acknowledged.set(id, { atMs: world.nowMs, deliveries });
-          for (const key of publication.keys) this.byKey.set(key, (this.byKey.get(key) ?? new Set()).add(id));
-        },
-        () => {},
-      );
+    for (let i = 0; i < (isKeyed ? Math.min(burst, 3) : burst); i++) this.send(node, publication);
+    // A publisher that is not sure does it again, wherever its connection leads to.
+    if (isKeyed && publishing.chance(0.5)) {
+      world.after(publishing.random() * 2_000, () => {
+        const other = this.nodes[publishing.between(0, NODES_MAX - 1)];
+        if (other?.isRunning) this.send(other, publication);
+      });
     }
+  }
+
+  private send(node: SimulatedNode, publication: Publication): void {
+    const { world } = this;
+    node.parts.acceptor.accept(publication).then(
+      ({ id, deliveries }) => {
+        world.note(`acknowledged ${id}`);
+        if (!this.acknowledged.has(id)) this.acknowledged.set(id, { atMs: world.nowMs, deliveries });
+        for (const key of publication.keys) this.byKey.set(key, (this.byKey.get(key) ?? new Set()).add(id));
+      },
+      () => {},
+    );
   }
 
   private happen(happening: Happening): void {
@@ -286,7 +299,11 @@ export class Simulation {
         node.machine.setWallClock((other - 0.5) * (forMs > 1_000 ? 7_200_000 : 10_000));
         break;
       case 'database clock':
-        server.aheadMs = other < 0.3 ? 0 : other < 0.6 ? (other - 0.45) * 20_000 : (other - 0.7) * 400 * DAY_MS;
+        server.aheadMs = clockError(other);
+        break;
+      case 'all clocks':
+        server.aheadMs = clockError(other);
+        for (const one of nodes) one.machine.setWallClock(server.aheadMs);
         break;
       case 'status':
         setStatus(changed, endpoint.accountId, endpoint.id, endpoint.status === 'active' ? 'inactive' : 'active');
@@ -324,7 +341,8 @@ export class Simulation {
   /** As the API does it. */
   private resend(node: SimulatedNode, which: number): void {
     const { tables, world } = this;
-    const known = [...tables.queue.values(), ...tables.ended.values()];
+    const handedOver = [...tables.events.values()].flatMap((event) => event.handedOver);
+    const known = [...tables.queue.values(), ...tables.ended.values(), ...handedOver];
     const row = known[Math.floor(which * known.length)];
     if (!row || !node.isRunning) return;
     const { dispatcher } = node.parts;
@@ -357,6 +375,7 @@ export class Simulation {
     server.faults = NO_FAULTS;
     server.state = 'up';
     server.aheadMs = 0;
+    for (const { machine } of this.nodes) machine.setWallClock(0);
     receivers.allWell();
     // What failed before may still switch one off.
     const activate = () => {
@@ -399,4 +418,10 @@ export class Simulation {
     });
     return `at ${Math.round(world.nowMs)} ms: ${lines.join(', ')}`;
   }
+}
+
+/** By how much a clock is wrong: not at all, by seconds, or by up to weeks. */
+function clockError(which: number): number {
+  if (which < 0.3) return 0;
+  return which < 0.6 ? (which - 0.45) * 20_000 : (which - 0.7) * 200 * DAY_MS;
 }

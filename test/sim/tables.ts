@@ -74,6 +74,16 @@ export interface AccountRow {
   endpoints: Set<string>;
 }
 
+/** An attempt. */
+export interface Made {
+  number: number;
+  epoch: number;
+  /** By the node's clock. */
+  startedMs: number;
+  /** By the true one. */
+  storedMs: number;
+}
+
 /** The rows that the engine works with. */
 export class Tables {
   readonly accounts = new Map<string, AccountRow>();
@@ -84,7 +94,7 @@ export class Tables {
   readonly events = new Map<string, EventRow>();
   readonly ended = new Map<string, EndedRow>();
   /** By delivery: when each attempt was made, and in which epoch it was stored. */
-  readonly attempts = new Map<string, { number: number; epoch: number; storedMs: number }[]>();
+  readonly attempts = new Map<string, Made[]>();
   readonly keys = new Map<string, { eventId: string; digest: Buffer; deliveries: number }>();
   /** Failed attempts in a row that counted, by endpoint: now, and at most since it is active. */
   readonly failures = new Map<string, { inARow: number; most: number }>();

@@ -190,8 +190,8 @@ export class MachineClock implements Clock {
     else run();
   }
 
-  setWallClock(byMs: number): void {
-    this.aheadMs += byMs;
+  setWallClock(aheadMs: number): void {
+    this.aheadMs = aheadMs;
   }
 
   stopFor(ms: number): void {

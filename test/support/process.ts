@@ -24,6 +24,7 @@ export function startServer(environment: Record<string, string>): ServerProcess 
       POSTHORN_OPERATOR_KEY: OPERATOR_KEY,
       POSTHORN_ALLOW_NETWORKS: '127.0.0.0/8',
       POSTHORN_LOG_LEVEL: 'info',
+      POSTHORN_PROCESSES: '1',
       ...environment,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { type Network, parseNetwork } from './egress/address.ts';
 import { CONNECTIONS_DEFAULT, CONNECTIONS_MAX, CONNECTIONS_MIN } from './storage/connections.ts';
@@ -11,7 +12,9 @@ export interface Config {
   dataFolder: string;
   /** PostgreSQL to use; the embedded one when undefined. */
   databaseUrl: string | undefined;
-  /** Connections that this node may open to it. */
+  /** Nodes that this server runs, each a process of its own. */
+  processes: number;
+  /** Connections that each node may open to the database. */
   databaseConnections: number;
   operatorKey: string | undefined;
   /** The current master key first, older ones behind it. */
@@ -65,9 +68,13 @@ const NAMES = [
   'POSTHORN_TRUSTED_PROXIES',
   'POSTHORN_EMBED_ORIGINS',
   'POSTHORN_LOG_LEVEL',
+  'POSTHORN_PROCESSES',
   'POSTHORN_SMTP_URL',
   'POSTHORN_SMTP_FROM',
 ];
+/** PostgreSQL needs about as much of the machine as the nodes. */
+const PROCESSES_DEFAULT = Math.min(8, Math.max(1, Math.floor(availableParallelism() / 2)));
+const PROCESSES_MAX = 64;
 const OPERATOR_KEY_LENGTH_MIN = 16;
 const MASTER_KEY_BYTES = 32;
 /** Where proxies stand, if nothing else is said. */
@@ -85,6 +92,12 @@ export function readConfig(env: Environment): Config {
     port: readPort(value('POSTHORN_PORT') ?? '8400'),
     dataFolder: resolve(value('POSTHORN_DATA_DIR') ?? './data'),
     databaseUrl: readDatabaseUrl(value('DATABASE_URL')),
+    processes: readNumber(
+      'POSTHORN_PROCESSES',
+      value('POSTHORN_PROCESSES') ?? String(PROCESSES_DEFAULT),
+      1,
+      PROCESSES_MAX,
+    ),
     databaseConnections: readNumber(
       'POSTHORN_DATABASE_CONNECTIONS',
       value('POSTHORN_DATABASE_CONNECTIONS') ?? String(CONNECTIONS_DEFAULT),

@@ -1,10 +1,13 @@
 /** Starts and stops the server. The only reader of the clock, of random and of the environment. */
+import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
-import { ConfigError, readConfig } from './config.ts';
+import { type Config, ConfigError, readConfig } from './config.ts';
 import { BrokenContract } from './contract/read-document.ts';
 import { greeting } from './greeting.ts';
 import { KeyRefused, operatorKeyFile } from './keyring.ts';
-import { type RunningNode, startNode } from './node.ts';
+import { openLog, startNode } from './node.ts';
+import { Primary, WorkerRefused } from './processes/primary.ts';
+import { runWorker } from './processes/worker.ts';
 import { DatabaseUnavailable } from './storage/database-errors.ts';
 import { DataFolderInUse } from './storage/embedded.ts';
 import { MigrationRefused } from './storage/migrate.ts';
@@ -32,32 +35,63 @@ function explain(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
+/** What has been started: one node, or several processes. */
+interface Running {
+  url: string;
+  freshOperatorKey?: string | undefined;
+  stop(): Promise<void>;
+}
+
+async function startOne(config: Config, signInToken: string): Promise<Running> {
+  return await startNode(config, { clock: realClock, random: Math.random, signInToken });
+}
+
+async function startSeveral(config: Config, signInToken: string): Promise<Running> {
+  const primary = new Primary(config, openLog(config), signInToken);
+  try {
+    return { ...(await primary.start()), stop: () => primary.stop() };
+  } catch (error) {
+    await primary.stop();
+    throw error;
+  }
+}
+
 async function main(): Promise<void> {
-  let node: RunningNode | undefined;
+  let running: Running | undefined;
   let isStopping = false;
   const stop = () => {
-    // Asked twice: at once, then. What is in flight is left to its lease.
+    // Asked twice: at once, then. What is in flight is found by whoever starts next.
     if (isStopping) process.exit(1);
     isStopping = true;
     // While starting, the stop waits until there is something to stop.
-    node?.stop().then(() => process.exit(0), die);
+    running?.stop().then(() => process.exit(0), die);
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   const config = readConfig(process.env);
-  node = await startNode(config, {
-    clock: realClock,
-    random: Math.random,
-    signInToken: randomBytes(24).toString('base64url'),
-  });
-  if (isStopping) return void node.stop().then(() => process.exit(0), die);
+  const signInToken = randomBytes(24).toString('base64url');
+  running = await (config.processes > 1 ? startSeveral : startOne)(config, signInToken);
+  if (isStopping) return void running.stop().then(() => process.exit(0), die);
   const isTerminal = process.stdout.isTTY === true;
-  process.stdout.write(greeting(node, { isTerminal, keyFile: operatorKeyFile(config) }));
+  const { url, freshOperatorKey } = running;
+  process.stdout.write(
+    greeting({ url, freshOperatorKey, signInToken }, { isTerminal, keyFile: operatorKeyFile(config) }),
+  );
 }
 
 function die(error: unknown): void {
-  process.stderr.write(`${explain(error)}\n`);
+  // A process that was refused has said so itself.
+  if (!(error instanceof WorkerRefused)) process.stderr.write(`${explain(error)}\n`);
   process.exit(1);
 }
 
-main().catch(die);
+if (cluster.isPrimary) main().catch(die);
+else {
+  runWorker(
+    (siblings) => {
+      const { signInToken } = siblings.start;
+      return startNode(readConfig(process.env), { clock: realClock, random: Math.random, signInToken, siblings });
+    },
+    (error) => (error === undefined ? process.exit(0) : die(error)),
+  );
+}

@@ -42,11 +42,17 @@ export class Metrics {
     this.labelled('posthorn_deliveries_finished_total', 'Deliveries that ended, by status', 'status', tally.finished);
   }
 
-  /** A value that is read when somebody looks. */
-  gauge(name: string, help: string, read: () => number): void {
+  /** In the Prometheus text format. */
+  text(): Promise<string> {
+    return this.registry.metrics();
+  }
+
+  /** A value that is read when somebody looks; of several processes the sum is shown, or the least. */
+  gauge(name: string, help: string, read: () => number, aggregator: 'sum' | 'min' = 'sum'): void {
     const gauge: Gauge = new Gauge({
       name,
       help,
+      aggregator,
       registers: [this.registry],
       collect(): void {
         gauge.set(read());

@@ -1,13 +1,12 @@
 import { randomFillSync } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import pino, { type Logger } from 'pino';
 import type { Acceptor } from './accept/acceptor.ts';
 import { type Config, ConfigError } from './config.ts';
 import { loadContracts } from './contract/load.ts';
+import { prepareDataFolder } from './data-folder.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import type { Clock, Random } from './domain/clock.ts';
 import { isShuttingDown, Problem } from './domain/errors.ts';
@@ -26,6 +25,8 @@ import { openMailer } from './mailer.ts';
 import { Maintainer } from './maintain/maintainer.ts';
 import type { Notices } from './manage/notices.ts';
 import { Metrics } from './metrics.ts';
+import { oneTimeToken } from './processes/one-time-token.ts';
+import type { Siblings } from './processes/worker.ts';
 import { buildServices, type NodeIdentity, type Services } from './services.ts';
 import { Database } from './storage/database.ts';
 import { isOutage, kindOf } from './storage/database-errors.ts';
@@ -51,9 +52,11 @@ const DRAIN_MS = 25_000;
 export interface StartOptions {
   clock: Clock;
   random: Random;
-  /** Where the one-time token of the sign-in link comes from. */
+  /** The one-time token of the sign-in link. */
   signInToken: string;
   logger?: Logger;
+  /** This node is one of several processes. */
+  siblings?: Siblings;
 }
 
 export interface RunningNode {
@@ -72,9 +75,9 @@ export interface RunningNode {
  */
 export async function startNode(
   config: Config,
-  { clock: machineClock, random, signInToken, logger }: StartOptions,
+  { clock: machineClock, random, signInToken, logger, siblings }: StartOptions,
 ): Promise<RunningNode> {
-  const log = logger ?? pino({ level: config.logLevel, base: null });
+  const log = logger ?? openLog(config, siblings);
   const say = (message: string) => log.info(message);
   const onError = (error: unknown) => {
     // While the database cannot be used every part meets the same error; the database itself has said so once.
@@ -84,9 +87,10 @@ export async function startNode(
   prepareDataFolder(config.dataFolder);
   const contracts = loadContracts(CONTRACTS_FOLDER, config.contractFolders);
   const vault = openVault(config);
-  const embedded = config.databaseUrl === undefined ? new EmbeddedPostgres(config.dataFolder, say) : undefined;
+  const isEmbedded = config.databaseUrl === undefined;
+  const embedded = isEmbedded && !siblings ? new EmbeddedPostgres(config.dataFolder, say) : undefined;
   await embedded?.start();
-  const connection = embedded ? embedded.connection : { connectionString: config.databaseUrl };
+  const connection = embedded?.connection ?? siblings?.start.connection ?? { connectionString: config.databaseUrl };
   const database = new Database(connection, say, config.databaseConnections);
   const stopDatabase = async () => {
     await database.stop();
@@ -182,8 +186,8 @@ export async function startNode(
       posthorn_keys: () => keyVerifier.forgetAll(),
     });
     keyVerifier.start();
-    // The embedded database has no other node: whoever stands there is a server that was killed.
-    if (embedded) await maintainer.takeOver('everybody else');
+    // The embedded database has no other server: whoever stands there was killed.
+    if (isEmbedded && (siblings?.start.isFirst ?? true)) await maintainer.takeOver('everybody else');
     const upgrade = new Rounds({ clock, onError });
     const startDispatcher = async () => {
       if (!(await isContracted(database))) {
@@ -210,7 +214,7 @@ export async function startNode(
 
     showGauges(metrics, parts, database, config);
 
-    const token = { value: signInToken as string | undefined };
+    siblings?.share(metrics);
     const app = await buildServer(
       {
         ...parts,
@@ -220,8 +224,9 @@ export async function startNode(
         clock,
         node,
         metrics,
+        metricsText: () => siblings?.metricsOfAll() ?? metrics.text(),
         operatorKeyDigest: operatorKey.digest,
-        signInToken: token,
+        signInToken: siblings?.token ?? oneTimeToken(signInToken),
         pageOrigin: () => origin,
         trustedProxies: config.trustedProxies,
         embedOrigins: config.embedOrigins,
@@ -285,6 +290,11 @@ export async function startNode(
   }
 }
 
+/** One line of JSON an entry; of several processes each says which one it is. */
+export function openLog({ logLevel }: Pick<Config, 'logLevel'>, siblings?: Siblings): Logger {
+  return pino({ level: logLevel, base: siblings ? { process: siblings.start.process } : null });
+}
+
 /** Of this process, since it was asked last. */
 function eventLoopUtilization(): () => number {
   let before = performance.eventLoopUtilization();
@@ -305,25 +315,6 @@ export function watermarkOf(acceptor: Acceptor, dispatcher: Dispatcher, ids: IdS
     if (Buffer.compare(event.uuid, smallest) < 0) smallest = event.uuid;
   }
   return smallest;
-}
-
-function prepareDataFolder(folder: string): void {
-  const probe = join(folder, `.writable-${process.pid}`);
-  try {
-    makeFolder(folder);
-    writeFileSync(probe, '');
-    rmSync(probe);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new ConfigError('POSTHORN_DATA_DIR', `${folder} cannot be written (${code}); choose another folder`);
-  }
-}
-
-/** Like `recursive: true`, which never returns where a file system refuses a folder with ENOENT, as /proc does. */
-function makeFolder(folder: string): void {
-  if (existsSync(folder)) return;
-  makeFolder(dirname(folder));
-  mkdirSync(folder);
 }
 
 async function listen(app: App, { host, port }: Config): Promise<string> {
@@ -387,7 +378,7 @@ function showGauges(metrics: Metrics, { dispatcher, directory }: Services, datab
   show('endpoints_behind', 'Endpoints with due deliveries in the database', () => dispatcher.counts.backlogged);
   show('accounts_in_memory', 'Accounts whose endpoints are in memory', () => directory.counts.accounts);
   show('accounts_in_memory_bytes', 'What they take up, as estimated', () => directory.counts.bytes);
-  show('database_up', '1 while the database can be used', () => Number(database.up));
+  metrics.gauge('posthorn_database_up', '1 while the database can be used', () => Number(database.up), 'min');
 }
 
 /** @throws ConfigError */

@@ -26,6 +26,7 @@ import type { Sessions } from '../manage/sessions.ts';
 import type { UrlChecks } from '../manage/url-checks.ts';
 import type { Verification } from '../manage/verification.ts';
 import type { Metrics } from '../metrics.ts';
+import type { OneTimeToken } from '../processes/one-time-token.ts';
 import type { Store } from '../storage/store.ts';
 
 /** A Fastify instance whose handlers know the types of their schemas. */
@@ -69,8 +70,10 @@ export interface HttpParts {
   metrics: Metrics;
   /** SHA-256 of the operator key, in hexadecimal. */
   operatorKeyDigest: string;
-  /** The one-time token of the sign-in link, while nobody has used it. */
-  signInToken: { value: string | undefined };
+  /** What `/metrics` shows: of all processes of this server. */
+  metricsText: () => Promise<string>;
+  /** Of the sign-in link. */
+  signInToken: OneTimeToken;
   /** Whether the database can be reached and its migrations are current. */
   isReady: () => Promise<{ ready: boolean; reason?: string; warnings: string[] }>;
   isUp: () => boolean;

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import type { App, HttpParts } from './app.ts';
 
-export function healthRoutes(app: App, { isReady, metrics }: HttpParts): void {
+export function healthRoutes(app: App, { isReady, metrics, metricsText }: HttpParts): void {
   app.get(
     '/healthz',
     {
@@ -60,6 +60,6 @@ export function healthRoutes(app: App, { isReady, metrics }: HttpParts): void {
       reply
         .type(metrics.registry.contentType)
         .serializer((text: string) => text)
-        .send(await metrics.registry.metrics()),
+        .send(await metricsText()),
   );
 }

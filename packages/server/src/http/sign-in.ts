@@ -58,17 +58,16 @@ export function signInRoutes(
     async (request, reply) => {
       const expected = signInToken.value;
       const given = Buffer.from(request.query.token ?? '');
-      const isRight =
-        expected !== undefined && given.length === expected.length && timingSafeEqual(given, Buffer.from(expected));
+      const isRight = given.length === expected.length && timingSafeEqual(given, Buffer.from(expected));
       if (!isRight) return reply.redirect('/console/?link=used', 303);
       if (clock.monotonicMs() >= linkUntilMs) return reply.redirect('/console/?link=expired', 303);
       // Whoever only looks ahead has not come yet.
       if (isPrefetch(request)) return reply.code(204).send();
-      signInToken.value = undefined;
+      if (!(await signInToken.take())) return reply.redirect('/console/?link=used', 303);
       try {
         await signIn(reply, 'link');
       } catch (error) {
-        signInToken.value = expected;
+        await signInToken.giveBack();
         throw error;
       }
       return reply.redirect('/console/', 303);

@@ -67,7 +67,7 @@ export class Maintainer {
   private purgedDay = 0;
   private lastBeat: { monotonicMs: number; finished: number } | undefined;
   private readonly silentNodes = new SilentNodes(DEAD_AFTER_MS);
-  private hasCheckedRetries = false;
+  private hasBroughtForward = false;
   private retentionClock: RetentionClock | undefined;
   /** What an operator should know of, by what it is about; shown with the node's readiness. */
   private readonly troubles = new Map<'clock' | 'retention', string>();
@@ -161,17 +161,19 @@ export class Maintainer {
       log(`The clocks of this machine and of the database moved by ${Math.round(compared.movedMs / 1000)} s.`);
       await this.makePartitions();
     }
-    if (!this.hasCheckedRetries || compared.movedMs < -CLOCK_OFF_MS) await this.bringForward();
+    if (compared.movedMs < -CLOCK_OFF_MS) this.hasBroughtForward = false;
+    if (!this.hasBroughtForward) await this.bringForward();
     this.note('clock', clockTrouble(compared));
   }
 
-  /** Retries that were planned while both clocks were ahead do not wait until then; at the start, too. */
+  /** What was planned while both clocks were ahead does not wait until then; at the start, too. */
   private async bringForward(): Promise<void> {
     const { store, clock, longestWaitMs, log } = this.parts;
     const nowMs = clock.now();
-    const count = await store.queue.bringForward(nowMs + longestWaitMs + CLOCK_OFF_MS, nowMs);
-    this.hasCheckedRetries = true;
-    if (count > 0) log(`${count} retries that were planned by a wrong clock are due now.`);
+    const soonMs = nowMs + CLOCK_OFF_MS;
+    const count = await store.queue.bringForward({ nowMs, soonMs, latestMs: soonMs + longestWaitMs });
+    this.hasBroughtForward = true;
+    if (count > 0) log(`${count} deliveries that were planned by a wrong clock are due now.`);
   }
 
   /** Keeps a trouble for the operator to see, and tells of it when it is new or over. */

@@ -11,6 +11,7 @@ import type { ClaimedLane, QueueStore } from './store.ts';
 const FIND_KEYS = statement('idempotency_find');
 const CLAIM = statement('claim');
 const RETRY = statement('retry');
+const BRING_FORWARD = statement('bring_forward').text;
 const REQUEUE = statement('requeue').text;
 
 /** One row says when lanes are due again (`lanes`), the others are deliveries. */
@@ -68,16 +69,10 @@ export function queueStore(database: Database): QueueStore {
       };
     },
 
-    async bringForward(latestMs, nowMs) {
-      const rows = await database.run('UPDATE queue SET due_at = $2 WHERE attempts > 0 AND due_at > $1 RETURNING id', [
-        new Date(latestMs),
-        new Date(nowMs),
-      ]);
-      await database.run('UPDATE lanes SET next_due_at = $2 WHERE node IS NULL AND next_due_at > $1', [
-        new Date(latestMs),
-        new Date(nowMs),
-      ]);
-      return rows.length;
+    async bringForward({ nowMs, soonMs, latestMs }) {
+      const times = [nowMs, soonMs, latestMs].map((ms) => new Date(ms));
+      const [row] = await database.run<{ late: number }>(BRING_FORWARD, times);
+      return row?.late ?? 0;
     },
 
     async retry(accountId, id, node, ownsLanes) {

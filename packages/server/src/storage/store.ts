@@ -440,8 +440,11 @@ export interface QueueStore {
     node: number,
     nowMs: number,
   ): Promise<Claimed>;
-  /** Makes retries due at `nowMs` that are due after `latestMs`: a clock was wrong when they were planned. Answers how many. */
-  bringForward(latestMs: number, nowMs: number): Promise<number>;
+  /**
+   * Makes deliveries due at `nowMs` that were planned by a clock that was ahead: those after `latestMs`, and of those after
+   * `soonMs` what was planned in the future. Answers how many.
+   */
+  bringForward(times: { nowMs: number; soonMs: number; latestMs: number }): Promise<number>;
   /**
    * Answers the ids (`dlv_…`) whose outcome did not count: their lane is lost, or what was sent is not what waits there.
    * @param isRepeated some of it may have been stored before: that counts, and is not stored again
