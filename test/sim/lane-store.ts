@@ -115,6 +115,7 @@ export function nodeStore(parts: StoreParts): NodeStore {
             return {
               id,
               host: '',
+              pid: 0,
               startedAt: never,
               heartbeatAt: never,
               heartbeat: String(beats),

@@ -65,6 +65,8 @@ export interface RunningNode {
   /** The operator key, when it was made at this start. */
   freshOperatorKey: string | undefined;
   signInToken: string;
+  /** Another process of this server has ended. */
+  takeOverProcess(pid: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -279,6 +281,7 @@ export async function startNode(
       url,
       freshOperatorKey: operatorKey.fresh,
       signInToken,
+      takeOverProcess: (pid) => maintainer.takeOverProcess(pid),
       stop: () => {
         stopping ??= stop();
         return stopping;

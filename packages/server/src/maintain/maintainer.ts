@@ -123,6 +123,13 @@ export class Maintainer {
     await this.takeOver(this.silentNodes.look(others, clock.monotonicMs()));
   }
 
+  /** A process of this server has ended: nobody has to wait for its heartbeat. */
+  async takeOverProcess(pid: number): Promise<void> {
+    const nodes = await this.parts.store.nodes.list();
+    const own = nodes.find(({ id }) => id === this.parts.node.id);
+    await this.takeOver(nodes.filter((one) => one.pid === pid && one.host === own?.host));
+  }
+
   /** @param silent `everybody else` of an embedded database: whoever else stands there is a server that was killed */
   async takeOver(silent: Parameters<Store['nodes']['declareDead']>[1]): Promise<void> {
     const { store, node, clock, onTakenOver, log } = this.parts;

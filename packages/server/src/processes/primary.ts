@@ -89,12 +89,7 @@ export class Primary {
       const worker = cluster.fork();
       const channel = new Channel(worker, {
         // The process asks when it listens: what was told before would be lost.
-        begin: (): WorkerStart => ({
-          process: number,
-          isFirst,
-          signInToken: this.token.value,
-          ...(this.embedded ? { connection: this.embedded.connection } : {}),
-        }),
+        begin: () => (this.isStopping ? undefined : this.startOf(number, isFirst)),
         ready: resolve,
         metrics: () => this.metrics(),
         takeToken: () => this.token.take(),
@@ -106,9 +101,18 @@ export class Primary {
         reject(new WorkerRefused());
         if (this.isStopping || (isFirst && !this.isReady)) return;
         this.log.error(`Process ${number} has ended (${signal || code}); another one takes its place.`);
+        // The others would notice, in half a minute.
+        const [other] = this.workers.values();
+        other?.ask('takeOver', worker.process.pid).catch((err: unknown) => this.log.error({ err }, 'take-over failed'));
         setTimeout(() => this.replace(number, backoff), backoff.next(performance.now()));
       });
     });
+  }
+
+  private startOf(number: number, isFirst: boolean): WorkerStart {
+    const { embedded, token } = this;
+    const connection = embedded ? { connection: embedded.connection } : {};
+    return { process: number, isFirst, signInToken: token.value, ...connection };
   }
 
   private replace(number: number, backoff: RestartBackoff): void {

@@ -34,9 +34,14 @@ export async function runWorker(
   process.on('SIGTERM', stop);
   // Without the primary process nobody connects any more.
   process.once('disconnect', stop);
-  const channel = new Channel(process as never, { stop, ownMetrics: () => own?.registry.getMetricsAsJSON() });
+  const channel = new Channel(process as never, {
+    stop,
+    ownMetrics: () => own?.registry.getMetricsAsJSON(),
+    takeOver: (pid: number) => node?.takeOverProcess(pid),
+  });
   try {
-    const start = (await channel.ask('begin')) as WorkerStart;
+    const start = (await channel.ask('begin')) as WorkerStart | undefined;
+    if (!start) return end();
     node = await startNode({
       start,
       token: {

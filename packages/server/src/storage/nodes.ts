@@ -74,6 +74,7 @@ export function nodeStore(database: Database): NodeStore {
       const rows = await database.maintain<{
         id: number;
         host: string;
+        pid: number;
         started_at: Date;
         heartbeat_at: Date;
         heartbeat: string;
@@ -82,12 +83,13 @@ export function nodeStore(database: Database): NodeStore {
         in_memory: number;
         backlogged: number;
       }>(
-        `SELECT id, host, started_at, heartbeat_at, extract(epoch FROM heartbeat_at)::text AS heartbeat, finished_per_s, in_flight, in_memory, backlogged
+        `SELECT id, host, pid, started_at, heartbeat_at, extract(epoch FROM heartbeat_at)::text AS heartbeat, finished_per_s, in_flight, in_memory, backlogged
          FROM nodes WHERE dead_at IS NULL ORDER BY id`,
       );
       return rows.map((row) => ({
         id: row.id,
         host: row.host,
+        pid: row.pid,
         startedAt: row.started_at,
         heartbeatAt: row.heartbeat_at,
         heartbeat: row.heartbeat,

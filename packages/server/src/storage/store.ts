@@ -492,6 +492,17 @@ export interface NodeLoad {
   backlogged: number;
 }
 
+export interface NodeFacts {
+  id: number;
+  /** The name of its machine, and the number of its process there. */
+  host: string;
+  pid: number;
+  startedAt: Date;
+  heartbeatAt: Date;
+  /** Another text with every heartbeat. */
+  heartbeat: string;
+}
+
 export interface NodeStore {
   /** @param watermark an id below that of every event that this node will accept */
   register(host: string, pid: number, watermark: Uint8Array): Promise<number>;
@@ -511,8 +522,8 @@ export interface NodeStore {
    * @throws DatabaseUnavailable when its statements do not end
    */
   takeOver(dead: DeadNode, nowMs: number): Promise<{ deliveries: number; lanes: number }>;
-  /** Those that are not declared dead. `heartbeat` is another text with every one. */
-  list(): Promise<({ id: number; host: string; startedAt: Date; heartbeatAt: Date; heartbeat: string } & NodeLoad)[]>;
+  /** Those that are not declared dead. */
+  list(): Promise<(NodeFacts & NodeLoad)[]>;
   /** Forgets a node that has let go of all that it owned. */
   leave(node: number): Promise<void>;
 }
