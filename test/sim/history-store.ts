@@ -2,7 +2,7 @@ import { decodeId, firstUuidOf, timeOfId } from '../../packages/server/src/domai
 import type { ReplayFilter, ReplayStore } from '../../packages/server/src/storage/page-store.ts';
 import type { RetentionStore } from '../../packages/server/src/storage/store.ts';
 import type { StoreParts } from './store.ts';
-import { hexOf } from './tables.ts';
+import { DUE_AT_ONCE, hexOf } from './tables.ts';
 
 const DAY_MS = 86_400_000;
 const dayOf = (id: string) => Math.floor(timeOfId(Buffer.from(id, 'hex')) / DAY_MS) * DAY_MS;
@@ -39,14 +39,12 @@ export function retentionStore({ tables, connection, server }: StoreParts): Part
 export function replayStore({ tables, connection, notify }: StoreParts): ReplayStore {
   const idOf = (id: string) => hexOf(decodeId('dlv', id) ?? new Uint8Array());
   const isSendable = (id: string) => {
-    const row = tables.queue.get(id) ?? tables.ended.get(id);
-    const isWaitingForTheFirstTime = tables.queue.get(id)?.attempts === 0;
-    return (
-      row !== undefined &&
-      !isWaitingForTheFirstTime &&
-      tables.endpoints.has(row.endpointId) &&
-      tables.events.has(hexOf(row.event.uuid))
-    );
+    const waiting = tables.queue.get(id);
+    const row = waiting ?? tables.ended.get(id);
+    const endpoint = row && tables.endpoints.get(row.endpointId);
+    if (!row || !endpoint || !tables.events.has(hexOf(row.event.uuid))) return false;
+    // What waits for its turn, or is asked for, is sent anyway; what is held is not.
+    return !waiting || (waiting.dueMs !== DUE_AT_ONCE && (endpoint.status === 'inactive' || waiting.attempts > 0));
   };
   const sendable = (accountId: string, { endpointId, ids }: ReplayFilter, after: string, before: string) =>
     [...tables.queue.values(), ...tables.ended.values()]

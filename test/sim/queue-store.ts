@@ -96,14 +96,15 @@ export function queueStore(parts: StoreParts): QueueStore {
     }
     if (delivery.isStored && row?.attempts !== delivery.attempts) return false;
     if (made.some((one) => one.number === number)) throw new Error(`attempt ${number} of ${facts.id} is stored twice`);
+    if (decision.kind !== 'retry' && tables.ended.has(facts.id)) throw new Error(`delivery ${facts.id} ends twice`);
+    if (decision.kind === 'retry' && !delivery.isStored && row) throw new Error(`delivery ${facts.id} waits twice`);
     const { startedAtMs: startedMs } = attempt;
     const one = { number, epoch: delivery.epoch, startedMs, storedMs: server.world.nowMs };
     tables.attempts.set(facts.id, [...made, one]);
     if (!facts.test) tables.noteOutcome(facts.endpointId, attempt.outcome.error !== undefined);
-    tables.queue.delete(facts.id);
+    if (delivery.isStored) tables.queue.delete(facts.id);
     if (decision.kind === 'retry') put(facts, nowMs + decision.delayMs, number, delivery.tries + 1);
     else {
-      if (tables.ended.has(facts.id)) throw new Error(`delivery ${facts.id} ends twice`);
       const reason = decision.kind === 'discarded' ? decision.reason : null;
       const ended: EndedRow = { ...facts, status: decision.kind, reason, attempts: number };
       tables.ended.set(facts.id, ended);
@@ -203,7 +204,10 @@ export function queueStore(parts: StoreParts): QueueStore {
         const row = tables.queue.get(key);
         const ended = tables.ended.get(key);
         const endpointId = row?.endpointId ?? ended?.endpointId;
-        if (endpointId === undefined || !tables.endpoints.has(endpointId)) return undefined;
+        const event = row?.event ?? ended?.event;
+        if (endpointId === undefined || !event || !tables.events.has(hexOf(event.uuid))) return undefined;
+        // What has ended stays so when nothing could be sent; what waits is ended by whoever owns the lane.
+        if (!row && !tables.endpoints.has(endpointId)) return undefined;
         if (row) Object.assign(row, { tries: 0, dueMs: DUE_AT_ONCE });
         else if (ended) {
           tables.ended.delete(key);
