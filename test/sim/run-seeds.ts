@@ -7,6 +7,8 @@ import type { WorkerMessage } from './worker.ts';
 
 /** A process is replaced after so many: what a simulation leaves behind is not looked after. */
 const SEEDS_OF_PROCESS = 100;
+/** Planted bugs are mostly found at once. */
+const SEEDS_WITH_BUG = 20;
 
 export interface Run {
   seeds: number;
@@ -36,7 +38,7 @@ export async function runSeeds(options: RunOptions): Promise<Run> {
   const work = async () => {
     while (next < first + count && run.failures.length < failuresMax) {
       const from = next;
-      next = Math.min(from + SEEDS_OF_PROCESS, first + count);
+      next = Math.min(from + (bug ? SEEDS_WITH_BUG : SEEDS_OF_PROCESS), first + count);
       await runSome(file, from, next - from, options, run);
       onProgress?.(run);
     }

@@ -7,7 +7,8 @@ const { SIM_SEED = '1', SIM_SEEDS = '3000', SIM_BUGS = '' } = process.env;
 const first = Number(SIM_SEED);
 const count = Number(SIM_SEEDS);
 /** Seeds within which every planted bug is found. */
-const BUG_SEEDS_MAX = Number(process.env.SIM_BUG_SEEDS ?? 10_000);
+const BUG_SEEDS_MAX = 10_000;
+const SOON = 5;
 const HOURS_MS = 48 * 3_600_000;
 
 const inWords = ({ seed, trace, failure, happenings }: Report) =>
@@ -33,15 +34,14 @@ test('a seed goes the same way twice', { retry: 0 }, async () => {
 });
 
 describe('planted bugs are found', () => {
-  const isAll = SIM_BUGS === 'all';
-  test.skipIf(SIM_BUGS === '').each(PLANTED_BUGS.filter(({ name }) => isAll || name.includes(SIM_BUGS)))(
-    '$name',
-    { timeout: HOURS_MS, retry: 0 },
-    async (bug) => {
-      const { failures } = await runSeeds({ first: 1, count: BUG_SEEDS_MAX, failuresMax: 1, bug });
-      const [found] = failures;
-      console.log(`${bug.name} | ${found?.seed} | ${found?.failure?.split(';')[0]}`);
-      expect(found).toBeDefined();
-    },
+  // Without a wish: those that any change of the simulator would still find at once.
+  const wanted = PLANTED_BUGS.filter(({ name, firstSeed }) =>
+    SIM_BUGS === '' ? firstSeed <= SOON : SIM_BUGS === 'all' || name.includes(SIM_BUGS),
   );
+  test.each(wanted)('$name', { timeout: HOURS_MS, retry: 0 }, async (bug) => {
+    const { failures } = await runSeeds({ first: 1, count: BUG_SEEDS_MAX, failuresMax: 1, bug });
+    const [found] = failures;
+    if (SIM_BUGS !== '') console.log(`${bug.name} | ${found?.seed} | ${found?.failure?.split(';')[0]}`);
+    expect(found).toBeDefined();
+  });
 });
