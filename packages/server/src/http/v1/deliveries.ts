@@ -5,12 +5,14 @@ import { Problem } from '../../domain/errors.ts';
 import { decodeId, encodeId, isId } from '../../domain/ids.ts';
 import { DELIVERY_STATUSES, type StoredEvent } from '../../domain/model.ts';
 import { ERROR_CODES } from '../../domain/outcome.ts';
+import type { KnownAccount } from '../../fanout/directory.ts';
 import type { DeliveryRow } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { seesCredentials } from '../caller.ts';
 import { answerPage, toPage } from '../cursor.ts';
 import { rawBodyOf } from '../json-body.ts';
 import { AccountParams, closed, EndpointParams, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
+import { accountOf } from './account-of.ts';
 import { FilterFields, TestFilter, toFilter } from './delivery-filter.ts';
 import { presentAttempt, presentDelivery, toAttempt, withoutCredentials } from './present-delivery.ts';
 
@@ -86,25 +88,17 @@ const DeliveryParams = Type.Object({
   delivery: Type.String({ maxLength: 64 }),
 });
 
-export function deliveryRoutes(app: App, { store, directory, samples, dispatcher, node }: HttpParts): void {
-  const find = async (account: string, id: string): Promise<DeliveryRow> => {
-    const delivery = isId('dlv', id) ? await store.deliveries.find(account, id) : undefined;
-    if (!delivery) throw new Problem('delivery_not_found');
-    return delivery;
-  };
+export function deliveryRoutes(app: App, parts: HttpParts): void {
+  listDeliveries(app, parts);
+  getDeliveryCount(app, parts);
+  getDelivery(app, parts);
+  getAttempt(app, parts);
+  retryDelivery(app, parts);
+  testEndpoint(app, parts);
+}
 
-  const knownAccount = async (id: string) => {
-    const account = await directory.get(id);
-    if (!account) throw new Problem('account_not_found');
-    return account;
-  };
-
-  /** The bytes that are signed and sent: made again from the event, not stored with every attempt. */
-  const bodyOf = async (accountId: string, event: StoredEvent, topic: string | null): Promise<Buffer> => {
-    const account = await directory.get(accountId);
-    return account ? account.contract.encodeBody({ event, topic, account: account.facts }) : Buffer.alloc(0);
-  };
-
+function listDeliveries(app: App, parts: HttpParts): void {
+  const { store } = parts;
   app.get(
     '/accounts/:account/deliveries',
     {
@@ -123,7 +117,7 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
     },
     async (request) => {
       const { account } = request.params;
-      const known = await knownAccount(account);
+      const known = await accountOf(parts, account);
       const page = toPage(request.query, (id) => isId('dlv', id));
       const filter = await toFilter(store, known, request, request.query);
       if (!filter) return { data: [], next_cursor: null };
@@ -135,7 +129,10 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
       );
     },
   );
+}
 
+function getDeliveryCount(app: App, parts: HttpParts): void {
+  const { store } = parts;
   app.get(
     '/accounts/:account/deliveries/count',
     {
@@ -154,13 +151,15 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
       },
     },
     async (request) => {
-      const account = await knownAccount(request.params.account);
+      const account = await accountOf(parts, request.params.account);
       const filter = await toFilter(store, account, request, request.query);
       const count = filter ? await store.deliveries.count(account.id, filter, COUNTED_MAX + 1) : 0;
       return { count: Math.min(count, COUNTED_MAX), is_more: count > COUNTED_MAX };
     },
   );
+}
 
+function getDelivery(app: App, parts: HttpParts): void {
   app.get(
     '/accounts/:account/deliveries/:delivery',
     {
@@ -174,11 +173,13 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
     },
     async (request) => {
       const { account, delivery: id } = request.params;
-      const delivery = await find(account, id);
-      return { ...presentDelivery(delivery), attempts: await attemptsOf(request, delivery) };
+      const delivery = await findDelivery(parts, account, id);
+      return { ...presentDelivery(delivery), attempts: await attemptsOf(parts, request, delivery) };
     },
   );
+}
 
+function getAttempt(app: App, parts: HttpParts): void {
   app.get(
     '/accounts/:account/deliveries/:delivery/attempts/:number',
     {
@@ -195,24 +196,15 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
     },
     async (request) => {
       const { account, delivery: id, number } = request.params;
-      const [attempt] = await attemptsOf(request, await find(account, id), number);
+      const [attempt] = await attemptsOf(parts, request, await findDelivery(parts, account, id), number);
       if (!attempt) throw new Problem('attempt_not_found');
       return attempt;
     },
   );
+}
 
-  async function attemptsOf(request: FastifyRequest, delivery: DeliveryRow, number?: number) {
-    const { accountId, id, eventId, topic } = delivery;
-    const [attempts, event, account] = await Promise.all([
-      store.deliveries.attempts(id, { limit: ATTEMPTS_SHOWN, withBodies: ATTEMPTS_WITH_BODIES }, number),
-      store.events.find(accountId, eventId),
-      directory.get(accountId),
-    ]);
-    const body = event ? await bodyOf(accountId, event, topic) : Buffer.alloc(0);
-    const sees = seesCredentials(request) ? undefined : withoutCredentials(account?.contract ?? NO_CONTRACT);
-    return attempts.map((attempt) => presentAttempt(attempt, body, sees));
-  }
-
+function retryDelivery(app: App, parts: HttpParts): void {
+  const { store, dispatcher, node } = parts;
   app.post(
     '/accounts/:account/deliveries/:delivery/retry',
     {
@@ -228,7 +220,7 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
     },
     async (request, reply) => {
       const { account, delivery: id } = request.params;
-      const before = await find(account, id);
+      const before = await findDelivery(parts, account, id);
       if (before.attempts >= ATTEMPTS_MAX) {
         throw new Problem('not_retryable', `It has been sent ${ATTEMPTS_MAX} times: publish the event again instead.`);
       }
@@ -240,20 +232,17 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
         if (owner) dispatcher.adopt([owner]);
         if (owner) dispatcher.noteBacklog([owner.endpointId]);
       }
-      const after = await find(account, id);
+      const after = await findDelivery(parts, account, id);
       // A very fast receiver has answered already; then there is one attempt more.
       const isOnItsWay = isMoved || after.status === 'delivering' || after.attempts > before.attempts;
-      if (!isOnItsWay) throw new Problem('not_retryable', await whyNot(after));
+      if (!isOnItsWay) throw new Problem('not_retryable', await whyNot(parts, after));
       return reply.code(202).send(presentDelivery(after));
     },
   );
+}
 
-  async function whyNot(delivery: DeliveryRow): Promise<string> {
-    if (delivery.reason === 'no_payload') return 'The event has no payload for the topic of this delivery.';
-    if (!(await store.endpoints.find(delivery.accountId, delivery.endpointId))) return 'Its endpoint has been deleted.';
-    return 'Its event is no longer kept.';
-  }
-
+function testEndpoint(app: App, parts: HttpParts): void {
+  const { samples } = parts;
   app.post(
     '/accounts/:account/endpoints/:endpoint/test',
     {
@@ -297,8 +286,46 @@ export function deliveryRoutes(app: App, { store, directory, samples, dispatcher
         succeeded: outcome.error === undefined,
         event_id: delivery.event.id,
         delivery_id: encodeId('dlv', delivery.uuid),
-        attempt: presentAttempt(toAttempt(settled), await bodyOf(account, delivery.event, delivery.topic)),
+        attempt: presentAttempt(
+          toAttempt(settled),
+          bodyOf(await parts.directory.get(account), delivery.event, delivery.topic),
+        ),
       };
     },
   );
+}
+
+async function findDelivery({ store }: HttpParts, account: string, id: string): Promise<DeliveryRow> {
+  const delivery = isId('dlv', id) ? await store.deliveries.find(account, id) : undefined;
+  if (!delivery) throw new Problem('delivery_not_found');
+  return delivery;
+}
+
+async function attemptsOf(
+  { store, directory }: HttpParts,
+  request: FastifyRequest,
+  { accountId, id, eventId, topic }: DeliveryRow,
+  number?: number,
+) {
+  const [attempts, event, account] = await Promise.all([
+    store.deliveries.attempts(id, { limit: ATTEMPTS_SHOWN, withBodies: ATTEMPTS_WITH_BODIES }, number),
+    store.events.find(accountId, eventId),
+    directory.get(accountId),
+  ]);
+  const body = bodyOf(account, event, topic);
+  const sees = seesCredentials(request) ? undefined : withoutCredentials(account?.contract ?? NO_CONTRACT);
+  return attempts.map((attempt) => presentAttempt(attempt, body, sees));
+}
+
+/** The bytes that are signed and sent: made again from the event, not stored with every attempt. */
+function bodyOf(account: KnownAccount | undefined, event: StoredEvent | undefined, topic: string | null): Buffer {
+  if (!account || !event) return Buffer.alloc(0);
+  return account.contract.encodeBody({ event, topic, account: account.facts });
+}
+
+/** Why it cannot be sent again. */
+async function whyNot({ store }: HttpParts, delivery: DeliveryRow): Promise<string> {
+  if (delivery.reason === 'no_payload') return 'The event has no payload for the topic of this delivery.';
+  if (!(await store.endpoints.find(delivery.accountId, delivery.endpointId))) return 'Its endpoint has been deleted.';
+  return 'Its event is no longer kept.';
 }

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { isId } from '../../domain/ids.ts';
-import type { Endpoint } from '../../domain/model.ts';
+import type { EndpointStatus } from '../../domain/model.ts';
 import type { App, HttpParts } from '../app.ts';
 import { noteDetail } from '../audit.ts';
 import { seesCredentials } from '../caller.ts';
@@ -23,10 +23,25 @@ const OVERLAP_DEFAULT_S = 86_400;
 const OVERLAP_MAX_S = 7 * 86_400;
 const HOUR_MS = 3_600_000;
 
-export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts): void {
-  const present = (endpoint: Endpoint, withCredentials = true) =>
-    presentEndpoint(endpoint, clock.now(), withCredentials);
+export function endpointRoutes(app: App, parts: HttpParts): void {
+  createEndpoint(app, parts);
+  generateSecret(app, parts);
+  listEndpoints(app, parts);
+  getEndpoint(app, parts);
+  changeEndpoint(app, parts);
+  deleteEndpoint(app, parts);
+  setTestingMode(app, parts);
+  rotateSecret(app, parts);
+  getEndpointStats(app, parts);
+  setStatus(app, parts, ['activate', 'active', 'Switch an endpoint on; held deliveries are sent']);
+  setStatus(app, parts, [
+    'deactivate',
+    'inactive',
+    'Switch an endpoint off; waiting deliveries are held, new ones skipped',
+  ]);
+}
 
+function createEndpoint(app: App, { endpoints, clock }: HttpParts): void {
   app.post(
     '/accounts/:account/endpoints',
     {
@@ -61,10 +76,12 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
         ...wish,
         ...(rateLimit === undefined ? {} : { rateLimit }),
       });
-      return reply.code(201).send({ ...present(endpoint), secret });
+      return reply.code(201).send({ ...presentEndpoint(endpoint, clock.now()), secret });
     },
   );
+}
 
+function generateSecret(app: App, { endpoints }: HttpParts): void {
   app.post(
     '/accounts/:account/generate-secret',
     {
@@ -80,7 +97,9 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
     },
     async (request) => ({ secret: await endpoints.generateSecret(request.params.account) }),
   );
+}
 
+function listEndpoints(app: App, { store, endpoints, clock }: HttpParts): void {
   app.get(
     '/accounts/:account/endpoints',
     {
@@ -100,11 +119,13 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
         page,
         (p) => store.endpoints.list(id, p),
         (e) => e.id,
-        (e) => present(e, seesCredentials(request)),
+        (e) => presentEndpoint(e, clock.now(), seesCredentials(request)),
       );
     },
   );
+}
 
+function getEndpoint(app: App, { endpoints, clock }: HttpParts): void {
   app.get(
     '/accounts/:account/endpoints/:endpoint',
     {
@@ -118,10 +139,12 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
     },
     async (request) => {
       const endpoint = await endpoints.find(request.params.account, request.params.endpoint);
-      return present(endpoint, seesCredentials(request));
+      return presentEndpoint(endpoint, clock.now(), seesCredentials(request));
     },
   );
+}
 
+function changeEndpoint(app: App, { endpoints, clock }: HttpParts): void {
   app.patch(
     '/accounts/:account/endpoints/:endpoint',
     {
@@ -146,10 +169,12 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
       const { account, endpoint } = request.params;
       const { rate_limit: rateLimit, ...change } = request.body;
       const wish = { ...change, ...(rateLimit === undefined ? {} : { rateLimit }) };
-      return present(await endpoints.change(account, endpoint, wish));
+      return presentEndpoint(await endpoints.change(account, endpoint, wish), clock.now());
     },
   );
+}
 
+function deleteEndpoint(app: App, { endpoints }: HttpParts): void {
   app.delete(
     '/accounts/:account/endpoints/:endpoint',
     {
@@ -170,28 +195,9 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
       return reply.code(204).send(null);
     },
   );
+}
 
-  for (const [action, status, summary] of [
-    ['activate', 'active', 'Switch an endpoint on; held deliveries are sent'],
-    ['deactivate', 'inactive', 'Switch an endpoint off; waiting deliveries are held, new ones skipped'],
-  ] as const) {
-    app.post(
-      `/accounts/:account/endpoints/:endpoint/${action}`,
-      {
-        schema: {
-          operationId: `${action}Endpoint`,
-          summary,
-          tags: ['Endpoints'],
-          params: EndpointParams,
-          response: responses({ 200: EndpointView }),
-        },
-      },
-      async (request) => {
-        return present(await endpoints.setStatus(request.params.account, request.params.endpoint, status));
-      },
-    );
-  }
-
+function setTestingMode(app: App, { endpoints, clock }: HttpParts): void {
   app.post(
     '/accounts/:account/endpoints/:endpoint/testing-mode',
     {
@@ -208,10 +214,12 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
     },
     async (request) => {
       const { account, endpoint } = request.params;
-      return present(await endpoints.setTesting(account, endpoint, request.body.enabled));
+      return presentEndpoint(await endpoints.setTesting(account, endpoint, request.body.enabled), clock.now());
     },
   );
+}
 
+function rotateSecret(app: App, { endpoints, clock }: HttpParts): void {
   app.post(
     '/accounts/:account/endpoints/:endpoint/rotate-secret',
     {
@@ -244,10 +252,12 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
       const { account, endpoint: id } = request.params;
       const overlapMs = (request.body?.overlap_seconds ?? OVERLAP_DEFAULT_S) * 1000;
       const { endpoint, secret } = await endpoints.rotateSecret(account, id, request.body?.secret, overlapMs);
-      return { ...present(endpoint), secret };
+      return { ...presentEndpoint(endpoint, clock.now()), secret };
     },
   );
+}
 
+function getEndpointStats(app: App, { store, endpoints, clock }: HttpParts): void {
   app.get(
     '/accounts/:account/endpoints/:endpoint/stats',
     {
@@ -282,6 +292,30 @@ export function endpointRoutes(app: App, { store, endpoints, clock }: HttpParts)
         oldest_due_at: oldestDueAt?.toISOString() ?? null,
         last_success_at: lastSuccessAt?.toISOString() ?? null,
       };
+    },
+  );
+}
+
+/** Activates or deactivates. */
+function setStatus(
+  app: App,
+  { endpoints, clock }: HttpParts,
+  [action, status, summary]: readonly ['activate' | 'deactivate', EndpointStatus, string],
+): void {
+  app.post(
+    `/accounts/:account/endpoints/:endpoint/${action}`,
+    {
+      schema: {
+        operationId: `${action}Endpoint`,
+        summary,
+        tags: ['Endpoints'],
+        params: EndpointParams,
+        response: responses({ 200: EndpointView }),
+      },
+    },
+    async (request) => {
+      const { account, endpoint } = request.params;
+      return presentEndpoint(await endpoints.setStatus(account, endpoint, status), clock.now());
     },
   );
 }

@@ -5,6 +5,7 @@ import { LAST_INSTANT_MS } from '../../domain/instant.ts';
 import type { VolumeBucket } from '../../storage/page-store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { AccountParams, closed, Nullable, responses, Time } from '../schemas.ts';
+import { accountOf } from './account-of.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -47,24 +48,15 @@ const presentBucket = ({ atMs, ...counts }: VolumeBucket) => ({
 });
 
 /** Numbers for charts. */
-export function statsRoutes(app: App, { store, directory, clock, dispatcher, node }: HttpParts): void {
-  /** Counting a day of all accounts is work: once a minute is enough for bars of an hour. */
-  let lastDay: { atMs: number; volume: Promise<VolumeBucket[]> } | undefined;
-  const dayVolume = (nowMs: number) => {
-    if (lastDay === undefined || nowMs - lastDay.atMs >= MINUTE_MS) {
-      const { fromMs, toMs } = bucketsOf({}, nowMs);
-      const volume = store.charts.volume(null, null, fromMs, toMs, HOUR_MS);
-      lastDay = { atMs: nowMs, volume };
-      volume.catch(() => {
-        lastDay = undefined;
-      });
-    }
-    return lastDay.volume;
-  };
-  const existing = async (account: string) => {
-    if (!(await directory.get(account))) throw new Problem('account_not_found');
-  };
+export function statsRoutes(app: App, parts: HttpParts): void {
+  getStats(app, parts);
+  listEndpointStats(app, parts);
+  listAccountStats(app, parts);
+  getOverview(app, parts);
+}
 
+function getStats(app: App, parts: HttpParts): void {
+  const { store, clock } = parts;
   app.get(
     '/accounts/:account/stats',
     {
@@ -113,7 +105,7 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
     },
     async (request) => {
       const { account } = request.params;
-      await existing(account);
+      await accountOf(parts, account);
       const { fromMs, toMs, bucketMs } = bucketsOf(request.query, clock.now());
       const { endpoint } = request.query;
       if (endpoint !== undefined && !isId('ep', endpoint)) throw new Problem('endpoint_not_found');
@@ -143,7 +135,10 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
       };
     },
   );
+}
 
+function listEndpointStats(app: App, parts: HttpParts): void {
+  const { store, clock } = parts;
   app.get(
     '/accounts/:account/endpoint-stats',
     {
@@ -179,7 +174,7 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
       },
     },
     async (request) => {
-      await existing(request.params.account);
+      await accountOf(parts, request.params.account);
       const fromMs = Math.floor(clock.now() / HOUR_MS) * HOUR_MS - 23 * HOUR_MS;
       const list = await store.charts.endpoints(request.params.account, fromMs);
       return {
@@ -195,7 +190,9 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
       };
     },
   );
+}
 
+function listAccountStats(app: App, { store, clock }: HttpParts): void {
   app.get(
     '/account-stats',
     {
@@ -240,7 +237,11 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
       };
     },
   );
+}
 
+function getOverview(app: App, parts: HttpParts): void {
+  const { store, dispatcher, node, clock } = parts;
+  const volumeOfDay = dayVolumeOf(parts);
   app.get(
     '/overview',
     {
@@ -297,7 +298,7 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
         store.nodes.list(),
         store.overview.database(),
         store.charts.oldestWaiting(null, null),
-        dayVolume(toMs),
+        volumeOfDay(toMs),
         store.charts.failing(FAILING_MAX, toMs - DAY_MS),
         store.retention.oldestDay(),
       ]);
@@ -329,6 +330,22 @@ export function statsRoutes(app: App, { store, directory, clock, dispatcher, nod
       };
     },
   );
+}
+
+/** Counting a day of all accounts is work: once a minute is enough for bars of an hour. */
+function dayVolumeOf({ store }: HttpParts): (nowMs: number) => Promise<VolumeBucket[]> {
+  let last: { atMs: number; volume: Promise<VolumeBucket[]> } | undefined;
+  return (nowMs) => {
+    if (last === undefined || nowMs - last.atMs >= MINUTE_MS) {
+      const { fromMs, toMs } = bucketsOf({}, nowMs);
+      const volume = store.charts.volume(null, null, fromMs, toMs, HOUR_MS);
+      last = { atMs: nowMs, volume };
+      volume.catch(() => {
+        last = undefined;
+      });
+    }
+    return last.volume;
+  };
 }
 
 /** Of this node as it is now, of the others as of their last heartbeats. */
