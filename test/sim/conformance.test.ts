@@ -343,15 +343,15 @@ class Chain {
     return async (backend: Backend) => {
       const lanes = new Map(asked.map(({ endpoint, epoch, room }) => [endpoint.id, { epoch: epoch(backend), room }]));
       const claimed = await backend.store.queue.claim(lanes, inMemory, 1e9, node(backend), this.nowMs);
-      const found = claimed.deliveries.map(({ uuid, attempts, tries, isUrgent }) => ({
+      const found = claimed.deliveries.map(({ uuid, attempts, attemptsThisRound, isUrgent }) => ({
         id: hexOf(uuid),
         attempts,
-        tries,
+        attemptsThisRound,
         isUrgent,
       }));
-      for (const { uuid, attempts, tries } of claimed.deliveries) {
+      for (const { uuid, attempts, attemptsThisRound } of claimed.deliveries) {
         const known = this.deliveries.find((one) => Buffer.compare(one.uuid, uuid) === 0);
-        if (known) Object.assign(known, { attempts, tries });
+        if (known) Object.assign(known, { attempts, attemptsThisRound });
       }
       return {
         found: found.sort((a, b) => (a.id < b.id ? -1 : 1)),
@@ -554,7 +554,7 @@ function deliveryOf(endpoint: Endpoint, event: ActiveDelivery['event'], accountI
     topic: null,
     test: false,
     attempts: 0,
-    tries: 0,
+    attemptsThisRound: 0,
     event,
     isUrgent: false,
     epoch: Number.NaN,

@@ -13,7 +13,7 @@ function toActive(row: QueueRow, epoch: number): ActiveDelivery {
     topic: row.topic,
     test: row.test,
     attempts: row.attempts,
-    tries: row.tries,
+    attemptsThisRound: row.tries,
     event: row.event,
     isUrgent: row.dueMs === DUE_AT_ONCE,
     epoch,
@@ -103,7 +103,7 @@ export function queueStore(parts: StoreParts): QueueStore {
     tables.attempts.set(facts.id, [...made, one]);
     if (!facts.test) tables.noteOutcome(facts.endpointId, attempt.outcome.error !== undefined);
     if (delivery.isStored) tables.queue.delete(facts.id);
-    if (decision.kind === 'retry') put(facts, nowMs + decision.delayMs, number, delivery.tries + 1);
+    if (decision.kind === 'retry') put(facts, nowMs + decision.delayMs, number, delivery.attemptsThisRound + 1);
     else {
       const reason = decision.kind === 'discarded' ? decision.reason : null;
       const ended: EndedRow = { ...facts, status: decision.kind, reason, attempts: number };

@@ -64,14 +64,14 @@ async function main(): Promise<void> {
     if (isStopping) process.exit(1);
     isStopping = true;
     // While starting, the stop waits until there is something to stop.
-    running?.stop().then(() => process.exit(0), die);
+    running?.stop().then(() => process.exit(0), exitWithError);
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   const config = readConfig(process.env);
   const signInToken = randomBytes(24).toString('base64url');
   running = await (config.processes > 1 ? startSeveral : startOne)(config, signInToken);
-  if (isStopping) return void running.stop().then(() => process.exit(0), die);
+  if (isStopping) return void running.stop().then(() => process.exit(0), exitWithError);
   const isTerminal = process.stdout.isTTY === true;
   const { url, freshOperatorKey } = running;
   process.stdout.write(
@@ -79,19 +79,19 @@ async function main(): Promise<void> {
   );
 }
 
-function die(error: unknown): void {
+function exitWithError(error: unknown): void {
   // A process that was refused has said so itself.
   if (!(error instanceof WorkerRefused)) process.stderr.write(`${explain(error)}\n`);
   process.exit(1);
 }
 
-if (cluster.isPrimary) main().catch(die);
+if (cluster.isPrimary) main().catch(exitWithError);
 else {
   runWorker(
     (siblings) => {
       const { signInToken } = siblings.start;
       return startNode(readConfig(process.env), { clock: realClock, random: Math.random, signInToken, siblings });
     },
-    (error) => (error === undefined ? process.exit(0) : die(error)),
+    (error) => (error === undefined ? process.exit(0) : exitWithError(error)),
   );
 }

@@ -80,7 +80,7 @@ export async function startNode(
   { clock: machineClock, random, signInToken, logger, siblings }: StartOptions,
 ): Promise<RunningNode> {
   const log = logger ?? openLog(config, siblings);
-  const say = (message: string) => log.info(message);
+  const logInfo = (message: string) => log.info(message);
   const onError = (error: unknown) => {
     // While the database cannot be used every part meets the same error; the database itself has said so once.
     if (!isOutage(kindOf(error)) && !isShuttingDown(error)) log.error({ err: error }, 'unexpected error');
@@ -90,18 +90,18 @@ export async function startNode(
   const contracts = loadContracts(CONTRACTS_FOLDER, config.contractFolders);
   const vault = openVault(config);
   const isEmbedded = config.databaseUrl === undefined;
-  const embedded = isEmbedded && !siblings ? new EmbeddedPostgres(config.dataFolder, say) : undefined;
+  const embedded = isEmbedded && !siblings ? new EmbeddedPostgres(config.dataFolder, logInfo) : undefined;
   await embedded?.start();
   const connection = embedded?.connection ?? siblings?.start.connection ?? { connectionString: config.databaseUrl };
-  const database = new Database(connection, say, config.databaseConnections);
+  const database = new Database(connection, logInfo, config.databaseConnections);
   const stopDatabase = async () => {
     await database.stop();
     await embedded?.stop();
   };
 
   try {
-    await checkDatabase(connection, config.databaseConnections, say);
-    for (const name of await migrate(connection, say)) log.debug(`Applied migration ${name}.`);
+    await checkDatabase(connection, config.databaseConnections, logInfo);
+    for (const name of await migrate(connection, logInfo)) log.debug(`Applied migration ${name}.`);
     await database.open();
     const store = postgresStore(database, vault);
     await proveMasterKey(vault, store.settings, store.sealed);
@@ -160,13 +160,13 @@ export async function startNode(
       load: () => dispatcher.counts,
       giveAway: (count) => dispatcher.giveAway(count),
       onTakenOver: () => dispatcher.noteBacklog(['']),
-      log: say,
+      log: logInfo,
       onError,
     });
 
     database.beforeUp(async () => {
       const queued = await acceptor.recover();
-      if (queued > 0) say(`${queued} deliveries whose hand-over was interrupted are in the queue.`);
+      if (queued > 0) logInfo(`${queued} deliveries whose hand-over was interrupted are in the queue.`);
       await dispatcher.reconcile();
     });
     database.availability.onChange((up) => {
@@ -193,19 +193,19 @@ export async function startNode(
     const upgrade = new Rounds({ clock, onError });
     const startDispatcher = async () => {
       if (!(await isContracted(database))) {
-        for (const name of await migrate(connection, say)) log.debug(`Applied migration ${name}.`);
+        for (const name of await migrate(connection, logInfo)) log.debug(`Applied migration ${name}.`);
       }
       if (!(await isContracted(database))) return false;
       dispatcher.start();
       return true;
     };
     if (!(await startDispatcher())) {
-      say(
+      logInfo(
         'Nodes of the version before still run: they deliver, and this one accepts, until the last of them has stopped.',
       );
       upgrade.every(UPGRADE_EVERY_MS, async () => {
         if (await startDispatcher()) {
-          say('The last node of the version before has stopped: this one delivers.');
+          logInfo('The last node of the version before has stopped: this one delivers.');
           void upgrade.stop();
         }
       });

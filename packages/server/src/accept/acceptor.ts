@@ -470,7 +470,7 @@ function newDelivery(
     topic,
     test: event.test,
     attempts: 0,
-    tries: 0,
+    attemptsThisRound: 0,
     event,
     isUrgent,
     epoch: Number.NaN,

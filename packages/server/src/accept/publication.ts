@@ -1,6 +1,6 @@
 import type { Contract } from '../contract/contract.ts';
 import { impliedBy } from '../contract/implied.ts';
-import { invalidPayload, type Misfit } from '../contract/payloads.ts';
+import { invalidPayload, type Violation } from '../contract/payloads.ts';
 import { invalidAt, Problem, pointerTo } from '../domain/errors.ts';
 import { isId } from '../domain/ids.ts';
 import type { KnownAccount } from '../fanout/directory.ts';
@@ -25,7 +25,7 @@ export interface Publication {
   /** SHA-256 of what was meant; needed with keys only. */
   digest: Buffer | null;
   /** Where a payload does not fit its schema, in contracts that only warn. */
-  warnings: readonly Misfit[];
+  warnings: readonly Violation[];
 }
 
 /** What a publisher sends. */
@@ -73,7 +73,7 @@ export function toPublication(
   }
   const byTopic = input.payloads !== undefined;
   const topics = topicsOf(contract, input, pointer);
-  const unwritable = contract.wireMisfits(payload, text.isCanonical);
+  const unwritable = contract.wireViolations(payload, text.isCanonical);
   if (unwritable.length > 0) throw invalidPayload(unwritable, `${pointer}/${byTopic ? 'payloads' : 'payload'}`);
   const keys = id === undefined ? [] : [`id ${id}`];
   if (key !== undefined) keys.push(`key ${key}`);
@@ -141,7 +141,7 @@ function check(
   topics: readonly string[] | null,
   pointer: string,
   nowMs: number,
-): Misfit[] {
+): Violation[] {
   const event = {
     id: 'evt_new',
     externalId: input.id ?? null,
@@ -150,12 +150,12 @@ function check(
     payload,
     createdAtMs: nowMs,
   };
-  const misfits = (topics ?? [null]).flatMap((topic) => {
+  const violations = (topics ?? [null]).flatMap((topic) => {
     const value = topic !== null && input.payloads ? input.payloads[topic] : input.payload;
     const place = topic !== null && input.payloads ? pointerTo('/payloads', topic) : '/payload';
-    const found = contract.payloads.misfits({ event, topic, account: facts }, value);
-    return found.map((misfit) => ({ ...misfit, pointer: place + misfit.pointer }));
+    const found = contract.payloads.violations({ event, topic, account: facts }, value);
+    return found.map((violation) => ({ ...violation, pointer: place + violation.pointer }));
   });
-  if (misfits.length > 0 && contract.payloadCheck === 'reject') throw invalidPayload(misfits, pointer);
-  return misfits;
+  if (violations.length > 0 && contract.payloadCheck === 'reject') throw invalidPayload(violations, pointer);
+  return violations;
 }

@@ -47,7 +47,7 @@ export interface Contract {
   readonly payloads: Payloads;
   readonly payloadCheck: PayloadCheck;
   /** Where a payload cannot be written as the contract writes bodies. */
-  readonly wireMisfits: WireCheck;
+  readonly wireViolations: WireCheck;
   readonly policy: DeliveryPolicy;
   readonly limits: ContractLimits;
   readonly scopes: readonly Scope[];

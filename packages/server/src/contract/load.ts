@@ -88,7 +88,7 @@ function compileContract(document: ContractDocument, folder: string, isProven: b
       catalog,
       payloads,
       payloadCheck: document.payload_check ?? 'off',
-      wireMisfits: compileWireCheck(body, document.payload_check ?? 'off'),
+      wireViolations: compileWireCheck(body, document.payload_check ?? 'off'),
       policy: compilePolicy(document.policy),
       limits: {
         httpsOnly: document.limits?.https_only ?? false,
@@ -225,7 +225,7 @@ function readSamples(folder: string, catalog: Catalog): (Pair & { text: string }
 }
 
 /** A sample that the contract itself would refuse is a mistake in one of the two. */
-function checkSamples({ catalog, payloads, wireMisfits }: Contract, folder: string): void {
+function checkSamples({ catalog, payloads, wireViolations }: Contract, folder: string): void {
   payloads.prepare();
   for (const pair of catalog.rules.pairs) {
     const text = payloads.sampleOf(pair)?.toString('utf8') ?? 'null';
@@ -239,9 +239,9 @@ function checkSamples({ catalog, payloads, wireMisfits }: Contract, folder: stri
     };
     const facts = { event, topic: pair.topic, account: { id: 'sample', name: 'Sample', metadata: {} } };
     const value: unknown = JSON.parse(text);
-    const [unwritable] = wireMisfits(event.payload, false);
-    const [misfit] = payloads.misfits(facts, value);
-    const first = unwritable ?? misfit;
+    const [unwritable] = wireViolations(event.payload, false);
+    const [violation] = payloads.violations(facts, value);
+    const first = unwritable ?? violation;
     if (first) {
       const by = unwritable ? '' : ` (by schemas/${payloads.schemaOf(pair)})`;
       throw new BrokenContract(sampleFile(folder, pair), `${first.pointer || '/'} ${first.detail}${by}`);

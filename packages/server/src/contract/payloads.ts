@@ -54,7 +54,7 @@ export class BrokenSchema extends Error {
 }
 
 /** One place where a payload does not fit. `pointer` begins at the payload. */
-export interface Misfit {
+export interface Violation {
   pointer: string;
   detail: string;
 }
@@ -106,23 +106,23 @@ export class Payloads {
   }
 
   /** Where a payload does not fit its schema; empty when it fits, or has none. */
-  misfits(facts: BodyFacts, payload: unknown): Misfit[] {
+  violations(facts: BodyFacts, payload: unknown): Violation[] {
     const file = this.schemaOf({ topic: facts.topic, trigger: facts.event.trigger });
     const validate = file === undefined ? undefined : this.prepare().get(file);
     if (!validate || validate(this.added(facts, payload))) return [];
-    return (validate.errors ?? []).slice(0, ERRORS_MAX).map(toMisfit);
+    return (validate.errors ?? []).slice(0, ERRORS_MAX).map(toViolation);
   }
 
   /**
    * The same for a test with a payload of somebody's own: it may be any, but what the contract has rules for is as always.
    */
-  testMisfits(facts: BodyFacts, payload: unknown): Misfit[] {
+  testViolations(facts: BodyFacts, payload: unknown): Violation[] {
     if (this.ruled.size === 0) return [];
     if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) {
       return [{ pointer: '', detail: 'must be an object' }];
     }
     const isRuled = (name = '') => this.ruled.has(name) && Object.hasOwn(payload, name);
-    return this.misfits(facts, payload).filter(({ pointer }) => isRuled(pointer.split('/')[1]));
+    return this.violations(facts, payload).filter(({ pointer }) => isRuled(pointer.split('/')[1]));
   }
 
   private sampleOfTopic(topic: string | null): Buffer | undefined {
@@ -171,13 +171,13 @@ function compileSchemas(schemas: ReadonlyMap<string, object>): Map<string, Valid
   return validators;
 }
 
-export function invalidPayload(misfits: readonly Misfit[], pointer: string): Problem {
-  const places = misfits.map((m) => ({ pointer: pointer + m.pointer, detail: m.detail }));
+export function invalidPayload(violations: readonly Violation[], pointer: string): Problem {
+  const places = violations.map((m) => ({ pointer: pointer + m.pointer, detail: m.detail }));
   const [first] = places;
   return new Problem('invalid_payload', first && `${first.pointer}: ${first.detail}`, places);
 }
 
-function toMisfit({ instancePath, keyword, params, message }: ErrorObject): Misfit {
+function toViolation({ instancePath, keyword, params, message }: ErrorObject): Violation {
   const missing = keyword === 'required' ? String(params.missingProperty) : undefined;
   const allowed = keyword === 'enum' ? `: ${(params.allowedValues as unknown[]).join(', ')}` : '';
   const exactly = keyword === 'const' ? `: ${JSON.stringify(params.allowedValue)}` : '';

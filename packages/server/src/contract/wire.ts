@@ -1,18 +1,18 @@
 import { stringOf, walkJson } from '../domain/walk-json.ts';
 import type { BodyRules } from './body.ts';
-import type { Misfit, PayloadCheck } from './payloads.ts';
+import type { PayloadCheck, Violation } from './payloads.ts';
 import { fitsInt64 } from './php-json.ts';
 
 const MISFITS_MAX = 20;
 /** PHP reads and writes no deeper by default. */
 const PHP_DEPTH_MAX = 512;
-const NONE: readonly Misfit[] = [];
+const NONE: readonly Violation[] = [];
 
 /**
  * Finds what a contract's requests cannot carry.
  * @param isCanonical whether the payload is what JSON.stringify writes: no repeats, no number that it would change
  */
-export type WireCheck = (payload: Buffer, isCanonical: boolean) => readonly Misfit[];
+export type WireCheck = (payload: Buffer, isCanonical: boolean) => readonly Violation[];
 
 interface Limits {
   /** Repeated names, and numbers beyond a double: receivers read them differently, and so do rules and schemas. */
@@ -39,7 +39,7 @@ export function compileWireCheck(body: BodyRules, check: PayloadCheck): WireChec
       if (!limits.isStrict || (isCanonical && !isPhp)) return NONE;
       if (isCanonical && !mayBeOdd(payload)) return NONE;
     }
-    return findMisfits(payload.toString('utf8'), limits);
+    return findViolations(payload.toString('utf8'), limits);
   };
 }
 
@@ -62,12 +62,12 @@ interface Frame {
   at: string | number;
 }
 
-function findMisfits(text: string, limits: Limits): readonly Misfit[] {
-  const misfits: Misfit[] = [];
+function findViolations(text: string, limits: Limits): readonly Violation[] {
+  const violations: Violation[] = [];
   const frames: Frame[] = [];
   const report = (detail: string) => {
     const pointer = frames.map(({ at }) => `/${String(at).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
-    if (misfits.length < MISFITS_MAX) misfits.push({ pointer, detail });
+    if (violations.length < MISFITS_MAX) violations.push({ pointer, detail });
   };
   const next = () => {
     const frame = frames.at(-1);
@@ -97,7 +97,7 @@ function findMisfits(text: string, limits: Limits): readonly Misfit[] {
       if (kind === 'number') checkNumber(token, limits, report);
     },
   });
-  return misfits;
+  return violations;
 }
 
 function checkNumber(token: string, { isStrict, isInt64 }: Limits, report: (detail: string) => void): void {

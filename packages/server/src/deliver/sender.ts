@@ -144,8 +144,8 @@ export class Sender {
     startedAtMs: number,
   ): Decision {
     const { clock, random } = this.parts;
-    const roundAtMs = delivery.tries === 0 ? startedAtMs : delivery.roundAtMs;
-    const decision = decide(contract.policy, outcome, delivery.tries + 1, clock.now(), random, roundAtMs);
+    const roundAtMs = delivery.attemptsThisRound === 0 ? startedAtMs : delivery.roundAtMs;
+    const decision = decide(contract.policy, outcome, delivery.attemptsThisRound + 1, clock.now(), random, roundAtMs);
     // A test is tried once.
     if (delivery.test && decision.kind !== 'succeeded')
       return { kind: 'discarded', reason: 'test', endpointGone: false };

@@ -4,12 +4,12 @@ import type { ActiveDelivery, SettledAttempt } from '../domain/model.ts';
 import { Rounds } from '../domain/rounds.ts';
 import type { Directory, KnownEndpoint } from '../fanout/directory.ts';
 import type { LaneOwner, LaneStore, QueueStore } from '../storage/store.ts';
+import { assess } from './circuit-breaker.ts';
 import { Claimer } from './claimer.ts';
 import { DeliveryMemory } from './delivery-memory.ts';
 import type { Job, Lane, SendOptions } from './lane.ts';
 import { LaneOwnership } from './lane-ownership.ts';
 import { type Slot, type SlotLimits, Slots } from './slots.ts';
-import { assess } from './standing.ts';
 import { WriteBehind } from './write-behind.ts';
 
 export type { SendOptions } from './lane.ts';

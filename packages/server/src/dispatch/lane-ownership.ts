@@ -2,8 +2,8 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../domain/clock.ts';
 import type { Directory, KnownEndpoint } from '../fanout/directory.ts';
 import type { LaneOwner, LaneStore, OwnedLane } from '../storage/store.ts';
+import type { Standing } from './circuit-breaker.ts';
 import { Lane } from './lane.ts';
-import type { Standing } from './standing.ts';
 
 /** Until the account has been read. */
 const CONCURRENCY_UNKNOWN = 4;

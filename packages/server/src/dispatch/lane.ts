@@ -1,7 +1,7 @@
 import type { ActiveDelivery, SettledAttempt } from '../domain/model.ts';
 import type { KnownEndpoint } from '../fanout/directory.ts';
+import type { Standing } from './circuit-breaker.ts';
 import { EndpointRateLimiter } from './endpoint-rate-limiter.ts';
-import type { Standing } from './standing.ts';
 
 export interface SendOptions {
   /** Send although the endpoint is inactive: somebody asked for just this delivery. */

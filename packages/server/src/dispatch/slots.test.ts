@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import type { Standing } from './circuit-breaker.ts';
 import { Lane } from './lane.ts';
 import { type Slot, Slots } from './slots.ts';
-import type { Standing } from './standing.ts';
 
 function laneOf(endpoint: string, account: string, standing: Standing = 'healthy'): Lane {
   return Object.assign(new Lane(endpoint, account, 10), { standing });

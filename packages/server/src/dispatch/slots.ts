@@ -1,6 +1,6 @@
 import { FairQueue } from '../domain/fair-queue.ts';
+import type { Standing } from './circuit-breaker.ts';
 import type { Lane } from './lane.ts';
-import type { Standing } from './standing.ts';
 
 /** Requests in flight at a time. */
 export interface SlotLimits {

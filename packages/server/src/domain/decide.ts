@@ -23,13 +23,13 @@ export type DiscardReason =
 
 /**
  * Decides by the contract's policy.
- * @param tries attempts made so far in this round, this one included; a retry by hand begins a new round
+ * @param attemptsThisRound attempts made so far in this round, this one included; a retry by hand begins a new round
  * @param roundAtMs when the first attempt of this round began, where that is known
  */
 export function decide(
   policy: DeliveryPolicy,
   outcome: AttemptOutcome,
-  tries: number,
+  attemptsThisRound: number,
   nowMs: number,
   random: Random,
   roundAtMs?: number,
@@ -39,8 +39,8 @@ export function decide(
   if (status !== undefined && policy.goneStatuses.has(status)) return discard('gone', true);
   if (status !== undefined && policy.finalStatuses.has(status)) return discard('final_status');
   const { window } = policy;
-  const sinceMs = window && sinceFirst(window, tries, roundAtMs, nowMs);
-  const own = ownDelay(policy, tries, sinceMs, random);
+  const sinceMs = window && sinceFirst(window, attemptsThisRound, roundAtMs, nowMs);
+  const own = ownDelay(policy, attemptsThisRound, sinceMs, random);
   if (own === undefined) return discard('retries_exhausted');
   const asked = parseRetryAfter(headerOf(outcome, 'retry-after'), nowMs) ?? 0;
   const { capMs, above } = policy.retryAfter;
@@ -56,20 +56,25 @@ export function decide(
  * How long ago the first try of the round was. Before it, or far beyond the window, a clock was wrong, or nothing could be sent
  * for long: then the round is taken to be where it was planned to be, which neither gives up nor waits for days.
  */
-function sinceFirst(window: RetryWindow, tries: number, roundAtMs: number | undefined, nowMs: number): number {
+function sinceFirst(
+  window: RetryWindow,
+  attemptsThisRound: number,
+  roundAtMs: number | undefined,
+  nowMs: number,
+): number {
   const sinceMs = roundAtMs === undefined ? Number.NaN : nowMs - roundAtMs;
-  return sinceMs >= 0 && sinceMs <= FAR_BEYOND * window.ms ? sinceMs : plannedSince(window, tries);
+  return sinceMs >= 0 && sinceMs <= FAR_BEYOND * window.ms ? sinceMs : plannedSince(window, attemptsThisRound);
 }
 
 /** The contract's own wait before the next try; undefined when there is none. */
 function ownDelay(
   { window, retryDelaysMs, jitter }: DeliveryPolicy,
-  tries: number,
+  attemptsThisRound: number,
   sinceMs: number | undefined,
   random: Random,
 ): number | undefined {
   if (window && sinceMs !== undefined) return nextInWindow(window, sinceMs, random);
-  const base = retryDelaysMs[tries - 1];
+  const base = retryDelaysMs[attemptsThisRound - 1];
   return base === undefined ? undefined : jittered(base, jitter, random);
 }
 

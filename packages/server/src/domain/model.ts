@@ -134,7 +134,7 @@ export interface ActiveDelivery {
   /** Attempts ever made. */
   readonly attempts: number;
   /** Attempts made in this round; the schedule counts these. */
-  readonly tries: number;
+  readonly attemptsThisRound: number;
   /** When the first of them began; absent before it, or when it is not known any more. */
   readonly roundAtMs?: number;
   readonly event: StoredEvent;

@@ -74,7 +74,7 @@ export class KeyGuard {
   /** Notes a wrong key. Answers what to tell. */
   failed(request: FastifyRequest, problem: Problem): Problem {
     const address = networkOf(request.ip);
-    this.say(request);
+    this.logRefusal(request);
     const waitMs = Math.max(this.ofAddress.take(address), this.ofAll.take(''));
     this.blockedUntilMs = Math.max(this.blockedUntilMs, this.clock.monotonicMs() + this.ofAddress.waitMs(address));
     return waitMs > 0 ? tooMany(waitMs) : problem;
@@ -91,7 +91,7 @@ export class KeyGuard {
     await this.settings.put(REMEMBERED_AS, [...networks].slice(0, REMEMBERED_MAX).join(' '));
   }
 
-  private say(request: FastifyRequest): void {
+  private logRefusal(request: FastifyRequest): void {
     if (this.lines.take('') > 0) {
       this.unsaid++;
       return;

@@ -12,14 +12,14 @@ const KEYS_MAX = 1_000;
 /** In contracts that list no scopes. */
 const FREE_SCOPE = /^[a-z0-9_.:-]{1,64}$/;
 
-export interface KeyWish {
+export interface KeyInput {
   label: string;
   scopes: string[];
   expiresAt?: Date | null;
   networks?: string[];
 }
 
-export interface KeyChange extends Partial<KeyWish> {
+export interface KeyChange extends Partial<KeyInput> {
   enabled?: boolean;
 }
 
@@ -37,7 +37,7 @@ export class ApiKeys {
 
   async create(
     accountId: string,
-    { label, scopes, expiresAt = null, networks = [] }: KeyWish,
+    { label, scopes, expiresAt = null, networks = [] }: KeyInput,
   ): Promise<{ key: ApiKey; text: string }> {
     const contract = await this.contractOf(accountId);
     const { store, ids, clock } = this.parts;

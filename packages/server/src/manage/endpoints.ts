@@ -16,7 +16,7 @@ const OLD_SECRETS_MAX = 4;
 const HEADERS_MAX = 20;
 const HEADERS_BYTES_MAX = 8 * 1024;
 
-export interface EndpointWish {
+export interface EndpointInput {
   url: string;
   subscriptions: readonly Subscription[];
   status?: EndpointStatus;
@@ -61,40 +61,40 @@ export class Endpoints {
     return scheme.generateSecret(scheme.kinds[0] ?? 'v1');
   }
 
-  async create(accountId: string, wish: EndpointWish): Promise<{ endpoint: Endpoint; secret: string }> {
+  async create(accountId: string, input: EndpointInput): Promise<{ endpoint: Endpoint; secret: string }> {
     const { contract } = await this.accountOf(accountId);
     const { store, ids, clock } = this.parts;
-    await this.checkUrl(accountId, wish.url, contract);
-    const subscriptions = completeSubscriptions(wish.subscriptions, contract, []);
-    checkHeaders(wish.headers ?? {}, contract);
-    checkVersion(wish.version, contract);
-    checkRateLimit(wish.rateLimit, contract);
+    await this.checkUrl(accountId, input.url, contract);
+    const subscriptions = completeSubscriptions(input.subscriptions, contract, []);
+    checkHeaders(input.headers ?? {}, contract);
+    checkVersion(input.version, contract);
+    checkRateLimit(input.rateLimit, contract);
     const { signature: scheme, limits } = contract;
-    const kind = wish.signature ?? scheme.kinds[0] ?? 'v1';
+    const kind = input.signature ?? scheme.kinds[0] ?? 'v1';
     if (!scheme.kinds.includes(kind)) {
       throw new Problem('not_supported', `This contract signs with ${scheme.kinds.join(' or ')}, not ${kind}.`);
     }
-    const secret = wish.secret ?? scheme.generateSecret(kind);
+    const secret = input.secret ?? scheme.generateSecret(kind);
     const key = scheme.parseSecret(secret);
-    if (wish.signature !== undefined && wish.signature !== key.kind) {
+    if (input.signature !== undefined && input.signature !== key.kind) {
       throw new Problem('invalid_secret', `The secret is for ${key.kind}, and the endpoint is to sign with ${kind}.`);
     }
-    const status = wish.status ?? contract.newEndpoint;
+    const status = input.status ?? contract.newEndpoint;
     const createdAt = new Date(clock.now());
     const endpoint = await store.create(
       {
         id: ids.next('ep'),
         accountId,
-        url: wish.url,
-        description: wish.description ?? '',
+        url: input.url,
+        description: input.description ?? '',
         status,
         inactiveReason: status === 'active' ? null : 'new',
         subscriptions,
-        headers: wish.headers ?? {},
+        headers: input.headers ?? {},
         signature: key.kind,
         publicKey: scheme.publicKeyOf(key) ?? null,
-        version: wish.version ?? contract.versions?.default ?? null,
-        rateLimit: wish.rateLimit ?? null,
+        version: input.version ?? contract.versions?.default ?? null,
+        rateLimit: input.rateLimit ?? null,
         testingUntil: null,
         statusAt: null,
         previousSecretUntil: null,
@@ -158,13 +158,13 @@ export class Endpoints {
   async rotateSecret(
     accountId: string,
     id: string,
-    wished: string | undefined,
+    chosen: string | undefined,
     overlapMs: number,
   ): Promise<{ endpoint: Endpoint; secret: string }> {
     const { contract } = await this.accountOf(accountId);
     const before = await this.find(accountId, id);
     const { signature: scheme } = contract;
-    const secret = wished ?? scheme.generateSecret(before.signature);
+    const secret = chosen ?? scheme.generateSecret(before.signature);
     const key = scheme.parseSecret(secret);
     if (key.kind !== before.signature) {
       throw new Problem(

@@ -27,15 +27,15 @@ export class Previews {
   /**
    * @throws Problem `account_not_found`, `event_not_found`, `unknown_trigger`, `unknown_topic`, `unknown_pair`
    */
-  async show(accountId: string, wish: PreviewWish): Promise<Signed & { payload: Buffer }> {
+  async show(accountId: string, input: PreviewWish): Promise<Signed & { payload: Buffer }> {
     const { directory, ids, clock } = this.parts;
     const known = await directory.get(accountId);
     if (!known) throw new Problem('account_not_found');
     const { contract, facts: account } = known;
     const { event, topic } =
-      wish.event === undefined
-        ? this.sample(known, wish)
-        : { event: await this.published(accountId, wish.event), topic: wish.topic ?? null };
+      input.event === undefined
+        ? this.sample(known, input)
+        : { event: await this.published(accountId, input.event), topic: input.topic ?? null };
     const body = contract.encodeBody({ event, topic, account });
     const own = contract.writeHeaders({
       event,
@@ -52,8 +52,8 @@ export class Previews {
   }
 
   private sample({ contract, facts }: KnownAccount, { topic, trigger }: PreviewWish) {
-    const wish = { ...(topic === undefined ? {} : { topic }), ...(trigger === undefined ? {} : { trigger }) };
-    const sample = sampleFor({ contract, subscriptions: [] }, wish, facts);
+    const input = { ...(topic === undefined ? {} : { topic }), ...(trigger === undefined ? {} : { trigger }) };
+    const sample = sampleFor({ contract, subscriptions: [] }, input, facts);
     const { ids, clock } = this.parts;
     const event: EventFacts = {
       id: ids.next('evt'),

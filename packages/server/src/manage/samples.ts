@@ -27,7 +27,7 @@ const NO_EVENT: EventFacts = {
   createdAtMs: 0,
 };
 
-export interface SampleWish {
+export interface SampleRequest {
   topic?: string;
   trigger?: string;
   /** Instead of the contract's sample. */
@@ -60,11 +60,11 @@ export class Samples {
    * @throws Problem `account_not_found`, `endpoint_not_found`, `unknown_trigger`, `unknown_topic`, `unknown_pair`,
    *   `shutting_down`, `too_many_requests`
    */
-  async sendTest(accountId: string, endpointId: string, wish: SampleWish): Promise<SettledAttempt> {
+  async sendTest(accountId: string, endpointId: string, input: SampleRequest): Promise<SettledAttempt> {
     const account = await this.accountOf(accountId);
     const endpoint = endpointOf(account, endpointId);
     this.parts.limits.take(accountId, 'tests');
-    const settled = await this.send(endpoint, sampleFor(endpoint, wish, account.facts));
+    const settled = await this.send(endpoint, sampleFor(endpoint, input, account.facts));
     if (!settled) throw new Problem('shutting_down');
     return settled;
   }
@@ -92,8 +92,8 @@ export class Samples {
     const endpoint = account?.endpoints.get(endpointId);
     // It may have been deleted a moment ago.
     if (!endpoint || (this.unfinished.get(endpointId) ?? 0) > 0) return;
-    const wishes = endpoint.subscriptions.flatMap((subscription) => expand(endpoint, subscription));
-    await Promise.all(wishes.map((wish) => this.queueInTurn(endpoint, sampleFor(endpoint, wish, endpoint.account))));
+    const requests = endpoint.subscriptions.flatMap((subscription) => expand(endpoint, subscription));
+    await Promise.all(requests.map((one) => this.queueInTurn(endpoint, sampleFor(endpoint, one, endpoint.account))));
   }
 
   private async accountOf(accountId: string): Promise<KnownAccount> {
@@ -192,16 +192,16 @@ function endpointOf({ endpoints }: KnownAccount, endpointId: string): KnownEndpo
  */
 export function sampleFor(
   { contract, subscriptions }: Pick<KnownEndpoint, 'contract' | 'subscriptions'>,
-  wish: SampleWish,
+  input: SampleRequest,
   account: AccountFacts,
 ): Sample {
   const { catalog, payloads } = contract;
   const first = subscriptions.find(({ trigger }) => catalog.hasTrigger(trigger));
   const matching = catalog.triggers.find(({ value }) => subscriptions.some((s) => matchesTrigger(s.trigger, value)));
-  const trigger = wish.trigger ?? contract.testTrigger ?? first?.trigger ?? matching?.value ?? FREE_TEST_TRIGGER;
+  const trigger = input.trigger ?? contract.testTrigger ?? first?.trigger ?? matching?.value ?? FREE_TEST_TRIGGER;
   if (!catalog.hasTrigger(trigger)) throw new Problem('unknown_trigger');
   const own = subscriptions.find((s) => s.topic !== undefined && matchesTrigger(s.trigger, trigger))?.topic;
-  const topic = catalog.hasTopics ? (wish.topic ?? own ?? catalog.soleTopicOf(trigger)) : null;
+  const topic = catalog.hasTopics ? (input.topic ?? own ?? catalog.soleTopicOf(trigger)) : null;
   if (catalog.hasTopics) {
     if (topic === null || !catalog.hasTopic(topic)) throw new Problem('unknown_topic');
     const kind = catalog.kindOf({ topic, trigger });
@@ -212,22 +212,22 @@ export function sampleFor(
       );
     }
   }
-  const { payload } = wish;
+  const { payload } = input;
   if (payload === undefined) {
     const sample = payloads.testOf({ topic, trigger }) ?? Buffer.from(JSON.stringify(FREE_TEST_PAYLOAD));
     return { topic, trigger, payload: sample };
   }
   const event = { ...NO_EVENT, trigger, payload: payload.bytes };
-  const misfits = [
-    ...contract.wireMisfits(payload.bytes, payload.isCanonical),
-    ...contract.payloads.testMisfits({ event, topic, account }, JSON.parse(payload.bytes.toString('utf8'))),
+  const violations = [
+    ...contract.wireViolations(payload.bytes, payload.isCanonical),
+    ...contract.payloads.testViolations({ event, topic, account }, JSON.parse(payload.bytes.toString('utf8'))),
   ];
-  if (misfits.length > 0) throw invalidPayload(misfits, '#/payload');
+  if (violations.length > 0) throw invalidPayload(violations, '#/payload');
   return { topic, trigger, payload: payload.bytes };
 }
 
 /** The single pairs behind a subscription that yield something. */
-function expand({ contract: { catalog } }: KnownEndpoint, { topic, trigger }: Subscription): SampleWish[] {
+function expand({ contract: { catalog } }: KnownEndpoint, { topic, trigger }: Subscription): SampleRequest[] {
   const triggers = catalog.hasTrigger(trigger)
     ? [trigger]
     : catalog.triggers.map(({ value }) => value).filter((value) => matchesTrigger(trigger, value));

@@ -76,17 +76,17 @@ interface Wish {
   payload?: Buffer;
 }
 
-function batchOf(...wishes: Wish[]): AcceptBatch {
-  const events = wishes.map(({ accountId, payload }, publication) => ({
+function batchOf(...requests: Wish[]): AcceptBatch {
+  const events = requests.map(({ accountId, payload }, publication) => ({
     publication,
     event: eventOf(accountId, payload),
     handedOver: [],
   }));
   return {
-    versions: new Map(wishes.map(({ accountId, version = null }) => [accountId, version])),
-    accountIds: wishes.map(({ accountId }) => accountId),
+    versions: new Map(requests.map(({ accountId, version = null }) => [accountId, version])),
+    accountIds: requests.map(({ accountId }) => accountId),
     events,
-    keys: wishes.flatMap(({ accountId, key }, publication) =>
+    keys: requests.flatMap(({ accountId, key }, publication) =>
       key === undefined
         ? []
         : [
@@ -143,7 +143,7 @@ function deliveryOf(event: StoredEvent): ActiveDelivery {
     topic: null,
     test: false,
     attempts: 0,
-    tries: 0,
+    attemptsThisRound: 0,
     event,
     isUrgent: false,
     epoch: Number.NaN,

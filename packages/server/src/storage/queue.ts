@@ -122,7 +122,7 @@ function toActive(row: ClaimRow, lanes: ReadonlyMap<string, { epoch: number }>):
     topic: row.topic,
     test: row.test,
     attempts: row.attempts,
-    tries: row.tries,
+    attemptsThisRound: row.tries,
     ...(row.round_at ? { roundAtMs: row.round_at.getTime() } : {}),
     event: toStoredEvent({ ...row, id: row.event_id }),
     isUrgent: row.due_at.getTime() === 0,

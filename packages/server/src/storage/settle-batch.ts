@@ -68,7 +68,7 @@ async function settleRest(
     texts(column((a) => a.delivery.accountId)),
     uuids(column((a) => a.delivery.uuid)),
     int4s(column((a) => a.delivery.attempts + 1)),
-    int4s(column((a) => a.delivery.tries + 1)),
+    int4s(column((a) => a.delivery.attemptsThisRound + 1)),
     texts(column((a) => (a.decision.kind === 'retry' ? null : a.decision.kind))),
     texts(column((a) => (a.decision.kind === 'discarded' ? a.decision.reason : null))),
     timestamps(column((a) => (a.decision.kind === 'retry' ? nowMs + a.decision.delayMs : null))),

@@ -80,7 +80,7 @@ export function loopReturnsFacade(app: App, parts: HttpParts): void {
   /** The pair that stands for the endpoint here. Those from before one pair was the limit may have more behind it. */
   const pairsOf = ({ subscriptions }: Endpoint): Pair[] => catalog?.pairsOf(subscriptions) ?? [];
 
-  const readWish = (body: unknown) => {
+  const readSubscriptionRequest = (body: unknown) => {
     const given = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
     const errors: Record<string, string[]> = {};
     const oneOf = (name: string, values: readonly string[], isNeeded: boolean): string => {
@@ -114,7 +114,7 @@ export function loopReturnsFacade(app: App, parts: HttpParts): void {
   app.post('/webhooks', { schema: { hide: true, operationId: 'createEndpoint' } }, async (request, reply) => {
     const accountId = accountOfKey(request);
     // Unlike on the page: clients of the vendor rely on it.
-    const { url, pair, status = 'active' } = readWish(request.body);
+    const { url, pair, status = 'active' } = readSubscriptionRequest(request.body);
     const { endpoint } = await endpoints.create(accountId, { url, subscriptions: [pair], status });
     noteTarget(request, endpoint.id);
     const account = await store.accounts.find(accountId);
@@ -129,7 +129,7 @@ export function loopReturnsFacade(app: App, parts: HttpParts): void {
       const accountId = accountOfKey(request);
       const endpoint = await find(accountId, request.params.id);
       const { id } = endpoint;
-      const { status, url, pair } = readWish(request.body);
+      const { status, url, pair } = readSubscriptionRequest(request.body);
       const [shown, ...others] = pairsOf(endpoint);
       const isShown = isSame(pair, shown);
       const kept = others.filter((other) => !isSame(other, pair)).map(toSubscription);

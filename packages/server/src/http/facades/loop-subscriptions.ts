@@ -86,7 +86,7 @@ export function loopSubscriptionsFacade(app: App, parts: HttpParts): void {
     async (request) => {
       const account = await accountOf(request);
       const { version } = request.params;
-      const { address, topic } = readWish(request.body);
+      const { address, topic } = readSubscriptionRequest(request.body);
       if (!contract?.catalog.hasTrigger(topic)) throw new Refusal(422, `topic | Must be one of the available topics`);
       const { endpoint } = await endpoints.create(account.id, {
         url: address,
@@ -118,7 +118,7 @@ export function loopSubscriptionsFacade(app: App, parts: HttpParts): void {
   }
 }
 
-function readWish(body: unknown): { address: string; topic: string } {
+function readSubscriptionRequest(body: unknown): { address: string; topic: string } {
   const given = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
   const text = (name: string): string => {
     const value = given[name];

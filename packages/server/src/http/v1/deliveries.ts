@@ -278,9 +278,9 @@ function testEndpoint(app: App, parts: HttpParts): void {
     },
     async (request) => {
       const { account, endpoint } = request.params;
-      const { payload, ...wish } = request.body ?? {};
+      const { payload, ...input } = request.body ?? {};
       const own = payload === undefined ? {} : { payload: payloadOf(rawBodyOf(request)) };
-      const settled = await samples.sendTest(account, endpoint, { ...wish, ...own });
+      const settled = await samples.sendTest(account, endpoint, { ...input, ...own });
       const { delivery, outcome } = settled;
       return {
         succeeded: outcome.error === undefined,

@@ -71,9 +71,9 @@ function createEndpoint(app: App, { endpoints, clock }: HttpParts): void {
       },
     },
     async (request, reply) => {
-      const { rate_limit: rateLimit, ...wish } = request.body;
+      const { rate_limit: rateLimit, ...input } = request.body;
       const { endpoint, secret } = await endpoints.create(request.params.account, {
-        ...wish,
+        ...input,
         ...(rateLimit === undefined ? {} : { rateLimit }),
       });
       return reply.code(201).send({ ...presentEndpoint(endpoint, clock.now()), secret });
@@ -168,8 +168,8 @@ function changeEndpoint(app: App, { endpoints, clock }: HttpParts): void {
     async (request) => {
       const { account, endpoint } = request.params;
       const { rate_limit: rateLimit, ...change } = request.body;
-      const wish = { ...change, ...(rateLimit === undefined ? {} : { rateLimit }) };
-      return presentEndpoint(await endpoints.change(account, endpoint, wish), clock.now());
+      const input = { ...change, ...(rateLimit === undefined ? {} : { rateLimit }) };
+      return presentEndpoint(await endpoints.change(account, endpoint, input), clock.now());
     },
   );
 }

@@ -11,7 +11,7 @@ const LISTED = 50;
 /** So many can be named one by one. */
 const IDS_MAX = 1_000;
 
-const Wish = closed({
+const ReplayRequest = closed({
   ...FilterFields,
   deliveries: Type.Optional(
     Type.Array(Type.String({ maxLength: 64 }), {
@@ -66,7 +66,7 @@ export function replayRoutes(app: App, { replays, endpoints, store, clock }: Htt
           'With `dry_run` it only answers how many, at what rate and for how long. Without it, it starts. Without `from` it goes back to the beginning of the history, and it ends with now. What is being retried or on hold begins a new round of tries at once.',
         tags: ['Deliveries'],
         params: AccountParams,
-        body: Wish,
+        body: ReplayRequest,
         response: responses({ 200: ReplayView, 202: ReplayView }, 409),
       },
     },

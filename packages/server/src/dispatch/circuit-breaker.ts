@@ -1,14 +1,13 @@
 import type { AttemptOutcome } from '../domain/outcome.ts';
 
 /**
- * What is known of how an endpoint answers:
- * - `unproven` nothing yet, or it answers slowly
- * - `healthy` its last attempt ended well, and soon
- * - `failing` its last attempt got no answer, or it has refused several in a row
+ * The circuit breaker of an endpoint: how it answers decides how much it may have of a node.
+ * - `healthy` (closed) its last attempt ended well, and soon: its contract's requests at a time
+ * - `unproven` (half open) nothing is known yet, or it answers slowly: a share of the node's requests and memory, with all others like it
+ * - `failing` (open) its last attempt got no answer, or it has refused several in a row: one request at a time, as a probe
  *
  * unproven -> healthy (a quick success) -> unproven (a slow one) ; any -> failing -> healthy or unproven (a success).
- * Endpoints that are not healthy share a part of a node's requests and memory (slots.ts, holdings.ts): those that
- * hang take nothing away from the others.
+ * The shares are bulkheads (slots.ts, delivery-memory.ts): those that hang take nothing away from the others.
  */
 export type Standing = 'unproven' | 'healthy' | 'failing';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AttemptOutcome } from '../domain/outcome.ts';
-import { type Assessment, assess } from './standing.ts';
+import { type Assessment, assess } from './circuit-breaker.ts';
 
 const NEW: Assessment = { standing: 'unproven', failures: 0, concurrency: 10 };
 const answered = (status: number, ms = 5): AttemptOutcome => ({
