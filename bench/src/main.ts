@@ -1,6 +1,7 @@
 /**
  * Measures Posthorn on this machine, everything on the same cores: load generator, receiver, server and PostgreSQL.
- * `npm run bench`; `npm run bench -- --short` only sees that it works. Ratios within one run are what to compare: the
+ * `npm run bench`; `npm run bench -- --short` only sees that it works; `--only=ratio`, `latency`, `keys`, `isolation` or `scenarios` measures
+ * that alone. Ratios within one run are what to compare: the
  * machine's own speed changes from run to run.
  */
 import { cpus, totalmem } from 'node:os';
@@ -8,6 +9,7 @@ import { call, createAccount } from './api.js';
 import { postBytes } from './http-client.js';
 import { closedLoop, openLoop } from './load.js';
 import { memoryMb, OPERATOR_KEY, Receiver, startPosthorn, startRelay, type Target } from './processes.js';
+import { measureScenarios } from './scenarios.js';
 
 const isShort = process.argv.includes('--short');
 const only = process.argv.find((arg) => arg.startsWith('--only='))?.slice('--only='.length);
@@ -203,6 +205,10 @@ try {
   if (only === undefined || only === 'latency') await latencies(server);
   if (only === undefined || only === 'keys') await keyVerification(server);
   if (only === undefined || only === 'isolation') await isolation(server);
+  if (only === 'scenarios') {
+    const scale = isShort ? { endpoints: 20, rounds: 1, seconds: 0.5 } : { endpoints: 5_000, rounds: 5, seconds: 4 };
+    await measureScenarios(server, receiver, scale, note);
+  }
   console.log(JSON.stringify(results));
 } finally {
   await server.stop();

@@ -20,7 +20,7 @@ export class Receiver {
     return new Receiver(child, await portOf(child));
   }
 
-  url(path: 'ok' | 'hang'): string {
+  url(path: 'ok' | 'hang' | 'later' | 'again' | 'noise'): string {
     return `http://127.0.0.1:${this.port}/${path}`;
   }
 

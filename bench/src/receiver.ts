@@ -1,5 +1,6 @@
 /**
- * The receiver of the benchmark, a process of its own. `/ok` answers 200 at once, `/hang` never answers. Each body
+ * The receiver of the benchmark, a process of its own. `/ok` answers 200 at once, `/hang` never answers, `/later` asks to come
+ * again after an hour, `/noise` answers 200 and does not count. `/again` asks to come again after six seconds, and counts by how much later that was. Each body
  * carries the time of its publication as `"t":<milliseconds>`, from which the latency is taken.
  */
 import { createServer, type Socket } from 'node:net';
@@ -14,6 +15,8 @@ export interface ReceiverReport {
   latencies: number[];
 }
 
+const AGAIN_S = 6;
+const refused = new Map<string, number>();
 let received = 0;
 let latencies: number[] = [];
 let keepLatencies = false;
@@ -23,13 +26,38 @@ function now(): number {
 }
 
 function take(request: Buffer, socket: Socket): void {
-  if (request.includes('/hang', 0, 'latin1') && request.indexOf('/hang') < 12) return;
+  const path = request.toString('latin1', 6, 11);
+  if (path === 'hang ') return;
+  if (path === 'later') socket.write(comeAgain(3_600));
+  else if (path === 'noise') socket.write(OK);
+  else if (path === 'again') takeAgain(request, socket);
+  else takeOk(request, socket);
+}
+
+function takeOk(request: Buffer, socket: Socket): void {
   received++;
   if (keepLatencies) {
     const at = request.indexOf(TIME_MARK);
     if (at > 0) latencies.push(now() - Number.parseFloat(request.toString('latin1', at + 4, at + 24)));
   }
   socket.write(OK);
+}
+
+function takeAgain(request: Buffer, socket: Socket): void {
+  const id = /webhook-id: (\S+)/i.exec(request.toString('latin1', 0, 1_024))?.[1] ?? '';
+  const firstMs = refused.get(id);
+  if (firstMs === undefined) {
+    refused.set(id, now());
+    socket.write(comeAgain(AGAIN_S));
+    return;
+  }
+  received++;
+  latencies.push(now() - firstMs - AGAIN_S * 1_000);
+  socket.write(OK);
+}
+
+function comeAgain(seconds: number): string {
+  return `HTTP/1.1 503 Later\r\nRetry-After: ${seconds}\r\nContent-Length: 0\r\n\r\n`;
 }
 
 const server = createServer({ noDelay: true }, (socket) => {

@@ -3,7 +3,7 @@ import { PLANTED_BUGS } from './planted-bugs.ts';
 import { type Run, runSeeds } from './run-seeds.ts';
 import { type Report, simulate } from './simulation.ts';
 
-const { SIM_SEED = '1', SIM_SEEDS = '3000', SIM_BUGS = '' } = process.env;
+const { SIM_SEED = '1', SIM_SEEDS = '500', SIM_BUGS = '' } = process.env;
 const first = Number(SIM_SEED);
 const count = Number(SIM_SEEDS);
 /** Seeds within which every planted bug is found. */
