@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import pino, { type Logger } from 'pino';
 import type { Acceptor } from './accept/acceptor.ts';
 import { type Config, ConfigError } from './config.ts';
+import type { Contract } from './contract/contract.ts';
 import { loadContracts } from './contract/load.ts';
 import { prepareDataFolder } from './data-folder.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
@@ -12,13 +13,13 @@ import type { Clock, Random } from './domain/clock.ts';
 import { isShuttingDown, Problem } from './domain/errors.ts';
 import { IdSource } from './domain/ids.ts';
 import { longestWaitMs } from './domain/policy.ts';
-import { Rounds } from './domain/rounds.ts';
 import { SteadyClock } from './domain/steady-clock.ts';
 import { Egress } from './egress/egress.ts';
 import { EgressGuard } from './egress/guard.ts';
 import { systemResolver } from './egress/resolve.ts';
 import { trustAlso } from './egress/trust.ts';
-import type { App, HttpParts } from './http/app.ts';
+import { showGauges } from './gauges.ts';
+import type { App } from './http/app.ts';
 import { buildServer } from './http/server.ts';
 import { openOperatorKey, openVault, proveMasterKey } from './keyring.ts';
 import { openMailer } from './mailer.ts';
@@ -27,25 +28,24 @@ import type { Notices } from './manage/notices.ts';
 import { Metrics } from './metrics.ts';
 import { oneTimeToken } from './processes/one-time-token.ts';
 import type { Siblings } from './processes/worker.ts';
+import { readinessOf } from './readiness.ts';
 import { buildServices, type NodeIdentity, type Services } from './services.ts';
 import { Database } from './storage/database.ts';
 import { isOutage, kindOf } from './storage/database-errors.ts';
 import { EmbeddedPostgres } from './storage/embedded.ts';
-import { isContracted, isMigrated, migrate } from './storage/migrate.ts';
+import { migrate } from './storage/migrate.ts';
 import { postgresStore } from './storage/postgres-store.ts';
 import { checkDatabase } from './storage/requirements.ts';
 import { fromUuidText } from './storage/rows.ts';
+import type { Store } from './storage/store.ts';
+import { deliverWhenAlone } from './upgrade.ts';
 
 const CONTRACTS_FOLDER = fileURLToPath(new URL('../../../contracts/', import.meta.url));
 const DNS_TIMEOUT_MS = 5_000;
 /** Until the first heartbeat; the row in the database is as new. */
 const ALIVE_AT_FIRST_MS = 10_000;
-/** For how long an answer about readiness holds. */
-const READINESS_MS = 1_000;
 /** When the schemas of a contract are compiled that nobody has needed until then; the next follows as much later. */
 const WARM_UP_AFTER_MS = 1_000;
-/** How often a node looks whether those of the version before have stopped. */
-const UPGRADE_EVERY_MS = 1_000;
 /** How long requests in flight may take to end when the server stops. */
 const DRAIN_MS = 25_000;
 
@@ -145,24 +145,8 @@ export async function startNode(
       isStopping: () => isStopping,
       onError,
     });
-    const { directory, acceptor, dispatcher, settler, samples, keyVerifier, notices, accountNotices, replays } = parts;
-    const maintainer = new Maintainer({
-      store,
-      clock,
-      node,
-      register,
-      watermark: () => watermarkOf(acceptor, dispatcher, ids),
-      onDeclaredDead: () => dispatcher.loseAll(),
-      retentionDays: new Map([...contracts].map(([name, contract]) => [name, contract.policy.retentionDays])),
-      longestWaitMs: Math.max(...[...contracts.values()].map(({ policy }) => longestWaitMs(policy))),
-      sendSamples: (accountId, endpointId) => samples.sendRound(accountId, endpointId),
-      finished: () => settler.finished,
-      load: () => dispatcher.counts,
-      giveAway: (count) => dispatcher.giveAway(count),
-      onTakenOver: () => dispatcher.noteBacklog(['']),
-      log: logInfo,
-      onError,
-    });
+    const { acceptor, dispatcher, settler, keyVerifier, notices, accountNotices, replays } = parts;
+    const maintainer = buildMaintainer(parts, { store, contracts, clock, ids, node, register, log: logInfo, onError });
 
     database.beforeUp(async () => {
       const queued = await acceptor.recover();
@@ -173,43 +157,11 @@ export async function startNode(
       if (up) dispatcher.resume();
     });
     await maintainer.start();
-    await database.listen({
-      posthorn_account: (changed) => {
-        const [accountId = '', endpointUuid] = changed.split(' ');
-        if (accountId === '') directory.clear();
-        else directory.forget(accountId);
-        if (endpointUuid === undefined) return;
-        dispatcher.recheck(accountId, fromUuidText('ep', endpointUuid)).catch(onError);
-      },
-      posthorn_lanes: (told) => {
-        const [id, ...endpointUuids] = told.split(' ');
-        if (Number(id) === node.id) dispatcher.noteBacklog(endpointUuids.map((uuid) => fromUuidText('ep', uuid)));
-      },
-      posthorn_keys: () => keyVerifier.forgetAll(),
-    });
+    await hearOfChanges(database, parts, node, onError);
     keyVerifier.start();
     // The embedded database has no other server: whoever stands there was killed.
     if (isEmbedded && (siblings?.start.isFirst ?? true)) await maintainer.takeOver('everybody else');
-    const upgrade = new Rounds({ clock, onError });
-    const startDispatcher = async () => {
-      if (!(await isContracted(database))) {
-        for (const name of await migrate(connection, logInfo)) log.debug(`Applied migration ${name}.`);
-      }
-      if (!(await isContracted(database))) return false;
-      dispatcher.start();
-      return true;
-    };
-    if (!(await startDispatcher())) {
-      logInfo(
-        'Nodes of the version before still run: they deliver, and this one accepts, until the last of them has stopped.',
-      );
-      upgrade.every(UPGRADE_EVERY_MS, async () => {
-        if (await startDispatcher()) {
-          logInfo('The last node of the version before has stopped: this one delivers.');
-          void upgrade.stop();
-        }
-      });
-    }
+    const upgrade = await deliverWhenAlone({ database, connection, dispatcher, clock, log, onError });
     replays.start();
     accountNotices.start();
     if (config.operatorWebhook) await startNotices(notices, config.operatorWebhook);
@@ -238,21 +190,12 @@ export async function startNode(
       log,
     );
     const url = await listen(app, config);
-    // The first events of a contract do not wait for its schemas.
-    const warmUps = [...contracts.values()].map(({ payloads }, i) =>
-      clock.after(WARM_UP_AFTER_MS * (i + 1), () => {
-        try {
-          payloads.prepare();
-        } catch (error) {
-          onError(error);
-        }
-      }),
-    );
+    const stopWarmingUp = warmUp(contracts, clock, onError);
     origin ||= url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//127.0.0.1');
 
     let stopping: Promise<void> | undefined;
     const stop = async () => {
-      for (const cancel of warmUps) cancel();
+      stopWarmingUp();
       isStopping = true;
       // From here on nothing waits for a database that is away: what could not be stored is found by whoever starts next.
       database.availability.giveUp();
@@ -291,6 +234,74 @@ export async function startNode(
     await stopDatabase();
     throw error;
   }
+}
+
+interface MaintenanceParts {
+  store: Store;
+  contracts: ReadonlyMap<string, Contract>;
+  clock: SteadyClock;
+  ids: IdSource;
+  node: NodeIdentity;
+  register: () => Promise<number>;
+  log: (message: string) => void;
+  onError: (error: unknown) => void;
+}
+
+function buildMaintainer(
+  { acceptor, dispatcher, settler, samples }: Services,
+  { contracts, ids, ...parts }: MaintenanceParts,
+): Maintainer {
+  return new Maintainer({
+    ...parts,
+    watermark: () => watermarkOf(acceptor, dispatcher, ids),
+    onDeclaredDead: () => dispatcher.loseAll(),
+    retentionDays: new Map([...contracts].map(([name, contract]) => [name, contract.policy.retentionDays])),
+    longestWaitMs: Math.max(...[...contracts.values()].map(({ policy }) => longestWaitMs(policy))),
+    sendSamples: (accountId, endpointId) => samples.sendRound(accountId, endpointId),
+    finished: () => settler.finished,
+    load: () => dispatcher.counts,
+    giveAway: (count) => dispatcher.giveAway(count),
+    onTakenOver: () => dispatcher.noteBacklog(['']),
+  });
+}
+
+/** What other nodes change, and put into lanes of this one. */
+function hearOfChanges(
+  database: Database,
+  { directory, dispatcher, keyVerifier }: Services,
+  node: NodeIdentity,
+  onError: (error: unknown) => void,
+): Promise<void> {
+  return database.listen({
+    posthorn_account: (changed) => {
+      const [accountId = '', endpointUuid] = changed.split(' ');
+      if (accountId === '') directory.clear();
+      else directory.forget(accountId);
+      if (endpointUuid === undefined) return;
+      dispatcher.recheck(accountId, fromUuidText('ep', endpointUuid)).catch(onError);
+    },
+    posthorn_lanes: (told) => {
+      const [id, ...endpointUuids] = told.split(' ');
+      if (Number(id) === node.id) dispatcher.noteBacklog(endpointUuids.map((uuid) => fromUuidText('ep', uuid)));
+    },
+    posthorn_keys: () => keyVerifier.forgetAll(),
+  });
+}
+
+/** Compiles schemas before they are needed: the first events of a contract do not wait for that. Answers what ends it. */
+function warmUp(contracts: ReadonlyMap<string, Contract>, clock: Clock, onError: (error: unknown) => void): () => void {
+  const cancels = [...contracts.values()].map(({ payloads }, i) =>
+    clock.after(WARM_UP_AFTER_MS * (i + 1), () => {
+      try {
+        payloads.prepare();
+      } catch (error) {
+        onError(error);
+      }
+    }),
+  );
+  return () => {
+    for (const cancel of cancels) cancel();
+  };
 }
 
 /** One line of JSON an entry; of several processes each says which one it is. */
@@ -337,51 +348,6 @@ async function listen(app: App, { host, port }: Config): Promise<string> {
       throw new ConfigError('POSTHORN_HOST', `${host} is not an address of this machine`);
     throw error;
   }
-}
-
-type Readiness = Awaited<ReturnType<HttpParts['isReady']>>;
-
-/** Asks the database at most once a second, however often it is asked itself: probes need no key. */
-function readinessOf(database: Database, clock: Clock, maintainer: Maintainer): () => Promise<Readiness> {
-  let askedAtMs = Number.NEGATIVE_INFINITY;
-  let answer: Promise<string | undefined> | undefined;
-  return async () => {
-    const warnings = [...maintainer.warnings];
-    const { reason } = database.availability;
-    if (reason !== undefined) return { ready: false, reason, warnings };
-    if (!answer || clock.monotonicMs() - askedAtMs > READINESS_MS) {
-      askedAtMs = clock.monotonicMs();
-      answer = isMigrated(database).then(
-        (current) => (current ? undefined : 'migrations are missing'),
-        () => database.availability.reason,
-      );
-    }
-    const missing = await answer;
-    return missing === undefined ? { ready: true, warnings } : { ready: false, reason: missing, warnings };
-  };
-}
-
-function showGauges(metrics: Metrics, { dispatcher, directory }: Services, database: Database, config: Config): void {
-  const show = (name: string, help: string, read: () => number) => metrics.gauge(`posthorn_${name}`, help, read);
-  show('in_flight', 'Requests in flight on this node', () => dispatcher.counts.inFlight);
-  show('in_flight_max', 'Requests that may be in flight on this node', () => config.requestsMax);
-  show(
-    'in_flight_unproven',
-    'Requests in flight to endpoints that did not answer well when they began',
-    () => dispatcher.counts.inFlightUnproven,
-  );
-  show('in_flight_unproven_max', 'Requests that may be in flight to such endpoints', () => config.unprovenRequestsMax);
-  show('held', 'Deliveries in memory', () => dispatcher.counts.inMemory);
-  show('held_bytes', 'Bytes of their payloads', () => dispatcher.counts.bytesInMemory);
-  show(
-    'held_bytes_unproven',
-    'Bytes of payloads for endpoints that do not answer well',
-    () => dispatcher.counts.bytesInMemoryUnproven,
-  );
-  show('endpoints_behind', 'Endpoints with due deliveries in the database', () => dispatcher.counts.backlogged);
-  show('accounts_in_memory', 'Accounts whose endpoints are in memory', () => directory.counts.accounts);
-  show('accounts_in_memory_bytes', 'What they take up, as estimated', () => directory.counts.bytes);
-  metrics.gauge('posthorn_database_up', '1 while the database can be used', () => Number(database.up), 'min');
 }
 
 /** @throws ConfigError */

@@ -1,5 +1,4 @@
 import type { Clock } from '../domain/clock.ts';
-import { Problem } from '../domain/errors.ts';
 import type { ActiveDelivery, SettledAttempt } from '../domain/model.ts';
 import { Rounds } from '../domain/rounds.ts';
 import type { Directory, KnownEndpoint } from '../fanout/directory.ts';
@@ -9,10 +8,12 @@ import { Claimer } from './claimer.ts';
 import { DeliveryMemory } from './delivery-memory.ts';
 import type { Job, Lane, SendOptions } from './lane.ts';
 import { LaneOwnership } from './lane-ownership.ts';
+import { type Reservation, Reservations } from './reservations.ts';
 import { type Slot, type SlotLimits, Slots } from './slots.ts';
 import { WriteBehind } from './write-behind.ts';
 
 export type { SendOptions } from './lane.ts';
+export type { Reservation } from './reservations.ts';
 
 const TICK_MS = 500;
 
@@ -37,24 +38,6 @@ export interface DispatcherParts {
 }
 
 /**
- * The door between accepting and dispatching: what is planned for an endpoint before it is stored. As long as it is open,
- * this node does not let go of the lane.
- */
-export interface Reservation {
-  /** The epoch that storing relies on; null: the lane is not this node's yet. */
-  readonly epoch: number | null;
-  /** Whether room is promised: then the delivery goes from memory to the sender, without a row in the queue. */
-  readonly isHandedOver: boolean;
-  /**
-   * It is stored. Answers whether this node sends it from memory: otherwise it waits in the queue.
-   * @param epoch the lane's, if it is this node's
-   */
-  commit(delivery: ActiveDelivery, epoch: number | undefined): boolean;
-  /** It is not stored. */
-  cancel(): void;
-}
-
-/**
  * Decides what is sent next. One lane per endpoint; a lane is filled from memory (hand-over of fresh events) or, when it is
  * backlogged, by claims from the database. Lanes with work take turns, so no endpoint waits for another's queue.
  *
@@ -66,6 +49,7 @@ export class Dispatcher {
   private readonly claimer: Claimer;
   private readonly ownership: LaneOwnership;
   private readonly writeBehind: WriteBehind;
+  private readonly reservations: Reservations;
   private readonly rounds: Rounds;
   private state: 'waiting' | 'running' | 'draining' | 'stopped' = 'waiting';
   private idleListeners: (() => void)[] = [];
@@ -92,6 +76,14 @@ export class Dispatcher {
       },
       onLost: (lane) => this.onLost(lane),
       onReleased: (lane) => this.claimer.forget(lane),
+    });
+    this.reservations = new Reservations({
+      ownership: this.ownership,
+      memory: this.memory,
+      claimer: this.claimer,
+      writeBehind: this.writeBehind,
+      maySend: () => this.maySend,
+      enqueue: (lane, job) => this.enqueue(lane, job),
     });
   }
 
@@ -131,18 +123,7 @@ export class Dispatcher {
   }
 
   reserve(endpoint: KnownEndpoint, payloadBytes: number, mayHandOver: boolean): Reservation {
-    const lane = this.ownership.getOrCreate(endpoint.id, endpoint.accountId, endpoint);
-    // With a rate limit everything goes through the queue: it holds the order over all nodes.
-    const isHandedOver =
-      mayHandOver &&
-      this.maySend &&
-      endpoint.ratePerS === undefined &&
-      lane.backlog === 0 &&
-      !lane.isMoving &&
-      // The lane may still be this node's when the event is stored, and not any more when that is answered.
-      !lane.isReleasing &&
-      this.memory.reserve(lane, payloadBytes);
-    return this.reservationOf(lane, payloadBytes, isHandedOver, { forced: false });
+    return this.reservations.reserve(endpoint, payloadBytes, mayHandOver);
   }
 
   /**
@@ -150,12 +131,7 @@ export class Dispatcher {
    * @throws Problem `overloaded`
    */
   reserveNow(endpoint: KnownEndpoint, payloadBytes: number, options: SendOptions): Reservation {
-    const lane = this.ownership.getOrCreate(endpoint.id, endpoint.accountId, endpoint);
-    if (this.maySend && !this.memory.reserveForced(lane, payloadBytes)) {
-      this.ownership.dropIfUnused(lane);
-      throw new Problem('overloaded', 'Too much is being sent right now; try again.');
-    }
-    return this.reservationOf(lane, payloadBytes, this.maySend, options);
+    return this.reservations.reserveNow(endpoint, payloadBytes, options);
   }
 
   /** What a statement has answered of lanes that were not this node's before. */
@@ -266,47 +242,6 @@ export class Dispatcher {
     // Whatever was not woken is woken here: pauses end without telling, and every signal can be missed once.
     this.resume();
     await this.ownership.tick();
-  }
-
-  private reservationOf(lane: Lane, bytes: number, isHandedOver: boolean, options: SendOptions): Reservation {
-    let isOpen = true;
-    lane.pinned++;
-    if (isHandedOver) lane.reserved++;
-    const close = () => {
-      if (!isOpen) throw new Error('a reservation is committed or cancelled once');
-      isOpen = false;
-      lane.pinned--;
-      if (!isHandedOver) return;
-      lane.reserved--;
-      this.memory.unreserve(lane, bytes);
-      this.claimer.backlogged.noteChange(lane);
-    };
-    return {
-      epoch: lane.epoch ?? null,
-      isHandedOver,
-      commit: (delivery, epoch) => {
-        close();
-        // In between the lane may have been lost: then whoever takes over finds the delivery.
-        if (epoch === undefined || lane.epoch !== epoch) {
-          this.ownership.dropIfUnused(lane);
-          return false;
-        }
-        if (!isHandedOver) {
-          this.claimer.noteBacklog(lane);
-          return false;
-        }
-        // With a row in the queue, it may have been read from there already.
-        if (delivery.isStored && lane.hasInMemory(delivery)) return false;
-        delivery.epoch = epoch;
-        if (!delivery.isStored) this.writeBehind.handedOver(delivery);
-        this.enqueue(lane, { delivery, options });
-        return true;
-      },
-      cancel: () => {
-        close();
-        this.ownership.dropIfUnused(lane);
-      },
-    };
   }
 
   private limitOf(lane: Lane): number {
