@@ -94,6 +94,8 @@ export async function startPosthorn(): Promise<Target> {
       POSTHORN_OPERATOR_KEY: OPERATOR_KEY,
       POSTHORN_ALLOW_NETWORKS: '127.0.0.0/8',
       POSTHORN_LOG_LEVEL: 'warn',
+      // Memory is that of one node; how several compare is asked for by hand.
+      POSTHORN_PROCESSES: process.env.POSTHORN_PROCESSES ?? '1',
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
