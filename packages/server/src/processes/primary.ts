@@ -37,6 +37,8 @@ export class WorkerRefused extends Error {}
  */
 export class Primary {
   private readonly workers = new Map<Worker, Channel>();
+  /** Those that answer: a process that is starting does not listen yet. */
+  private readonly ready = new Set<Channel>();
   private embedded: EmbeddedPostgres | undefined;
   private isReady = false;
   private isStopping = false;
@@ -90,7 +92,10 @@ export class Primary {
       const channel = new Channel(worker, {
         // The process asks when it listens: what was told before would be lost.
         begin: () => (this.isStopping ? undefined : this.startOf(number, isFirst)),
-        ready: resolve,
+        ready: (ready: WorkerReady) => {
+          this.ready.add(channel);
+          resolve(ready);
+        },
         metrics: () => this.metrics(),
         takeToken: () => this.token.take(),
         giveBackToken: () => this.token.giveBack(),
@@ -98,11 +103,12 @@ export class Primary {
       this.workers.set(worker, channel);
       worker.once('exit', (code, signal) => {
         this.workers.delete(worker);
+        this.ready.delete(channel);
         reject(new WorkerRefused());
         if (this.isStopping || (isFirst && !this.isReady)) return;
         this.log.error(`Process ${number} has ended (${signal || code}); another one takes its place.`);
         // The others would notice, in half a minute.
-        const [other] = this.workers.values();
+        const [other] = this.ready;
         other?.ask('takeOver', worker.process.pid).catch((err: unknown) => this.log.error({ err }, 'take-over failed'));
         setTimeout(() => this.replace(number, backoff), backoff.next(performance.now()));
       });
@@ -119,9 +125,9 @@ export class Primary {
     if (!this.isStopping) this.startWorker(number, backoff, false).catch(() => {});
   }
 
-  /** Of each node; one that is starting has none. */
+  /** Of each node that is ready. */
   private async metrics(): Promise<unknown[]> {
-    const asked = [...this.workers.values()].map((channel) => channel.ask('ownMetrics').catch(() => undefined));
+    const asked = [...this.ready].map((channel) => channel.ask('ownMetrics').catch(() => undefined));
     return (await Promise.all(asked)).filter((one) => one !== undefined);
   }
 }
