@@ -139,7 +139,13 @@ describe('publishing', () => {
 
   test('goes on past the partitions that exist when both clocks jump, and after they are right again', async () => {
     let aheadMs = 0;
-    const other = await startTestNode({ databaseUrl: url, clock: { ...realClock, now: () => Date.now() + aheadMs } });
+    // Its own database: to the other node, whose time passes faster, it would look silent.
+    const url = await createDatabase();
+    const other = await startTestNode({
+      databaseUrl: url,
+      hasMovableClock: true,
+      clock: { ...realClock, now: () => Date.now() + aheadMs },
+    });
     const { account } = await other.createEndpoint(receiver.url());
     const published = async (name: string) => {
       const answer = await other.publish(account, 'a.b', name);
@@ -165,7 +171,13 @@ describe('publishing', () => {
 
   test('a retry that was planned while both clocks were ahead is made when they are right again, not in 40 days', async () => {
     let aheadMs = 0;
-    const other = await startTestNode({ databaseUrl: url, clock: { ...realClock, now: () => Date.now() + aheadMs } });
+    // Its own database: to the other node, whose time passes faster, it would look silent.
+    const url = await createDatabase();
+    const other = await startTestNode({
+      databaseUrl: url,
+      hasMovableClock: true,
+      clock: { ...realClock, now: () => Date.now() + aheadMs },
+    });
     const { account } = await other.createEndpoint(receiver.url());
     receiver.respond = (_, response) => void response.writeHead(503).end();
     aheadMs = 40 * DAY_MS;

@@ -317,8 +317,10 @@ export class Dispatcher {
     rateLimiter?.start(this.parts.clock.monotonicMs());
     this.writeBehind.started(delivery);
     try {
-      const attempt = await this.parts.attempt(delivery, options.forced);
-      if (attempt) this.finish(lane, job, attempt);
+      const mayGoOn = this.parts.directory.peek(lane.accountId) !== undefined || (await this.readsAgain(job, lane));
+      const attempt = mayGoOn && (await this.parts.attempt(delivery, options.forced));
+      if (attempt === false) this.putBack(lane, job);
+      else if (attempt) this.finish(lane, job, attempt);
       else {
         // The copy in memory says that the endpoint is inactive; a claim will say what the database says.
         this.parts.directory.forget(lane.accountId);
@@ -327,11 +329,24 @@ export class Dispatcher {
     } catch (error) {
       // The database went away before anything was sent: the job waits here for its return.
       this.parts.onError(error);
-      if (lane.epoch === delivery.epoch) lane.push(job);
-      else this.drop(lane, job);
+      this.putBack(lane, job);
     }
     rateLimiter?.end(this.parts.clock.monotonicMs());
     this.goOn(slot);
+  }
+
+  /**
+   * Its account may have left memory since it was read. Reading it again takes time, in which this node may lose the right to
+   * send: then the job is looked at again.
+   */
+  private async readsAgain({ delivery }: Job, lane: Lane): Promise<boolean> {
+    await this.parts.directory.get(lane.accountId);
+    return this.maySend && lane.epoch === delivery.epoch;
+  }
+
+  private putBack(lane: Lane, job: Job): void {
+    if (lane.epoch === job.delivery.epoch) lane.push(job);
+    else this.drop(lane, job);
   }
 
   private finish(lane: Lane, { delivery, options }: Job, attempt: SettledAttempt): void {

@@ -30,6 +30,8 @@ const KEYS_KEPT_MS = 2 * DAY_MS;
 const NOTICES_KEPT_MS = 7 * DAY_MS;
 /** The setting that holds the database's time of the last look of retention. */
 const LAST_LOOK = 'retention_looked_at';
+/** After clocks have gone back: statements that were under way then may still store what the wrong time has planned. */
+const BRING_FORWARD_MS = 90_000;
 /** By more than this, a clock is told of. */
 const CLOCK_OFF_MS = 60_000;
 
@@ -67,7 +69,7 @@ export class Maintainer {
   private purgedDay = 0;
   private lastBeat: { monotonicMs: number; finished: number } | undefined;
   private readonly silentNodes = new SilentNodes(DEAD_AFTER_MS);
-  private hasBroughtForward = false;
+  private bringForwardUntilMs = Number.POSITIVE_INFINITY;
   private retentionClock: RetentionClock | undefined;
   /** What an operator should know of, by what it is about; shown with the node's readiness. */
   private readonly troubles = new Map<'clock' | 'retention', string>();
@@ -168,8 +170,8 @@ export class Maintainer {
       log(`The clocks of this machine and of the database moved by ${Math.round(compared.movedMs / 1000)} s.`);
       await this.makePartitions();
     }
-    if (compared.movedMs < -CLOCK_OFF_MS) this.hasBroughtForward = false;
-    if (!this.hasBroughtForward) await this.bringForward();
+    if (compared.movedMs < -CLOCK_OFF_MS) this.bringForwardUntilMs = clock.monotonicMs() + BRING_FORWARD_MS;
+    if (clock.monotonicMs() <= this.bringForwardUntilMs) await this.bringForward();
     this.note('clock', clockTrouble(compared));
   }
 
@@ -179,7 +181,8 @@ export class Maintainer {
     const nowMs = clock.now();
     const soonMs = nowMs + CLOCK_OFF_MS;
     const count = await store.queue.bringForward({ nowMs, soonMs, latestMs: soonMs + longestWaitMs });
-    this.hasBroughtForward = true;
+    // At the start, once.
+    if (this.bringForwardUntilMs === Number.POSITIVE_INFINITY) this.bringForwardUntilMs = clock.monotonicMs();
     if (count > 0) log(`${count} deliveries that were planned by a wrong clock are due now.`);
   }
 

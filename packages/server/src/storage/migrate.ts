@@ -215,8 +215,9 @@ async function apply(client: pg.Client, migration: Migration, log: (message: str
   }
 }
 
-const NEEDED = readMigrations().filter((migration) => !isContracting(migration));
 const ALL = readMigrations();
+/** Those that follow a contracting one wait with it for nodes of the version before. */
+const NEEDED = ALL.slice(0, ALL.findLastIndex(isContracting));
 
 /** Whether every migration that this server needs has been applied. */
 export async function isMigrated(database: Database): Promise<boolean> {
