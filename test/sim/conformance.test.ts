@@ -6,6 +6,7 @@ import { randomFillSync } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decodeId, encodeId, IdSource, uuidText } from '../../packages/server/src/domain/ids.ts';
 import type { ActiveDelivery, EndpointStatus, SettledAttempt } from '../../packages/server/src/domain/model.ts';
+import { newDelivery } from '../../packages/server/src/domain/new-delivery.ts';
 import { Database } from '../../packages/server/src/storage/database.ts';
 import { migrate } from '../../packages/server/src/storage/migrate.ts';
 import { postgresStore } from '../../packages/server/src/storage/postgres-store.ts';
@@ -284,7 +285,7 @@ class Chain {
       isHandedOver: chance.chance(0.5),
       // Null: it does not know that it owns the lane.
       epoch: chance.chance(0.5) ? this.epoch(endpoint.id) : undefined,
-      delivery: deliveryOf(endpoint, event, account),
+      delivery: newDelivery(ids.nextUuid(), { ...endpoint, accountId: account }, null, event, false),
       isSkipped: chance.chance(0.1),
     }));
     const key = chance.chance(0.3) ? `key ${chance.between(1, 3)}` : undefined;
@@ -544,23 +545,6 @@ class Chain {
 }
 
 const IDLE = { finishedPerS: 0, inFlight: 0, inMemory: 0, backlogged: 0 };
-
-function deliveryOf(endpoint: Endpoint, event: ActiveDelivery['event'], accountId: string): ActiveDelivery {
-  return {
-    uuid: ids.nextUuid(),
-    accountId,
-    endpointId: endpoint.id,
-    endpointUuid: endpoint.uuid,
-    topic: null,
-    test: false,
-    attempts: 0,
-    attemptsThisRound: 0,
-    event,
-    isUrgent: false,
-    epoch: Number.NaN,
-    isStored: false,
-  };
-}
 
 test(`${CHAINS} chains of ${STEPS} statements go the same way in PostgreSQL and in the simulated store`, async () => {
   for (let seed = 1; seed <= CHAINS; seed++) {

@@ -3,6 +3,7 @@ import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
 import { encodeId, type IdSource } from '../domain/ids.ts';
 import type { ActiveDelivery, StoredEvent } from '../domain/model.ts';
+import { newDelivery } from '../domain/new-delivery.ts';
 import type { Directory, KnownAccount, KnownEndpoint } from '../fanout/directory.ts';
 import { fanOut } from '../fanout/fan-out.ts';
 import { DatabaseUnavailable, isOutage, kindOf } from '../storage/database-errors.ts';
@@ -453,27 +454,4 @@ function ownedAfter(batch: AcceptBatch, { lanes }: AcceptResult, node: number): 
   for (const [endpointId, { epoch }] of batch.lanes) if (epoch !== null) owned.set(endpointId, epoch);
   for (const lane of lanes) if (lane.node === node) owned.set(lane.endpointId, lane.epoch);
   return owned;
-}
-
-function newDelivery(
-  uuid: Uint8Array,
-  endpoint: KnownEndpoint,
-  topic: string | null,
-  event: StoredEvent,
-  isUrgent: boolean,
-): ActiveDelivery {
-  return {
-    uuid,
-    accountId: endpoint.accountId,
-    endpointId: endpoint.id,
-    endpointUuid: endpoint.uuid,
-    topic,
-    test: event.test,
-    attempts: 0,
-    attemptsThisRound: 0,
-    event,
-    isUrgent,
-    epoch: Number.NaN,
-    isStored: false,
-  };
 }

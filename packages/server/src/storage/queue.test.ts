@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { createDatabase, query } from '../../../../test/support/database.ts';
 import { encodeId, IdSource, uuidText } from '../domain/ids.ts';
 import type { ActiveDelivery, SettledAttempt, StoredEvent } from '../domain/model.ts';
+import { newDelivery } from '../domain/new-delivery.ts';
 import { Database } from './database.ts';
 import { migrate } from './migrate.ts';
 import { postgresStore } from './postgres-store.ts';
@@ -135,20 +136,7 @@ async function owned(batch: AcceptBatch, node = NODE): Promise<number> {
 }
 
 function deliveryOf(event: StoredEvent): ActiveDelivery {
-  return {
-    uuid: ids.nextUuid(),
-    accountId: event.accountId,
-    endpointId: endpoint.id,
-    endpointUuid: endpoint.uuid,
-    topic: null,
-    test: false,
-    attempts: 0,
-    attemptsThisRound: 0,
-    event,
-    isUrgent: false,
-    epoch: Number.NaN,
-    isStored: false,
-  };
+  return newDelivery(ids.nextUuid(), { ...endpoint, accountId: event.accountId }, null, event, false);
 }
 
 const inQueue = () => query<{ attempts: number }>(url, 'SELECT attempts FROM queue WHERE account_id = $1', [account]);

@@ -1,0 +1,25 @@
+import type { ActiveDelivery, StoredEvent } from './model.ts';
+
+/** A delivery that has not been tried, and of which the database knows nothing yet. */
+export function newDelivery(
+  uuid: Uint8Array,
+  endpoint: { id: string; uuid: Uint8Array; accountId: string },
+  topic: string | null,
+  event: StoredEvent,
+  isUrgent: boolean,
+): ActiveDelivery {
+  return {
+    uuid,
+    accountId: endpoint.accountId,
+    endpointId: endpoint.id,
+    endpointUuid: endpoint.uuid,
+    topic,
+    test: event.test,
+    attempts: 0,
+    attemptsThisRound: 0,
+    event,
+    isUrgent,
+    epoch: Number.NaN,
+    isStored: false,
+  };
+}
