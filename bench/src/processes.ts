@@ -71,8 +71,8 @@ export interface Target {
   stop(): Promise<void>;
 }
 
-/** The flag of `npm start`. */
-const NODE_FLAGS = ['--max-semi-space-size=16'];
+/** The flags of `npm start`. */
+const NODE_FLAGS = ['--max-semi-space-size=16', '--no-allocation-site-pretenuring'];
 
 export async function startRelay(file: './relay.js' | './bare-relay.js', receiverUrl: string): Promise<Target> {
   const child = fork(here(file), [receiverUrl, OPERATOR_KEY], { execArgv: NODE_FLAGS });

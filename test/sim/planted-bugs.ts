@@ -290,11 +290,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     put: 'this.parts.onFlowing();',
   },
   {
-    name: 'a delivery is noted as stored after its outcome',
+    name: 'a delivery whose outcome is stored stays among those without a row',
     firstSeed: 2,
     file: 'dispatch/write-behind.ts',
-    find: 'this.unstored.delete(delivery);',
-    put: 'if (this.watched.has(delivery)) this.unstored.delete(delivery);',
+    find: 'this.all.remove(job.inWriteBehind);',
+    put: '',
   },
   {
     name: 'failures are counted twice',

@@ -1,4 +1,5 @@
 import type { Dispatcher, Reservation, SendOptions } from '../dispatch/dispatcher.ts';
+import { Bag } from '../domain/bag.ts';
 import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
 import { encodeId, type IdSource } from '../domain/ids.ts';
@@ -68,7 +69,7 @@ interface LostAnswer extends Unanswered {
 export class Acceptor {
   private readonly commit: GroupCommit<Waiting>;
   private isStopping = false;
-  private readonly underWay = new Set<Unanswered>();
+  private readonly underWay = new Bag<Unanswered>();
   private readonly lostAnswers = new Set<LostAnswer>();
   private readonly tests = new Set<Promise<AcceptedTest>>();
 
@@ -262,7 +263,7 @@ export class Acceptor {
       eventIds: batch.events.map(({ event }) => event.uuid),
       handedOver: batch.events.flatMap(({ handedOver }) => handedOver),
     };
-    this.underWay.add(unanswered);
+    const entry = this.underWay.add(unanswered);
     try {
       const result = await this.tryStore(batch).catch(async (error: unknown) => {
         if (kindOf(error) !== 'no_partition') throw error;
@@ -282,7 +283,7 @@ export class Acceptor {
       }
       throw error;
     } finally {
-      this.underWay.delete(unanswered);
+      this.underWay.remove(entry);
     }
   }
 

@@ -1,16 +1,15 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { ActiveDelivery } from '../domain/model.ts';
 import { BackloggedLanes } from './backlogged-lanes.ts';
 import { planClaims } from './claim-plan.ts';
 import { DeliveryMemory } from './delivery-memory.ts';
-import { Lane } from './lane.ts';
+import { type Job, Lane } from './lane.ts';
 
 function lane(change: Partial<Lane> = {}): Lane {
   const made = new Lane('ep', 'acc', 10);
   made.own(1);
   return Object.assign(made, { standing: 'healthy', backlog: 3 } as const, change);
 }
-const deliveryOf = (bytes: number) => ({ event: { payload: Buffer.alloc(bytes) } }) as ActiveDelivery;
+const jobOf = (bytes: number) => ({ delivery: { event: { payload: Buffer.alloc(bytes) } }, options: {} }) as Job;
 function backloggedOf(lanes: Iterable<Lane>): BackloggedLanes {
   const backlogged = new BackloggedLanes();
   for (const one of lanes) backlogged.add(one);
@@ -41,32 +40,32 @@ describe('a claim', () => {
 
   test('fills only the concurrency when half of the memory is taken, and nothing when all of it is', () => {
     const memory = new DeliveryMemory();
-    const large = deliveryOf(33 * 1024 * 1024);
+    const large = jobOf(33 * 1024 * 1024);
     const holder = lane();
     memory.add(holder, large);
     expect(roomsOf([lane()], memory)).toEqual([10]);
     memory.free(holder, large);
     expect(roomsOf([lane()], memory)).toEqual([500]);
-    for (let i = 0; i < 20_000; i++) memory.add(holder, deliveryOf(0));
+    for (let i = 0; i < 20_000; i++) memory.add(holder, jobOf(0));
     expect(roomsOf([lane()], memory)).toEqual([undefined]);
   });
 
   test('asks for no more bytes than fit', () => {
     const memory = new DeliveryMemory();
     expect(planClaims(backloggedOf([lane()]), memory).bytesMax).toBe(16 * 1024 * 1024);
-    memory.add(lane(), deliveryOf(60 * 1024 * 1024));
+    memory.add(lane(), jobOf(60 * 1024 * 1024));
     expect(planClaims(backloggedOf([lane()]), memory).bytesMax).toBe(4 * 1024 * 1024);
-    memory.add(lane(), deliveryOf(4 * 1024 * 1024));
+    memory.add(lane(), jobOf(4 * 1024 * 1024));
     expect(planClaims(backloggedOf([lane()]), memory)).toEqual({ lanes: new Map(), bytesMax: 0 });
   });
 
   test('leaves half of the memory to healthy lanes, in deliveries and in bytes', () => {
     const byCount = new DeliveryMemory();
     const hanging = lane({ standing: 'failing', concurrency: 1 });
-    for (let i = 0; i < 10_000; i++) byCount.add(hanging, deliveryOf(0));
+    for (let i = 0; i < 10_000; i++) byCount.add(hanging, jobOf(0));
     expect(roomsOf([lane({ standing: 'unproven' }), lane()], byCount)).toEqual([undefined, 500]);
     const byBytes = new DeliveryMemory();
-    byBytes.add(hanging, deliveryOf(32 * 1024 * 1024));
+    byBytes.add(hanging, jobOf(32 * 1024 * 1024));
     expect(roomsOf([lane({ standing: 'unproven' }), lane()], byBytes)).toEqual([undefined, 500]);
     byBytes.move(hanging, () => {
       hanging.standing = 'healthy';
@@ -88,16 +87,16 @@ describe('ten thousand lanes behind', () => {
 
   test('none is looked at while memory is full, in deliveries or in bytes', () => {
     const byBytes = new DeliveryMemory();
-    byBytes.add(lane(), deliveryOf(64 * 1024 * 1024));
+    byBytes.add(lane(), jobOf(64 * 1024 * 1024));
     expect(looksOf(backloggedOf(tenThousand({})), byBytes)).toBe(0);
     const byCount = new DeliveryMemory();
-    for (let i = 0; i < 20_000; i++) byCount.add(lane(), deliveryOf(0));
+    for (let i = 0; i < 20_000; i++) byCount.add(lane(), jobOf(0));
     expect(looksOf(backloggedOf(tenThousand({})), byCount)).toBe(0);
   });
 
   test('those that are not healthy are not looked at while they have all that they may have together', () => {
     const memory = new DeliveryMemory();
-    memory.add(lane({ standing: 'unproven' }), deliveryOf(32 * 1024 * 1024));
+    memory.add(lane({ standing: 'unproven' }), jobOf(32 * 1024 * 1024));
     const backlogged = backloggedOf([...tenThousand({ standing: 'unproven' }), lane()]);
     // The healthy one; it is offered its concurrency, since half of the memory is taken.
     expect(looksOf(backlogged, memory)).toBeLessThanOrEqual(2);
@@ -119,7 +118,7 @@ describe('ten thousand lanes behind', () => {
 
   test('one that has become healthy is looked at with the healthy ones', () => {
     const memory = new DeliveryMemory();
-    memory.add(lane({ standing: 'failing' }), deliveryOf(32 * 1024 * 1024));
+    memory.add(lane({ standing: 'failing' }), jobOf(32 * 1024 * 1024));
     const one = lane({ standing: 'unproven' });
     const backlogged = backloggedOf([one]);
     expect(planClaims(backlogged, memory).lanes.size).toBe(0);

@@ -1,5 +1,4 @@
-import type { ActiveDelivery } from '../domain/model.ts';
-import type { Lane } from './lane.ts';
+import type { Job, Lane } from './lane.ts';
 
 /** Deliveries that one endpoint may have in this node's memory, while it answers well. */
 const RUN_AHEAD_MAX = 512;
@@ -47,19 +46,19 @@ export class DeliveryMemory {
     this.count(lane, 0, -bytes);
   }
 
-  add(lane: Lane, delivery: ActiveDelivery): void {
-    lane.inMemory.add(delivery);
-    this.count(lane, 1, delivery.event.payload.length);
+  add(lane: Lane, job: Job): void {
+    job.inLane = lane.inMemory.add(job.delivery);
+    this.count(lane, 1, job.delivery.event.payload.length);
   }
 
   /** It waits no more, or its request has ended: it takes up no room, and is not read again before it is removed. */
-  free(lane: Lane, delivery: ActiveDelivery): void {
+  free(lane: Lane, { delivery }: Job): void {
     this.count(lane, -1, -delivery.event.payload.length);
   }
 
   /** Its outcome is stored, or it is handed back: from now on the database alone knows of it. */
-  remove(lane: Lane, delivery: ActiveDelivery): void {
-    lane.inMemory.delete(delivery);
+  remove(lane: Lane, { inLane }: Job): void {
+    if (inLane) lane.inMemory.remove(inLane);
   }
 
   /** A lane has become healthy, or is so no longer: what it holds counts with the others of its kind. */

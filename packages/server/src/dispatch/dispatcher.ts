@@ -58,7 +58,7 @@ export class Dispatcher {
     const { lanes, clock } = parts;
     this.slots = new Slots(parts.limits);
     this.rounds = new Rounds(parts);
-    this.writeBehind = new WriteBehind({ clock, keep: (delivery, isSending) => this.keep(delivery, isSending) });
+    this.writeBehind = new WriteBehind({ clock, keep: (job, isSending) => this.keep(job, isSending) });
     this.claimer = new Claimer({
       ...parts,
       memory: this.memory,
@@ -167,7 +167,8 @@ export class Dispatcher {
     const lane = this.ownership.get(endpointId);
     const job = lane?.take(uuid);
     if (!lane || !job) return false;
-    lane.pushFirst({ ...job, options: { ...job.options, forced: true } });
+    job.options = { ...job.options, forced: true };
+    lane.pushFirst(job);
     this.pump(lane);
     return true;
   }
@@ -250,7 +251,7 @@ export class Dispatcher {
   }
 
   private enqueue(lane: Lane, job: Job): void {
-    this.memory.add(lane, job.delivery);
+    this.memory.add(lane, job);
     if (job.options.forced && !job.options.isPatient) lane.pushFirst(job);
     else lane.push(job);
     this.pump(lane);
@@ -315,7 +316,7 @@ export class Dispatcher {
     // The limit may change while the request is under way: it ends where it began.
     const { rateLimiter } = lane;
     rateLimiter?.start(this.parts.clock.monotonicMs());
-    this.writeBehind.started(delivery);
+    this.writeBehind.started(job);
     try {
       const mayGoOn = this.parts.directory.peek(lane.accountId) !== undefined || (await this.readsAgain(job, lane));
       const attempt = mayGoOn && (await this.parts.attempt(delivery, options.forced));
@@ -349,9 +350,9 @@ export class Dispatcher {
     else this.drop(lane, job);
   }
 
-  private finish(lane: Lane, { delivery, options }: Job, attempt: SettledAttempt): void {
-    this.memory.free(lane, delivery);
-    this.writeBehind.ended(delivery);
+  private finish(lane: Lane, job: Job, attempt: SettledAttempt): void {
+    this.memory.free(lane, job);
+    this.writeBehind.ended(job);
     const assessed = assess(lane, this.limitOf(lane), attempt.outcome);
     this.memory.move(lane, () => Object.assign(lane, assessed));
     this.ownership.remember(lane);
@@ -361,8 +362,8 @@ export class Dispatcher {
       if (lane.isOwned) this.claimer.noteBacklog(lane);
     }
     this.parts.settle(attempt, () => {
-      this.remove(lane, delivery);
-      options.onSettled?.(attempt);
+      this.remove(lane, job);
+      job.options.onSettled?.(attempt);
       const { decision } = attempt;
       if (decision.kind === 'retry' && lane.isOwned) {
         this.claimer.noteDue(lane, this.parts.clock.now() + decision.delayMs);
@@ -382,13 +383,14 @@ export class Dispatcher {
 
   /** Gives jobs back to the queue, unsent: they keep their place. Those without a row in the queue get one first. */
   private handBack(lane: Lane, jobs: readonly Job[]): void {
-    for (const { delivery, options } of jobs) {
-      this.memory.free(lane, delivery);
-      this.writeBehind.ended(delivery);
-      if (delivery.isStored) this.remove(lane, delivery);
+    for (const job of jobs) {
+      const { delivery, options } = job;
+      this.memory.free(lane, job);
+      this.writeBehind.ended(job);
+      if (delivery.isStored) this.remove(lane, job);
       else {
         this.parts.keep(delivery, false, () => {
-          this.remove(lane, delivery);
+          this.remove(lane, job);
           if (lane.isOwned && this.state === 'running') this.claimer.noteBacklog(lane);
         });
       }
@@ -401,13 +403,13 @@ export class Dispatcher {
     for (const lane of this.ownership.all) this.handBack(lane, lane.takeBehind(0));
   }
 
-  private keep(delivery: ActiveDelivery, isSending: boolean): void {
-    this.parts.keep(delivery, isSending, () => this.writeBehind.stored(delivery));
+  private keep(job: Job, isSending: boolean): void {
+    this.parts.keep(job.delivery, isSending, () => this.writeBehind.stored(job));
   }
 
-  private remove(lane: Lane, delivery: ActiveDelivery): void {
-    this.memory.remove(lane, delivery);
-    this.writeBehind.stored(delivery);
+  private remove(lane: Lane, job: Job): void {
+    this.memory.remove(lane, job);
+    this.writeBehind.stored(job);
     this.ownership.dropIfUnused(lane);
   }
 
@@ -417,11 +419,11 @@ export class Dispatcher {
     for (const job of lane.takeBehind(0)) this.drop(lane, job);
   }
 
-  private drop(lane: Lane, { delivery, options }: Job): void {
-    this.memory.free(lane, delivery);
-    this.writeBehind.ended(delivery);
-    this.remove(lane, delivery);
-    options.onSettled?.(undefined);
+  private drop(lane: Lane, job: Job): void {
+    this.memory.free(lane, job);
+    this.writeBehind.ended(job);
+    this.remove(lane, job);
+    job.options.onSettled?.(undefined);
   }
 }
 

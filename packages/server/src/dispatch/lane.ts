@@ -1,7 +1,9 @@
+import { Bag, type Entry } from '../domain/bag.ts';
 import type { ActiveDelivery, SettledAttempt } from '../domain/model.ts';
 import type { KnownEndpoint } from '../fanout/directory.ts';
 import type { Standing } from './circuit-breaker.ts';
 import { EndpointRateLimiter } from './endpoint-rate-limiter.ts';
+import type { Watched } from './write-behind.ts';
 
 export interface SendOptions {
   /** Send although the endpoint is inactive: somebody asked for just this delivery. */
@@ -12,9 +14,13 @@ export interface SendOptions {
   onSettled?: (attempt: SettledAttempt | undefined) => void;
 }
 
+/** A delivery in this node's memory: it waits, is in flight, or its outcome is not stored yet. */
 export interface Job {
-  delivery: ActiveDelivery;
+  readonly delivery: ActiveDelivery;
   options: SendOptions;
+  /** Its places in the lane's memory and in the write-behind. */
+  inLane?: Entry<ActiveDelivery>;
+  inWriteBehind?: Entry<Watched> | undefined;
 }
 
 /**
@@ -66,7 +72,7 @@ export class Lane {
   /** When the next delivery in the database is due that is not due yet, as far as this node knows. */
   nextDue: { atMs: number; cancel: () => void } | undefined;
   /** Deliveries that are not read from the database: they wait, are in flight, or their outcome is not stored yet. */
-  readonly inMemory = new Set<ActiveDelivery>();
+  readonly inMemory = new Bag<ActiveDelivery>();
   /** Another node has less to do: nothing new is taken into memory, so that the lane can be let go. */
   isMoving = false;
   private idleAtMs: number | undefined;

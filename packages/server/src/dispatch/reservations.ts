@@ -97,8 +97,9 @@ export class Reservations {
         // With a row in the queue, it may have been read from there already.
         if (delivery.isStored && lane.hasInMemory(delivery)) return false;
         delivery.epoch = epoch;
-        if (!delivery.isStored) this.parts.writeBehind.handedOver(delivery);
-        this.parts.enqueue(lane, { delivery, options });
+        const job = { delivery, options };
+        if (!delivery.isStored) this.parts.writeBehind.handedOver(job);
+        this.parts.enqueue(lane, job);
         return true;
       },
       cancel: () => {

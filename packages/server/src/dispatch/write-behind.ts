@@ -1,12 +1,17 @@
+import { Bag } from '../domain/bag.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { ActiveDelivery } from '../domain/model.ts';
+import type { Job } from './lane.ts';
 
 /** What takes longer than this is noted in the queue: there, people see it, and so does whoever takes over. */
 const NOTED_AFTER_MS = 200;
 const LOOK_EVERY_MS = 100;
 
-interface Watched {
-  sinceMs: number;
+/** A delivery that has no row yet, or whose row does not say yet that it is being sent. */
+export interface Watched {
+  readonly job: Job;
+  /** Since when it waits, or is being sent; undefined: it is noted, or its request has ended. */
+  sinceMs: number | undefined;
   isSending: boolean;
 }
 
@@ -15,10 +20,7 @@ interface Watched {
  * one row less. What takes longer gets its row, written behind. The same goes for the mark that a delivery is being sent.
  */
 export class WriteBehind {
-  /** Without a row, and without an outcome that is stored. */
-  private readonly unstored = new Set<ActiveDelivery>();
-  /** In the order in which they are looked at: what has been noted is not in it. */
-  private readonly watched = new Map<ActiveDelivery, Watched>();
+  private readonly all = new Bag<Watched>();
   /** Runs while something is watched. */
   private cancelTimer: (() => void) | undefined;
   private isStopped = false;
@@ -27,7 +29,7 @@ export class WriteBehind {
     private readonly parts: {
       clock: Clock;
       /** Notes a delivery in the queue. */
-      keep: (delivery: ActiveDelivery, isSending: boolean) => void;
+      keep: (job: Job, isSending: boolean) => void;
     },
   ) {}
 
@@ -38,48 +40,52 @@ export class WriteBehind {
   }
 
   /** Deliveries of which the database knows nothing but what stands with their events. */
-  get onlyInMemory(): Iterable<ActiveDelivery> {
-    return this.unstored;
+  get onlyInMemory(): ActiveDelivery[] {
+    return [...this.all].map(({ job }) => job.delivery).filter(({ isStored }) => !isStored);
   }
 
-  handedOver(delivery: ActiveDelivery): void {
-    this.unstored.add(delivery);
-    this.watch(delivery, false);
+  handedOver(job: Job): void {
+    this.watch(job, false);
   }
 
-  started(delivery: ActiveDelivery): void {
-    const watched = this.watched.get(delivery);
-    if (watched) watched.isSending = true;
-    else this.watch(delivery, true);
+  started(job: Job): void {
+    const watched = job.inWriteBehind?.item;
+    if (watched?.sinceMs === undefined) this.watch(job, true);
+    else watched.isSending = true;
   }
 
   /** Its request has ended, or it is handed back. */
-  ended(delivery: ActiveDelivery): void {
-    this.watched.delete(delivery);
+  ended(job: Job): void {
+    if (job.inWriteBehind) job.inWriteBehind.item.sinceMs = undefined;
+    if (job.delivery.isStored) this.stored(job);
   }
 
   /** Its outcome, or its row, is stored. */
-  stored(delivery: ActiveDelivery): void {
-    this.unstored.delete(delivery);
+  stored(job: Job): void {
+    if (!job.inWriteBehind || job.inWriteBehind.item.sinceMs !== undefined) return;
+    this.all.remove(job.inWriteBehind);
+    job.inWriteBehind = undefined;
   }
 
-  private watch(delivery: ActiveDelivery, isSending: boolean): void {
-    this.watched.set(delivery, { sinceMs: this.parts.clock.monotonicMs(), isSending });
+  private watch(job: Job, isSending: boolean): void {
+    const sinceMs = this.parts.clock.monotonicMs();
+    if (job.inWriteBehind) Object.assign(job.inWriteBehind.item, { sinceMs, isSending });
+    else job.inWriteBehind = this.all.add({ job, sinceMs, isSending });
     if (!this.isStopped) this.cancelTimer ??= this.parts.clock.after(LOOK_EVERY_MS, () => this.look());
   }
 
   private look(): void {
     this.cancelTimer = undefined;
     this.noteLongOnes();
-    if (this.watched.size > 0) this.cancelTimer = this.parts.clock.after(LOOK_EVERY_MS, () => this.look());
+    if (this.all.size > 0) this.cancelTimer = this.parts.clock.after(LOOK_EVERY_MS, () => this.look());
   }
 
   private noteLongOnes(): void {
     const untilMs = this.parts.clock.monotonicMs() - NOTED_AFTER_MS;
-    for (const [delivery, { sinceMs, isSending }] of this.watched) {
-      if (sinceMs > untilMs) return;
-      this.watched.delete(delivery);
-      this.parts.keep(delivery, isSending);
+    const isLong = ({ sinceMs }: Watched) => sinceMs !== undefined && sinceMs <= untilMs;
+    for (const watched of [...this.all].filter(isLong)) {
+      watched.sinceMs = undefined;
+      this.parts.keep(watched.job, watched.isSending);
     }
   }
 }
