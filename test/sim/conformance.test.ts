@@ -137,7 +137,15 @@ function simulated(): Backend {
         endpoints: new Set(endpoints.map(({ id }) => id)),
       });
       for (const { id, uuid } of endpoints) {
-        const facts = { id, accountId: account, uuid, url: urlOf(id), status: 'active' as const, failures: 0 };
+        const facts = {
+          id,
+          accountId: account,
+          uuid,
+          url: urlOf(id),
+          status: 'active' as const,
+          failures: 0,
+          changes: 0,
+        };
         tables.endpoints.set(id, { ...facts, testing: undefined });
       }
     },

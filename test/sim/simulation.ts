@@ -152,7 +152,7 @@ export class Simulation {
         const uuid = createHash('sha256').update(`${contract} ${i}`).digest().subarray(0, 16);
         const id = encodeId('ep', uuid);
         const url = `http://10.0.0.${i + 1}/${contract}`;
-        const endpoint = { id, accountId: contract, uuid, url, status: 'active' as const, failures: 0 };
+        const endpoint = { id, accountId: contract, uuid, url, status: 'active' as const, failures: 0, changes: 0 };
         tables.endpoints.set(id, { ...endpoint, testing: undefined });
         account.endpoints.add(id);
         this.urlOf.set(id, url);

@@ -79,14 +79,18 @@ export function simulatedStore(parts: StoreParts): Store {
         connection.atomic(() =>
           seen.map(({ endpointId, leading, hadSuccess, trailing, longest }) => {
             const endpoint = tables.endpoints.get(endpointId);
+            const statusAt = String(endpoint?.changes);
             const before = endpoint?.failures ?? 0;
             const after = hadSuccess ? trailing : before + leading;
             if (endpoint) endpoint.failures = after;
-            return { endpointId, before, after, peak: Math.max(before + leading, longest, trailing, after) };
+            tables.noteCounted(endpointId, leading + trailing);
+            return { endpointId, before, after, statusAt, peak: Math.max(before + leading, longest, trailing, after) };
           }),
         ),
-      switchOff: (accountId, endpointId) =>
+      switchOff: ({ accountId, endpointId, statusAt }) =>
         connection.atomic(() => {
+          const changes = String(tables.endpoints.get(endpointId)?.changes);
+          if (statusAt !== undefined && statusAt !== changes) return false;
           // In testing mode outcomes count for nothing, successes either.
           const hasBeenTested = tables.endpoints.get(endpointId)?.testing !== undefined;
           const { most = 0 } = tables.failures.get(endpointId) ?? {};
@@ -133,7 +137,8 @@ export function setStatus(parts: Changed, accountId: string, endpointId: string,
   if (!endpoint || endpoint.status === status) return false;
   endpoint.status = status;
   endpoint.failures = 0;
-  parts.tables.failures.delete(endpointId);
+  endpoint.changes++;
+  parts.tables.forgetFailures(endpointId);
   if (status === 'active') makeLaneDue(parts, endpointId);
   tellOfChange(parts, accountId, endpointId);
   return true;

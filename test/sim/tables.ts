@@ -58,6 +58,8 @@ export interface EndpointRow {
   url: string;
   status: EndpointStatus;
   failures: number;
+  /** How often its status has changed. */
+  changes: number;
   testing: { nextMs: number; untilMs: number; intervalMs: number } | undefined;
 }
 
@@ -98,6 +100,8 @@ export class Tables {
   readonly keys = new Map<string, { eventId: string; digest: Buffer; deliveries: number }>();
   /** Failed attempts in a row that counted, by endpoint: now, and at most since it is active. */
   readonly failures = new Map<string, { inARow: number; most: number }>();
+  /** Failed attempts that are stored and not counted yet, by endpoint; at least, should a node have died in between. */
+  private readonly uncounted = new Map<string, number>();
   /** Endpoints that were switched off after fewer than they may be. */
   readonly switchedOffEarly: string[] = [];
   readonly replays = new Map<string, ReplayRow>();
@@ -109,6 +113,17 @@ export class Tables {
     const { inARow, most } = this.failures.get(endpointId) ?? { inARow: 0, most: 0 };
     const now = isFailure ? inARow + 1 : 0;
     this.failures.set(endpointId, { inARow: now, most: Math.max(most, now) });
+    if (isFailure) this.uncounted.set(endpointId, (this.uncounted.get(endpointId) ?? 0) + 1);
+  }
+
+  noteCounted(endpointId: string, failures: number): void {
+    this.uncounted.set(endpointId, Math.max(0, (this.uncounted.get(endpointId) ?? 0) - failures));
+  }
+
+  /** Failures count anew; but what was stored before is counted after it. */
+  forgetFailures(endpointId: string): void {
+    const left = this.uncounted.get(endpointId) ?? 0;
+    this.failures.set(endpointId, { inARow: left, most: left });
   }
 
   nextEpoch(): number {

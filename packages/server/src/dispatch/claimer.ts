@@ -9,6 +9,9 @@ import type { Lane } from './lane.ts';
 
 /** Timers are not set for longer: beyond 24 days they would end at once, and a clock may be set in between. */
 const TIMER_MAX_MS = 60_000;
+/** A claim that has read all that is due is followed by a rest of so many times as long. */
+const REST_SHARE = 3;
+const REST_MAX_MS = 50;
 
 interface ClaimerParts {
   queue: QueueStore;
@@ -22,6 +25,8 @@ interface ClaimerParts {
   onClaimed: (lane: Lane, delivery: ActiveDelivery) => void;
   /** The lane is owned by somebody else. */
   onLost: (lane: Lane, epoch: number) => void;
+  /** Nothing is under way for the lane any more; it may have been lost meanwhile. */
+  onEnded: (lane: Lane) => void;
   onError: (error: unknown) => void;
 }
 
@@ -32,6 +37,7 @@ interface ClaimerParts {
 export class Claimer {
   readonly backlogged = new BackloggedLanes();
   private claiming: Promise<void> | undefined;
+  private isResting = false;
 
   constructor(private readonly parts: ClaimerParts) {}
 
@@ -66,12 +72,14 @@ export class Claimer {
 
   /** Reads what there is room for; one statement at a time. */
   claim(): void {
-    if (this.claiming || this.backlogged.size === 0 || !this.parts.mayGoOn()) return;
+    if (this.claiming || this.isResting || this.backlogged.size === 0 || !this.parts.mayGoOn()) return;
     const plan = planClaims(this.backlogged, this.parts.memory);
     if (plan.lanes.size === 0) return;
+    const startedMs = this.parts.clock.monotonicMs();
     this.claiming = this.claimOnce(plan.lanes, plan.bytesMax).then(
-      () => {
+      (isMoreDue) => {
         this.claiming = undefined;
+        if (!isMoreDue) this.rest(this.parts.clock.monotonicMs() - startedMs);
         this.claim();
       },
       (error: unknown) => {
@@ -86,7 +94,17 @@ export class Claimer {
     await this.claiming;
   }
 
-  private async claimOnce(wanted: ReadonlyMap<Lane, Claim>, bytesMax: number): Promise<void> {
+  /** The longer a claim takes, the longer the next one gathers: a statement costs as much as reading tens of deliveries. */
+  private rest(tookMs: number): void {
+    this.isResting = true;
+    this.parts.clock.after(Math.min(tookMs * REST_SHARE, REST_MAX_MS), () => {
+      this.isResting = false;
+      this.claim();
+    });
+  }
+
+  /** Answers whether more is due than what was read. */
+  private async claimOnce(wanted: ReadonlyMap<Lane, Claim>, bytesMax: number): Promise<boolean> {
     const { queue, node, clock } = this.parts;
     for (const lane of wanted.keys()) lane.isClaiming = true;
     try {
@@ -103,8 +121,12 @@ export class Claimer {
         // In between it may have been lost, and even be this node's again.
         if (one.lane.epoch === one.epoch) this.noteClaimed(one, answers.get(one.lane.endpointId), isCut);
       }
+      return isCut || [...asked.values()].some(({ claimed, room }) => claimed >= room);
     } finally {
-      for (const lane of wanted.keys()) lane.isClaiming = false;
+      for (const lane of wanted.keys()) {
+        lane.isClaiming = false;
+        this.parts.onEnded(lane);
+      }
     }
   }
 
@@ -169,6 +191,7 @@ export class Claimer {
       .catch(onError)
       .finally(() => {
         lane.isEnding = false;
+        this.parts.onEnded(lane);
       });
   }
 }

@@ -65,6 +65,7 @@ export class Dispatcher {
       mayGoOn: () => this.maySend,
       onClaimed: (lane, delivery) => this.enqueue(lane, { delivery, options: { forced: isAskedFor(delivery) } }),
       onLost: (lane, epoch) => this.ownership.lose(lane.endpointId, epoch),
+      onEnded: (lane) => this.ownership.dropIfUnused(lane),
     });
     this.ownership = new LaneOwnership({
       ...parts,

@@ -76,24 +76,30 @@ export class EndpointHealth {
 
   private async count(observed: ReadonlyMap<string, Observed>): Promise<void> {
     const { health, announcer } = this.parts;
-    for (const { endpointId, peak } of await health.count([...observed.values()].map((o) => o.seen))) {
+    for (const { endpointId, peak, statusAt } of await health.count([...observed.values()].map((o) => o.seen))) {
       const { endpoint, seen } = observed.get(endpointId) ?? {};
-      if (endpoint && seen && peak >= seen.limit) await this.switchOff(endpoint, 'consecutive_failures', peak);
+      if (endpoint && seen && peak >= seen.limit)
+        await this.switchOff(endpoint, 'consecutive_failures', { failures: peak, statusAt });
     }
     announcer.publishSoon();
   }
 
   /** Does and tells nothing when it was off already. */
-  private async switchOff(endpoint: KnownEndpoint, reason: DisabledReason, failures?: number): Promise<void> {
+  private async switchOff(
+    endpoint: KnownEndpoint,
+    reason: DisabledReason,
+    counted?: { failures: number; statusAt: string | null },
+  ): Promise<void> {
     const { health, clock, directory, announcer } = this.parts;
     const { accountId, id } = endpoint;
     const stored = reason === 'gone' ? 'gone' : 'consecutive_failures';
     const notice = announcer.textOf(endpoint, {
       trigger: 'endpoint.disabled',
       reason,
-      ...(failures === undefined ? {} : { failures }),
+      ...(counted ? { failures: counted.failures } : {}),
     });
-    if (!(await health.switchOff(accountId, id, stored, clock.now(), notice))) return;
+    const change = { accountId, endpointId: id, reason: stored, nowMs: clock.now(), notice } as const;
+    if (!(await health.switchOff(counted ? { ...change, statusAt: counted.statusAt } : change))) return;
     directory.forget(accountId);
     announcer.publishSoon();
   }

@@ -5,10 +5,18 @@ import type { HealthStore } from './store.ts';
 
 const HEALTH = statement('health');
 
+interface CountedRow {
+  endpoint_id: string;
+  before: number;
+  after: number;
+  peak: number;
+  status_at: string | null;
+}
+
 export function healthStore(database: Database): HealthStore {
   return {
     async count(seen) {
-      const rows = await database.hot<{ endpoint_id: string; before: number; after: number; peak: number }>(HEALTH, [
+      const rows = await database.hot<CountedRow>(HEALTH, [
         uuids(seen.map((s) => toUuid('ep', s.endpointId))),
         int4s(seen.map((s) => s.leading)),
         bools(seen.map((s) => s.hadSuccess)),
@@ -17,14 +25,19 @@ export function healthStore(database: Database): HealthStore {
         int4s(seen.map((s) => s.limit)),
         texts(seen.map((s) => s.about)),
       ]);
-      return rows.map(({ endpoint_id, ...counts }) => ({ endpointId: fromUuidText('ep', endpoint_id), ...counts }));
+      return rows.map(({ endpoint_id, status_at, ...counts }) => ({
+        endpointId: fromUuidText('ep', endpoint_id),
+        statusAt: status_at,
+        ...counts,
+      }));
     },
 
-    async switchOff(accountId, endpointId, reason, nowMs, notice) {
+    async switchOff({ accountId, endpointId, reason, nowMs, notice, statusAt }) {
       const rows = await database.run(
         `WITH changed AS (
            UPDATE endpoints SET status = 'inactive', inactive_reason = $4, status_at = $3, updated_at = now()
            WHERE account_id = $1 AND id = $2 AND status = 'active' AND (testing_until IS NULL OR testing_until <= $3)
+             AND ($7 OR status_at::text IS NOT DISTINCT FROM $8)
            RETURNING id
          ), told AS (
            INSERT INTO notices (trigger, payload) SELECT $5, $6 FROM changed WHERE $5::text IS NOT NULL
@@ -37,6 +50,8 @@ export function healthStore(database: Database): HealthStore {
           reason,
           notice?.trigger ?? null,
           notice?.payload ?? null,
+          statusAt === undefined,
+          statusAt ?? null,
         ],
       );
       return rows.length > 0;

@@ -515,11 +515,24 @@ describe('what the operator is told', () => {
 
   test('of an endpoint that is switched off is stored with the change, and only then', async () => {
     const notice = { trigger: 'endpoint.disabled', payload: `{"endpoint_id":"${endpoint.id}"}` };
-    const off = () => store.health.switchOff(account, endpoint.id, 'gone', Date.now(), notice);
+    const change = { accountId: account, endpointId: endpoint.id, nowMs: Date.now(), notice };
+    const off = () => store.health.switchOff({ ...change, reason: 'gone' });
     expect([await off(), await off()]).toEqual([true, false]);
     expect(await notices()).toEqual([notice]);
     await store.notices.remove((await store.notices.list(10)).map(({ id }) => id));
     expect(await notices()).toEqual([]);
+  });
+
+  test('is nothing when the endpoint was switched on after its failures had been counted', async () => {
+    const leading = { leading: 10, hadSuccess: false, trailing: 0, longest: 0, limit: 10, about: null };
+    const [counted] = await store.health.count([{ endpointId: endpoint.id, ...leading }]);
+    const change = { accountId: account, endpointId: endpoint.id, nowMs: Date.now(), notice: undefined };
+    const off = () =>
+      store.health.switchOff({ ...change, reason: 'consecutive_failures', statusAt: counted?.statusAt ?? null });
+    await query(url, 'UPDATE endpoints SET status_at = now()');
+    expect(await off()).toBe(false);
+    await query(url, 'UPDATE endpoints SET status_at = NULL');
+    expect(await off()).toBe(true);
   });
 
   test('of an endpoint that fails and recovers is stored with the count', async () => {

@@ -234,6 +234,18 @@ export interface HealthCounted {
   before: number;
   after: number;
   peak: number;
+  /** Since when the endpoint has its status, as text; null: it has never changed. */
+  statusAt: string | null;
+}
+
+export interface SwitchOff {
+  accountId: string;
+  endpointId: string;
+  reason: 'consecutive_failures' | 'gone';
+  nowMs: number;
+  notice: NoticeText | undefined;
+  /** Only if it still has its status since then: whoever switched it on in between has the last word. */
+  statusAt?: string | null;
 }
 
 /** What the operator is told, as it is stored until it is published. `payload` is JSON text. */
@@ -249,13 +261,7 @@ export interface HealthStore {
    */
   count(seen: readonly HealthSeen[]): Promise<HealthCounted[]>;
   /** Switches an endpoint off if it is active and not in testing mode, and tells so. False when it was not. */
-  switchOff(
-    accountId: string,
-    endpointId: string,
-    reason: 'consecutive_failures' | 'gone',
-    nowMs: number,
-    notice: NoticeText | undefined,
-  ): Promise<boolean>;
+  switchOff(change: SwitchOff): Promise<boolean>;
 }
 
 /** What the operator is to be told: written with the change that it tells of, and kept until it is published. */

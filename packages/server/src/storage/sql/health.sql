@@ -1,6 +1,7 @@
 -- Counts failures in a row, a batch at a time and over all nodes. Of each endpoint ($1) the batch saw failures
 -- before its first success ($2), whether it saw a success ($3), failures after the last one ($4), and the
--- longest run in between ($5). Rows without a failure only reset what is there. Answers the count before and after. The
+-- longest run in between ($5). Rows without a failure only reset what is there. Answers the count before and after, and
+-- since when the endpoint has its status. The
 -- operator is told, by notices that begin with $7, when an endpoint crosses half of the failures that switch it off ($6).
 WITH seen AS MATERIALIZED (
   SELECT * FROM unnest($1::uuid[], $2::int4[], $3::bool[], $4::int4[], $5::int4[], $6::int4[], $7::text[])
@@ -34,4 +35,6 @@ WITH seen AS MATERIALIZED (
   -- Of one that is switched off at once, that alone is told.
   WHERE about IS NOT NULL AND peak < failures_max AND (before >= half) <> (after >= half)
 )
-SELECT endpoint_id, before, after, peak FROM result
+SELECT endpoint_id, before, after, peak,
+       (SELECT status_at::text FROM endpoints e WHERE e.id = endpoint_id) AS status_at
+FROM result
