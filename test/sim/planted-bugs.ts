@@ -346,4 +346,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     find: 'if (lane) lane.nextDueMs = DUE_AT_ONCE;',
     put: 'if (lane) lane.nextDueMs = endpointId ? Date.UTC(2032, 1) : DUE_AT_ONCE;',
   },
+  {
+    name: 'the rate limit of a lane that was claimed while its account could not be read is not known',
+    firstSeed: 1448,
+    file: 'dispatch/dispatcher.ts',
+    find: 'lane.update(account?.endpoints.get(lane.endpointId));\n          return true;',
+    put: 'return true;',
+  },
 ];

@@ -264,7 +264,7 @@ export class Dispatcher {
    */
   private pump(lane: Lane, isAccountRead = false): void {
     if (!this.maySend || !lane.isOwned || lane.waiting === 0) return;
-    if (!isAccountRead && !this.parts.directory.peek(lane.accountId)) {
+    if (!isAccountRead && !(lane.isKnown && this.parts.directory.peek(lane.accountId))) {
       this.readAccount(lane);
       return;
     }
@@ -282,7 +282,11 @@ export class Dispatcher {
     this.parts.directory
       .get(lane.accountId)
       .then(
-        () => true,
+        (account) => {
+          // Its rate limit is not known yet when it was claimed while the account could not be read.
+          lane.update(account?.endpoints.get(lane.endpointId));
+          return true;
+        },
         (error: unknown) => {
           this.parts.onError(error);
           return false;

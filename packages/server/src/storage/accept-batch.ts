@@ -1,9 +1,10 @@
 import { bools, byteas, int4s, int8s, texts, timestamps, uuids } from './arrays.ts';
-import { type Database, type Parameter, statement } from './database.ts';
+import type { Database } from './database.ts';
 import { sqlStateOf, UNIQUE_VIOLATION } from './database-errors.ts';
 import { encodeHandedOver } from './handed-over.ts';
 import { isLaneRow, type LaneRow, toLaneOwner } from './lanes.ts';
 import { fromUuidText, toUuid } from './rows.ts';
+import { type Parameter, statement } from './statement.ts';
 import type { AcceptBatch, AcceptResult } from './store.ts';
 
 const ACCEPT = statement('accept');

@@ -1,7 +1,8 @@
 import type { Account } from '../domain/model.ts';
-import { type Database, statement } from './database.ts';
+import type { Database } from './database.ts';
 import { openHeaders, type SealedHeaders, sealPlainHeaders } from './endpoint-headers.ts';
 import { fromUuidText } from './rows.ts';
+import { statement } from './statement.ts';
 import type { AccountStore, EndpointSnapshot } from './store.ts';
 import type { Vault } from './vault.ts';
 

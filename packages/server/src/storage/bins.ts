@@ -1,7 +1,8 @@
 import { encodeId, firstUuidOf } from '../domain/ids.ts';
-import type { Database, Parameter } from './database.ts';
+import type { Database } from './database.ts';
 import type { Bin, BinStore } from './page-store.ts';
 import { bytesOfUuid, fromUuidText, toUuidText } from './rows.ts';
+import type { Parameter } from './statement.ts';
 import type { Vault } from './vault.ts';
 
 interface BinRow {

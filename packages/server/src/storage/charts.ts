@@ -1,9 +1,10 @@
 import { firstUuidOf, timeOfId } from '../domain/ids.ts';
 import type { AttemptError } from '../domain/outcome.ts';
 import { int8s, texts, uuids } from './arrays.ts';
-import { type Database, statement } from './database.ts';
+import type { Database } from './database.ts';
 import type { ChartStore, VolumeBucket } from './page-store.ts';
 import { bytesOfUuid, fromUuidText, toUuidText } from './rows.ts';
+import { statement } from './statement.ts';
 
 const MINUTES = statement('chart_minutes').text;
 const HOURS = statement('chart_hours').text;

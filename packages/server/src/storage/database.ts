@@ -1,14 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { Availability } from './availability.ts';
+import { endBackends } from './backends.ts';
 import {
   CONNECT_TIMEOUT_MS,
   CONNECTIONS_DEFAULT,
   type ConnectionBudget,
   openPool,
-  POOL_NAMES,
   type PoolName,
   shareOut,
 } from './connections.ts';
@@ -21,22 +20,8 @@ import {
   kindOfDriverError,
 } from './database-errors.ts';
 import { type Heard, Listener } from './listener.ts';
+import type { Parameter, Statement } from './statement.ts';
 import { Turns } from './turns.ts';
-
-/** What a statement's parameters may be. Buffers travel in binary: bytea, or an array made by `arrays.ts`. */
-export type Parameter = string | number | boolean | Date | Buffer | null;
-
-const SQL_FOLDER = new URL('../../src/storage/sql/', import.meta.url);
-
-/** A statement from `sql/<name>.sql`, prepared once per connection. */
-export interface Statement {
-  name: string;
-  text: string;
-}
-
-export function statement(name: string): Statement {
-  return { name, text: readFileSync(new URL(`${name}.sql`, SQL_FOLDER), 'utf8') };
-}
 
 /** Runs a statement on the connection that has been taken. */
 type Query = <Row extends pg.QueryResultRow>(config: pg.QueryConfig) => Promise<Row[]>;
@@ -46,8 +31,6 @@ const TRIES_MAX = 4;
 const TRY_AGAIN_MS = 10;
 /** While PostgreSQL has no connection left for us. */
 const CONNECT_AGAIN_MS = 100;
-/** How long our own statements of before an outage may take to end. */
-const STRAGGLERS_MS = 10_000;
 
 /**
  * Pools on one database: `hot` for the batches on the way of an event, `run` for everything else, `read` for looks through
@@ -243,41 +226,15 @@ export class Database {
         `INSERT INTO settings (name, value) VALUES ('written_at', now()::text)
          ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
       );
-      await this.endStragglers(client);
+      // A statement can outlive its client: the connection is gone here, and there it waits for a lock and commits later.
+      // Before anything is concluded from what the database holds, ours have to be over.
+      await endBackends(this.name, async (text, values) => (await client.query(text, values)).rows);
       this.isRecovering = true;
       await this.recover();
     } finally {
       this.isRecovering = false;
       client.end().catch(() => {});
     }
-  }
-
-  /**
-   * A statement can outlive its client: the connection is gone here, and there it waits for a lock and commits later.
-   * Before anything is concluded from what the database holds, ours have to be over.
-   */
-  private async endStragglers(client: pg.Client): Promise<void> {
-    await endBackends(this.name, async (text, values) => (await client.query(text, values)).rows);
-  }
-}
-
-/**
- * Ends the statements of one process of ours, and waits until they are over: what they stored is seen from then on, and
- * nothing follows.
- * @param name what its connections begin with
- * @throws DatabaseUnavailable when they do not end
- */
-export async function endBackends(
-  name: string,
-  query: (text: string, values: string[][]) => Promise<unknown[]>,
-): Promise<void> {
-  const ours = 'FROM pg_stat_activity WHERE application_name = ANY ($1)';
-  const names = [POOL_NAMES.map((pool) => `${name} ${pool}`)];
-  const deadlineMs = performance.now() + STRAGGLERS_MS;
-  await query(`SELECT pg_terminate_backend(pid) ${ours}`, names);
-  while ((await query(`SELECT 1 ${ours}`, names)).length > 0) {
-    if (performance.now() > deadlineMs) throw new DatabaseUnavailable('statements of before do not end');
-    await setTimeout(20);
   }
 }
 

@@ -1,8 +1,8 @@
 /** What a filter takes of an account's deliveries, as SQL: for the list, for counts and for replays alike. */
 import { firstUuidOf } from '../domain/ids.ts';
 import { uuids } from './arrays.ts';
-import type { Parameter } from './database.ts';
 import { toUuid, toUuidText } from './rows.ts';
+import type { Parameter } from './statement.ts';
 import type { DeliveryFilter, Search } from './store.ts';
 
 /** What else bounds the ids: UUIDs as hexadecimal text, none of them taken itself. */

@@ -2,7 +2,7 @@ import type { Endpoint, EndpointStatus, InactiveReason } from '../domain/model.t
 import type { SignatureKind } from '../domain/signature.ts';
 import type { Subscription } from '../domain/subscription.ts';
 import { secretIdentity } from './accounts.ts';
-import { type Database, statement } from './database.ts';
+import type { Database } from './database.ts';
 import {
   openHeaders,
   retireHeaders,
@@ -12,6 +12,7 @@ import {
   storeHeaders,
 } from './endpoint-headers.ts';
 import { fromUuidText, toUuidText } from './rows.ts';
+import { statement } from './statement.ts';
 import type { EndpointStore } from './store.ts';
 import type { Vault } from './vault.ts';
 

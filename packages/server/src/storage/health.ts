@@ -1,6 +1,7 @@
 import { bools, int4s, texts, uuids } from './arrays.ts';
-import { type Database, statement } from './database.ts';
+import type { Database } from './database.ts';
 import { fromUuidText, toUuid, toUuidText } from './rows.ts';
+import { statement } from './statement.ts';
 import type { HealthStore } from './store.ts';
 
 const HEALTH = statement('health');

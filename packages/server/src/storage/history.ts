@@ -1,10 +1,11 @@
 import { decodeId, encodeId, timeOfId } from '../domain/ids.ts';
 import type { Attempt, DeliveryStatus } from '../domain/model.ts';
 import type { AttemptError, Timings } from '../domain/outcome.ts';
-import { type Database, statement } from './database.ts';
+import type { Database } from './database.ts';
 import { firstIdOf, matching, UP_TO_NOW } from './delivery-filter.ts';
 import { type Headers, readHeaders } from './endpoint-headers.ts';
 import { bytesOfUuid, type EventRow, fromUuidText, toStoredEvent, toUuidText } from './rows.ts';
+import { statement } from './statement.ts';
 import type { DeliveryRow, DeliveryStore, EventStore } from './store.ts';
 import type { Vault } from './vault.ts';
 

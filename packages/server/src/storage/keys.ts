@@ -1,6 +1,7 @@
 import { byteas } from './arrays.ts';
-import { type Database, type Parameter, statement } from './database.ts';
+import type { Database } from './database.ts';
 import { fromUuidText, toUuidText } from './rows.ts';
+import { type Parameter, statement } from './statement.ts';
 import type { ApiKey, KeyDay, KeyStore } from './store.ts';
 
 const VERIFY = statement('keys_verify');

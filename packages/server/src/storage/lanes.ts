@@ -1,6 +1,7 @@
 import { int8s, uuids } from './arrays.ts';
-import { type Database, statement } from './database.ts';
+import type { Database } from './database.ts';
 import { fromUuidText, toUuid, toUuidText } from './rows.ts';
+import { statement } from './statement.ts';
 import type { LaneOwner, LaneStore, OwnedLane } from './store.ts';
 
 const TAKE = statement('lanes_take').text;

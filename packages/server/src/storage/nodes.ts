@@ -1,8 +1,10 @@
 import { bools, int4s, texts, uuids } from './arrays.ts';
-import { type Database, endBackends, statement } from './database.ts';
+import { endBackends } from './backends.ts';
+import type { Database } from './database.ts';
 import { decodeHandedOver } from './handed-over.ts';
 import { letGoOfLocked } from './lanes.ts';
 import { bytesOfUuid } from './rows.ts';
+import { statement } from './statement.ts';
 import type { DeadNode, NodeStore, OverviewStore, SettingStore } from './store.ts';
 
 const DECLARE_DEAD = statement('declare_dead').text;

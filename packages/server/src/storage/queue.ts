@@ -2,10 +2,11 @@ import { encodeId } from '../domain/ids.ts';
 import type { ActiveDelivery } from '../domain/model.ts';
 import { acceptBatch } from './accept-batch.ts';
 import { bools, int4s, int8s, texts, uuids } from './arrays.ts';
-import { type Database, statement } from './database.ts';
+import type { Database } from './database.ts';
 import { endpointUuids, type LaneRow, toLaneOwner } from './lanes.ts';
 import { bytesOfUuid, type EventRow, fromUuidText, toStoredEvent, toUuidText } from './rows.ts';
 import { keepDeliveries, settleBatch } from './settle-batch.ts';
+import { statement } from './statement.ts';
 import type { ClaimedLane, QueueStore } from './store.ts';
 
 const FIND_KEYS = statement('idempotency_find');

@@ -1,9 +1,10 @@
 import { encodeId } from '../domain/ids.ts';
 import { uuids } from './arrays.ts';
-import { type Database, type Parameter, statement } from './database.ts';
+import type { Database } from './database.ts';
 import { firstIdOf, type IdBounds, matching, SENDABLE } from './delivery-filter.ts';
 import type { Replay, ReplayFilter, ReplayStatus, ReplayStore } from './page-store.ts';
 import { bytesOfUuid, fromUuidText, toUuid, toUuidText } from './rows.ts';
+import { type Parameter, statement } from './statement.ts';
 
 const ADVANCE = statement('replay_advance').text;
 /** Deliveries that are looked at for one piece, whether the filter takes them or not. */

@@ -1,5 +1,6 @@
 import { firstUuidOf, uuidText } from '../domain/ids.ts';
-import { type Database, statement } from './database.ts';
+import type { Database } from './database.ts';
+import { statement } from './statement.ts';
 import type { RetentionStore } from './store.ts';
 
 const PARTITIONED = ['events', 'deliveries', 'attempts'] as const;

@@ -1,7 +1,8 @@
 import type { ActiveDelivery, SettledAttempt } from '../domain/model.ts';
 import { bools, byteas, int4s, int8s, texts, timestamps, uuids } from './arrays.ts';
-import { type Database, type Parameter, statement } from './database.ts';
+import type { Database } from './database.ts';
 import { fromUuidText } from './rows.ts';
+import { type Parameter, statement } from './statement.ts';
 import type { QueueStore } from './store.ts';
 
 const SETTLE = statement('settle');
