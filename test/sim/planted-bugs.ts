@@ -255,10 +255,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'deliveries that were handed over are dropped when their endpoint is inactive',
-    firstSeed: 3,
+    firstSeed: 32,
     file: DISPATCHER,
-    find: 'if (delivery.isStored) this.remove(lane, delivery);',
-    put: 'if (delivery.isStored || !options.forced) this.remove(lane, delivery);',
+    find: 'if (delivery.isStored) this.remove(lane, job);',
+    put: 'if (delivery.isStored || !options.forced) this.remove(lane, job);',
   },
   {
     name: 'what waits for a deleted endpoint is not ended',
