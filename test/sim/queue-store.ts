@@ -1,5 +1,6 @@
 import { decodeId, encodeId } from '../../packages/server/src/domain/ids.ts';
 import type { ActiveDelivery, SettledAttempt } from '../../packages/server/src/domain/model.ts';
+import { DatabaseBusy } from '../../packages/server/src/storage/database-errors.ts';
 import type { AcceptBatch, AcceptResult, LaneOwner, QueueStore } from '../../packages/server/src/storage/store.ts';
 import type { StoreParts } from './store.ts';
 import { DUE_AT_ONCE, type EndedRow, type Facts, factsOf, hexOf, type QueueRow } from './tables.ts';
@@ -83,6 +84,11 @@ export function queueStore(parts: StoreParts): QueueStore {
     return { refused, stale, lanes, lost };
   };
 
+  const isSettled = ({ delivery }: SettledAttempt) => {
+    const id = hexOf(delivery.uuid);
+    return tables.ended.has(id) || tables.attempts.get(id)?.some(({ number }) => number === delivery.attempts + 1);
+  };
+
   const settleOne = (attempt: SettledAttempt, node: number, nowMs: number, isRepeated: boolean): boolean => {
     const { delivery, decision } = attempt;
     const facts = factsOf(delivery);
@@ -90,14 +96,13 @@ export function queueStore(parts: StoreParts): QueueStore {
     const number = delivery.attempts + 1;
     const row = tables.queue.get(facts.id);
     const made = tables.attempts.get(facts.id) ?? [];
-    if (isRepeated && (made.some((one) => one.number === number) || tables.ended.has(facts.id))) {
+    if (isRepeated && isSettled(attempt)) {
       if (tables.ended.has(facts.id)) tables.queue.delete(facts.id);
       return true;
     }
     if (delivery.isStored && row?.attempts !== delivery.attempts) return false;
     if (made.some((one) => one.number === number)) throw new Error(`attempt ${number} of ${facts.id} is stored twice`);
     if (decision.kind !== 'retry' && tables.ended.has(facts.id)) throw new Error(`delivery ${facts.id} ends twice`);
-    if (decision.kind === 'retry' && !delivery.isStored && row) throw new Error(`delivery ${facts.id} waits twice`);
     const { startedAtMs: startedMs } = attempt;
     const one = { number, epoch: delivery.epoch, startedMs, storedMs: server.world.nowMs };
     tables.attempts.set(facts.id, [...made, one]);
@@ -181,6 +186,12 @@ export function queueStore(parts: StoreParts): QueueStore {
         () => attempts.map(({ delivery }) => tables.owns(node, delivery.endpointId, delivery.epoch)),
         (isOwned) => {
           const uncounted = new Map<string, 'lane_lost' | 'not_counted'>();
+          // Its note was stored, and the answer lost while the node was stopping: nothing of the batch is stored, and the node
+          // tries again until it stops.
+          const waitsAlready = ({ delivery, decision }: SettledAttempt, i: number) =>
+            isOwned[i] && decision.kind === 'retry' && !delivery.isStored && tables.queue.has(hexOf(delivery.uuid));
+          if (attempts.some((one, i) => waitsAlready(one, i) && !(isRepeated && isSettled(one))))
+            throw new DatabaseBusy(new Error('unique_violation'));
           attempts.forEach((attempt, i) => {
             const id = encodeId('dlv', attempt.delivery.uuid);
             if (!isOwned[i]) uncounted.set(id, 'lane_lost');

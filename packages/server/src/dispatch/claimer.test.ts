@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Clock } from '../domain/clock.ts';
+import type { QueueStore } from '../storage/store.ts';
 import { Claimer } from './claimer.ts';
 import { DeliveryMemory } from './delivery-memory.ts';
 import { Lane } from './lane.ts';
@@ -29,12 +30,18 @@ function manualClock() {
   return { clock, timers, runNext };
 }
 
-function claimerWith(clock: Clock): Claimer {
+function claimerWith(clock: Clock, claim?: QueueStore['claim']): Claimer {
   return new Claimer({
     clock,
     memory: new DeliveryMemory(),
-    // It notes what is due, and reads nothing.
-    mayGoOn: () => false,
+    node: { id: 1 },
+    directory: { peek: () => ({ endpoints: new Map() }) },
+    queue: { claim },
+    // Without a queue it notes what is due, and reads nothing.
+    mayGoOn: () => claim !== undefined,
+    onClaimed: () => {},
+    onLost: () => {},
+    onEnded: () => {},
   } as unknown as ConstructorParameters<typeof Claimer>[0]);
 }
 
@@ -63,4 +70,25 @@ test('the earliest of several that are due wakes the lane, and a lane that is no
   lane.disown(1);
   runNext();
   expect(lane.backlog).toBe(0);
+});
+
+test('a claim that has read all that is due is followed by a rest of three times as long as it took', async () => {
+  const { clock, timers, runNext } = manualClock();
+  const lane = new Lane('ep', 'acc', 10);
+  lane.own(1);
+  let claims = 0;
+  const claimer = claimerWith(clock, async () => {
+    clock.after(4, () => {});
+    runNext();
+    const isCut = ++claims === 1;
+    return { deliveries: [], lanes: [{ endpointId: 'ep', isGone: false, nextDueAtMs: undefined }], isCut };
+  });
+  claimer.noteBacklog(lane);
+  // Of the first one there was more: it went on at once.
+  await vi.waitFor(() => expect(timers).toHaveLength(1));
+  expect(claims).toBe(2);
+  claimer.noteBacklog(lane);
+  expect(claims).toBe(2);
+  expect(runNext()).toBe(12);
+  await vi.waitFor(() => expect(claims).toBe(3));
 });
