@@ -1,3 +1,4 @@
+import { retryAtMs } from '../../packages/server/src/domain/decide.ts';
 import { decodeId, encodeId } from '../../packages/server/src/domain/ids.ts';
 import type { ActiveDelivery, SettledAttempt } from '../../packages/server/src/domain/model.ts';
 import { DatabaseBusy } from '../../packages/server/src/storage/database-errors.ts';
@@ -89,7 +90,7 @@ export function queueStore(parts: StoreParts): QueueStore {
     return tables.ended.has(id) || tables.attempts.get(id)?.some(({ number }) => number === delivery.attempts + 1);
   };
 
-  const settleOne = (attempt: SettledAttempt, node: number, nowMs: number, isRepeated: boolean): boolean => {
+  const settleOne = (attempt: SettledAttempt, node: number, isRepeated: boolean): boolean => {
     const { delivery, decision } = attempt;
     const facts = factsOf(delivery);
     tables.mustBeOwned(node, delivery, 'an outcome counts');
@@ -108,7 +109,7 @@ export function queueStore(parts: StoreParts): QueueStore {
     tables.attempts.set(facts.id, [...made, one]);
     if (!facts.test) tables.noteOutcome(facts.endpointId, attempt.outcome.error !== undefined);
     if (delivery.isStored) tables.queue.delete(facts.id);
-    if (decision.kind === 'retry') put(facts, nowMs + decision.delayMs, number, delivery.attemptsThisRound + 1);
+    if (decision.kind === 'retry') put(facts, retryAtMs(attempt) ?? 0, number, delivery.attemptsThisRound + 1);
     else {
       const reason = decision.kind === 'discarded' ? decision.reason : null;
       const ended: EndedRow = { ...facts, status: decision.kind, reason, attempts: number };
@@ -181,7 +182,7 @@ export function queueStore(parts: StoreParts): QueueStore {
         return late.length;
       }),
 
-    settle: (attempts, node, nowMs, _notices, isRepeated) =>
+    settle: (attempts, node, _nowMs, _notices, isRepeated) =>
       connection.statement(
         () => attempts.map(({ delivery }) => tables.owns(node, delivery.endpointId, delivery.epoch)),
         (isOwned) => {
@@ -195,7 +196,7 @@ export function queueStore(parts: StoreParts): QueueStore {
           attempts.forEach((attempt, i) => {
             const id = encodeId('dlv', attempt.delivery.uuid);
             if (!isOwned[i]) uncounted.set(id, 'lane_lost');
-            else if (!settleOne(attempt, node, nowMs, isRepeated)) uncounted.set(id, 'not_counted');
+            else if (!settleOne(attempt, node, isRepeated)) uncounted.set(id, 'not_counted');
           });
           return uncounted;
         },

@@ -1,4 +1,5 @@
 import type { Clock } from '../domain/clock.ts';
+import { retryAtMs } from '../domain/decide.ts';
 import type { ActiveDelivery, SettledAttempt } from '../domain/model.ts';
 import { Rounds } from '../domain/rounds.ts';
 import type { Directory, KnownEndpoint } from '../fanout/directory.ts';
@@ -369,10 +370,8 @@ export class Dispatcher {
     this.parts.settle(attempt, () => {
       this.remove(lane, job);
       job.options.onSettled?.(attempt);
-      const { decision } = attempt;
-      if (decision.kind === 'retry' && lane.isOwned) {
-        this.claimer.noteDue(lane, this.parts.clock.now() + decision.delayMs);
-      }
+      const dueAtMs = retryAtMs(attempt);
+      if (dueAtMs !== undefined && lane.isOwned) this.claimer.noteDue(lane, dueAtMs);
     });
   }
 

@@ -1,4 +1,5 @@
 import type { Random } from './clock.ts';
+import type { SettledAttempt } from './model.ts';
 import type { AttemptOutcome } from './outcome.ts';
 import type { DeliveryPolicy, Jitter } from './policy.ts';
 import { parseRetryAfter } from './retry-after.ts';
@@ -97,4 +98,12 @@ export function jittered(delayMs: number, jitter: Jitter, random: Random): numbe
 
 function headerOf(outcome: AttemptOutcome, name: string): string | undefined {
   return outcome.response?.headers.find(([key]) => key === name)?.[1];
+}
+
+/**
+ * When the next attempt is due, undefined when there is none: planned from the end of this one, by the clock by which it
+ * began, so that a clock that is set in between does not move it.
+ */
+export function retryAtMs({ startedAtMs, outcome, decision }: SettledAttempt): number | undefined {
+  return decision.kind === 'retry' ? startedAtMs + outcome.timings.total + decision.delayMs : undefined;
 }

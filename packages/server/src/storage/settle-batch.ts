@@ -1,3 +1,4 @@
+import { retryAtMs } from '../domain/decide.ts';
 import type { ActiveDelivery, SettledAttempt } from '../domain/model.ts';
 import { bools, byteas, int4s, int8s, texts, timestamps, uuids } from './arrays.ts';
 import type { Database } from './database.ts';
@@ -72,7 +73,7 @@ async function settleRest(
     int4s(column((a) => a.delivery.attemptsThisRound + 1)),
     texts(column((a) => (a.decision.kind === 'retry' ? null : a.decision.kind))),
     texts(column((a) => (a.decision.kind === 'discarded' ? a.decision.reason : null))),
-    timestamps(column((a) => (a.decision.kind === 'retry' ? nowMs + a.decision.delayMs : null))),
+    timestamps(column((a) => retryAtMs(a) ?? null)),
     ...attemptParameters(attempts),
     int8s(column((a) => a.ownHeaders.id)),
     node,
