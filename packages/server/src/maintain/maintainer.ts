@@ -70,6 +70,8 @@ export class Maintainer {
   private lastBeat: { monotonicMs: number; finished: number } | undefined;
   private readonly silentNodes = new SilentNodes(DEAD_AFTER_MS);
   private bringForwardUntilMs = Number.POSITIVE_INFINITY;
+  /** Once more after the start: a statement of a node that has ended may have been under way. */
+  private bringForwardAgainMs = Number.POSITIVE_INFINITY;
   private retentionClock: RetentionClock | undefined;
   /** What an operator should know of, by what it is about; shown with the node's readiness. */
   private readonly troubles = new Map<'clock' | 'retention', string>();
@@ -98,8 +100,10 @@ export class Maintainer {
     this.rounds.every(TESTING_EVERY_MS, () => this.test());
   }
 
-  stop(): Promise<void> {
-    return this.rounds.stop();
+  /** Called when everything else is stored: the last of it may have been planned by a clock that is set right by now. */
+  async stop(): Promise<void> {
+    await this.rounds.stop();
+    await this.compareClocks().catch(this.parts.onError);
   }
 
   private async beat(): Promise<void> {
@@ -170,8 +174,9 @@ export class Maintainer {
       log(`The clocks of this machine and of the database moved by ${Math.round(compared.movedMs / 1000)} s.`);
       await this.makePartitions();
     }
-    if (compared.movedMs < -CLOCK_OFF_MS) this.bringForwardUntilMs = clock.monotonicMs() + BRING_FORWARD_MS;
-    if (clock.monotonicMs() <= this.bringForwardUntilMs) await this.bringForward();
+    const nowMs = clock.monotonicMs();
+    if (compared.movedMs < -CLOCK_OFF_MS) this.bringForwardUntilMs = nowMs + BRING_FORWARD_MS;
+    if (nowMs <= this.bringForwardUntilMs || nowMs >= this.bringForwardAgainMs) await this.bringForward();
     this.note('clock', clockTrouble(compared));
   }
 
@@ -181,8 +186,9 @@ export class Maintainer {
     const nowMs = clock.now();
     const soonMs = nowMs + CLOCK_OFF_MS;
     const count = await store.queue.bringForward({ nowMs, soonMs, latestMs: soonMs + longestWaitMs });
-    // At the start, once.
-    if (this.bringForwardUntilMs === Number.POSITIVE_INFINITY) this.bringForwardUntilMs = clock.monotonicMs();
+    const isFirst = this.bringForwardUntilMs === Number.POSITIVE_INFINITY;
+    if (isFirst) this.bringForwardUntilMs = clock.monotonicMs();
+    this.bringForwardAgainMs = isFirst ? clock.monotonicMs() + BRING_FORWARD_MS : Number.POSITIVE_INFINITY;
     if (count > 0) log(`${count} deliveries that were planned by a wrong clock are due now.`);
   }
 
