@@ -350,7 +350,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'the rate limit of a lane that was claimed while its account could not be read is not known',
     firstSeed: 1448,
     file: 'dispatch/dispatcher.ts',
-    find: 'lane.update(account?.endpoints.get(lane.endpointId));\n          return true;',
-    put: 'return true;',
+    find: 'lane.update(newest?.endpoints.get(lane.endpointId));',
+    put: '',
   },
 ];

@@ -1,7 +1,8 @@
+import pg from 'pg';
 import { retryAtMs } from '../../packages/server/src/domain/decide.ts';
 import { decodeId, encodeId } from '../../packages/server/src/domain/ids.ts';
 import type { ActiveDelivery, SettledAttempt } from '../../packages/server/src/domain/model.ts';
-import { DatabaseBusy } from '../../packages/server/src/storage/database-errors.ts';
+import { UNIQUE_VIOLATION } from '../../packages/server/src/storage/database-errors.ts';
 import type { AcceptBatch, AcceptResult, LaneOwner, QueueStore } from '../../packages/server/src/storage/store.ts';
 import type { StoreParts } from './store.ts';
 import { DUE_AT_ONCE, type EndedRow, type Facts, factsOf, hexOf, type QueueRow } from './tables.ts';
@@ -90,7 +91,7 @@ export function queueStore(parts: StoreParts): QueueStore {
     return tables.ended.has(id) || tables.attempts.get(id)?.some(({ number }) => number === delivery.attempts + 1);
   };
 
-  const settleOne = (attempt: SettledAttempt, node: number, isRepeated: boolean): boolean => {
+  const settleOne = (attempt: SettledAttempt, node: number, nowMs: number, isRepeated: boolean): boolean => {
     const { delivery, decision } = attempt;
     const facts = factsOf(delivery);
     tables.mustBeOwned(node, delivery, 'an outcome counts');
@@ -109,7 +110,7 @@ export function queueStore(parts: StoreParts): QueueStore {
     tables.attempts.set(facts.id, [...made, one]);
     if (!facts.test) tables.noteOutcome(facts.endpointId, attempt.outcome.error !== undefined);
     if (delivery.isStored) tables.queue.delete(facts.id);
-    if (decision.kind === 'retry') put(facts, retryAtMs(attempt) ?? 0, number, delivery.attemptsThisRound + 1);
+    if (decision.kind === 'retry') put(facts, retryAtMs(attempt, nowMs) ?? 0, number, delivery.attemptsThisRound + 1);
     else {
       const reason = decision.kind === 'discarded' ? decision.reason : null;
       const ended: EndedRow = { ...facts, status: decision.kind, reason, attempts: number };
@@ -182,21 +183,20 @@ export function queueStore(parts: StoreParts): QueueStore {
         return late.length;
       }),
 
-    settle: (attempts, node, _nowMs, _notices, isRepeated) =>
+    settle: (attempts, node, nowMs, _notices, isRepeated) =>
       connection.statement(
         () => attempts.map(({ delivery }) => tables.owns(node, delivery.endpointId, delivery.epoch)),
         (isOwned) => {
           const uncounted = new Map<string, 'lane_lost' | 'not_counted'>();
-          // Its note was stored, and the answer lost while the node was stopping: nothing of the batch is stored, and the node
-          // tries again until it stops.
+          // Its note was stored, and the answer lost while the node was stopping.
           const waitsAlready = ({ delivery, decision }: SettledAttempt, i: number) =>
             isOwned[i] && decision.kind === 'retry' && !delivery.isStored && tables.queue.has(hexOf(delivery.uuid));
           if (attempts.some((one, i) => waitsAlready(one, i) && !(isRepeated && isSettled(one))))
-            throw new DatabaseBusy(new Error('unique_violation'));
+            throw uniqueViolation();
           attempts.forEach((attempt, i) => {
             const id = encodeId('dlv', attempt.delivery.uuid);
             if (!isOwned[i]) uncounted.set(id, 'lane_lost');
-            else if (!settleOne(attempt, node, isRepeated)) uncounted.set(id, 'not_counted');
+            else if (!settleOne(attempt, node, nowMs, isRepeated)) uncounted.set(id, 'not_counted');
           });
           return uncounted;
         },
@@ -249,4 +249,8 @@ export function requeue({ tables, notify }: StoreParts, deliveries: readonly Fac
   }
   for (const [node, endpointIds] of owners) notify.lanes(node, [...endpointIds]);
   return queued;
+}
+
+function uniqueViolation(): Error {
+  return Object.assign(new pg.DatabaseError('it waits already', 0, 'error'), { code: UNIQUE_VIOLATION });
 }

@@ -7,7 +7,7 @@ import { loadContracts } from '../../packages/server/src/contract/load.ts';
 import { isShuttingDown } from '../../packages/server/src/domain/errors.ts';
 import { encodeId, firstUuidOf } from '../../packages/server/src/domain/ids.ts';
 import { generateSecret } from '../../packages/server/src/domain/signature.ts';
-import { isPassing } from '../../packages/server/src/storage/database-errors.ts';
+import { isPassing, sqlStateOf, UNIQUE_VIOLATION } from '../../packages/server/src/storage/database-errors.ts';
 import { NO_FAULTS, SimulatedServer } from './connection.ts';
 import { Broken, HISTORY_TRIGGER, Invariants } from './invariants.ts';
 import { SimulatedNode } from './node.ts';
@@ -192,7 +192,9 @@ export class Simulation {
       secret: SECRET,
       notify: this.notifications,
       onError: (error) => {
-        if (!isPassing(error) && !isShuttingDown(error)) this.errors.push(error);
+        // A row that the database refuses is the engine's to deal with.
+        const isRefused = sqlStateOf(error) === UNIQUE_VIOLATION;
+        if (!isPassing(error) && !isShuttingDown(error) && !isRefused) this.errors.push(error);
       },
     });
     this.nodes.push(node);

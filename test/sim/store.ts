@@ -83,7 +83,7 @@ export function simulatedStore(parts: StoreParts): Store {
             const before = endpoint?.failures ?? 0;
             const after = hadSuccess ? trailing : before + leading;
             if (endpoint) endpoint.failures = after;
-            tables.noteCounted(endpointId, leading + trailing);
+            tables.noteCounted(endpointId, leading + Math.max(trailing, longest));
             return { endpointId, before, after, statusAt, peak: Math.max(before + leading, longest, trailing, after) };
           }),
         ),

@@ -56,7 +56,7 @@ describe('a claim', () => {
     memory.add(lane(), jobOf(60 * 1024 * 1024));
     expect(planClaims(backloggedOf([lane()]), memory).bytesMax).toBe(4 * 1024 * 1024);
     memory.add(lane(), jobOf(4 * 1024 * 1024));
-    expect(planClaims(backloggedOf([lane()]), memory)).toEqual({ lanes: new Map(), bytesMax: 0 });
+    expect(planClaims(backloggedOf([lane()]), memory)).toEqual({ lanes: new Map(), bytesMax: 0, isPartial: false });
   });
 
   test('leaves half of the memory to healthy lanes, in deliveries and in bytes', () => {

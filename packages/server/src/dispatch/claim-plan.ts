@@ -19,6 +19,8 @@ export interface Claim {
 export interface ClaimPlan {
   lanes: Map<Lane, Claim>;
   bytesMax: number;
+  /** Whether there are more lanes than one claim is for. */
+  isPartial: boolean;
 }
 
 /**
@@ -30,9 +32,9 @@ export function planClaims(backlogged: BackloggedLanes, memory: DeliveryMemory):
   let budget = Math.min(CLAIM_BUDGET, memory.room);
   const bytesMax = Math.min(CLAIM_BYTES, memory.bytesRoom);
   // A full memory is the same for every lane: there may be thousands of them.
-  if (bytesMax === 0) return { lanes, bytesMax };
+  if (bytesMax === 0) return { lanes, bytesMax, isPartial: false };
   for (const lane of backlogged.candidates(memory.isUnprovenFull)) {
-    if (budget === 0 || lanes.size >= CLAIM_ENDPOINTS_MAX) break;
+    if (budget === 0 || lanes.size >= CLAIM_ENDPOINTS_MAX) return { lanes, bytesMax, isPartial: true };
     if (!lane.isOwned || lane.isMoving) continue;
     // A lane that is not known well may hold large payloads or hang: it shows what it does with a few first.
     const most = lane.standing === 'healthy' ? CLAIM_MAX : CLAIM_FIRST;
@@ -48,5 +50,5 @@ export function planClaims(backlogged: BackloggedLanes, memory: DeliveryMemory):
     budget -= room;
     lanes.set(lane, { room, seen: lane.backlog });
   }
-  return { lanes, bytesMax };
+  return { lanes, bytesMax, isPartial: false };
 }

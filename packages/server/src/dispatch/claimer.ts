@@ -79,7 +79,7 @@ export class Claimer {
     this.claiming = this.claimOnce(plan.lanes, plan.bytesMax).then(
       (isMoreDue) => {
         this.claiming = undefined;
-        if (!isMoreDue) this.rest(this.parts.clock.monotonicMs() - startedMs);
+        if (!isMoreDue && !plan.isPartial) this.rest(this.parts.clock.monotonicMs() - startedMs);
         this.claim();
       },
       (error: unknown) => {

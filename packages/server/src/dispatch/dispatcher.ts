@@ -103,7 +103,7 @@ export class Dispatcher {
 
   /** Deliveries of which the database knows nothing but what stands with their events. */
   get onlyInMemory(): Iterable<ActiveDelivery> {
-    return this.writeBehind.onlyInMemory;
+    return this.writeBehind.onlyInMemory();
   }
 
   /** Deliveries for endpoints that answer well, in memory and not in flight. */
@@ -285,7 +285,9 @@ export class Dispatcher {
       .then(
         (account) => {
           // Its rate limit is not known yet when it was claimed while the account could not be read.
-          lane.update(account?.endpoints.get(lane.endpointId));
+          // By now there may be a newer copy of it.
+          const newest = this.parts.directory.peek(lane.accountId) ?? account;
+          lane.update(newest?.endpoints.get(lane.endpointId));
           return true;
         },
         (error: unknown) => {
@@ -370,7 +372,7 @@ export class Dispatcher {
     this.parts.settle(attempt, () => {
       this.remove(lane, job);
       job.options.onSettled?.(attempt);
-      const dueAtMs = retryAtMs(attempt);
+      const dueAtMs = retryAtMs(attempt, this.parts.clock.now());
       if (dueAtMs !== undefined && lane.isOwned) this.claimer.noteDue(lane, dueAtMs);
     });
   }

@@ -40,8 +40,8 @@ export class WriteBehind {
   }
 
   /** Deliveries of which the database knows nothing but what stands with their events. */
-  get onlyInMemory(): ActiveDelivery[] {
-    return [...this.all].map(({ job }) => job.delivery).filter(({ isStored }) => !isStored);
+  *onlyInMemory(): Generator<ActiveDelivery> {
+    for (const { job } of this.all) if (!job.delivery.isStored) yield job.delivery;
   }
 
   handedOver(job: Job): void {
@@ -82,8 +82,9 @@ export class WriteBehind {
 
   private noteLongOnes(): void {
     const untilMs = this.parts.clock.monotonicMs() - NOTED_AFTER_MS;
-    const isLong = ({ sinceMs }: Watched) => sinceMs !== undefined && sinceMs <= untilMs;
-    for (const watched of [...this.all].filter(isLong)) {
+    const long: Watched[] = [];
+    for (const one of this.all) if (one.sinceMs !== undefined && one.sinceMs <= untilMs) long.push(one);
+    for (const watched of long) {
       watched.sinceMs = undefined;
       this.parts.keep(watched.job, watched.isSending);
     }

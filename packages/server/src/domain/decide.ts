@@ -102,8 +102,9 @@ function headerOf(outcome: AttemptOutcome, name: string): string | undefined {
 
 /**
  * When the next attempt is due, undefined when there is none: planned from the end of this one, by the clock by which it
- * began, so that a clock that is set in between does not move it.
+ * began, or from now, whichever is sooner. A clock that was ahead at one of the two moments does not put it off.
  */
-export function retryAtMs({ startedAtMs, outcome, decision }: SettledAttempt): number | undefined {
-  return decision.kind === 'retry' ? startedAtMs + outcome.timings.total + decision.delayMs : undefined;
+export function retryAtMs({ startedAtMs, outcome, decision }: SettledAttempt, nowMs: number): number | undefined {
+  if (decision.kind !== 'retry') return undefined;
+  return Math.min(startedAtMs + outcome.timings.total, nowMs) + decision.delayMs;
 }

@@ -69,7 +69,7 @@ export class Maintainer {
   private purgedDay = 0;
   private lastBeat: { monotonicMs: number; finished: number } | undefined;
   private readonly silentNodes = new SilentNodes(DEAD_AFTER_MS);
-  private bringForwardUntilMs = Number.POSITIVE_INFINITY;
+  private bringForwardUntilMs = Number.NEGATIVE_INFINITY;
   /** Once more after the start: a statement of a node that has ended may have been under way. */
   private bringForwardAgainMs = Number.POSITIVE_INFINITY;
   private retentionClock: RetentionClock | undefined;
@@ -87,10 +87,13 @@ export class Maintainer {
 
   async start(): Promise<void> {
     await this.compareClocks();
+    await this.bringForward();
+    this.bringForwardAgainMs = this.parts.clock.monotonicMs() + BRING_FORWARD_MS;
     await this.makePartitions();
     this.rounds.every(BEAT_EVERY_MS, () => this.beat());
-    // Apart from the heartbeat: it may take longer than others wait for one.
+    // Apart from the heartbeat: these may take longer than others wait for one.
     this.rounds.every(BEAT_EVERY_MS, () => this.takeOverDead());
+    this.rounds.every(BEAT_EVERY_MS, () => this.bringForwardIfNeeded());
     this.rounds.every(PARTITIONS_EVERY_MS, () => this.makePartitions());
     this.rounds.every(RETENTION_EVERY_MS, () => this.dropOld());
     this.rounds.every(PURGE_EVERY_MS, () => this.purge());
@@ -103,7 +106,9 @@ export class Maintainer {
   /** Called when everything else is stored: the last of it may have been planned by a clock that is set right by now. */
   async stop(): Promise<void> {
     await this.rounds.stop();
-    await this.compareClocks().catch(this.parts.onError);
+    const { onError } = this.parts;
+    await this.compareClocks().catch(onError);
+    await this.bringForwardIfNeeded().catch(onError);
   }
 
   private async beat(): Promise<void> {
@@ -174,10 +179,15 @@ export class Maintainer {
       log(`The clocks of this machine and of the database moved by ${Math.round(compared.movedMs / 1000)} s.`);
       await this.makePartitions();
     }
-    const nowMs = clock.monotonicMs();
-    if (compared.movedMs < -CLOCK_OFF_MS) this.bringForwardUntilMs = nowMs + BRING_FORWARD_MS;
-    if (nowMs <= this.bringForwardUntilMs || nowMs >= this.bringForwardAgainMs) await this.bringForward();
+    if (compared.movedMs < -CLOCK_OFF_MS) this.bringForwardUntilMs = clock.monotonicMs() + BRING_FORWARD_MS;
     this.note('clock', clockTrouble(compared));
+  }
+
+  private async bringForwardIfNeeded(): Promise<void> {
+    const nowMs = this.parts.clock.monotonicMs();
+    if (nowMs > this.bringForwardUntilMs && nowMs < this.bringForwardAgainMs) return;
+    if (nowMs >= this.bringForwardAgainMs) this.bringForwardAgainMs = Number.POSITIVE_INFINITY;
+    await this.bringForward();
   }
 
   /** What was planned while both clocks were ahead does not wait until then; at the start, too. */
@@ -186,9 +196,6 @@ export class Maintainer {
     const nowMs = clock.now();
     const soonMs = nowMs + CLOCK_OFF_MS;
     const count = await store.queue.bringForward({ nowMs, soonMs, latestMs: soonMs + longestWaitMs });
-    const isFirst = this.bringForwardUntilMs === Number.POSITIVE_INFINITY;
-    if (isFirst) this.bringForwardUntilMs = clock.monotonicMs();
-    this.bringForwardAgainMs = isFirst ? clock.monotonicMs() + BRING_FORWARD_MS : Number.POSITIVE_INFINITY;
     if (count > 0) log(`${count} deliveries that were planned by a wrong clock are due now.`);
   }
 

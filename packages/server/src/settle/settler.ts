@@ -130,10 +130,9 @@ export class Settler {
     const ended = new Set(outcomes.map(({ attempt }) => attempt.delivery));
     const notes = batch.filter((waiting) => 'kept' in waiting);
     try {
+      // A note whose outcome is here, too, has nothing to tell: what follows from the outcome follows when that is stored.
       await this.storeNotes(notes.filter(({ kept }) => !ended.has(kept.delivery)));
       if (outcomes.length > 0) await this.store(outcomes);
-      // Not before: until its outcome is stored, the database knows nothing of such a delivery.
-      for (const { kept, done } of notes) if (ended.has(kept.delivery)) done();
     } catch (error) {
       // Stopped before the database came back: it stays in memory, and whoever takes over finds what was not stored.
       this.parts.onError(error);

@@ -240,17 +240,22 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
     },
 
     async setStatus(accountId, id, status, reason, nowMs) {
-      // Before it is active: nobody sends yet, and what ends in between can be done again.
-      if (status === 'active') await hurryWaiting(database, accountId, toUuidText('ep', id), new Date(nowMs));
+      if (status === 'active') {
+        // Before it is active: nobody sends yet, and what ends in between can be done again. Failures are forgotten first,
+        // too: one that is counted after that finds a count of its own, or the status of before.
+        await hurryWaiting(database, accountId, toUuidText('ep', id), new Date(nowMs));
+        await database.run(
+          `DELETE FROM endpoint_health WHERE endpoint_id = $2
+             AND EXISTS (SELECT FROM endpoints e WHERE e.id = $2 AND e.account_id = $1)`,
+          [accountId, toUuidText('ep', id)],
+        );
+      }
       const [row] = await database.run<EndpointRow>(
         `UPDATE endpoints SET status = $3, inactive_reason = $4, updated_at = now(),
            status_at = CASE WHEN status = $3 THEN status_at ELSE $5 END
          WHERE account_id = $1 AND id = $2 RETURNING ${SHOWN}`,
         [accountId, toUuidText('ep', id), status, reason, new Date(nowMs)],
       );
-      if (row && status === 'active') {
-        await database.run('DELETE FROM endpoint_health WHERE endpoint_id = $1', [toUuidText('ep', id)]);
-      }
       return row && show(row);
     },
 

@@ -38,7 +38,7 @@ export function healthStore(database: Database): HealthStore {
         `WITH changed AS (
            UPDATE endpoints SET status = 'inactive', inactive_reason = $4, status_at = $3, updated_at = now()
            WHERE account_id = $1 AND id = $2 AND status = 'active' AND (testing_until IS NULL OR testing_until <= $3)
-             AND ($7 OR status_at::text IS NOT DISTINCT FROM $8)
+             AND ($7 OR extract(epoch FROM status_at)::text IS NOT DISTINCT FROM $8)
            RETURNING id
          ), told AS (
            INSERT INTO notices (trigger, payload) SELECT $5, $6 FROM changed WHERE $5::text IS NOT NULL

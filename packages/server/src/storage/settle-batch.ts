@@ -73,7 +73,7 @@ async function settleRest(
     int4s(column((a) => a.delivery.attemptsThisRound + 1)),
     texts(column((a) => (a.decision.kind === 'retry' ? null : a.decision.kind))),
     texts(column((a) => (a.decision.kind === 'discarded' ? a.decision.reason : null))),
-    timestamps(column((a) => retryAtMs(a) ?? null)),
+    timestamps(column((a) => retryAtMs(a, nowMs) ?? null)),
     ...attemptParameters(attempts),
     int8s(column((a) => a.ownHeaders.id)),
     node,

@@ -234,7 +234,7 @@ export interface HealthCounted {
   before: number;
   after: number;
   peak: number;
-  /** Since when the endpoint has its status, as text; null: it has never changed. */
+  /** Since when the endpoint has its status, in seconds as text; null: it has never changed. */
   statusAt: string | null;
 }
 

@@ -36,5 +36,5 @@ WITH seen AS MATERIALIZED (
   WHERE about IS NOT NULL AND peak < failures_max AND (before >= half) <> (after >= half)
 )
 SELECT endpoint_id, before, after, peak,
-       (SELECT status_at::text FROM endpoints e WHERE e.id = endpoint_id) AS status_at
+       (SELECT extract(epoch FROM status_at)::text FROM endpoints e WHERE e.id = endpoint_id) AS status_at
 FROM result
