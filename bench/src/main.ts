@@ -116,12 +116,15 @@ async function otherShapes({ port }: Target): Promise<void> {
 /** Beside them the bare relay's in the same run: what of the longest waits is the machine's. */
 async function latencies({ port }: Target): Promise<void> {
   const bare = await startRelay('./bare-relay.js', receiver.url('ok'));
-  await throughput(bare.port, MANY, 1, 1);
-  for (const ratePerS of [100, 1000]) {
-    note(`latency_ms_at_${ratePerS}_per_s`, await latencyAt(port, MANY, ratePerS));
-    note(`bare_relay_latency_ms_at_${ratePerS}_per_s`, await latencyAt(bare.port, MANY, ratePerS));
+  try {
+    await throughput(bare.port, MANY, 1, 1);
+    for (const ratePerS of [100, 1000]) {
+      note(`latency_ms_at_${ratePerS}_per_s`, await latencyAt(port, MANY, ratePerS));
+      note(`bare_relay_latency_ms_at_${ratePerS}_per_s`, await latencyAt(bare.port, MANY, ratePerS));
+    }
+  } finally {
+    await bare.stop();
   }
-  await bare.stop();
 }
 
 /**
