@@ -398,6 +398,7 @@ export class Simulation {
     return nodes.every(
       ({ isRunning, machine, parts, connection, identity }) =>
         isRunning &&
+        tables.isAlive(identity.id) &&
         !machine.isStopped &&
         connection.isUp &&
         !parts.settler.isStalled &&

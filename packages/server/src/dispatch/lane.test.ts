@@ -31,3 +31,11 @@ test('a lane that never empties does not grow', () => {
   expect(lane.waiting).toBe(1);
   expect((lane as unknown as { jobs: unknown[] }).jobs.length).toBeLessThan(3_000);
 });
+
+test('an answer that comes late does not bring back an epoch that has been let go of', () => {
+  const lane = new Lane('e', 'a', 10);
+  expect(lane.own(7)).toBe(true);
+  expect(lane.disown(lane.beginRelease())).toBe(true);
+  expect([lane.own(7), lane.isOwned]).toEqual([false, false]);
+  expect([lane.own(8), lane.epoch]).toEqual([true, 8]);
+});

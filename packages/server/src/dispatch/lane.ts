@@ -34,7 +34,11 @@ export interface Job {
  * - `owned` this node sends; its deliveries are claimed
  * - `releasing` nothing of it is in memory, and the database is being told
  */
-type Ownership = { name: 'unowned' } | { name: 'owned'; epoch: number } | { name: 'releasing'; epoch: number };
+interface Ownership {
+  name: 'unowned' | 'owned' | 'releasing';
+  /** `unowned`: the last one in which it was this node's, 0 if none. */
+  epoch: number;
+}
 
 const COMPACTED_AT = 1_024;
 
@@ -42,7 +46,7 @@ const COMPACTED_AT = 1_024;
 export class Lane {
   readonly endpointId: string;
   readonly accountId: string;
-  private ownership: Ownership = { name: 'unowned' };
+  private ownership: Ownership = { name: 'unowned', epoch: 0 };
   /** Deliveries that room is promised to while they are being stored. */
   reserved = 0;
   /** Reservations: accepting relies on the ownership of this lane until they are committed or cancelled. */
@@ -98,9 +102,12 @@ export class Lane {
     return this.ownership.name === 'releasing';
   }
 
-  /** An epoch that is not later than what is known is old news. Answers whether the lane is this node's in a new epoch. */
+  /**
+   * An epoch that is not later than what is known is old news: statements are answered in another order than they are
+   * carried out. Answers whether the lane is this node's in a new epoch.
+   */
   own(epoch: number): boolean {
-    if (this.ownership.name !== 'unowned' && epoch <= this.ownership.epoch) return false;
+    if (epoch <= this.ownership.epoch) return false;
     this.ownership = { name: 'owned', epoch };
     return true;
   }
@@ -116,7 +123,7 @@ export class Lane {
   /** It is somebody else's, or nobody's; nothing happens when it is this node's in a later epoch. */
   disown(epoch: number): boolean {
     if (this.ownership.name === 'unowned' || this.ownership.epoch !== epoch) return false;
-    this.ownership = { name: 'unowned' };
+    this.ownership = { name: 'unowned', epoch };
     return true;
   }
 
