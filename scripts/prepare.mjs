@@ -38,7 +38,7 @@ export function install() {
 
 export function build() {
   if (!existsSync(join(root, 'packages', 'server', 'dist', 'main.js'))) console.log('Building …');
-  if (['packages/server', 'packages/cli', 'bench'].some(isStale)) {
+  if (['packages/server', 'packages/sdk', 'packages/cli', 'bench'].some(isStale)) {
     run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b']);
   }
   buildPage();

@@ -3,6 +3,7 @@ import type { Contract } from '@posthorn/server/dist/contract/contract.js';
 import { diffContracts } from '@posthorn/server/dist/contract/diff.js';
 import { contractFolders, loadContract } from '@posthorn/server/dist/contract/load.js';
 import { BrokenContract } from '@posthorn/server/dist/contract/read-document.js';
+import { contractTypes } from './contract-types.js';
 
 type Print = (line: string) => void;
 
@@ -28,14 +29,28 @@ export function diffContractFolders(before: string, after: string, all: boolean,
   });
 }
 
+/** Prints a module for receivers. Answers the exit code. */
+export async function printContractTypes(folder: string, importFrom: string, print: Print): Promise<number> {
+  try {
+    print(await contractTypes(folder, { importFrom }));
+    return 0;
+  } catch (error) {
+    return explain(error, print);
+  }
+}
+
 function explained(print: Print, work: () => number): number {
   try {
     return work();
   } catch (error) {
-    if (!(error instanceof BrokenContract)) throw error;
-    print(error.message);
-    return 2;
+    return explain(error, print);
   }
+}
+
+function explain(error: unknown, print: Print): number {
+  if (!(error instanceof BrokenContract)) throw error;
+  print(error.message);
+  return 2;
 }
 
 function describe({ catalog, payloads }: Contract): string {

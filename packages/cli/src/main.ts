@@ -1,7 +1,7 @@
 /** The posthorn command. */
 
 import { Command } from 'commander';
-import { checkContract, diffContractFolders } from './contract.js';
+import { checkContract, diffContractFolders, printContractTypes } from './contract.js';
 import { resealSecrets } from './reseal.js';
 
 const program = new Command('posthorn').description('Outbound webhooks for your own customers');
@@ -23,6 +23,15 @@ contract
   .option('--all', 'name the changes that break nothing, too')
   .action((before: string, after: string, { all = false }: { all?: boolean }) => {
     process.exitCode = diffContractFolders(before, after, all, console.log);
+  });
+
+contract
+  .command('types')
+  .description('Print a module of TypeScript for receivers: payloads, events, and how to verify them')
+  .argument('<folder>', 'the folder with contract.json')
+  .option('--import <module>', 'where it takes WebhookContract from', '@posthorn/sdk/webhook')
+  .action(async (folder: string, { import: importFrom }: { import: string }) => {
+    process.exitCode = await printContractTypes(folder, importFrom, console.log);
   });
 
 program

@@ -1,10 +1,14 @@
 /** The OpenAPI document and the error catalogue tell the truth. */
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CATALOGUE } from '../../../packages/server/src/domain/errors.ts';
 import { startTestNode, type TestNode } from '../../support/node.ts';
 import { Receiver } from '../../support/receiver.ts';
+
+const SDK = new URL('../../../packages/sdk/', import.meta.url);
 
 let node: TestNode;
 let receiver: Receiver;
@@ -24,6 +28,15 @@ afterAll(async () => {
 });
 
 describe('the OpenAPI document', () => {
+  test('is what the types of the SDK and of the page are made from', async () => {
+    // Made by the compiler of its own folder: `npm test -- -u test/e2e/http/openapi.test.ts` writes the file anew.
+    const { body: document } = await node.call('GET', '/openapi.json');
+    const generator = createRequire(SDK).resolve('openapi-typescript');
+    const { default: generate, astToString } = await import(pathToFileURL(generator).href);
+    const types = `// Generated from the OpenAPI document.\n${astToString(await generate(document))}`;
+    await expect(types).toMatchFileSnapshot(fileURLToPath(new URL('src/openapi.ts', SDK)));
+  });
+
   test('is 3.1, names every route, and each answer has its schema', async () => {
     const { body: document } = await node.call('GET', '/openapi.json');
     expect(document.openapi).toBe('3.1.0');

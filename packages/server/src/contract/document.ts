@@ -70,7 +70,7 @@ const byScheme = <T extends TSchema[]>(...variants: T) =>
     oneOf: variants,
   });
 
-const Signature = byScheme(
+export const SignatureRules = byScheme(
   Type.Object(
     {
       scheme: Type.Literal('standard-webhooks'),
@@ -188,7 +188,7 @@ const Labels = Type.Optional(
     Type.Object({ label: Type.Optional(Type.String()), description: Type.Optional(Type.String()) }, closed),
   ),
 );
-const Translation = Type.Object(
+export const Translation = Type.Object(
   {
     words: Type.Optional(Type.Object(OwnWords, closed)),
     topics: Labels,
@@ -203,6 +203,29 @@ const Translation = Type.Object(
         description:
           'Texts of the page, by their place in its language file, as `messages.none`; {1} and {2} stand for what the page puts in',
       }),
+    ),
+  },
+  closed,
+);
+
+export const BodyRules = Type.Object(
+  {
+    encoder: Type.Enum(['json', 'php-json']),
+    numbers: Type.Optional(
+      Type.Enum(['php', 'as-published'], {
+        description: 'Of php-json: as PHP writes them (5 for 5.0), or digit by digit as they were published',
+      }),
+    ),
+    envelope: Type.Optional(
+      Type.Unknown({ description: 'JSON; "{payload}" stands for the payload, "{field}" for a field' }),
+    ),
+    set: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+    defaults: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+    order: Type.Optional(
+      Type.Array(Type.String(), { description: 'Members that come first, wherever they stand in the payload' }),
+    ),
+    integers: Type.Optional(
+      Type.Array(Type.String(), { description: 'Members that are written as integers: 7 for 7.0 and 0.7e1' }),
     ),
   },
   closed,
@@ -238,30 +261,9 @@ export const ContractDocument = Type.Object(
     ),
     other_pairs: Type.Optional(Type.Enum(['possible', 'refused'])),
     payload_check: Type.Optional(Type.Enum(['reject', 'warn', 'off'])),
-    body: Type.Object(
-      {
-        encoder: Type.Enum(['json', 'php-json']),
-        numbers: Type.Optional(
-          Type.Enum(['php', 'as-published'], {
-            description: 'Of php-json: as PHP writes them (5 for 5.0), or digit by digit as they were published',
-          }),
-        ),
-        envelope: Type.Optional(
-          Type.Unknown({ description: 'JSON; "{payload}" stands for the payload, "{field}" for a field' }),
-        ),
-        set: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-        defaults: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-        order: Type.Optional(
-          Type.Array(Type.String(), { description: 'Members that come first, wherever they stand in the payload' }),
-        ),
-        integers: Type.Optional(
-          Type.Array(Type.String(), { description: 'Members that are written as integers: 7 for 7.0 and 0.7e1' }),
-        ),
-      },
-      closed,
-    ),
+    body: BodyRules,
     headers: Type.Optional(Type.Record(Type.String({ pattern: '^[A-Za-z0-9-]+$' }), Type.String(), closed)),
-    signature: Signature,
+    signature: SignatureRules,
     versions: Type.Optional(
       Type.Object({ values: Type.Array(Type.String(), { minItems: 1 }), default: Type.String() }, closed),
     ),

@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { App } from './app.ts';
+import { nameSchemas } from './name-schemas.ts';
 import { ProblemSchema } from './problem.ts';
 import { problemsOf } from './schemas.ts';
 
@@ -33,6 +34,8 @@ export async function openApi(app: App): Promise<void> {
       },
       security: [{ operator: [] }],
     },
+    transformObject: (document) =>
+      'openapiObject' in document ? nameSchemas(document.openapiObject) : document.swaggerObject,
     refResolver: {
       buildLocalReference: (json, _base, _fragment, i) => (typeof json.$id === 'string' ? json.$id : `def-${i}`),
     },

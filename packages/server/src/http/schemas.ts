@@ -4,6 +4,9 @@ import { type TProperties, type TSchema, Type } from 'typebox';
 export const closed = <T extends TProperties>(properties: T, options: { description?: string } = {}) =>
   Type.Object(properties, { additionalProperties: false, ...options });
 
+/** A schema that has a name in the OpenAPI document, and so in everything that is generated from it. */
+export const named = <T extends TSchema>(title: string, schema: T): T => ({ ...schema, title });
+
 /** An instant in ISO 8601, from 1970 to 9999 (`isInstant`); answers have it in UTC with milliseconds. */
 export const Time = Type.String({ format: 'date-time' });
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);

@@ -5,20 +5,23 @@ import { accountPlace } from '../../storage/accounts.ts';
 import type { App, HttpParts } from '../app.ts';
 import { callerOf } from '../caller.ts';
 import { answerPage, toPage } from '../cursor.ts';
-import { AccountId, AccountParams, closed, PageQuery, pageOf, responses, Time } from '../schemas.ts';
+import { AccountId, AccountParams, closed, named, PageQuery, pageOf, responses, Time } from '../schemas.ts';
 
 const METADATA_BYTES_MAX = 16 * 1024;
 const Name = Type.String({ minLength: 1, maxLength: 200 });
 const Metadata = Type.Record(Type.String(), Type.Unknown(), { description: 'Yours; at most 16 KiB as JSON' });
 
-const AccountView = Type.Object({
-  id: Type.String(),
-  name: Type.String(),
-  contract: Type.String(),
-  metadata: Type.Record(Type.String(), Type.Unknown()),
-  created_at: Time,
-  updated_at: Time,
-});
+const AccountView = named(
+  'Account',
+  Type.Object({
+    id: Type.String(),
+    name: Type.String(),
+    contract: Type.String(),
+    metadata: Type.Record(Type.String(), Type.Unknown()),
+    created_at: Time,
+    updated_at: Time,
+  }),
+);
 
 export function accountRoutes(app: App, { store, contracts, directory, ids, clock }: HttpParts): void {
   app.post(

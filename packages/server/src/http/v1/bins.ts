@@ -7,7 +7,7 @@ import type { Bin, BinRequest } from '../../storage/page-store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { callerOf, seesCredentials } from '../caller.ts';
 import { hideUnless, presentBody, toRecord } from '../present-http.ts';
-import { AccountParams, closed, Nullable, responses, Time } from '../schemas.ts';
+import { AccountParams, closed, Nullable, named, responses, Time } from '../schemas.ts';
 import { Url } from './endpoint-schemas.ts';
 
 const DELAY_MAX_MS = 30_000;
@@ -37,33 +37,42 @@ const Answer = {
   body: Type.Optional(Type.String({ maxLength: 4096 })),
   headers: Type.Optional(BinHeaders),
 };
-const BinView = Type.Object({
-  id: Type.String(),
-  url: Type.String({ description: 'Point a webhook here' }),
-  status: Type.Integer(),
-  delay_ms: Type.Integer(),
-  body: Type.String(),
-  headers: Type.Record(Type.String(), Type.String()),
-  expires_at: Time,
-});
-const BinDetail = Type.Object({
-  ...BinView.properties,
-  requests: Type.Array(
-    Type.Object({
-      id: Type.String(),
-      at: Time,
-      method: Type.String(),
-      path: Type.String(),
-      headers: Type.Record(Type.String(), Type.String()),
-      body: Type.String(),
-      body_encoding: Type.Enum(['utf8', 'base64']),
-      truncated: Type.Boolean(),
-      verified_by: Type.Union([Type.String(), Type.Null()], {
-        description: 'The endpoint of this account whose secret signed it',
-      }),
-    }),
-  ),
-});
+const BinView = named(
+  'Bin',
+  Type.Object({
+    id: Type.String(),
+    url: Type.String({ description: 'Point a webhook here' }),
+    status: Type.Integer(),
+    delay_ms: Type.Integer(),
+    body: Type.String(),
+    headers: Type.Record(Type.String(), Type.String()),
+    expires_at: Time,
+  }),
+);
+const BinDetail = named(
+  'BinDetail',
+  Type.Object({
+    ...BinView.properties,
+    requests: Type.Array(
+      named(
+        'BinRequest',
+        Type.Object({
+          id: Type.String(),
+          at: Time,
+          method: Type.String(),
+          path: Type.String(),
+          headers: Type.Record(Type.String(), Type.String()),
+          body: Type.String(),
+          body_encoding: Type.Enum(['utf8', 'base64']),
+          truncated: Type.Boolean(),
+          verified_by: Type.Union([Type.String(), Type.Null()], {
+            description: 'The endpoint of this account whose secret signed it',
+          }),
+        }),
+      ),
+    ),
+  }),
+);
 const BinParams = Type.Object({ account: Type.String({ maxLength: 128 }), bin: Type.String({ maxLength: 64 }) });
 
 /** The inspector: request bins of an account. */

@@ -11,64 +11,80 @@ import type { App, HttpParts } from '../app.ts';
 import { seesCredentials } from '../caller.ts';
 import { answerPage, toPage } from '../cursor.ts';
 import { rawBodyOf } from '../json-body.ts';
-import { AccountParams, closed, EndpointParams, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
+import {
+  AccountParams,
+  closed,
+  EndpointParams,
+  Nullable,
+  named,
+  PageQuery,
+  pageOf,
+  responses,
+  Time,
+} from '../schemas.ts';
 import { accountOf } from './account-of.ts';
 import { FilterFields, TestFilter, toFilter } from './delivery-filter.ts';
 import { presentAttempt, presentDelivery, toAttempt, withoutCredentials } from './present-delivery.ts';
 
-export const DeliveryView = Type.Object({
-  id: Type.String(),
-  event_id: Type.String(),
-  endpoint_id: Type.String(),
-  topic: Nullable(Type.String()),
-  trigger: Type.String(),
-  status: Type.Enum([...DELIVERY_STATUSES]),
-  reason: Type.Union([Type.String(), Type.Null()], { description: 'Why it was skipped or discarded' }),
-  test: Type.Boolean(),
-  attempt_count: Type.Integer(),
-  tries: Type.Union([Type.Integer(), Type.Null()], {
-    description: 'Attempts of this round, until it is finished: a resend begins a new round',
+export const DeliveryView = named(
+  'Delivery',
+  Type.Object({
+    id: Type.String(),
+    event_id: Type.String(),
+    endpoint_id: Type.String(),
+    topic: Nullable(Type.String()),
+    trigger: Type.String(),
+    status: Type.Enum([...DELIVERY_STATUSES]),
+    reason: Type.Union([Type.String(), Type.Null()], { description: 'Why it was skipped or discarded' }),
+    test: Type.Boolean(),
+    attempt_count: Type.Integer(),
+    tries: Type.Union([Type.Integer(), Type.Null()], {
+      description: 'Attempts of this round, until it is finished: a resend begins a new round',
+    }),
+    last_status: Type.Union([Type.Integer(), Type.Null()], { description: "The last response's HTTP status" }),
+    last_error: Nullable(Type.Enum([...ERROR_CODES])),
+    created_at: Time,
+    next_attempt_at: Nullable(Time),
+    finished_at: Nullable(Time),
   }),
-  last_status: Type.Union([Type.Integer(), Type.Null()], { description: "The last response's HTTP status" }),
-  last_error: Nullable(Type.Enum([...ERROR_CODES])),
-  created_at: Time,
-  next_attempt_at: Nullable(Time),
-  finished_at: Nullable(Time),
-});
+);
 
 const Body = {
   body: Type.String(),
   body_encoding: Type.Enum(['utf8', 'base64'], { description: 'base64 when the bytes are not UTF-8' }),
 };
 
-const AttemptView = Type.Object({
-  number: Type.Integer(),
-  started_at: Time,
-  url: Type.String(),
-  error: Nullable(Type.Enum([...ERROR_CODES])),
-  error_detail: Nullable(Type.String()),
-  duration_ms: Type.Number(),
-  bodies_omitted: Type.Boolean({ description: 'Both bodies are empty here: ask for this attempt alone' }),
-  timings_ms: Type.Object(
-    {
-      dns: Nullable(Type.Number()),
-      connect: Nullable(Type.Number()),
-      tls: Nullable(Type.Number()),
-      first_byte: Nullable(Type.Number()),
-      total: Type.Number(),
-    },
-    { description: 'dns, connect and tls are null when a connection was used again' },
-  ),
-  request: Type.Object({ headers: Type.Record(Type.String(), Type.String()), ...Body }),
-  response: Nullable(
-    Type.Object({
-      status: Type.Integer(),
-      headers: Type.Record(Type.String(), Type.String()),
-      ...Body,
-      truncated: Type.Boolean({ description: 'The body was longer than the 64 KiB that are kept' }),
-    }),
-  ),
-});
+const AttemptView = named(
+  'Attempt',
+  Type.Object({
+    number: Type.Integer(),
+    started_at: Time,
+    url: Type.String(),
+    error: Nullable(Type.Enum([...ERROR_CODES])),
+    error_detail: Nullable(Type.String()),
+    duration_ms: Type.Number(),
+    bodies_omitted: Type.Boolean({ description: 'Both bodies are empty here: ask for this attempt alone' }),
+    timings_ms: Type.Object(
+      {
+        dns: Nullable(Type.Number()),
+        connect: Nullable(Type.Number()),
+        tls: Nullable(Type.Number()),
+        first_byte: Nullable(Type.Number()),
+        total: Type.Number(),
+      },
+      { description: 'dns, connect and tls are null when a connection was used again' },
+    ),
+    request: Type.Object({ headers: Type.Record(Type.String(), Type.String()), ...Body }),
+    response: Nullable(
+      Type.Object({
+        status: Type.Integer(),
+        headers: Type.Record(Type.String(), Type.String()),
+        ...Body,
+        truncated: Type.Boolean({ description: 'The body was longer than the 64 KiB that are kept' }),
+      }),
+    ),
+  }),
+);
 
 /** Nobody needs to know exactly how many more there are. */
 const COUNTED_MAX = 10_000;
@@ -79,10 +95,13 @@ const ATTEMPTS_WITH_BODIES = 3;
 const ATTEMPTS_MAX = 1_000;
 const NO_CONTRACT = { headerNames: new Set<string>() };
 
-const DeliveryDetail = Type.Object({
-  ...DeliveryView.properties,
-  attempts: Type.Array(AttemptView, { description: 'The newest 100; the newest 3 with their bodies' }),
-});
+const DeliveryDetail = named(
+  'DeliveryDetail',
+  Type.Object({
+    ...DeliveryView.properties,
+    attempts: Type.Array(AttemptView, { description: 'The newest 100; the newest 3 with their bodies' }),
+  }),
+);
 const DeliveryParams = Type.Object({
   account: Type.String({ maxLength: 128 }),
   delivery: Type.String({ maxLength: 64 }),

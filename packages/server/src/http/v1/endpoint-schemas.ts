@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import type { Endpoint } from '../../domain/model.ts';
 import { HIDDEN } from '../present-http.ts';
-import { closed, Nullable, Time } from '../schemas.ts';
+import { closed, Nullable, named, Time } from '../schemas.ts';
 
 export const Url = Type.String({ maxLength: 2048, description: 'Absolute https or http URL without credentials' });
 export const Description = Type.String({ maxLength: 500 });
@@ -34,34 +34,40 @@ export const Secret = Type.String({
     'Brings a secret that receivers already have. Standard Webhooks: `whsec_` and 24 to 64 bytes in base64, or `whsk_` and an ed25519 seed',
 });
 
-export const EndpointView = Type.Object({
-  id: Type.String(),
-  account_id: Type.String(),
-  url: Type.String(),
-  description: Type.String(),
-  status: Type.Enum(['active', 'inactive']),
-  inactive_reason: Nullable(Type.Enum(['new', 'user', 'consecutive_failures', 'gone'])),
-  subscriptions: Type.Array(Type.Object({ topic: Type.Optional(Type.String()), trigger: Type.String() })),
-  headers: Type.Record(Type.String(), Type.String()),
-  signature: Type.Enum(['v1', 'v1a', 'hmac']),
-  version: Type.Union([Type.String(), Type.Null()], { description: 'Of the API, in contracts that have versions' }),
-  rate_limit: Type.Union([Type.Integer(), Type.Null()], { description: 'Requests a second, if it asked for fewer' }),
-  status_at: Type.Union([Time, Type.Null()], {
-    description: 'Since when it has its status; null: since it was created',
+export const EndpointView = named(
+  'Endpoint',
+  Type.Object({
+    id: Type.String(),
+    account_id: Type.String(),
+    url: Type.String(),
+    description: Type.String(),
+    status: Type.Enum(['active', 'inactive']),
+    inactive_reason: Nullable(Type.Enum(['new', 'user', 'consecutive_failures', 'gone'])),
+    subscriptions: Type.Array(Type.Object({ topic: Type.Optional(Type.String()), trigger: Type.String() })),
+    headers: Type.Record(Type.String(), Type.String()),
+    signature: Type.Enum(['v1', 'v1a', 'hmac']),
+    version: Type.Union([Type.String(), Type.Null()], { description: 'Of the API, in contracts that have versions' }),
+    rate_limit: Type.Union([Type.Integer(), Type.Null()], { description: 'Requests a second, if it asked for fewer' }),
+    status_at: Type.Union([Time, Type.Null()], {
+      description: 'Since when it has its status; null: since it was created',
+    }),
+    testing_until: Type.Union([Time, Type.Null()], { description: 'Until then samples are sent all the time' }),
+    previous_secret_until: Type.Union([Time, Type.Null()], {
+      description: 'Until when a secret from before the last rotation signs, too',
+    }),
+    public_key: Type.Union([Type.String(), Type.Null()], { description: '`whpk_…` of an ed25519 endpoint' }),
+    created_at: Time,
+    updated_at: Time,
   }),
-  testing_until: Type.Union([Time, Type.Null()], { description: 'Until then samples are sent all the time' }),
-  previous_secret_until: Type.Union([Time, Type.Null()], {
-    description: 'Until when a secret from before the last rotation signs, too',
-  }),
-  public_key: Type.Union([Type.String(), Type.Null()], { description: '`whpk_…` of an ed25519 endpoint' }),
-  created_at: Time,
-  updated_at: Time,
-});
+);
 
-export const EndpointWithSecret = Type.Object({
-  ...EndpointView.properties,
-  secret: Type.String({ description: 'Shown only here and after a rotation' }),
-});
+export const EndpointWithSecret = named(
+  'EndpointWithSecret',
+  Type.Object({
+    ...EndpointView.properties,
+    secret: Type.String({ description: 'Shown only here and after a rotation' }),
+  }),
+);
 
 export function presentEndpoint(endpoint: Endpoint, nowMs: number, withCredentials = true) {
   const isOverlapping = (endpoint.previousSecretUntil?.getTime() ?? 0) > nowMs;

@@ -10,32 +10,35 @@ import type { App, HttpParts } from '../app.ts';
 import { encodeCursor, toPage } from '../cursor.ts';
 import { keepRawBody, rawBodyOf, takeJson } from '../json-body.ts';
 import { sendJson } from '../raw-json.ts';
-import { AccountParams, closed, PageQuery, pageOf, responses, Time } from '../schemas.ts';
+import { AccountParams, closed, named, PageQuery, pageOf, responses, Time } from '../schemas.ts';
 
 const BATCH_MAX = 1_000;
 const BATCH_BYTES_MAX = 16 * 1024 * 1024;
 /** Room for everything in a body besides the payload. */
 const ENVELOPE_BYTES = 64 * 1024;
 
-const EventInput = closed({
-  id: Type.Optional(
-    Type.String({
-      // No dots: Standard Webhooks signs `id.timestamp.body`, and an id with a dot could stand for another message.
-      pattern: '^[A-Za-z0-9_:-]{1,128}$',
-      description:
-        "Your own id of the event, not in the form of ours; receivers see it as the event's id. A repeat answers the same, without a second event.",
-    }),
-  ),
-  trigger: Type.String({ minLength: 1, maxLength: 256 }),
-  payload: Type.Optional(
-    Type.Unknown({ description: 'Any JSON. Numbers and key order reach the receiver as you wrote them.' }),
-  ),
-  payloads: Type.Optional(
-    Type.Record(Type.String({ maxLength: 128 }), Type.Unknown(), {
-      description: 'Instead of payload, in contracts with topics: topic and payload',
-    }),
-  ),
-});
+const EventInput = named(
+  'EventInput',
+  closed({
+    id: Type.Optional(
+      Type.String({
+        // No dots: Standard Webhooks signs `id.timestamp.body`, and an id with a dot could stand for another message.
+        pattern: '^[A-Za-z0-9_:-]{1,128}$',
+        description:
+          "Your own id of the event, not in the form of ours; receivers see it as the event's id. A repeat answers the same, without a second event.",
+      }),
+    ),
+    trigger: Type.String({ minLength: 1, maxLength: 256 }),
+    payload: Type.Optional(
+      Type.Unknown({ description: 'Any JSON. Numbers and key order reach the receiver as you wrote them.' }),
+    ),
+    payloads: Type.Optional(
+      Type.Record(Type.String({ maxLength: 128 }), Type.Unknown(), {
+        description: 'Instead of payload, in contracts with topics: topic and payload',
+      }),
+    ),
+  }),
+);
 
 const IdempotencyHeader = Type.Object({
   'idempotency-key': Type.Optional(
@@ -47,24 +50,30 @@ const IdempotencyHeader = Type.Object({
   ),
 });
 
-const AcceptedView = Type.Object({
-  id: Type.String(),
-  deliveries: Type.Integer({ description: 'How many endpoints it, and what it implies, is sent to' }),
-  warnings: Type.Optional(
-    Type.Array(Type.Object({ pointer: Type.String(), detail: Type.String() }), {
-      description: 'Where the payload does not fit its schema, in contracts that only warn',
-    }),
-  ),
-});
+const AcceptedView = named(
+  'Accepted',
+  Type.Object({
+    id: Type.String(),
+    deliveries: Type.Integer({ description: 'How many endpoints it, and what it implies, is sent to' }),
+    warnings: Type.Optional(
+      Type.Array(Type.Object({ pointer: Type.String(), detail: Type.String() }), {
+        description: 'Where the payload does not fit its schema, in contracts that only warn',
+      }),
+    ),
+  }),
+);
 
-const EventView = Type.Object({
-  id: Type.String(),
-  trigger: Type.String(),
-  test: Type.Boolean(),
-  created_at: Time,
-  payload: Type.Optional(Type.Unknown()),
-  payloads: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-});
+const EventView = named(
+  'Event',
+  Type.Object({
+    id: Type.String(),
+    trigger: Type.String(),
+    test: Type.Boolean(),
+    created_at: Time,
+    payload: Type.Optional(Type.Unknown()),
+    payloads: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  }),
+);
 
 export function eventRoutes(app: App, { store, directory, acceptor, contracts, metrics, clock }: HttpParts): void {
   const payloadBytesMax = Math.max(...[...contracts.values()].map((c) => c.limits.payloadBytes));

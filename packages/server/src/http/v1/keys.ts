@@ -5,7 +5,7 @@ import type { ApiKey } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { noteDetail } from '../audit.ts';
 import { answerPage, toPage } from '../cursor.ts';
-import { AccountParams, closed, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
+import { AccountParams, closed, Nullable, named, PageQuery, pageOf, responses, Time } from '../schemas.ts';
 
 const OVERLAP_MAX_S = 30 * 86_400;
 
@@ -20,30 +20,36 @@ const Networks = Type.Array(Type.String({ maxLength: 64 }), {
 });
 const KeyParams = Type.Object({ account: Type.String({ maxLength: 128 }), key: Type.String({ maxLength: 64 }) });
 
-const KeyView = Type.Object({
-  id: Type.String(),
-  account_id: Type.String(),
-  label: Type.String(),
-  scopes: Type.Array(Type.String()),
-  prefix: Type.String({ description: 'The first characters, to recognise it by' }),
-  created_at: Time,
-  expires_at: Nullable(Time),
-  last_used_at: Type.Union([Time, Type.Null()], { description: 'Exact to a minute' }),
-  previous_until: Type.Union([Time, Type.Null()], {
-    description: 'Until when a text from before the last rotation is valid, too',
+const KeyView = named(
+  'Key',
+  Type.Object({
+    id: Type.String(),
+    account_id: Type.String(),
+    label: Type.String(),
+    scopes: Type.Array(Type.String()),
+    prefix: Type.String({ description: 'The first characters, to recognise it by' }),
+    created_at: Time,
+    expires_at: Nullable(Time),
+    last_used_at: Type.Union([Time, Type.Null()], { description: 'Exact to a minute' }),
+    previous_until: Type.Union([Time, Type.Null()], {
+      description: 'Until when a text from before the last rotation is valid, too',
+    }),
+    enabled: Type.Boolean(),
+    networks: Networks,
+    last_refused_at: Nullable(Time),
+    last_refusal: Nullable(Type.Enum([...REFUSALS])),
+    days: Type.Array(Type.Object({ day: Type.String(), calls: Type.Integer(), refusals: Type.Integer() }), {
+      description: 'The last 14 days of UTC on which it was used, newest first, exact to some seconds',
+    }),
   }),
-  enabled: Type.Boolean(),
-  networks: Networks,
-  last_refused_at: Nullable(Time),
-  last_refusal: Nullable(Type.Enum([...REFUSALS])),
-  days: Type.Array(Type.Object({ day: Type.String(), calls: Type.Integer(), refusals: Type.Integer() }), {
-    description: 'The last 14 days of UTC on which it was used, newest first, exact to some seconds',
+);
+const KeyWithText = named(
+  'KeyWithText',
+  Type.Object({
+    ...KeyView.properties,
+    key: Type.String({ description: 'Shown only here and after a rotation' }),
   }),
-});
-const KeyWithText = Type.Object({
-  ...KeyView.properties,
-  key: Type.String({ description: 'Shown only here and after a rotation' }),
-});
+);
 
 export function keyRoutes(app: App, { apiKeys, keyVerifier, clock }: HttpParts): void {
   const presentKey = (key: ApiKey) => present(key, clock.now());
@@ -199,13 +205,16 @@ export function keyRoutes(app: App, { apiKeys, keyVerifier, clock }: HttpParts):
           ),
         }),
         response: responses({
-          200: Type.Object({
-            valid: Type.Boolean(),
-            account: Nullable(Type.String()),
-            key_id: Nullable(Type.String()),
-            scopes: Type.Array(Type.String()),
-            reason: Type.Optional(Type.Enum([...REFUSALS])),
-          }),
+          200: named(
+            'KeyVerdict',
+            Type.Object({
+              valid: Type.Boolean(),
+              account: Nullable(Type.String()),
+              key_id: Nullable(Type.String()),
+              scopes: Type.Array(Type.String()),
+              reason: Type.Optional(Type.Enum([...REFUSALS])),
+            }),
+          ),
         }),
       },
     },

@@ -1,20 +1,23 @@
 import { Type } from 'typebox';
 import type { NoticeSettings } from '../../storage/page-store.ts';
 import type { App, HttpParts } from '../app.ts';
-import { AccountParams, closed, Nullable, responses, Time } from '../schemas.ts';
+import { AccountParams, closed, Nullable, named, responses, Time } from '../schemas.ts';
 import { Url } from './endpoint-schemas.ts';
 
-const NoticesView = Type.Object({
-  email: Type.Union([Type.String(), Type.Null()], { description: 'Confirmed' }),
-  pending_email: Type.Union([Type.String(), Type.Null()], { description: 'Waits for the code that was sent there' }),
-  can_email: Type.Boolean({ description: 'Whether this server can send e-mails' }),
-  url: Nullable(Type.String()),
-  secret: Type.Union([Type.String(), Type.Null()], {
-    description: 'Signs requests to `url`, as the `standard` contract does',
+const NoticesView = named(
+  'Notices',
+  Type.Object({
+    email: Type.Union([Type.String(), Type.Null()], { description: 'Confirmed' }),
+    pending_email: Type.Union([Type.String(), Type.Null()], { description: 'Waits for the code that was sent there' }),
+    can_email: Type.Boolean({ description: 'Whether this server can send e-mails' }),
+    url: Nullable(Type.String()),
+    secret: Type.Union([Type.String(), Type.Null()], {
+      description: 'Signs requests to `url`, as the `standard` contract does',
+    }),
+    sent_at: Type.Union([Time, Type.Null()], { description: 'When the last message went out' }),
+    last_error: Type.Union([Type.String(), Type.Null()], { description: 'Why the last one did not' }),
   }),
-  sent_at: Type.Union([Time, Type.Null()], { description: 'When the last message went out' }),
-  last_error: Type.Union([Type.String(), Type.Null()], { description: 'Why the last one did not' }),
-});
+);
 
 /** Where the people of an account are told how its webhooks stand. */
 export function noticeRoutes(app: App, { accountNotices }: HttpParts): void {

@@ -5,32 +5,35 @@ import { PERMISSIONS } from '../../storage/page-store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { callerOf } from '../caller.ts';
 import { answerPage, toPage } from '../cursor.ts';
-import { AccountParams, closed, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
+import { AccountParams, closed, Nullable, named, PageQuery, pageOf, responses, Time } from '../schemas.ts';
 
 const EXPIRES_DEFAULT_S = 3_600;
 const EXPIRES_MAX_S = 7 * 86_400;
 
-const Theme = closed({
-  accent: Type.Optional(Type.String({ pattern: '^#[0-9a-fA-F]{6}$', description: 'As `#3451d1`' })),
-  mode: Type.Optional(Type.Enum(['light', 'dark', 'auto'])),
-  background: Type.Optional(Type.String({ pattern: '^#[0-9a-fA-F]{6}$', description: 'Of the page around it' })),
-  font: Type.Optional(
-    Type.String({
-      pattern: '^[A-Za-z0-9 ,"\'-]+$',
-      maxLength: 200,
-      description: 'Families as CSS names them, as `Inter, sans-serif`: those that the browser has',
-    }),
-  ),
-  radius: Type.Optional(Type.Integer({ minimum: 0, maximum: 24, description: 'Of corners, in pixels' })),
-  logo: Type.Optional(Type.String({ pattern: '^https://', maxLength: 2048, description: 'An image, over HTTPS' })),
-  language: Type.Optional(
-    Type.String({
-      pattern: '^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$',
-      maxLength: 35,
-      description: "As `de` or `pt-BR`; the browser's by default, and English where the page has no such texts",
-    }),
-  ),
-});
+const Theme = named(
+  'Theme',
+  closed({
+    accent: Type.Optional(Type.String({ pattern: '^#[0-9a-fA-F]{6}$', description: 'As `#3451d1`' })),
+    mode: Type.Optional(Type.Enum(['light', 'dark', 'auto'])),
+    background: Type.Optional(Type.String({ pattern: '^#[0-9a-fA-F]{6}$', description: 'Of the page around it' })),
+    font: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9 ,"\'-]+$',
+        maxLength: 200,
+        description: 'Families as CSS names them, as `Inter, sans-serif`: those that the browser has',
+      }),
+    ),
+    radius: Type.Optional(Type.Integer({ minimum: 0, maximum: 24, description: 'Of corners, in pixels' })),
+    logo: Type.Optional(Type.String({ pattern: '^https://', maxLength: 2048, description: 'An image, over HTTPS' })),
+    language: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$',
+        maxLength: 35,
+        description: "As `de` or `pt-BR`; the browser's by default, and English where the page has no such texts",
+      }),
+    ),
+  }),
+);
 
 /** @throws Problem `invalid_request` */
 function checkLanguage(tag: string | undefined): void {
@@ -42,16 +45,19 @@ function checkLanguage(tag: string | undefined): void {
   }
 }
 
-const AuditView = Type.Object({
-  id: Type.String(),
-  account_id: Nullable(Type.String()),
-  actor: Type.String({ description: '`operator`, `page`, or `key` and its id' }),
-  user_name: Nullable(Type.String()),
-  action: Type.String({ description: 'The name of the operation in this API' }),
-  target: Nullable(Type.String()),
-  detail: Type.Record(Type.String(), Type.Unknown()),
-  at: Time,
-});
+const AuditView = named(
+  'AuditEntry',
+  Type.Object({
+    id: Type.String(),
+    account_id: Nullable(Type.String()),
+    actor: Type.String({ description: '`operator`, `page`, or `key` and its id' }),
+    user_name: Nullable(Type.String()),
+    action: Type.String({ description: 'The name of the operation in this API' }),
+    target: Nullable(Type.String()),
+    detail: Type.Record(Type.String(), Type.Unknown()),
+    at: Time,
+  }),
+);
 
 /** What the Developers page needs besides the resources: its session, and the audit log. */
 export function pageRoutes(app: App, { store, sessions, directory, limits, clock, pageOrigin }: HttpParts): void {
@@ -99,7 +105,9 @@ export function pageRoutes(app: App, { store, sessions, directory, limits, clock
             }),
           ),
         ),
-        response: responses({ 201: Type.Object({ url: Type.String(), token: Type.String(), expires_at: Time }) }),
+        response: responses({
+          201: named('PageSession', Type.Object({ url: Type.String(), token: Type.String(), expires_at: Time })),
+        }),
       },
     },
     async (request, reply) => {
@@ -159,17 +167,20 @@ export function pageRoutes(app: App, { store, sessions, directory, limits, clock
         tags: ['Developers page'],
         response: responses(
           {
-            200: Type.Object({
-              role: Type.Enum(['operator', 'account']),
-              account: Nullable(Type.Object({ id: Type.String(), name: Type.String(), contract: Type.String() })),
-              permissions: Type.Array(Type.Enum([...PERMISSIONS])),
-              theme: Theme,
-              expires_at: Nullable(Time),
-              expires_in: Type.Union([Type.Number(), Type.Null()], { description: 'Seconds left, by this server' }),
-              bin: Type.Union([Type.String(), Type.Null()], {
-                description: 'The session shows this bin, and nothing else',
+            200: named(
+              'PageInfo',
+              Type.Object({
+                role: Type.Enum(['operator', 'account']),
+                account: Nullable(Type.Object({ id: Type.String(), name: Type.String(), contract: Type.String() })),
+                permissions: Type.Array(Type.Enum([...PERMISSIONS])),
+                theme: Theme,
+                expires_at: Nullable(Time),
+                expires_in: Type.Union([Type.Number(), Type.Null()], { description: 'Seconds left, by this server' }),
+                bin: Type.Union([Type.String(), Type.Null()], {
+                  description: 'The session shows this bin, and nothing else',
+                }),
               }),
-            }),
+            ),
           },
           404,
         ),

@@ -3,7 +3,7 @@ import { Problem } from '../../domain/errors.ts';
 import { isId } from '../../domain/ids.ts';
 import type { Replay, ReplayFilter } from '../../storage/page-store.ts';
 import type { App, HttpParts } from '../app.ts';
-import { AccountParams, closed, Nullable, responses, Time } from '../schemas.ts';
+import { AccountParams, closed, Nullable, named, responses, Time } from '../schemas.ts';
 import { FilterFields, toFilter } from './delivery-filter.ts';
 
 const LISTED = 50;
@@ -11,48 +11,54 @@ const LISTED = 50;
 /** So many can be named one by one. */
 const IDS_MAX = 1_000;
 
-const ReplayRequest = closed({
-  ...FilterFields,
-  deliveries: Type.Optional(
-    Type.Array(Type.String({ maxLength: 64 }), {
-      minItems: 1,
-      maxItems: IDS_MAX,
-      description: 'Ids, where it is about these alone',
-    }),
-  ),
-  test: Type.Optional(
-    Nullable(
-      Type.Boolean({
-        description:
-          'Without it, tests are left out, unless they are named in `deliveries`; true: only tests; null: tests as well',
+const ReplayRequest = named(
+  'ReplayRequest',
+  closed({
+    ...FilterFields,
+    deliveries: Type.Optional(
+      Type.Array(Type.String({ maxLength: 64 }), {
+        minItems: 1,
+        maxItems: IDS_MAX,
+        description: 'Ids, where it is about these alone',
       }),
     ),
-  ),
-  dry_run: Type.Optional(Type.Boolean()),
-});
+    test: Type.Optional(
+      Nullable(
+        Type.Boolean({
+          description:
+            'Without it, tests are left out, unless they are named in `deliveries`; true: only tests; null: tests as well',
+        }),
+      ),
+    ),
+    dry_run: Type.Optional(Type.Boolean()),
+  }),
+);
 
-const ReplayView = Type.Object({
-  id: Type.Union([Type.String(), Type.Null()], { description: 'null when it was only tried (`dry_run`)' }),
-  count: Type.Integer({ description: 'Deliveries that are sent again' }),
-  matched: Type.Optional(
-    Type.Integer({
-      description:
-        'Deliveries that the filter finds (when it was only tried): more than `count` when some wait for their turn anyway, have nothing to send, or their endpoint has been deleted',
-    }),
-  ),
-  held: Type.Optional(
-    Type.Integer({ description: 'Of `count`, those whose endpoint is inactive: they are sent when it is activated' }),
-  ),
-  done: Type.Integer(),
-  rate_per_s: Type.Integer(),
-  seconds: Type.Integer({ description: 'How long that takes' }),
-  status: Type.Enum(['planned', 'running', 'finished', 'cancelled']),
-  endpoint: Nullable(Type.String()),
-  filter_status: Nullable(Type.String()),
-  trigger: Nullable(Type.String()),
-  from: Time,
-  to: Time,
-});
+const ReplayView = named(
+  'Replay',
+  Type.Object({
+    id: Type.Union([Type.String(), Type.Null()], { description: 'null when it was only tried (`dry_run`)' }),
+    count: Type.Integer({ description: 'Deliveries that are sent again' }),
+    matched: Type.Optional(
+      Type.Integer({
+        description:
+          'Deliveries that the filter finds (when it was only tried): more than `count` when some wait for their turn anyway, have nothing to send, or their endpoint has been deleted',
+      }),
+    ),
+    held: Type.Optional(
+      Type.Integer({ description: 'Of `count`, those whose endpoint is inactive: they are sent when it is activated' }),
+    ),
+    done: Type.Integer(),
+    rate_per_s: Type.Integer(),
+    seconds: Type.Integer({ description: 'How long that takes' }),
+    status: Type.Enum(['planned', 'running', 'finished', 'cancelled']),
+    endpoint: Nullable(Type.String()),
+    filter_status: Nullable(Type.String()),
+    trigger: Nullable(Type.String()),
+    from: Time,
+    to: Time,
+  }),
+);
 const ReplayParams = Type.Object({ account: Type.String({ maxLength: 128 }), replay: Type.String({ maxLength: 64 }) });
 
 export function replayRoutes(app: App, { replays, endpoints, store, clock }: HttpParts): void {

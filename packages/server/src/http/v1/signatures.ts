@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { Problem } from '../../domain/errors.ts';
 import type { App, HttpParts } from '../app.ts';
-import { closed, EndpointParams, Nullable, responses } from '../schemas.ts';
+import { closed, EndpointParams, Nullable, named, responses } from '../schemas.ts';
 
 const BODY_CHARACTERS_MAX = 200_000;
 
@@ -41,13 +41,16 @@ export function signatureRoutes(app: App, { store, endpoints, verification }: Ht
           body: Type.String({ maxLength: BODY_CHARACTERS_MAX, description: 'Exactly as it arrived' }),
         }),
         response: responses({
-          200: Type.Object({
-            valid: Type.Boolean(),
-            diagnosis: Type.String(),
-            header: Nullable(Type.String()),
-            given: Nullable(Type.String()),
-            expected: Nullable(Type.String()),
-          }),
+          200: named(
+            'SignatureVerdict',
+            Type.Object({
+              valid: Type.Boolean(),
+              diagnosis: Type.String(),
+              header: Nullable(Type.String()),
+              given: Nullable(Type.String()),
+              expected: Nullable(Type.String()),
+            }),
+          ),
         }),
       },
     },

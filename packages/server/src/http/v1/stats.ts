@@ -4,7 +4,7 @@ import { isId } from '../../domain/ids.ts';
 import { LAST_INSTANT_MS } from '../../domain/instant.ts';
 import type { VolumeBucket } from '../../storage/page-store.ts';
 import type { App, HttpParts } from '../app.ts';
-import { AccountParams, closed, Nullable, responses, Time } from '../schemas.ts';
+import { AccountParams, closed, Nullable, named, responses, Time } from '../schemas.ts';
 import { accountOf } from './account-of.ts';
 
 const MINUTE_MS = 60_000;
@@ -20,14 +20,17 @@ const ACCOUNTS_MAX = 100;
 /** The widths that charts have: the smallest that needs no more than 60 bars, and full hours for what is longer. */
 const WIDTHS_MS = [60_000, 300_000, 900_000, HOUR_MS, 6 * HOUR_MS, DAY_MS];
 
-const Bucket = Type.Object({
-  at: Time,
-  succeeded: Type.Integer(),
-  discarded: Type.Integer(),
-  skipped: Type.Integer(),
-  retrying: Type.Integer({ description: 'Failed, and waiting for their next try' }),
-  held: Type.Integer({ description: 'Waiting until their endpoint is activated' }),
-});
+const Bucket = named(
+  'Bucket',
+  Type.Object({
+    at: Time,
+    succeeded: Type.Integer(),
+    discarded: Type.Integer(),
+    skipped: Type.Integer(),
+    retrying: Type.Integer({ description: 'Failed, and waiting for their next try' }),
+    held: Type.Integer({ description: 'Waiting until their endpoint is activated' }),
+  }),
+);
 
 /** How a span of time is cut into bars. Those of an hour and longer are whole hours: so they have been counted. */
 function bucketsOf(asked: { from?: string | undefined; to?: string | undefined }, nowMs: number) {
@@ -71,35 +74,45 @@ function getStats(app: App, parts: HttpParts): void {
           endpoint: Type.Optional(Type.String({ maxLength: 64 })),
         }),
         response: responses({
-          200: Type.Object({
-            from: Time,
-            to: Time,
-            bucket_ms: Type.Integer(),
-            volume: Type.Array(Bucket),
-            latency_ms: Type.Object({
-              p50: Nullable(Type.Number()),
-              p95: Nullable(Type.Number()),
-              p99: Nullable(Type.Number()),
-              attempts: Type.Integer({ description: 'How many it is made of: the newest' }),
-            }),
-            latency: Type.Array(Type.Object({ at: Time, p50: Type.Number(), p95: Type.Number(), p99: Type.Number() }), {
-              description: 'In milliseconds by time, of the newest deliveries of each bucket; empty ones left out',
-            }),
-            failures: Type.Array(
-              Type.Object({
-                endpoint_id: Type.String(),
-                status: Nullable(Type.Integer()),
-                error: Nullable(Type.String()),
-                count: Type.Integer(),
-                first_at: Type.String({ format: 'date-time', description: 'When the first of them happened' }),
-                last_at: Time,
+          200: named(
+            'Stats',
+            Type.Object({
+              from: Time,
+              to: Time,
+              bucket_ms: Type.Integer(),
+              volume: Type.Array(Bucket),
+              latency_ms: Type.Object({
+                p50: Nullable(Type.Number()),
+                p95: Nullable(Type.Number()),
+                p99: Nullable(Type.Number()),
+                attempts: Type.Integer({ description: 'How many it is made of: the newest' }),
               }),
-              {
-                description: 'Deliveries that failed or are being retried, by endpoint and last answer; the largest 12',
-              },
-            ),
-            oldest_waiting_at: Nullable(Time),
-          }),
+              latency: Type.Array(
+                Type.Object({ at: Time, p50: Type.Number(), p95: Type.Number(), p99: Type.Number() }),
+                {
+                  description: 'In milliseconds by time, of the newest deliveries of each bucket; empty ones left out',
+                },
+              ),
+              failures: Type.Array(
+                named(
+                  'FailureGroup',
+                  Type.Object({
+                    endpoint_id: Type.String(),
+                    status: Nullable(Type.Integer()),
+                    error: Nullable(Type.String()),
+                    count: Type.Integer(),
+                    first_at: Type.String({ format: 'date-time', description: 'When the first of them happened' }),
+                    last_at: Time,
+                  }),
+                ),
+                {
+                  description:
+                    'Deliveries that failed or are being retried, by endpoint and last answer; the largest 12',
+                },
+              ),
+              oldest_waiting_at: Nullable(Time),
+            }),
+          ),
         }),
       },
     },
@@ -150,24 +163,30 @@ function listEndpointStats(app: App, parts: HttpParts): void {
         response: responses({
           200: Type.Object({
             data: Type.Array(
-              Type.Object({
-                endpoint_id: Type.String(),
-                hours: Type.Array(Bucket),
-                last_delivery_at: Nullable(Time),
-                failures_in_a_row: Type.Integer(),
-                retrying: Type.Integer({ description: 'Deliveries that failed and wait; at most 1,000' }),
-                held: Type.Integer({ description: 'Deliveries that wait until it is activated; at most 10,000' }),
-                failing: Type.Union(
-                  [
-                    Type.Object({ last_status: Nullable(Type.Integer()), last_error: Nullable(Type.String()) }),
-                    Type.Null(),
-                  ],
-                  {
-                    description:
-                      'What it answered last, when that was no success: nothing that happened later has arrived',
-                  },
-                ),
-              }),
+              named(
+                'EndpointStats',
+                Type.Object({
+                  endpoint_id: Type.String(),
+                  hours: Type.Array(Bucket),
+                  last_delivery_at: Nullable(Time),
+                  failures_in_a_row: Type.Integer(),
+                  retrying: Type.Integer({ description: 'Deliveries that failed and wait; at most 1,000' }),
+                  held: Type.Integer({ description: 'Deliveries that wait until it is activated; at most 10,000' }),
+                  failing: Type.Union(
+                    [
+                      named(
+                        'LastFailure',
+                        Type.Object({ last_status: Nullable(Type.Integer()), last_error: Nullable(Type.String()) }),
+                      ),
+                      Type.Null(),
+                    ],
+                    {
+                      description:
+                        'What it answered last, when that was no success: nothing that happened later has arrived',
+                    },
+                  ),
+                }),
+              ),
             ),
           }),
         }),
@@ -210,15 +229,18 @@ function listAccountStats(app: App, { store, clock }: HttpParts): void {
         response: responses({
           200: Type.Object({
             data: Type.Array(
-              Type.Object({
-                account_id: Type.String(),
-                succeeded: Type.Integer({ description: 'Deliveries of the last 24 hours' }),
-                discarded: Type.Integer(),
-                last_delivery_at: Nullable(Time),
-                endpoints: Type.Integer(),
-                failing: Type.Integer(),
-                switched_off: Type.Integer(),
-              }),
+              named(
+                'AccountStats',
+                Type.Object({
+                  account_id: Type.String(),
+                  succeeded: Type.Integer({ description: 'Deliveries of the last 24 hours' }),
+                  discarded: Type.Integer(),
+                  last_delivery_at: Nullable(Time),
+                  endpoints: Type.Integer(),
+                  failing: Type.Integer(),
+                  switched_off: Type.Integer(),
+                }),
+              ),
             ),
           }),
         }),
@@ -250,44 +272,53 @@ function getOverview(app: App, parts: HttpParts): void {
         summary: 'Show how the installation is doing',
         tags: ['Operation'],
         response: responses({
-          200: Type.Object({
-            accounts: Type.Integer(),
-            waiting: Type.Integer({ description: 'Deliveries that are not finished; an estimate above 100,000' }),
-            finished_per_s: Type.Number({ description: 'Deliveries, of all nodes, as of their last heartbeats' }),
-            nodes: Type.Array(
-              Type.Object({
-                id: Type.Integer(),
-                host: Type.String(),
-                started_at: Time,
-                heartbeat_at: Time,
-                finished_per_s: Type.Number(),
-                in_flight: Type.Integer(),
-                in_memory: Type.Integer(),
-                is_this: Type.Boolean(),
+          200: named(
+            'Overview',
+            Type.Object({
+              accounts: Type.Integer(),
+              waiting: Type.Integer({ description: 'Deliveries that are not finished; an estimate above 100,000' }),
+              finished_per_s: Type.Number({ description: 'Deliveries, of all nodes, as of their last heartbeats' }),
+              nodes: Type.Array(
+                named(
+                  'Node',
+                  Type.Object({
+                    id: Type.Integer(),
+                    host: Type.String(),
+                    started_at: Time,
+                    heartbeat_at: Time,
+                    finished_per_s: Type.Number(),
+                    in_flight: Type.Integer(),
+                    in_memory: Type.Integer(),
+                    is_this: Type.Boolean(),
+                  }),
+                ),
+              ),
+              in_flight: Type.Integer({ description: 'On all nodes, as of their last heartbeats' }),
+              in_memory: Type.Integer({ description: 'On all nodes, as of their last heartbeats' }),
+              oldest_waiting_at: Nullable(Time),
+              database: Type.Object({
+                version: Type.String(),
+                size_bytes: Type.Integer(),
+                oldest_day: Nullable(Type.String()),
               }),
-            ),
-            in_flight: Type.Integer({ description: 'On all nodes, as of their last heartbeats' }),
-            in_memory: Type.Integer({ description: 'On all nodes, as of their last heartbeats' }),
-            oldest_waiting_at: Nullable(Time),
-            database: Type.Object({
-              version: Type.String(),
-              size_bytes: Type.Integer(),
-              oldest_day: Nullable(Type.String()),
+              volume: Type.Array(Bucket),
+              failing: Type.Array(
+                named(
+                  'FailingEndpoint',
+                  Type.Object({
+                    account_id: Type.String(),
+                    account_name: Type.String(),
+                    endpoint_id: Type.String(),
+                    url: Type.String(),
+                    status: Type.String(),
+                    reason: Nullable(Type.String()),
+                    failures_in_a_row: Type.Integer(),
+                    retrying: Type.Integer(),
+                  }),
+                ),
+              ),
             }),
-            volume: Type.Array(Bucket),
-            failing: Type.Array(
-              Type.Object({
-                account_id: Type.String(),
-                account_name: Type.String(),
-                endpoint_id: Type.String(),
-                url: Type.String(),
-                status: Type.String(),
-                reason: Nullable(Type.String()),
-                failures_in_a_row: Type.Integer(),
-                retrying: Type.Integer(),
-              }),
-            ),
-          }),
+          ),
         }),
       },
     },

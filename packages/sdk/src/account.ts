@@ -1,0 +1,125 @@
+import { Batcher, type BatcherOptions } from './batcher.ts';
+import { everyPage } from './lists.ts';
+import type { Call, Transport } from './transport.ts';
+import type { Accepted, AnswerOf, BodyOf, EventInput, QueryOf } from './types.ts';
+
+export interface PublishOptions {
+  /** A repeat under the same key is no second event, for 24 hours: a random one, or the event's `id`, without it. */
+  idempotencyKey?: string;
+  signal?: AbortSignal;
+}
+
+/** One account: everything that is done for one customer of the product. */
+export class AccountClient {
+  private readonly path: string;
+
+  constructor(
+    private readonly transport: Transport,
+    readonly id: string,
+  ) {
+    this.path = `/v1/accounts/${part(id)}`;
+  }
+
+  /**
+   * Publishes an event. When it resolves, the event and its deliveries are committed. It is tried again when no answer comes,
+   * under one idempotency key: there is one event in the end.
+   * @throws PosthornError, PosthornUnreachable
+   */
+  publish(event: EventInput, { idempotencyKey = newKey(), signal }: PublishOptions = {}): Promise<Accepted> {
+    return this.call('POST', '/events', { body: event, headers: keyed(idempotencyKey), isRepeatable: true, signal });
+  }
+
+  /** Publishes up to 1,000 events with one request: all are valid, or none is accepted. */
+  publishBatch(
+    events: readonly EventInput[],
+    { idempotencyKey = newKey(), signal }: PublishOptions = {},
+  ): Promise<AnswerOf<'publishEvents'>> {
+    const headers = keyed(idempotencyKey);
+    return this.call('POST', '/events/batch', { body: { events }, headers, isRepeatable: true, signal });
+  }
+
+  /** Gathers events that are published one by one, and sends them together. */
+  batcher(options: BatcherOptions = {}): Batcher {
+    return new Batcher((events, idempotencyKey) => this.publishBatch(events, { idempotencyKey }), options);
+  }
+
+  readonly events = {
+    list: (query: QueryOf<'listEvents'> = {}): Promise<AnswerOf<'listEvents'>> => this.get('/events', query),
+    all: (query: QueryOf<'listEvents'> = {}) => everyPage(this.events.list, query),
+    get: (id: string): Promise<AnswerOf<'getEvent'>> => this.get(`/events/${part(id)}`),
+  };
+
+  readonly endpoints = {
+    create: (endpoint: BodyOf<'createEndpoint'>): Promise<AnswerOf<'createEndpoint'>> =>
+      this.call('POST', '/endpoints', { body: endpoint }),
+    list: (query: QueryOf<'listEndpoints'> = {}): Promise<AnswerOf<'listEndpoints'>> => this.get('/endpoints', query),
+    all: (query: QueryOf<'listEndpoints'> = {}) => everyPage(this.endpoints.list, query),
+    get: (id: string): Promise<AnswerOf<'getEndpoint'>> => this.get(`/endpoints/${part(id)}`),
+    change: (id: string, changes: BodyOf<'changeEndpoint'>): Promise<AnswerOf<'changeEndpoint'>> =>
+      this.call('PATCH', `/endpoints/${part(id)}`, { body: changes }),
+    delete: (id: string): Promise<void> => this.call('DELETE', `/endpoints/${part(id)}`),
+    activate: (id: string): Promise<AnswerOf<'activateEndpoint'>> =>
+      this.call('POST', `/endpoints/${part(id)}/activate`, { isRepeatable: true }),
+    deactivate: (id: string): Promise<AnswerOf<'deactivateEndpoint'>> =>
+      this.call('POST', `/endpoints/${part(id)}/deactivate`, { isRepeatable: true }),
+    rotateSecret: (id: string, options: BodyOf<'rotateSecret'> = {}): Promise<AnswerOf<'rotateSecret'>> =>
+      this.call('POST', `/endpoints/${part(id)}/rotate-secret`, { body: options }),
+    secret: (id: string): Promise<AnswerOf<'getSecret'>> => this.get(`/endpoints/${part(id)}/secret`),
+    /** Sends one sample, and answers its outcome. */
+    test: (id: string, options: BodyOf<'testEndpoint'> = {}): Promise<AnswerOf<'testEndpoint'>> =>
+      this.call('POST', `/endpoints/${part(id)}/test`, { body: options }),
+  };
+
+  readonly deliveries = {
+    list: (query: QueryOf<'listDeliveries'> = {}): Promise<AnswerOf<'listDeliveries'>> =>
+      this.get('/deliveries', query),
+    all: (query: QueryOf<'listDeliveries'> = {}) => everyPage(this.deliveries.list, query),
+    /** With its attempts. */
+    get: (id: string): Promise<AnswerOf<'getDelivery'>> => this.get(`/deliveries/${part(id)}`),
+    retry: (id: string): Promise<AnswerOf<'retryDelivery'>> =>
+      this.call('POST', `/deliveries/${part(id)}/retry`, { isRepeatable: true }),
+  };
+
+  readonly replays = {
+    /** Starts one; with `dry_run` it only says what it would send. */
+    create: (replay: BodyOf<'replay'>): Promise<AnswerOf<'replay'>> => this.call('POST', '/replay', { body: replay }),
+    list: (): Promise<AnswerOf<'listReplays'>> => this.get('/replays'),
+    get: (id: string): Promise<AnswerOf<'getReplay'>> => this.get(`/replays/${part(id)}`),
+    cancel: (id: string): Promise<AnswerOf<'cancelReplay'>> =>
+      this.call('POST', `/replays/${part(id)}/cancel`, { isRepeatable: true }),
+  };
+
+  readonly keys = {
+    create: (key: BodyOf<'createKey'>): Promise<AnswerOf<'createKey'>> => this.call('POST', '/keys', { body: key }),
+    list: (query: QueryOf<'listKeys'> = {}): Promise<AnswerOf<'listKeys'>> => this.get('/keys', query),
+    all: (query: QueryOf<'listKeys'> = {}) => everyPage(this.keys.list, query),
+    get: (id: string): Promise<AnswerOf<'getKey'>> => this.get(`/keys/${part(id)}`),
+    change: (id: string, changes: BodyOf<'changeKey'>): Promise<AnswerOf<'changeKey'>> =>
+      this.call('PATCH', `/keys/${part(id)}`, { body: changes }),
+    rotate: (id: string, options: BodyOf<'rotateKey'> = {}): Promise<AnswerOf<'rotateKey'>> =>
+      this.call('POST', `/keys/${part(id)}/rotate`, { body: options }),
+    delete: (id: string): Promise<void> => this.call('DELETE', `/keys/${part(id)}`),
+  };
+
+  readonly pageSessions = {
+    /** A link to the account's Developers page, for the customer who is signed in with you. */
+    create: (options: NonNullable<BodyOf<'createPageSession'>> = {}): Promise<AnswerOf<'createPageSession'>> =>
+      this.call('POST', '/page-sessions', { body: options }),
+    /** Ends all of them, or those of one person. */
+    end: (query: QueryOf<'endPageSessions'> = {}): Promise<void> => this.call('DELETE', '/page-sessions', { query }),
+  };
+
+  private get<T>(path: string, query?: object): Promise<T> {
+    return this.call('GET', path, { query });
+  }
+
+  private call<T>(method: Call['method'], path: string, options: Omit<Call, 'method' | 'path'> = {}): Promise<T> {
+    return this.transport.call({ method, path: this.path + path, ...options });
+  }
+}
+
+/** One part of a path, whatever it holds. */
+export const part = (text: string): string => encodeURIComponent(text).replace(/^\.+$/, 'none');
+
+const newKey = () => crypto.randomUUID();
+const keyed = (idempotencyKey: string) => ({ 'idempotency-key': idempotencyKey });

@@ -1,0 +1,60 @@
+import { AccountClient, part } from './account.ts';
+import { KeyVerifier, type KeyVerifierOptions } from './key-verifier.ts';
+import { everyPage } from './lists.ts';
+import { Transport, type TransportOptions } from './transport.ts';
+import type { AnswerOf, BodyOf, KeyVerdict, QueryOf } from './types.ts';
+
+export interface PosthornOptions extends TransportOptions {}
+
+/**
+ * The API of a Posthorn server.
+ *
+ * ```ts
+ * const posthorn = new Posthorn({ key: process.env.POSTHORN_OPERATOR_KEY });
+ * await posthorn.account('acme').publish({ trigger: 'order.created', payload: { id: 1001 } });
+ * ```
+ */
+export class Posthorn {
+  private readonly transport: Transport;
+
+  constructor(options: PosthornOptions) {
+    this.transport = new Transport(options);
+  }
+
+  /** One account, by its id. */
+  account(id: string): AccountClient {
+    return new AccountClient(this.transport, id);
+  }
+
+  readonly accounts = {
+    create: (account: BodyOf<'createAccount'>): Promise<AnswerOf<'createAccount'>> =>
+      this.transport.call({ method: 'POST', path: '/v1/accounts', body: account }),
+    list: (query: QueryOf<'listAccounts'> = {}): Promise<AnswerOf<'listAccounts'>> =>
+      this.transport.call({ method: 'GET', path: '/v1/accounts', query }),
+    all: (query: QueryOf<'listAccounts'> = {}) => everyPage(this.accounts.list, query),
+    get: (id: string): Promise<AnswerOf<'getAccount'>> =>
+      this.transport.call({ method: 'GET', path: `/v1/accounts/${part(id)}` }),
+    change: (id: string, changes: BodyOf<'changeAccount'>): Promise<AnswerOf<'changeAccount'>> =>
+      this.transport.call({ method: 'PATCH', path: `/v1/accounts/${part(id)}`, body: changes }),
+    delete: (id: string): Promise<void> => this.transport.call({ method: 'DELETE', path: `/v1/accounts/${part(id)}` }),
+  };
+
+  readonly contracts = {
+    list: (): Promise<AnswerOf<'listContracts'>> => this.transport.call({ method: 'GET', path: '/v1/contracts' }),
+    get: (name: string): Promise<AnswerOf<'getContract'>> =>
+      this.transport.call({ method: 'GET', path: `/v1/contracts/${part(name)}` }),
+  };
+
+  readonly keys = {
+    /** Says whether a key that a customer has sent is valid, and for what. It asks the server each time: see `verifier`. */
+    verify: (question: BodyOf<'verifyKey'>): Promise<KeyVerdict> =>
+      this.transport.call({ method: 'POST', path: '/v1/keys/verify', body: question, isRepeatable: true }),
+    /** Verifies keys, and uses answers again for some seconds. */
+    verifier: (options: KeyVerifierOptions = {}): KeyVerifier => new KeyVerifier(this.keys.verify, options),
+  };
+
+  /** Any other operation of the API. */
+  call<T>(...args: Parameters<Transport['call']>): Promise<T> {
+    return this.transport.call<T>(...args);
+  }
+}
