@@ -1528,8 +1528,9 @@ export interface components {
             account_name: string;
             endpoint_id: string;
             url: string;
-            status: string;
-            reason: string | null;
+            /** @enum {unknown} */
+            status: "active" | "inactive";
+            reason: ("new" | "user" | "consecutive_failures" | "gone") | null;
             failures_in_a_row: number;
             retrying: number;
         };

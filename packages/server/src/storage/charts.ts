@@ -1,4 +1,5 @@
 import { firstUuidOf, timeOfId } from '../domain/ids.ts';
+import type { EndpointStatus, InactiveReason } from '../domain/model.ts';
 import type { AttemptError } from '../domain/outcome.ts';
 import { int8s, texts, uuids } from './arrays.ts';
 import type { Database } from './database.ts';
@@ -173,8 +174,8 @@ export function chartStore(database: Database): ChartStore {
         account_name: string;
         id: string;
         url: string;
-        status: string;
-        inactive_reason: string | null;
+        status: EndpointStatus;
+        inactive_reason: InactiveReason | null;
         failures: number;
         retrying: number;
       }>(null, FAILING, [limit, new Date(sinceMs)]);

@@ -1,4 +1,4 @@
-import type { InactiveReason } from '../domain/model.ts';
+import type { EndpointStatus, InactiveReason } from '../domain/model.ts';
 import type { AttemptError } from '../domain/outcome.ts';
 import type { Subscription } from '../domain/subscription.ts';
 import type { DeliveryFilter, Page } from './store.ts';
@@ -353,8 +353,8 @@ export interface ChartStore {
       accountName: string;
       endpointId: string;
       url: string;
-      status: string;
-      reason: string | null;
+      status: EndpointStatus;
+      reason: InactiveReason | null;
       failures: number;
       retrying: number;
     }[]

@@ -19,19 +19,12 @@ export type SigningPlan =
 
 /** Undefined where nothing is signed. */
 export function signingPlanOf(rules: SignatureRules, kind: string): SigningPlan | undefined {
-  const { header = 'X-Signature', hash = 'sha256', encoding = 'hex', prefix = '', secret } = rules;
-  const key: KeyPlan = {
-    prefix: secret?.prefix ?? '',
-    encoding: secret?.key === 'bytes' ? secret.encoding : 'text',
-  };
-  switch (rules.scheme) {
-    case 'standard-webhooks':
-      return { kind: kind === 'v1a' ? 'v1a' : 'v1', header: (rules.header ?? 'webhook-signature').toLowerCase() };
-    case 'hmac':
-      return { kind: 'hmac', header: header.toLowerCase(), hash, encoding, prefix, key };
-    case 'timestamped-hmac':
-      return { kind: 'timestamped', header: header.toLowerCase(), hash, encoding, key };
-    case 'none':
-      return undefined;
-  }
+  if (rules.scheme === 'none') return undefined;
+  const header = (rules.header ?? 'webhook-signature').toLowerCase();
+  if (rules.scheme === 'standard-webhooks') return { kind: kind === 'v1a' ? 'v1a' : 'v1', header };
+  const { hash, encoding, secret } = rules;
+  const key: KeyPlan = { prefix: secret.prefix ?? '', encoding: secret.key === 'bytes' ? secret.encoding : 'text' };
+  return rules.scheme === 'hmac'
+    ? { kind: 'hmac', header, hash, encoding, prefix: rules.prefix ?? '', key }
+    : { kind: 'timestamped', header, hash, encoding, key };
 }

@@ -34,6 +34,9 @@ export const Secret = Type.String({
     'Brings a secret that receivers already have. Standard Webhooks: `whsec_` and 24 to 64 bytes in base64, or `whsk_` and an ed25519 seed',
 });
 
+export const EndpointStatus = Type.Enum(['active', 'inactive']);
+export const InactiveReason = Nullable(Type.Enum(['new', 'user', 'consecutive_failures', 'gone']));
+
 export const EndpointView = named(
   'Endpoint',
   Type.Object({
@@ -41,8 +44,8 @@ export const EndpointView = named(
     account_id: Type.String(),
     url: Type.String(),
     description: Type.String(),
-    status: Type.Enum(['active', 'inactive']),
-    inactive_reason: Nullable(Type.Enum(['new', 'user', 'consecutive_failures', 'gone'])),
+    status: EndpointStatus,
+    inactive_reason: InactiveReason,
     subscriptions: Type.Array(Type.Object({ topic: Type.Optional(Type.String()), trigger: Type.String() })),
     headers: Type.Record(Type.String(), Type.String()),
     signature: Type.Enum(['v1', 'v1a', 'hmac']),

@@ -6,6 +6,7 @@ import type { VolumeBucket } from '../../storage/page-store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { AccountParams, closed, Nullable, named, responses, Time } from '../schemas.ts';
 import { accountOf } from './account-of.ts';
+import { EndpointStatus, InactiveReason } from './endpoint-schemas.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -310,8 +311,8 @@ function getOverview(app: App, parts: HttpParts): void {
                     account_name: Type.String(),
                     endpoint_id: Type.String(),
                     url: Type.String(),
-                    status: Type.String(),
-                    reason: Nullable(Type.String()),
+                    status: EndpointStatus,
+                    reason: InactiveReason,
                     failures_in_a_row: Type.Integer(),
                     retrying: Type.Integer(),
                   }),
