@@ -1,0 +1,3 @@
+module posthorn.dev/webhook
+
+go 1.21
