@@ -49,6 +49,15 @@ export class AccountClient {
     get: (id: string): Promise<AnswerOf<'getEvent'>> => this.get(`/events/${part(id)}`),
   };
 
+  /** Events that are published later (`scheduled_for`), until then. */
+  readonly scheduledEvents = {
+    list: (query: QueryOf<'listScheduledEvents'> = {}): Promise<AnswerOf<'listScheduledEvents'>> =>
+      this.get('/scheduled-events', query),
+    all: (query: QueryOf<'listScheduledEvents'> = {}) => everyPage(this.scheduledEvents.list, query),
+    get: (id: string): Promise<AnswerOf<'getScheduledEvent'>> => this.get(`/scheduled-events/${part(id)}`),
+    cancel: (id: string): Promise<void> => this.call('DELETE', `/scheduled-events/${part(id)}`),
+  };
+
   readonly endpoints = {
     create: (endpoint: BodyOf<'createEndpoint'>): Promise<AnswerOf<'createEndpoint'>> =>
       this.call('POST', '/endpoints', { body: endpoint }),

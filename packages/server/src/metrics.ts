@@ -4,6 +4,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 export interface Tally {
   accepted: number;
   fenced: number;
+  /** Scheduled events that could not be published. */
+  refusedLater: number;
   readonly attempts: Map<string, number>;
   readonly finished: Map<string, number>;
 }
@@ -11,7 +13,7 @@ export interface Tally {
 /** What /metrics shows. No account, endpoint or URL appears in a label. */
 export class Metrics {
   readonly registry = new Registry();
-  readonly tally: Tally = { accepted: 0, fenced: 0, attempts: new Map(), finished: new Map() };
+  readonly tally: Tally = { accepted: 0, fenced: 0, refusedLater: 0, attempts: new Map(), finished: new Map() };
   readonly attemptSeconds = new Histogram({
     name: 'posthorn_attempt_seconds',
     help: 'Duration of attempts',
@@ -38,6 +40,11 @@ export class Metrics {
     const { tally } = this;
     this.counter('posthorn_events_accepted_total', 'Events stored and acknowledged by this node', () => tally.accepted);
     this.counter('posthorn_outcomes_fenced_total', 'Outcomes that came after their lease was lost', () => tally.fenced);
+    this.counter(
+      'posthorn_scheduled_events_refused_total',
+      'Scheduled events, and events published with SQL, that could not be published',
+      () => tally.refusedLater,
+    );
     this.labelled('posthorn_attempts_total', 'Attempts by outcome: ok, or an error code', 'outcome', tally.attempts);
     this.labelled('posthorn_deliveries_finished_total', 'Deliveries that ended, by status', 'status', tally.finished);
   }

@@ -145,7 +145,7 @@ export async function startNode(
       isStopping: () => isStopping,
       onError,
     });
-    const { acceptor, dispatcher, settler, keyVerifier, notices, accountNotices, replays } = parts;
+    const { acceptor, scheduler, dispatcher, settler, keyVerifier, notices, accountNotices, replays } = parts;
     const maintainer = buildMaintainer(parts, { store, contracts, clock, ids, node, register, log: logInfo, onError });
 
     database.beforeUp(async () => {
@@ -161,7 +161,11 @@ export async function startNode(
     keyVerifier.start();
     // The embedded database has no other server: whoever stands there was killed.
     if (isEmbedded && (siblings?.start.isFirst ?? true)) await maintainer.takeOver('everybody else');
-    const upgrade = await deliverWhenAlone({ database, connection, dispatcher, clock, log, onError });
+    const start = () => {
+      dispatcher.start();
+      scheduler.start();
+    };
+    const upgrade = await deliverWhenAlone({ database, connection, start, clock, log, onError });
     replays.start();
     accountNotices.start();
     if (config.operatorWebhook) await startNotices(notices, config.operatorWebhook);
@@ -205,6 +209,7 @@ export async function startNode(
       mailer?.close();
       await notices.stop();
       await upgrade.stop();
+      await scheduler.stop();
       await acceptor.stop();
       await dispatcher.stop(DRAIN_MS);
       egress.close();
@@ -268,7 +273,7 @@ function buildMaintainer(
 /** What other nodes change, and put into lanes of this one. */
 function hearOfChanges(
   database: Database,
-  { directory, dispatcher, keyVerifier }: Services,
+  { directory, dispatcher, keyVerifier, scheduler }: Services,
   node: NodeIdentity,
   onError: (error: unknown) => void,
 ): Promise<void> {
@@ -285,6 +290,7 @@ function hearOfChanges(
       if (Number(id) === node.id) dispatcher.noteBacklog(endpointUuids.map((uuid) => fromUuidText('ep', uuid)));
     },
     posthorn_keys: () => keyVerifier.forgetAll(),
+    posthorn_scheduled: () => scheduler.wake(),
   });
 }
 

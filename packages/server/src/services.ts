@@ -1,5 +1,6 @@
 import { Acceptor } from './accept/acceptor.ts';
 import { Backpressure } from './accept/backpressure.ts';
+import { Scheduler } from './accept/scheduler.ts';
 import type { Contract } from './contract/contract.ts';
 import { Sender } from './deliver/sender.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
@@ -159,6 +160,23 @@ export function buildServices(dependencies: Dependencies) {
     yieldToDelivering: () => backpressure.yieldToDelivering(),
     onWritten: writtenAs('accept'),
   });
+  const scheduler = new Scheduler({
+    store: store.scheduledEvents,
+    queue: store.queue,
+    events: store.events,
+    acceptor,
+    directory,
+    ids,
+    clock,
+    isUp,
+    onError,
+    onPublished: () => {
+      metrics.tally.accepted++;
+    },
+    onRefused: () => {
+      metrics.tally.refusedLater++;
+    },
+  });
   const samples = new Samples({ acceptor, directory, limits, deliveries: store.deliveries, clock });
   const keyVerifier = new KeyVerifier({ keys: store.keys, clock, onError });
   const apiKeys = new ApiKeys({ store: store.keys, directory, verifier: keyVerifier, ids, clock });
@@ -190,6 +208,7 @@ export function buildServices(dependencies: Dependencies) {
   return {
     directory,
     acceptor,
+    scheduler,
     dispatcher,
     settler,
     endpoints,

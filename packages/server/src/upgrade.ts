@@ -1,6 +1,5 @@
 import type pg from 'pg';
 import type { Logger } from 'pino';
-import type { Dispatcher } from './dispatch/dispatcher.ts';
 import type { Clock } from './domain/clock.ts';
 import { Rounds } from './domain/rounds.ts';
 import type { Database } from './storage/database.ts';
@@ -16,14 +15,15 @@ const UPGRADE_EVERY_MS = 1_000;
 export async function deliverWhenAlone({
   database,
   connection,
-  dispatcher,
+  start: startDelivering,
   clock,
   log,
   onError,
 }: {
   database: Database;
   connection: pg.ClientConfig;
-  dispatcher: Dispatcher;
+  /** Begins to deliver, and to publish what is scheduled. */
+  start: () => void;
   clock: Clock;
   log: Logger;
   onError: (error: unknown) => void;
@@ -35,7 +35,7 @@ export async function deliverWhenAlone({
       for (const name of await migrate(connection, logInfo)) log.debug(`Applied migration ${name}.`);
     }
     if (!(await isContracted(database))) return false;
-    dispatcher.start();
+    startDelivering();
     return true;
   };
   if (await start()) return rounds;

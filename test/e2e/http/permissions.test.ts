@@ -16,7 +16,7 @@ const WEBHOOKS =
   );
 const KEYS = 'createKey changeKey deleteKey rotateKey'.split(' ');
 const READ =
-  `getPage getContract getAccount listEndpoints getEndpoint getEndpointStats listEndpointStats listEvents getEvent
+  `getPage getContract getAccount listEndpoints getEndpoint getEndpointStats listEndpointStats listEvents getEvent listScheduledEvents getScheduledEvent
    listDeliveries getDeliveryCount getDeliveryExport watchDeliveries getDelivery getAttempt getStats getPreview listReplays getReplay listKeys getKey listAudit listBins
    getBin`.split(/\s+/);
 

@@ -18,6 +18,11 @@ export const CATALOGUE = {
   account_not_found: [404, 'No such account', 'GET /v1/accounts lists those that exist.'],
   endpoint_not_found: [404, 'No such endpoint in this account', "List the account's endpoints."],
   event_not_found: [404, 'No such event in this account', 'Events are kept for the retention of the contract.'],
+  scheduled_event_not_found: [
+    404,
+    'No such scheduled event in this account',
+    'It may have been published by now: look for it among the events.',
+  ],
   key_not_found: [404, 'No such key in this account', "List the account's keys."],
   bin_not_found: [404, 'No such bin in this account', 'Bins expire after seven days; create another.'],
   replay_not_found: [404, 'No such replay in this account', "List the account's replays."],

@@ -7,6 +7,7 @@ import type {
   RawServerDefault,
 } from 'fastify';
 import type { Acceptor } from '../accept/acceptor.ts';
+import type { Scheduler } from '../accept/scheduler.ts';
 import type { Contract } from '../contract/contract.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Clock } from '../domain/clock.ts';
@@ -44,6 +45,7 @@ export interface HttpParts {
   contracts: ReadonlyMap<string, Contract>;
   directory: Directory;
   acceptor: Acceptor;
+  scheduler: Scheduler;
   dispatcher: Dispatcher;
   endpoints: Endpoints;
   samples: Samples;

@@ -121,6 +121,8 @@ export const PERMISSION_OF: Readonly<Record<string, Permission>> = {
   listEndpointStats: 'read',
   listEvents: 'read',
   getEvent: 'read',
+  listScheduledEvents: 'read',
+  getScheduledEvent: 'read',
   listDeliveries: 'read',
   getDeliveryCount: 'read',
   getDeliveryExport: 'read',

@@ -36,6 +36,7 @@ import { noticeRoutes } from './v1/notices.ts';
 import { pageRoutes } from './v1/page.ts';
 import { previewRoutes } from './v1/previews.ts';
 import { replayRoutes } from './v1/replays.ts';
+import { scheduledEventRoutes } from './v1/scheduled-events.ts';
 import { signatureRoutes } from './v1/signatures.ts';
 import { statsRoutes } from './v1/stats.ts';
 import { urlCheckRoutes } from './v1/url-checks.ts';
@@ -121,6 +122,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
       accountRoutes(v1, parts);
       endpointRoutes(v1, parts);
       eventRoutes(v1, parts);
+      scheduledEventRoutes(v1, parts);
       deliveryRoutes(v1, parts);
       exportRoutes(v1, parts);
       exampleRoutes(v1, parts);

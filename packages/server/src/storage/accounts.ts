@@ -11,7 +11,7 @@ const REMOVE_ACCOUNT = statement('remove_account').text;
 const REMOVE_CLOSED = statement('remove_closed').text;
 const REMOVED_AT_ONCE = 5_000;
 /** What an account has few of goes when it is closed; the rest follows in pieces. */
-const OF_ACCOUNT = ['endpoints', 'api_keys', 'page_sessions', 'bins', 'replays', 'lanes'];
+const OF_ACCOUNT = ['endpoints', 'api_keys', 'page_sessions', 'bins', 'replays', 'scheduled_events', 'lanes'];
 /** More than an account has. */
 const ENDPOINTS_MAX = 1_000_000;
 

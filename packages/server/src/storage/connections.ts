@@ -45,6 +45,14 @@ const IDLE_TRANSACTION_TIMEOUT_MS = 15_000;
 /** A statement without any answer for this long means that the connection is dead. */
 const SILENCE_TIMEOUT_MS = 35_000;
 
+/**
+ * Puts the schema of our tables first, or the one in which they will be made. `"$user", public` finds another one first as soon as
+ * there is a schema `posthorn` (for `posthorn.publish`) and the role is called so, too: what is made later would be apart.
+ */
+export const SCHEMA_FIRST = `SELECT set_config('search_path', schema || ', ' || current_setting('search_path'), false)
+  FROM (SELECT coalesce((SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = to_regclass('migrations')),
+                        quote_ident(current_schema()), 'public') AS schema) of_tables`;
+
 export function openPool(name: PoolName, max: number, config: pg.ClientConfig, applicationName: string): pg.Pool {
   const settings = {
     // By statement too: an application_name in the connection's URL would win, and ours are looked for.
@@ -61,7 +69,7 @@ export function openPool(name: PoolName, max: number, config: pg.ClientConfig, a
     idleTimeoutMillis: name === 'hot' ? 0 : 60_000,
     max,
     // Not in the startup packet, which poolers refuse.
-    onConnect: async (client) => void (await client.query(settingStatement(settings))),
+    onConnect: async (client) => void (await client.query(`${settingStatement(settings)}; ${SCHEMA_FIRST}`)),
   });
   // A connection that breaks while nobody waits for an answer says so here; the next query finds out by itself.
   pool.on('error', () => {});

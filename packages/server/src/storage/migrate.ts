@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
-import { CONNECT_TIMEOUT_MS, settingStatement } from './connections.ts';
+import { CONNECT_TIMEOUT_MS, SCHEMA_FIRST, settingStatement } from './connections.ts';
 import type { Database } from './database.ts';
 import { kindOf, kindOfDriverError } from './database-errors.ts';
 import { ENGINE } from './nodes.ts';
@@ -78,7 +78,7 @@ export async function migrate(
   try {
     await client.connect();
     stopLooking = lookAfter(config, await backendOf(client), lookEveryMs, () => client.connection.stream.destroy());
-    await client.query(settingStatement({ statement_timeout: '0', lock_timeout: '0' }));
+    await client.query(`${settingStatement({ statement_timeout: '0', lock_timeout: '0' })}; ${SCHEMA_FIRST}`);
     await requireVersion(client);
     await takeLock(client, log);
     const missing = await missingOf(client, migrations);

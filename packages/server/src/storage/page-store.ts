@@ -360,3 +360,71 @@ export interface ChartStore {
     }[]
   >;
 }
+
+/** An event that is to be published later, or that an application has published with SQL. */
+export interface ScheduledEvent {
+  /** `sch_…` */
+  id: string;
+  accountId: string;
+  externalId: string | null;
+  trigger: string;
+  /** 0: at once. */
+  dueAtMs: number;
+  createdAtMs: number;
+  /** Why it could not be published. */
+  error: { code: string; detail: string } | null;
+}
+
+/** One that is put down for later. */
+export interface NewScheduledEvent {
+  uuid: Uint8Array;
+  accountId: string;
+  externalId: string | null;
+  /** Of the Idempotency-Key header. */
+  idempotencyKey: string | null;
+  trigger: string;
+  /** The event as JSON, as it was sent. */
+  input: string;
+  /** What a repeat must agree in. */
+  digest: Buffer;
+  dueAtMs: number;
+}
+
+/** One whose time has come. */
+export interface DueEvent {
+  id: string;
+  accountId: string;
+  idempotencyKey: string | null;
+  input: string;
+  digest: Buffer | null;
+}
+
+/** What became of one: published or of no account any more (`done`), refused for good, or to be tried again. */
+export type Publishing = 'done' | 'again' | { code: string; detail: string };
+
+export interface ScheduledEventStore {
+  /**
+   * Puts one down, unless another one has its id or key: then that one is answered.
+   * @param max of one account: undefined is answered when so many wait
+   */
+  add(
+    event: NewScheduledEvent,
+    max: number,
+  ): Promise<{ isNew: boolean; id: string; dueAtMs: number; digest: Buffer } | undefined>;
+  /** In the order in which they are due. @param after the place behind which the page begins, as `placeOf` answers it */
+  list(accountId: string, page: { limit: number; after?: string }): Promise<ScheduledEvent[]>;
+  find(accountId: string, id: string): Promise<(ScheduledEvent & { input: string }) | undefined>;
+  /** @returns false when it is not there, or not any more */
+  cancel(accountId: string, id: string): Promise<boolean>;
+  /**
+   * Takes some that are due and that no other node works on, lets them be published, and stores what became of them, all in
+   * one transaction. @returns how many were taken, and whether all of them are done with
+   */
+  publishDue(
+    nowMs: number,
+    max: { count: number; bytes: number },
+    publish: (due: readonly DueEvent[]) => Promise<Publishing[]>,
+  ): Promise<{ taken: number; isDone: boolean }>;
+  /** Forgets what was refused before. */
+  dropRefusedBefore(ms: number): Promise<void>;
+}

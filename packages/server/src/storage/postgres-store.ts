@@ -13,6 +13,7 @@ import { noticeStore } from './notices.ts';
 import { queueStore } from './queue.ts';
 import { replayStore } from './replays.ts';
 import { retentionStore } from './retention.ts';
+import { scheduledEventStore } from './scheduled-events.ts';
 import { sealedStore } from './sealed.ts';
 import { auditStore, sessionStore } from './sessions.ts';
 import type { Store } from './store.ts';
@@ -34,6 +35,7 @@ export function postgresStore(database: Database, vault: Vault): Store {
     audit: auditStore(database),
     bins: binStore(database, vault),
     replays: replayStore(database),
+    scheduledEvents: scheduledEventStore(database),
     accountNotices: accountNoticeStore(database, vault),
     charts: chartStore(database),
     nodes: nodeStore(database),

@@ -14,7 +14,15 @@ import type {
 } from '../domain/model.ts';
 import type { AttemptError } from '../domain/outcome.ts';
 import type { Subscription } from '../domain/subscription.ts';
-import type { AccountNoticeStore, AuditStore, BinStore, ChartStore, ReplayStore, SessionStore } from './page-store.ts';
+import type {
+  AccountNoticeStore,
+  AuditStore,
+  BinStore,
+  ChartStore,
+  ReplayStore,
+  ScheduledEventStore,
+  SessionStore,
+} from './page-store.ts';
 
 /** An account with its endpoints as they stood at `version`: what a node keeps in memory. */
 export interface AccountSnapshot {
@@ -606,6 +614,7 @@ export interface Store {
   readonly audit: AuditStore;
   readonly bins: BinStore;
   readonly replays: ReplayStore;
+  readonly scheduledEvents: ScheduledEventStore;
   readonly accountNotices: AccountNoticeStore;
   readonly charts: ChartStore;
   readonly nodes: NodeStore;

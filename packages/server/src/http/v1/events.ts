@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import type { Accepted } from '../../accept/acceptor.ts';
 import { type Publication, toPublication } from '../../accept/publication.ts';
 import { parseRawBody, payloadOf, payloadsOf } from '../../accept/read-events.ts';
+import type { Scheduled } from '../../accept/scheduler.ts';
 import { Problem } from '../../domain/errors.ts';
 import { isId } from '../../domain/ids.ts';
 import type { StoredEvent } from '../../domain/model.ts';
@@ -37,6 +38,11 @@ const EventInput = named(
         description: 'Instead of payload, in contracts with topics: topic and payload',
       }),
     ),
+    scheduled_for: Type.Optional({
+      ...Time,
+      description:
+        'Publish it then, up to 366 days ahead, and not now; until then it can be cancelled (`cancelScheduledEvent`)',
+    }),
   }),
 );
 
@@ -55,6 +61,7 @@ const AcceptedView = named(
   Type.Object({
     id: Type.String(),
     deliveries: Type.Integer({ description: 'How many endpoints it, and what it implies, is sent to' }),
+    scheduled_for: Type.Optional({ ...Time, description: 'Of an event that is published later' }),
     warnings: Type.Optional(
       Type.Array(Type.Object({ pointer: Type.String(), detail: Type.String() }), {
         description: 'Where the payload does not fit its schema, in contracts that only warn',
@@ -75,7 +82,10 @@ const EventView = named(
   }),
 );
 
-export function eventRoutes(app: App, { store, directory, acceptor, contracts, metrics, clock }: HttpParts): void {
+export function eventRoutes(
+  app: App,
+  { store, directory, acceptor, scheduler, contracts, metrics, clock }: HttpParts,
+): void {
   const payloadBytesMax = Math.max(...[...contracts.values()].map((c) => c.limits.payloadBytes));
 
   app.register(async (scoped: App) => {
@@ -103,9 +113,8 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
         const payload = payloadOf(rawBodyOf(request));
         const key = request.headers['idempotency-key'];
         const publication = toPublication(account, request.body, payload, '#', clock.now(), key);
-        const accepted = await acceptor.accept(publication);
-        metrics.tally.accepted++;
-        return reply.code(202).send(withWarnings(accepted, publication));
+        const accepted = await publish(publication, request.body, '#', key);
+        return reply.code(202).send(present(accepted, publication));
       },
     );
 
@@ -129,6 +138,7 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
                   Type.Object({
                     id: Type.Optional(Type.String()),
                     deliveries: Type.Optional(Type.Integer()),
+                    scheduled_for: AcceptedView.properties.scheduled_for,
                     warnings: AcceptedView.properties.warnings,
                     error: Type.Optional(Type.Object({ code: Type.String(), detail: Type.String() })),
                   }),
@@ -144,18 +154,20 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
         const account = await accountOf(request.params.account);
         const payloads = payloadsOf(rawBodyOf(request));
         const key = request.headers['idempotency-key'];
-        const publications = request.body.events.map((event, i) => {
+        const { events } = request.body;
+        // No header holds a control character: a batch's keys are nobody else's.
+        const keys = events.map((_, i) => (key === undefined ? undefined : `${key}\u0001${i}`));
+        const publications = events.map((event, i) => {
           const payload = payloads[i] ?? { bytes: Buffer.alloc(0), isCanonical: false };
-          // No header holds a control character: a batch's keys are nobody else's.
-          const own = key === undefined ? undefined : `${key}\u0001${i}`;
-          return toPublication(account, event, payload, `#/events/${i}`, clock.now(), own);
+          return toPublication(account, event, payload, `#/events/${i}`, clock.now(), keys[i]);
         });
-        const answers = await Promise.allSettled(publications.map((p) => acceptor.accept(p)));
+        const answers = await Promise.allSettled(
+          publications.map((publication, i) => publish(publication, events[i] ?? {}, `#/events/${i}`, keys[i])),
+        );
         const refused = answers.filter((answer) => answer.status === 'rejected');
         // Nothing was stored: the request as a whole has failed, for the reason of its first event.
         if (refused.length === answers.length && !isConflict(refused[0]?.reason)) throw refused[0]?.reason;
         const data = answers.map((answer, i) => toBatchAnswer(answer, publications[i]));
-        metrics.tally.accepted += answers.length - refused.length;
         return reply.code(202).send({ data });
       },
     );
@@ -212,6 +224,21 @@ export function eventRoutes(app: App, { store, directory, acceptor, contracts, m
     },
   );
 
+  /** Now, or when its time comes. */
+  function publish(
+    publication: Publication,
+    { scheduled_for }: { scheduled_for?: string },
+    pointer: string,
+    key: string | undefined,
+  ): Promise<Accepted | Scheduled> {
+    const atMs = scheduled_for === undefined ? 0 : Date.parse(scheduled_for);
+    if (atMs > clock.now()) return scheduler.schedule(publication, { key, atMs, pointer });
+    return acceptor.accept(publication).then((accepted) => {
+      metrics.tally.accepted++;
+      return accepted;
+    });
+  }
+
   async function accountOf(id: string): Promise<KnownAccount> {
     const known = directory.peek(id) ?? (await directory.get(id));
     if (!known) throw new Problem('account_not_found');
@@ -223,12 +250,19 @@ function isConflict(error: unknown): boolean {
   return error instanceof Problem && error.code === 'idempotency_conflict';
 }
 
-function withWarnings(accepted: Accepted, { warnings }: Publication) {
-  return warnings.length === 0 ? accepted : { ...accepted, warnings: [...warnings] };
+function present(accepted: Accepted | Scheduled, { warnings }: Publication) {
+  if (warnings.length === 0 && !('scheduledForMs' in accepted)) return accepted;
+  const { id, deliveries } = accepted;
+  return {
+    id,
+    deliveries,
+    ...('scheduledForMs' in accepted ? { scheduled_for: new Date(accepted.scheduledForMs).toISOString() } : {}),
+    ...(warnings.length === 0 ? {} : { warnings: [...warnings] }),
+  };
 }
 
 function toBatchAnswer(answer: PromiseSettledResult<Accepted>, publication: Publication | undefined) {
-  if (answer.status === 'fulfilled') return publication ? withWarnings(answer.value, publication) : answer.value;
+  if (answer.status === 'fulfilled') return publication ? present(answer.value, publication) : answer.value;
   const { code, message } = answer.reason instanceof Problem ? answer.reason : new Problem('internal_error');
   return { error: { code, detail: message } };
 }
