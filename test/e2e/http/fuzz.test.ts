@@ -23,8 +23,10 @@ const client = new FuzzClient(node.url);
 const world = await makeWorld();
 const document = (await node.call('GET', '/openapi.json')).body as {
   paths: Record<string, Record<string, Omit<Operation, 'method' | 'path'>>>;
+  components: { schemas: Record<string, unknown> };
 };
-const operations: Operation[] = Object.entries(document.paths).flatMap(([path, methods]) =>
+const { schemas } = document.components;
+const operations: Operation[] = Object.entries(inline(document.paths)).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ ...operation, method, path })),
 );
 const ajv = new Ajv2020({
@@ -32,6 +34,15 @@ const ajv = new Ajv2020({
   formats: { 'date-time': /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/ },
 });
 ajv.addSchema(document, 'openapi');
+
+/** With the schemas that it refers to in their places: that is what requests are made from. */
+function inline<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(inline) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  const { $ref } = value as { $ref?: string };
+  if ($ref?.startsWith('#/components/schemas/')) return inline(schemas[$ref.slice(21)] as T);
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, inline(part)])) as T;
+}
 
 afterAll(async () => {
   client.stop();
@@ -57,6 +68,11 @@ async function makeWorld(): Promise<World> {
   const { requests } = (await node.call('GET', of(`bins/${bin.id}`))).body;
   const span = { from: '2020-01-01T00:00:00Z', to: '2030-01-01T00:00:00Z' };
   const { body: replay } = await node.call('POST', of('replay'), span);
+  const scheduled: string[] = [];
+  for (let i = 0; i < 40; i++) {
+    const later = { trigger: 'order.created', payload: { i }, scheduled_for: new Date(Date.now() + 86_400_000) };
+    scheduled.push((await node.call('POST', of('events'), later)).body.id);
+  }
   const { data } = await eventually<{ data: { id: string }[] }>(
     async () => (await node.call('GET', of('deliveries?status=succeeded'))).body,
     (page) => page.data.length > 1,
@@ -74,6 +90,7 @@ async function makeWorld(): Promise<World> {
     bin: [bin.id],
     request: requests.map(({ id }: { id: string }) => id),
     replay: [replay.id],
+    scheduled_event: scheduled,
   };
   /** The first of them most often. */
   const some = (values: readonly string[]) =>
@@ -105,6 +122,7 @@ async function makeWorld(): Promise<World> {
       secret: some([`whsec_${Buffer.alloc(32, 1).toString('base64')}`, 'whsec_', 'whsk_x']),
       from: some(['2020-01-01T00:00:00Z', ...TIMES]),
       to: some(['2030-01-01T00:00:00Z', ...TIMES]),
+      scheduled_for: some([new Date(Date.now() + 3_600_000).toISOString(), ...TIMES]),
       expires_at: some(['2030-01-01T00:00:00Z', ...TIMES]),
     },
   };

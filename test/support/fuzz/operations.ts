@@ -35,6 +35,7 @@ const PREFIXES: Readonly<Record<string, string>> = {
   key: 'key',
   bin: 'bin',
   replay: 'rpl',
+  scheduled_event: 'sch',
   account: 'acc',
 };
 
