@@ -92,7 +92,12 @@ const snapshot = async (id: string): Promise<AccountSnapshot> => {
     testingUntil: null,
     secrets: [{ secret: generateSecret('v1'), expiresAt: null }],
   };
-  return { account: { id, name: id, contract: 'standard', metadata: {} }, version: '1', endpoints: [endpoint] };
+  return {
+    account: { id, name: id, contract: 'standard', metadata: {} },
+    version: '1',
+    hasFeed: false,
+    endpoints: [endpoint],
+  };
 };
 
 const metrics = new Metrics();

@@ -128,6 +128,32 @@ describe('the client', () => {
     expect(found).toEqual([4, 3, 2, 1, 0].map((i) => ({ i })));
   });
 
+  test('the feed is followed from a cursor on, and can be left', async () => {
+    const shop = posthorn.account(await createAccount(node, 'standard'));
+    await shop.publish({ trigger: 'a.b', payload: { i: 0 } });
+    const controller = new AbortController();
+    const seen: unknown[] = [];
+    const following = (async () => {
+      for await (const page of shop.feed.follow({ limit: 2 }, controller.signal)) {
+        seen.push(...page.data.map(({ payload }) => payload));
+        if (seen.length === 4) controller.abort(new Error('enough'));
+      }
+    })();
+    for (let i = 1; i < 4; i++) await shop.publish({ trigger: 'a.b', payload: { i } });
+    await expect(following).rejects.toThrow('enough');
+    expect(seen).toEqual([0, 1, 2, 3].map((i) => ({ i })));
+  });
+
+  test('an event for later is listed and cancelled', async () => {
+    const shop = posthorn.account(await createAccount(node, 'standard'));
+    const later = new Date(Date.now() + 60_000).toISOString();
+    const { scheduled_for } = await shop.publish({ trigger: 'a.b', payload: {}, scheduled_for: later });
+    expect(scheduled_for).toBe(later);
+    const { data } = await shop.scheduledEvents.list();
+    await shop.scheduledEvents.cancel(data[0]?.scheduled_id ?? '');
+    expect((await shop.scheduledEvents.list()).data).toEqual([]);
+  });
+
   test('a refusal is an error with code, status, and where it is wrong', async () => {
     const refused = posthorn.account('nobody').publish({ trigger: 'a.b', payload: {} });
     await expect(refused).rejects.toMatchObject({ code: 'account_not_found', status: 404 });

@@ -300,6 +300,7 @@ class Chain {
     return async (backend: Backend) => {
       const batch: AcceptBatch = {
         versions: new Map([[account, null]]),
+        hasFeed: false,
         accountIds: [account],
         events: [
           {

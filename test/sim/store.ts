@@ -70,6 +70,7 @@ export function simulatedStore(parts: StoreParts): Store {
           return {
             account: { id, name: id, contract: account.contract, metadata: {} },
             version: String(account.version),
+            hasFeed: false,
             endpoints,
           };
         }),

@@ -9,6 +9,9 @@ export interface PublishOptions {
   signal?: AbortSignal;
 }
 
+/** Below the time after which a call is given up. */
+const FEED_WAIT_S = 20;
+
 /** One account: everything that is done for one customer of the product. */
 export class AccountClient {
   private readonly path: string;
@@ -47,6 +50,17 @@ export class AccountClient {
     list: (query: QueryOf<'listEvents'> = {}): Promise<AnswerOf<'listEvents'>> => this.get('/events', query),
     all: (query: QueryOf<'listEvents'> = {}) => everyPage(this.events.list, query),
     get: (id: string): Promise<AnswerOf<'getEvent'>> => this.get(`/events/${part(id)}`),
+  };
+
+  /** The events in an order that never changes, for those who ask instead of being called. */
+  readonly feed = {
+    read: (query: QueryOf<'getFeed'> = {}, signal?: AbortSignal): Promise<AnswerOf<'getFeed'>> =>
+      this.call('GET', '/feed', { query, signal }),
+    /**
+     * Page after page, and then whatever comes, for ever. Keep `next_cursor` of a page when you have dealt with it, and begin
+     * there after a restart: nothing is missed.
+     */
+    follow: (query: QueryOf<'getFeed'> = {}, signal?: AbortSignal) => this.followFeed(query, signal),
   };
 
   /** Events that are published later (`scheduled_for`), until then. */
@@ -117,6 +131,17 @@ export class AccountClient {
     /** Ends all of them, or those of one person. */
     end: (query: QueryOf<'endPageSessions'> = {}): Promise<void> => this.call('DELETE', '/page-sessions', { query }),
   };
+
+  private async *followFeed(
+    query: QueryOf<'getFeed'>,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<AnswerOf<'getFeed'>, never, undefined> {
+    for (let cursor = query.cursor; ; ) {
+      const page = await this.feed.read({ wait: FEED_WAIT_S, ...query, ...(cursor ? { cursor } : {}) }, signal);
+      cursor = page.next_cursor;
+      if (page.data.length > 0) yield page;
+    }
+  }
 
   private get<T>(path: string, query?: object): Promise<T> {
     return this.call('GET', path, { query });

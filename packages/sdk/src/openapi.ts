@@ -375,6 +375,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/accounts/{account}/feed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read an account's events in the order in which they were accepted
+         * @description The same events with the same ids as webhooks carry, in an order that never changes: nothing is skipped, whatever commits at the same time. Keep `next_cursor` when you have dealt with the page. Without a cursor it begins with the oldest event that is kept. An API key of the account with the scope `feed` may read it, too.
+         */
+        get: operations["getFeed"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/accounts/{account}/deliveries": {
         parameters: {
             query?: never;
@@ -1591,6 +1611,15 @@ export interface components {
             first_at: string;
             /** Format: date-time */
             last_at: string;
+        };
+        FeedPage: {
+            data: components["schemas"]["Event"][];
+            /** @description Where to go on; there is always one */
+            next_cursor: string;
+            /** @description Whether something follows already */
+            has_more: boolean;
+            /** @description Events between the cursor and the end of this page that are not kept any more: whoever was away longer than the history is kept */
+            missed: number;
         };
         Key: {
             id: string;
@@ -4357,6 +4386,89 @@ export interface operations {
             };
             /** @description Problem details */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getFeed: {
+        parameters: {
+            query?: {
+                /** @description Entries per page */
+                limit?: number;
+                /** @description `next_cursor` of the page before, or `newest`: what happens from now on */
+                cursor?: string;
+                /** @description Seconds to wait for something when there is nothing (long polling) */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedPage"];
+                };
+            };
+            /** @description Problem details */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -9,6 +9,7 @@ export type EndpointWithSecret = Schemas['EndpointWithSecret'];
 export type EventInput = Schemas['EventInput'];
 export type Accepted = Schemas['Accepted'];
 export type Event = Schemas['Event'];
+export type FeedPage = Schemas['FeedPage'];
 export type ScheduledEvent = Schemas['ScheduledEvent'];
 export type Delivery = Schemas['Delivery'];
 export type DeliveryDetail = Schemas['DeliveryDetail'];

@@ -16,6 +16,7 @@ import { AccountNotices } from './manage/account-notices.ts';
 import { ApiKeys } from './manage/api-keys.ts';
 import { BinForwards } from './manage/bin-forwards.ts';
 import { Endpoints } from './manage/endpoints.ts';
+import { Feeds } from './manage/feeds.ts';
 import { Inspector } from './manage/inspector.ts';
 import { type Mailer, NoticeSender } from './manage/notice-sender.ts';
 import { Notices } from './manage/notices.ts';
@@ -177,6 +178,7 @@ export function buildServices(dependencies: Dependencies) {
       metrics.tally.refusedLater++;
     },
   });
+  const feeds = new Feeds({ store: store.feeds, clock, isUp, onError });
   const samples = new Samples({ acceptor, directory, limits, deliveries: store.deliveries, clock });
   const keyVerifier = new KeyVerifier({ keys: store.keys, clock, onError });
   const apiKeys = new ApiKeys({ store: store.keys, directory, verifier: keyVerifier, ids, clock });
@@ -209,6 +211,7 @@ export function buildServices(dependencies: Dependencies) {
     directory,
     acceptor,
     scheduler,
+    feeds,
     dispatcher,
     settler,
     endpoints,

@@ -54,6 +54,7 @@ describe('the OpenAPI document', () => {
         'health',
         'readiness',
         'metrics',
+        'getFeed',
         'listScheduledEvents',
         'getScheduledEvent',
         'cancelScheduledEvent',

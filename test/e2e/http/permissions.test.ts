@@ -16,7 +16,7 @@ const WEBHOOKS =
   );
 const KEYS = 'createKey changeKey deleteKey rotateKey'.split(' ');
 const READ =
-  `getPage getContract getAccount listEndpoints getEndpoint getEndpointStats listEndpointStats listEvents getEvent listScheduledEvents getScheduledEvent
+  `getPage getContract getAccount listEndpoints getEndpoint getEndpointStats listEndpointStats listEvents getEvent listScheduledEvents getScheduledEvent getFeed
    listDeliveries getDeliveryCount getDeliveryExport watchDeliveries getDelivery getAttempt getStats getPreview listReplays getReplay listKeys getKey listAudit listBins
    getBin`.split(/\s+/);
 

@@ -140,6 +140,7 @@ export class Acceptor {
     const delivery = newDelivery(ids.nextUuid(), endpoint, topic, event, true);
     for (let round = 0; ; round++) {
       const reservation = dispatcher.reserveNow(endpoint, payload.length, options);
+      // Tests have no place in a feed.
       const batch = emptyBatch([endpoint.accountId], new Map([[endpoint.accountId, null]]), event.createdAtMs);
       batch.events.push({ publication: 0, event, handedOver: [] });
       batch.planned.push({ publication: 0, delivery, dueAtMs: URGENT_AT_MS, isHandedOver: false });
@@ -232,6 +233,7 @@ export class Acceptor {
     const versions = new Map([...accounts].map(([id, a]) => [id, a.version]));
     const accountIds = known.map((waiting) => waiting.publication.accountId);
     const batch = emptyBatch(accountIds, versions, this.parts.clock.now());
+    batch.hasFeed = [...accounts.values()].some(({ hasFeed }) => hasFeed);
     const planned = known.map((waiting, i) => this.plan(waiting, i, accounts, batch));
     // In one order everywhere: two nodes that store the same keys wait for each other in turn, not crosswise.
     batch.keys.sort((a, b) => (a.accountId + a.key < b.accountId + b.key ? -1 : 1));
@@ -442,7 +444,17 @@ function takeBack({ deliveries }: Planned): void {
 }
 
 function emptyBatch(accountIds: readonly string[], versions: AcceptBatch['versions'], nowMs: number): AcceptBatch {
-  return { versions, accountIds, events: [], keys: [], planned: [], skipped: [], lanes: new Map(), nowMs };
+  return {
+    versions,
+    hasFeed: false,
+    accountIds,
+    events: [],
+    keys: [],
+    planned: [],
+    skipped: [],
+    lanes: new Map(),
+    nowMs,
+  };
 }
 
 function addLane(batch: AcceptBatch, { id, uuid, accountId }: KnownEndpoint, epoch: number | null): void {

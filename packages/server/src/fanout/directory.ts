@@ -38,6 +38,8 @@ export interface KnownAccount {
   readonly version: string;
   readonly contract: Contract;
   readonly facts: AccountFacts;
+  /** Whether its events are numbered for its feed. */
+  readonly hasFeed: boolean;
   readonly endpoints: ReadonlyMap<string, KnownEndpoint>;
   /** What is subscribed to a trigger, one entry per endpoint and topic. */
   matches(trigger: string): readonly Match[];
@@ -116,7 +118,7 @@ export class Directory {
     return reading;
   }
 
-  private compile({ account, version, endpoints }: AccountSnapshot): KnownAccount {
+  private compile({ account, version, hasFeed, endpoints }: AccountSnapshot): KnownAccount {
     const contract = this.contracts.get(account.contract);
     if (!contract) throw new Error(`Account ${account.id} uses contract ${account.contract}, which is not loaded.`);
     const list = endpoints.map((endpoint) => compileEndpoint(account, endpoint, contract));
@@ -128,6 +130,7 @@ export class Directory {
       version,
       contract,
       facts: account,
+      hasFeed,
       endpoints: new Map(list.map((endpoint) => [endpoint.id, endpoint])),
       matches: (trigger) => {
         const key = `${number} ${trigger}`;

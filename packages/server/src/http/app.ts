@@ -19,6 +19,7 @@ import type { AccountNotices } from '../manage/account-notices.ts';
 import type { ApiKeys } from '../manage/api-keys.ts';
 import type { BinForwards } from '../manage/bin-forwards.ts';
 import type { Endpoints } from '../manage/endpoints.ts';
+import type { Feeds } from '../manage/feeds.ts';
 import type { Inspector } from '../manage/inspector.ts';
 import type { Previews } from '../manage/previews.ts';
 import type { Replays } from '../manage/replays.ts';
@@ -46,6 +47,7 @@ export interface HttpParts {
   directory: Directory;
   acceptor: Acceptor;
   scheduler: Scheduler;
+  feeds: Feeds;
   dispatcher: Dispatcher;
   endpoints: Endpoints;
   samples: Samples;

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../domain/errors.ts';
+import type { KeyVerifier } from '../keys/verifier.ts';
 import type { AccountLimits } from '../manage/account-limits.ts';
 import type { PageSession, Permission } from '../storage/page-store.ts';
 import type { KnownKey } from '../storage/store.ts';
@@ -59,6 +60,8 @@ const OPEN = new Set([
   '/bin/:token',
 ]);
 const OPEN_BELOW = '/docs/';
+/** That an API key needs to read its account's feed. */
+const FEED_SCOPE = 'feed';
 const BODY_HEADERS = ['content-type', 'content-length', 'transfer-encoding'];
 
 /**
@@ -121,6 +124,7 @@ export const PERMISSION_OF: Readonly<Record<string, Permission>> = {
   listEndpointStats: 'read',
   listEvents: 'read',
   getEvent: 'read',
+  getFeed: 'read',
   listScheduledEvents: 'read',
   getScheduledEvent: 'read',
   listDeliveries: 'read',
@@ -174,13 +178,14 @@ export function authorize(
   checkOperator: ReturnType<typeof requireOperator>,
   keyGuard: KeyGuard,
   answers: AnswersInFlight,
-  { sessions, limits, pageOrigin }: Pick<HttpParts, 'sessions' | 'limits' | 'pageOrigin'>,
+  { sessions, limits, pageOrigin, keyVerifier }: Pick<HttpParts, 'sessions' | 'limits' | 'pageOrigin' | 'keyVerifier'>,
 ) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const { token, isCookie } = sessionTokenOf(request, pageOrigin());
     if (token === undefined) {
       const problem = checkOperator(request);
       if (!problem) setCaller(request, OPERATOR);
+      else if (await isReaderOfFeed(request, keyVerifier)) limits.call(accountOfKey(request), operationOf(request));
       else throw request.headers.authorization === undefined ? problem : keyGuard.failed(request, problem);
       return;
     }
@@ -203,6 +208,17 @@ export function authorize(
       if (operationOf(request) !== 'watchDeliveries') answers.begin(session.binId ?? session.accountId, reply);
     }
   };
+}
+
+/** With an API key of the account: the one thing here that keys open themselves. */
+async function isReaderOfFeed(request: FastifyRequest, keyVerifier: KeyVerifier): Promise<boolean> {
+  const text = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  if (operationOf(request) !== 'getFeed' || text === undefined) return false;
+  const verdict = await keyVerifier.verify(text, { scopes: [FEED_SCOPE], address: request.ip });
+  const { account } = request.params as { account?: string };
+  if (!verdict.valid || verdict.key.accountId !== account) return false;
+  setCaller(request, { kind: 'key', accountId: account, keyId: verdict.key.id });
+  return true;
 }
 
 /** Whether the session that a long answer was begun with, if it was one, has not ended meanwhile. */

@@ -30,6 +30,7 @@ import { endpointRoutes } from './v1/endpoints.ts';
 import { eventRoutes } from './v1/events.ts';
 import { exampleRoutes } from './v1/examples.ts';
 import { exportRoutes } from './v1/exports.ts';
+import { feedRoutes } from './v1/feed.ts';
 import { keyRoutes } from './v1/keys.ts';
 import { liveRoutes } from './v1/live.ts';
 import { noticeRoutes } from './v1/notices.ts';
@@ -123,6 +124,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
       endpointRoutes(v1, parts);
       eventRoutes(v1, parts);
       scheduledEventRoutes(v1, parts);
+      feedRoutes(v1, parts);
       deliveryRoutes(v1, parts);
       exportRoutes(v1, parts);
       exampleRoutes(v1, parts);

@@ -45,9 +45,9 @@ export async function acceptBatch(
   }
 }
 
-/** Everything is handed over, in lanes that the node owns already. */
-function isSimple({ keys, planned, skipped, lanes }: AcceptBatch): boolean {
-  if (keys.length > 0 || planned.length > 0 || skipped.length > 0) return false;
+/** Everything is handed over, in lanes that the node owns already, of accounts without a feed. */
+function isSimple({ keys, planned, skipped, lanes, hasFeed }: AcceptBatch): boolean {
+  if (hasFeed || keys.length > 0 || planned.length > 0 || skipped.length > 0) return false;
   for (const { epoch } of lanes.values()) if (epoch === null) return false;
   return true;
 }

@@ -11,7 +11,7 @@ const REMOVE_ACCOUNT = statement('remove_account').text;
 const REMOVE_CLOSED = statement('remove_closed').text;
 const REMOVED_AT_ONCE = 5_000;
 /** What an account has few of goes when it is closed; the rest follows in pieces. */
-const OF_ACCOUNT = ['endpoints', 'api_keys', 'page_sessions', 'bins', 'replays', 'scheduled_events', 'lanes'];
+const OF_ACCOUNT = ['endpoints', 'api_keys', 'page_sessions', 'bins', 'replays', 'scheduled_events', 'feeds', 'lanes'];
 /** More than an account has. */
 const ENDPOINTS_MAX = 1_000_000;
 
@@ -31,6 +31,7 @@ interface SnapshotRow {
   contract: string;
   metadata: Record<string, unknown>;
   version: string;
+  has_feed: boolean;
   endpoints: (Pick<EndpointSnapshot, 'id' | 'url' | 'status' | 'subscriptions' | 'headers' | 'version'> & {
     sealed_headers: SealedHeaders | null;
     rate_limit: number | null;
@@ -138,10 +139,11 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
         [row] = await database.hot<SnapshotRow>(DIRECTORY, [id]);
       }
       if (!row) return undefined;
-      const { version, endpoints, ...account } = row;
+      const { version, endpoints, has_feed: hasFeed, ...account } = row;
       return {
         account,
         version,
+        hasFeed,
         endpoints: endpoints.map(({ secrets, rate_limit, testing_until, sealed_headers, ...endpoint }) => {
           const endpointId = fromUuidText('ep', endpoint.id);
           return {

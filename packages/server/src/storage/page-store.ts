@@ -1,4 +1,4 @@
-import type { EndpointStatus, InactiveReason } from '../domain/model.ts';
+import type { EndpointStatus, InactiveReason, StoredEvent } from '../domain/model.ts';
 import type { AttemptError } from '../domain/outcome.ts';
 import type { Subscription } from '../domain/subscription.ts';
 import type { DeliveryFilter, Page } from './store.ts';
@@ -427,4 +427,24 @@ export interface ScheduledEventStore {
   ): Promise<{ taken: number; isDone: boolean }>;
   /** Forgets what was refused before. */
   dropRefusedBefore(ms: number): Promise<void>;
+}
+
+/** Where a reader of a feed is: in what was stored before the feed began, or behind the event with this number. */
+export type FeedPlace = { kind: 'history'; after: string } | { kind: 'feed'; after: number };
+
+export interface FeedPage {
+  events: StoredEvent[];
+  next: FeedPlace;
+  hasMore: boolean;
+  /** Events that are not kept any more, between the place and the end of this page. */
+  missed: number;
+}
+
+export interface FeedStore {
+  /** Begins the feed of an account if it has none. @returns false while events may be stored that are not numbered */
+  open(accountId: string): Promise<boolean>;
+  /** Events in the order of the feed. Only of one that is open. */
+  read(accountId: string, place: FeedPlace, limit: number): Promise<FeedPage>;
+  /** The number of the newest event, by account; of accounts that have a feed. */
+  positions(accountIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
 }

@@ -4,6 +4,7 @@ import { binStore } from './bins.ts';
 import { chartStore } from './charts.ts';
 import type { Database } from './database.ts';
 import { endpointStore } from './endpoints.ts';
+import { feedStore } from './feeds.ts';
 import { healthStore } from './health.ts';
 import { deliveryStore, eventStore } from './history.ts';
 import { keyStore } from './keys.ts';
@@ -35,6 +36,7 @@ export function postgresStore(database: Database, vault: Vault): Store {
     audit: auditStore(database),
     bins: binStore(database, vault),
     replays: replayStore(database),
+    feeds: feedStore(database),
     scheduledEvents: scheduledEventStore(database),
     accountNotices: accountNoticeStore(database, vault),
     charts: chartStore(database),

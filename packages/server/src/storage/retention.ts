@@ -3,7 +3,7 @@ import type { Database } from './database.ts';
 import { statement } from './statement.ts';
 import type { RetentionStore } from './store.ts';
 
-const PARTITIONED = ['events', 'deliveries', 'attempts'] as const;
+const PARTITIONED = ['events', 'deliveries', 'attempts', 'feed'] as const;
 const DAY_MS = 86_400_000;
 /** Serialises changes of partitions between nodes (any constant will do). */
 const PARTITION_LOCK = 7_120_018;

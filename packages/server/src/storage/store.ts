@@ -19,6 +19,7 @@ import type {
   AuditStore,
   BinStore,
   ChartStore,
+  FeedStore,
   ReplayStore,
   ScheduledEventStore,
   SessionStore,
@@ -28,6 +29,8 @@ import type {
 export interface AccountSnapshot {
   account: Pick<Account, 'id' | 'name' | 'contract' | 'metadata'>;
   version: string;
+  /** Whether its events are numbered. */
+  hasFeed: boolean;
   endpoints: EndpointSnapshot[];
 }
 
@@ -89,6 +92,8 @@ export interface BatchLane {
 export interface AcceptBatch {
   /** Account id -> the version that was fanned out by; null where any will do, as long as the account is open. */
   versions: ReadonlyMap<string, string | null>;
+  /** Whether one of the accounts has a feed. */
+  hasFeed: boolean;
   /** The account of each publication. */
   accountIds: readonly string[];
   events: PlannedEvent[];
@@ -615,6 +620,7 @@ export interface Store {
   readonly bins: BinStore;
   readonly replays: ReplayStore;
   readonly scheduledEvents: ScheduledEventStore;
+  readonly feeds: FeedStore;
   readonly accountNotices: AccountNoticeStore;
   readonly charts: ChartStore;
   readonly nodes: NodeStore;

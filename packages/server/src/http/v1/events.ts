@@ -70,7 +70,7 @@ const AcceptedView = named(
   }),
 );
 
-const EventView = named(
+export const EventView = named(
   'Event',
   Type.Object({
     id: Type.String(),
@@ -268,7 +268,7 @@ function toBatchAnswer(answer: PromiseSettledResult<Accepted>, publication: Publ
 }
 
 /** The payload's own text goes into the answer: parsing it here would round its numbers. */
-function eventJson(event: StoredEvent): string {
+export function eventJson(event: StoredEvent): string {
   const { id, externalId, trigger, test, createdAtMs } = event;
   const head = JSON.stringify({ id: externalId ?? id, trigger, test, created_at: new Date(createdAtMs).toISOString() });
   return `${head.slice(0, -1)},"${event.byTopic ? 'payloads' : 'payload'}":${event.payload.toString('utf8')}}`;

@@ -1,4 +1,5 @@
--- Stores a batch of events whose deliveries all are handed over in lanes that the node ($11) owns, without idempotency keys.
+-- Stores a batch of events whose deliveries all are handed over in lanes that the node ($11) owns, without idempotency keys, of
+-- accounts without a feed.
 -- Like accept.sql, without what these do not need, in half of its time. If one of the accounts ($1, $2) is stale, or one of the
 -- lanes ($12, $13) is lost, nothing is stored, and that is answered.
 WITH lost AS MATERIALIZED (

@@ -1,5 +1,5 @@
 -- Everything that fanning out and sending need to know about one account, in one round trip.
-SELECT a.id, a.name, a.contract, a.metadata, a.version::text,
+SELECT a.id, a.name, a.contract, a.metadata, a.version::text, EXISTS (SELECT FROM feeds f WHERE f.account_id = a.id) AS has_feed,
   coalesce((
     SELECT json_agg(json_build_object(
       'id', e.id, 'url', e.url, 'status', e.status, 'subscriptions', e.subscriptions, 'headers', e.headers,

@@ -16,6 +16,10 @@ WITH gone_queue AS (
 ), gone_headers AS (
   DELETE FROM endpoint_headers WHERE id IN (SELECT id FROM endpoint_headers WHERE account_id = $1 LIMIT $2)
   RETURNING 1
+), gone_feed AS (
+  DELETE FROM feed
+  WHERE account_id = $1 AND event_id IN (SELECT event_id FROM feed WHERE account_id = $1 LIMIT $2)
+  RETURNING 1
 ), gone_counts AS (
   DELETE FROM delivery_counts
   WHERE ctid = ANY (ARRAY(SELECT ctid FROM delivery_counts WHERE account_id = $1 LIMIT $2))
@@ -27,5 +31,5 @@ WITH gone_queue AS (
   RETURNING 1
 )
 SELECT ((SELECT count(*) FROM gone_queue) + (SELECT count(*) FROM gone_keys) + (SELECT count(*) FROM gone_events)
-        + (SELECT count(*) FROM gone_deliveries) + (SELECT count(*) FROM gone_headers)
+        + (SELECT count(*) FROM gone_deliveries) + (SELECT count(*) FROM gone_headers) + (SELECT count(*) FROM gone_feed)
         + (SELECT count(*) FROM gone_counts) + (SELECT count(*) FROM gone_new_counts))::int AS gone

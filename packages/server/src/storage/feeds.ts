@@ -1,0 +1,91 @@
+import { texts } from './arrays.ts';
+import type { Database } from './database.ts';
+import type { FeedPage, FeedPlace, FeedStore } from './page-store.ts';
+import { type EventRow, toStoredEvent, toUuidText } from './rows.ts';
+import { statement } from './statement.ts';
+
+const PAGE = statement('feed_page').text;
+const HISTORY = statement('feed_history').text;
+/** Payloads that one page holds. */
+const PAGE_BYTES_MAX = 8 * 1024 * 1024;
+const SMALLEST_UUID = '00000000-0000-0000-0000-000000000000';
+
+type Row = EventRow & { position: number };
+
+export function feedStore(database: Database): FeedStore {
+  const historyUntil = async (accountId: string) => {
+    const [row] = await database.run<{ history_until: string | null }>(
+      'SELECT history_until FROM feeds WHERE account_id = $1',
+      [accountId],
+    );
+    return row?.history_until;
+  };
+
+  const begin = (accountId: string) =>
+    database.transaction(async (run) => {
+      // With the account's version every node learns of it, and what was planned by an older copy is refused.
+      const [account] = await run(
+        'UPDATE accounts SET version = version + 1 WHERE id = $1 AND closed_at IS NULL RETURNING id',
+        [accountId],
+      );
+      if (!account) return;
+      await run('INSERT INTO feeds (account_id) VALUES ($1) ON CONFLICT DO NOTHING', [accountId]);
+      await run("SELECT pg_notify('posthorn_account', $1)", [accountId]);
+    });
+
+  /** When no statement of ours that began before the feed did is still under way: see the migration. */
+  const finishBeginning = (accountId: string) =>
+    database.run<{ account_id: string }>(
+      `UPDATE feeds f SET history_until = coalesce(
+         (SELECT id FROM events e WHERE e.account_id = $1 ORDER BY id DESC LIMIT 1), '${SMALLEST_UUID}')
+       WHERE account_id = $1 AND history_until IS NULL AND NOT EXISTS (
+         SELECT FROM pg_stat_activity s
+         WHERE s.datname = current_database() AND s.application_name LIKE 'posthorn% hot' AND s.pid <> pg_backend_pid()
+           AND age(s.backend_xmin) >= age(f.begun_xid::xid))
+       RETURNING account_id`,
+      [accountId],
+    );
+
+  const readHistory = async (accountId: string, after: string, limit: number): Promise<FeedPage> => {
+    const values = [accountId, after === '' ? SMALLEST_UUID : toUuidText('evt', after)];
+    const until = (await historyUntil(accountId)) ?? SMALLEST_UUID;
+    const rows = await database.read<Row>(accountId, HISTORY, [...values, until, limit + 1, PAGE_BYTES_MAX]);
+    const { events, hasMore } = pageOf(rows, limit);
+    const last = events.at(-1);
+    if (hasMore) return { events, hasMore, next: { kind: 'history', after: last?.id ?? after }, missed: 0 };
+    if (events.length > 0) return { events, hasMore: true, next: { kind: 'feed', after: 0 }, missed: 0 };
+    return readFeed(accountId, 0, limit);
+  };
+
+  const readFeed = async (accountId: string, after: number, limit: number): Promise<FeedPage> => {
+    const rows = await database.read<Row>(accountId, PAGE, [accountId, after, limit + 1, PAGE_BYTES_MAX]);
+    const { events, hasMore } = pageOf(rows, limit);
+    const end = rows[events.length - 1]?.position ?? after;
+    return { events, hasMore, next: { kind: 'feed', after: end }, missed: end - after - events.length };
+  };
+
+  return {
+    async open(accountId) {
+      const until = await historyUntil(accountId);
+      if (until !== undefined && until !== null) return true;
+      if (until === undefined) await begin(accountId);
+      return (await finishBeginning(accountId)).length > 0 || typeof (await historyUntil(accountId)) === 'string';
+    },
+
+    read: (accountId, place: FeedPlace, limit) =>
+      place.kind === 'history' ? readHistory(accountId, place.after, limit) : readFeed(accountId, place.after, limit),
+
+    async positions(accountIds) {
+      const rows = await database.run<{ account_id: string; position: number }>(
+        'SELECT account_id, position::float8 FROM feeds WHERE account_id = ANY($1::text[])',
+        [texts(accountIds)],
+      );
+      return new Map(rows.map((row) => [row.account_id, row.position]));
+    },
+  };
+}
+
+function pageOf(rows: readonly Row[], limit: number): Pick<FeedPage, 'events' | 'hasMore'> {
+  const shown = rows.filter((row) => row.payload !== null).slice(0, limit);
+  return { events: shown.map(toStoredEvent), hasMore: rows.length > shown.length };
+}

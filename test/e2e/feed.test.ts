@@ -1,0 +1,195 @@
+/** The feed: the events of an account in an order that never changes, whatever commits at the same time. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createDatabase, query } from '../support/database.ts';
+import { startTestNode, type TestNode } from '../support/node.ts';
+
+let databaseUrl: string;
+let node: TestNode;
+let other: TestNode;
+
+beforeAll(async () => {
+  databaseUrl = await createDatabase();
+  node = await startTestNode({ databaseUrl });
+  other = await startTestNode({ databaseUrl });
+});
+afterAll(async () => {
+  await node.stop();
+  await other.stop();
+});
+
+let accounts = 0;
+async function createAccount(contract = 'standard'): Promise<string> {
+  const id = `feed-${++accounts}`;
+  await node.call('POST', '/v1/accounts', { id, name: id, contract });
+  return id;
+}
+
+interface Entry {
+  id: string;
+  trigger: string;
+  payload: unknown;
+}
+
+const readPage = (account: string, options = '', from = node) =>
+  from.call('GET', `/v1/accounts/${account}/feed?${options}`);
+
+/** Everything from a cursor on, in pages. */
+async function readAll(account: string, cursor?: string, limit = 7): Promise<{ entries: Entry[]; cursor: string }> {
+  const entries: Entry[] = [];
+  for (let at = cursor; ; ) {
+    const { body, text } = await readPage(account, `limit=${limit}${at === undefined ? '' : `&cursor=${at}`}`);
+    if (!body.data) throw new Error(text);
+    entries.push(...body.data);
+    at = body.next_cursor;
+    if (!body.has_more) return { entries, cursor: body.next_cursor };
+  }
+}
+
+const ids = (entries: readonly Entry[]) => entries.map(({ id }) => id);
+
+describe('a feed', () => {
+  test('begins with what is kept, and goes on with what comes; payloads are as they were written', async () => {
+    const account = await createAccount();
+    const before: string[] = [];
+    for (let i = 0; i < 10; i++) before.push((await node.publish(account, 'a.b', { i })).body.id);
+    const first = await readAll(account);
+    expect(ids(first.entries)).toEqual(before);
+    const { body } = await node.call('POST', `/v1/accounts/${account}/events`, '{"trigger":"c.d","payload":{"n":5.0}}');
+    const page = await readPage(account, `cursor=${first.cursor}`);
+    expect(page.text).toContain(`"id":"${body.id}"`);
+    expect(page.text).toContain('"payload":{"n":5.0}');
+    expect(page.body).toMatchObject({ has_more: false, missed: 0 });
+    expect(ids((await readAll(account)).entries)).toEqual([...before, body.id]);
+  });
+
+  test('leaves out tests', async () => {
+    const account = await createAccount();
+    const { body } = await node.call('POST', `/v1/accounts/${account}/endpoints`, {
+      url: 'http://127.0.0.1:1/',
+      subscriptions: [{ trigger: '*' }],
+    });
+    const test = () => node.call('POST', `/v1/accounts/${account}/endpoints/${body.id}/test`, {});
+    await test();
+    const { cursor } = await readAll(account);
+    await test();
+    expect((await readAll(account, cursor)).entries).toEqual([]);
+    expect((await readAll(account)).entries).toEqual([]);
+  });
+
+  test('with `newest`, it begins with what happens from now on', async () => {
+    const account = await createAccount();
+    await node.publish(account, 'a.b', {});
+    const { body } = await readPage(account, 'cursor=newest');
+    expect(body.data).toEqual([]);
+    const { body: published } = await node.publish(account, 'a.b', {});
+    expect(ids((await readAll(account, body.next_cursor)).entries)).toEqual([published.id]);
+  });
+
+  test('skips nothing and repeats nothing, while two nodes accept and it is being begun', async () => {
+    const account = await createAccount();
+    const acknowledged = new Set<string>();
+    let isPublishing = true;
+    const publish = async (on: TestNode, n: number) => {
+      for (let i = 0; isPublishing; i++) {
+        const event = { ...(i % 3 === 0 ? { id: `own-${n}-${i}` } : {}), trigger: 'a.b', payload: { n, i } };
+        const { body, status } = await on.call('POST', `/v1/accounts/${account}/events`, event);
+        if (status === 202) acknowledged.add(body.id);
+      }
+    };
+    const publishers = [0, 1, 2, 3, 4, 5].map((n) => publish(n % 2 === 0 ? node : other, n));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    for (let round = 0; round < 60; round++) {
+      const { body, text } = await readPage(
+        account,
+        `limit=50${cursor === undefined ? '' : `&cursor=${cursor}`}`,
+        round % 2 === 0 ? node : other,
+      );
+      if (!body.data) throw new Error(text);
+      seen.push(...ids(body.data));
+      cursor = body.next_cursor;
+    }
+    isPublishing = false;
+    await Promise.all(publishers);
+    seen.push(...ids((await readAll(account, cursor, 200)).entries));
+    expect(acknowledged.size).toBeGreaterThan(100);
+    expect(seen.length).toBe(new Set(seen).size);
+    expect([...acknowledged].filter((id) => !seen.includes(id))).toEqual([]);
+    // And whoever reads it again reads the same.
+    const again = ids((await readAll(account, undefined, 200)).entries);
+    expect(again).toEqual(seen);
+  });
+
+  test('waits for what comes, and is woken by it, also on another node', async () => {
+    const account = await createAccount();
+    const { cursor } = await readAll(account);
+    const waiting = readPage(account, `wait=30&cursor=${cursor}`, other);
+    const { body } = await node.publish(account, 'a.b', { n: 1 });
+    expect(ids((await waiting).body.data)).toEqual([body.id]);
+  });
+
+  test('says how many events are not kept any more', async () => {
+    const account = await createAccount();
+    const { cursor } = await readAll(account);
+    for (let i = 0; i < 4; i++) await node.publish(account, 'a.b', { i });
+    const { body } = await readPage(account, `cursor=${cursor}&limit=1`);
+    await query(databaseUrl, 'DELETE FROM events WHERE account_id = $1 AND convert_from(payload, $2) LIKE $3', [
+      account,
+      'UTF8',
+      '%2}',
+    ]);
+    const rest = await readPage(account, `cursor=${body.next_cursor}`);
+    expect(rest.body.data).toHaveLength(2);
+    expect(rest.body.missed).toBe(1);
+  });
+
+  test('of an account that is made again under the same id begins anew', async () => {
+    const account = await createAccount();
+    await node.publish(account, 'a.b', {});
+    await readAll(account);
+    await node.call('DELETE', `/v1/accounts/${account}`);
+    for (;;) {
+      const { status } = await node.call('POST', '/v1/accounts', { id: account, name: 'again', contract: 'standard' });
+      if (status === 201) break;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    expect((await readAll(account)).entries).toEqual([]);
+    const { body } = await node.publish(account, 'a.b', {});
+    expect(ids((await readAll(account)).entries)).toEqual([body.id]);
+  });
+
+  test('a cursor that is none of ours, and an account that is none, are refused', async () => {
+    const account = await createAccount();
+    for (const cursor of ['x', Buffer.from('f:-1').toString('base64url'), Buffer.from('h:evt_1').toString('base64url')])
+      expect((await readPage(account, `cursor=${cursor}`)).body.code).toBe('invalid_cursor');
+    expect((await readPage('nobody')).body.code).toBe('account_not_found');
+    expect((await readPage(account, 'wait=31')).status).toBe(400);
+  });
+});
+
+describe('who may read it', () => {
+  const get = async (account: string, token: string) =>
+    (await fetch(`${node.url}/v1/accounts/${account}/feed`, { headers: { authorization: `Bearer ${token}` } })).status;
+
+  test('an API key of the account with the scope feed, and nothing else with it', async () => {
+    const account = await createAccount();
+    const create = async (scopes: string[], of = account) =>
+      (await node.call('POST', `/v1/accounts/${of}/keys`, { label: 'x', scopes })).body.key as string;
+    const key = await create(['feed']);
+    expect(await get(account, key)).toBe(200);
+    expect(await get(account, await create(['other']))).toBe(401);
+    expect(await get(account, await create(['feed'], await createAccount()))).toBe(401);
+    const events = await fetch(`${node.url}/v1/accounts/${account}/events`, {
+      headers: { authorization: `Bearer ${key}` },
+    });
+    expect(events.status).toBe(401);
+  });
+
+  test('a session of the account’s page that may read', async () => {
+    const account = await createAccount();
+    const { body } = await node.call('POST', `/v1/accounts/${account}/page-sessions`, { permissions: ['read'] });
+    expect(await get(account, body.token)).toBe(200);
+    expect(await get(await createAccount(), body.token)).toBe(404);
+  });
+});
