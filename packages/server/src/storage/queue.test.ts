@@ -84,6 +84,7 @@ function batchOf(...requests: Wish[]): AcceptBatch {
     handedOver: [],
   }));
   return {
+    hasFeed: false,
     versions: new Map(requests.map(({ accountId, version = null }) => [accountId, version])),
     accountIds: requests.map(({ accountId }) => accountId),
     events,
