@@ -55,6 +55,7 @@ describe('the OpenAPI document', () => {
         'readiness',
         'metrics',
         'getFeed',
+        'renderEvent',
         'listScheduledEvents',
         'getScheduledEvent',
         'cancelScheduledEvent',

@@ -11,6 +11,7 @@ const NOT_NOTED = new Set([
   'verifyKey',
   'generateSecret',
   'verifySignature',
+  'renderEvent',
   'checkUrl',
 ]);
 /** Reading a secret is worth a line, too. */

@@ -142,6 +142,7 @@ export const PERMISSION_OF: Readonly<Record<string, Permission>> = {
   listAudit: 'read',
   listBins: 'read',
   getBin: 'read',
+  renderEvent: 'webhooks',
   generateSecret: 'webhooks',
   checkUrl: 'webhooks',
   getNotices: 'webhooks',

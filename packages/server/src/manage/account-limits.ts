@@ -57,6 +57,7 @@ const LIMIT_OF: Readonly<Record<string, Limit>> = {
   getSecret: 'secrets',
   generateSecret: 'secrets',
   verifySignature: 'secrets',
+  renderEvent: 'secrets',
   changeNotices: 'notices',
   confirmNotices: 'notices',
   testNotices: 'notices',

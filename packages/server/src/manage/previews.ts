@@ -51,6 +51,45 @@ export class Previews {
     return { headers: [...contract.defaultHeaders, ...own], body, payload: payloadFor(event, topic) };
   }
 
+  /**
+   * The requests that an event makes: one for each topic that it has a payload of.
+   * @param endpointId those that this endpoint is sent, as it is sent them; without it, `secret` signs
+   * @throws Problem `account_not_found`, `event_not_found`, `endpoint_not_found`, `invalid_secret`
+   */
+  async requestsOf(
+    accountId: string,
+    eventId: string,
+    { endpointId, secret }: { endpointId?: string; secret?: string },
+  ): Promise<(Signed & { topic: string | null })[]> {
+    const { directory, ids, clock } = this.parts;
+    const known = await directory.get(accountId);
+    if (!known) throw new Problem('account_not_found');
+    const { contract, facts: account } = known;
+    const endpoint = endpointId === undefined ? undefined : known.endpoints.get(endpointId);
+    if (endpointId !== undefined && !endpoint) throw new Problem('endpoint_not_found');
+    const event = await this.published(accountId, eventId);
+    const keys =
+      endpoint?.keysAt(clock.now()) ??
+      (secret === undefined ? this.keysOf(contract) : [contract.signature.parseSecret(secret)]);
+    const all = topicsOf(contract, event);
+    const topics = endpoint ? all.filter((topic) => isSubscribed(known, endpoint.id, event.trigger, topic)) : all;
+    return topics.map((topic) => {
+      const body = contract.encodeBody({ event, topic, account });
+      const own = contract.writeHeaders({
+        event,
+        topic,
+        account,
+        version: endpoint?.version ?? contract.versions?.default ?? null,
+        retryCount: 0,
+        deliveryId: () => encodeId('dlv', ids.nextUuid()),
+        body,
+        keys,
+        nowMs: clock.now(),
+      });
+      return { topic, headers: [...contract.defaultHeaders, ...own, ...(endpoint?.headers.values ?? [])], body };
+    });
+  }
+
   private sample({ contract, facts }: KnownAccount, { topic, trigger }: PreviewWish) {
     const input = { ...(topic === undefined ? {} : { topic }), ...(trigger === undefined ? {} : { trigger }) };
     const sample = sampleFor({ contract, subscriptions: [] }, input, facts);
@@ -80,4 +119,15 @@ export class Previews {
     this.keys.set(contract, keys);
     return keys;
   }
+}
+
+/** The topics that an event has a payload of; null in contracts without topics. */
+function topicsOf({ catalog }: Contract, { trigger, byTopic, payload }: EventFacts): (string | null)[] {
+  if (!catalog.hasTopics) return [null];
+  if (byTopic) return Object.keys(JSON.parse(payload.toString('utf8')) as object);
+  return [catalog.soleTopicOf(trigger)];
+}
+
+function isSubscribed(account: KnownAccount, endpointId: string, trigger: string, topic: string | null): boolean {
+  return account.matches(trigger).some((match) => match.endpoint.id === endpointId && match.topic === topic);
 }

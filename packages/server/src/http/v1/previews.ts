@@ -1,9 +1,69 @@
 import { Type } from 'typebox';
 import type { App, HttpParts } from '../app.ts';
 import { presentBody, toRecord } from '../present-http.ts';
-import { AccountParams, closed, responses } from '../schemas.ts';
+import { AccountParams, closed, Nullable, named, responses } from '../schemas.ts';
+
+const EventParams = Type.Object({
+  account: Type.String({ maxLength: 128 }),
+  event: Type.String({ maxLength: 128 }),
+});
+const RenderedRequest = named(
+  'RenderedRequest',
+  Type.Object({
+    topic: Nullable(Type.String()),
+    headers: Type.Record(Type.String(), Type.String()),
+    body: Type.String(),
+    body_encoding: Type.Enum(['utf8', 'base64']),
+  }),
+);
 
 export function previewRoutes(app: App, { previews }: HttpParts): void {
+  app.post(
+    '/accounts/:account/events/:event/requests',
+    {
+      schema: {
+        operationId: 'renderEvent',
+        summary: 'Write the requests that an event makes, without sending them',
+        description:
+          'For receivers that no delivery reaches, as one on a developer’s machine (`posthorn listen`). One for each topic that the event has a payload of.',
+        tags: ['Events'],
+        params: EventParams,
+        body: Type.Optional(
+          Nullable(
+            closed({
+              endpoint: Type.Optional(
+                Type.String({
+                  maxLength: 64,
+                  description: 'As this endpoint gets them: its subscriptions, headers, version and secret',
+                }),
+              ),
+              secret: Type.Optional(
+                Type.String({ maxLength: 256, description: 'Without an endpoint: this signs them' }),
+              ),
+            }),
+          ),
+        ),
+        response: responses({ 200: Type.Object({ data: Type.Array(RenderedRequest) }) }, 422),
+      },
+    },
+    async (request) => {
+      const { account, event } = request.params;
+      const { endpoint, secret } = request.body ?? {};
+      const options = {
+        ...(endpoint === undefined ? {} : { endpointId: endpoint }),
+        ...(secret === undefined ? {} : { secret }),
+      };
+      const rendered = await previews.requestsOf(account, event, options);
+      return {
+        data: rendered.map(({ topic, headers, body }) => ({
+          topic,
+          headers: toRecord(headers),
+          ...presentBody(body, false),
+        })),
+      };
+    },
+  );
+
   app.get(
     '/accounts/:account/preview',
     {
