@@ -32,6 +32,21 @@ export class AccountClient {
     return this.call('POST', '/events', { body: event, headers: keyed(idempotencyKey), isRepeatable: true, signal });
   }
 
+  /** Like `publish`, of an event as JSON text: numbers and the order of members reach receivers as they are written there. */
+  publishText(event: string, { idempotencyKey = newKey(), signal }: PublishOptions = {}): Promise<Accepted> {
+    return this.call('POST', '/events', { body: event, headers: keyed(idempotencyKey), isRepeatable: true, signal });
+  }
+
+  /** The requests that an event makes, by its contract, without sending them: signed for an endpoint, or with a secret. */
+  renderEvent(id: string, options: NonNullable<BodyOf<'renderEvent'>> = {}): Promise<AnswerOf<'renderEvent'>> {
+    return this.call('POST', `/events/${part(id)}/requests`, { body: options, isRepeatable: true });
+  }
+
+  /** A new secret for an endpoint, or for `renderEvent`. Nothing is stored. */
+  generateSecret(): Promise<AnswerOf<'generateSecret'>> {
+    return this.call('POST', '/generate-secret', { body: {}, isRepeatable: true });
+  }
+
   /** Publishes up to 1,000 events with one request: all are valid, or none is accepted. */
   publishBatch(
     events: readonly EventInput[],

@@ -1,0 +1,41 @@
+import type { Command } from 'commander';
+import { checkContract, diffContractFolders, newContract, printContractTypes } from '../contract.js';
+
+export function contractCommands(program: Command): void {
+  const contract = program.command('contract').description('Work with contracts: what a sender promises, as data');
+
+  contract
+    .command('new')
+    .description('Begin a contract: a folder with a contract.json, a schema and a sample')
+    .argument('<folder>', 'as acme; the contract is called so')
+    .action((folder: string) => {
+      process.exitCode = newContract(folder, console.log);
+    });
+
+  contract
+    .command('check')
+    .description('Say whether a contract can be used, and what is wrong with it')
+    .argument('<folder>', 'the folder with contract.json')
+    .action((folder: string) => {
+      process.exitCode = checkContract(folder, console.log);
+    });
+
+  contract
+    .command('diff')
+    .description('Name every change between two contracts that breaks receivers; exits with 1 if there is one')
+    .argument('<before>', "the old contract's folder")
+    .argument('<after>', "the new contract's folder")
+    .option('--all', 'name the changes that break nothing, too')
+    .action((before: string, after: string, { all = false }: { all?: boolean }) => {
+      process.exitCode = diffContractFolders(before, after, all, console.log);
+    });
+
+  contract
+    .command('types')
+    .description('Print a module of TypeScript for receivers: payloads, events, and how to verify them')
+    .argument('<folder>', 'the folder with contract.json')
+    .option('--import <module>', 'where it takes WebhookContract from', '@posthorn/sdk/webhook')
+    .action(async (folder: string, { import: importFrom }: { import: string }) => {
+      process.exitCode = await printContractTypes(folder, importFrom, console.log);
+    });
+}
