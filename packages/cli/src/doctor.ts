@@ -6,6 +6,7 @@ import { Posthorn, PosthornError } from '@posthorn/sdk';
 import { type Config, readConfig } from '@posthorn/server/dist/config.js';
 import { loadContracts } from '@posthorn/server/dist/contract/load.js';
 import { prepareDataFolder } from '@posthorn/server/dist/data-folder.js';
+import { CONTRACTS_FOLDER } from '@posthorn/server/dist/folders.js';
 import { runningEmbedded } from '@posthorn/server/dist/storage/embedded.js';
 import { readMigrations } from '@posthorn/server/dist/storage/migrate.js';
 import { checkDatabase } from '@posthorn/server/dist/storage/requirements.js';
@@ -50,7 +51,7 @@ export async function examine(
   );
   await look(
     'contracts',
-    () => loadContracts(contractsFolder(), config.contractFolders),
+    () => loadContracts(CONTRACTS_FOLDER, config.contractFolders),
     (contracts) => [...contracts.keys()].join(', '),
     findings,
   );
@@ -84,8 +85,6 @@ async function look<T>(
     return undefined;
   }
 }
-
-const contractsFolder = () => new URL('../../contracts/', import.meta.resolve('@posthorn/server')).pathname;
 
 function nodeVersion(): Finding {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);

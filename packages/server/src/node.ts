@@ -1,7 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 import { hostname } from 'node:os';
 import { performance } from 'node:perf_hooks';
-import { fileURLToPath } from 'node:url';
 import pino, { type Logger } from 'pino';
 import type { Acceptor } from './accept/acceptor.ts';
 import { type Config, ConfigError } from './config.ts';
@@ -18,6 +17,7 @@ import { Egress } from './egress/egress.ts';
 import { EgressGuard } from './egress/guard.ts';
 import { systemResolver } from './egress/resolve.ts';
 import { trustAlso } from './egress/trust.ts';
+import { CONTRACTS_FOLDER } from './folders.ts';
 import { showGauges } from './gauges.ts';
 import type { App } from './http/app.ts';
 import { buildServer } from './http/server.ts';
@@ -40,7 +40,6 @@ import { fromUuidText } from './storage/rows.ts';
 import type { Store } from './storage/store.ts';
 import { deliverWhenAlone } from './upgrade.ts';
 
-const CONTRACTS_FOLDER = fileURLToPath(new URL('../../../contracts/', import.meta.url));
 const DNS_TIMEOUT_MS = 5_000;
 /** Until the first heartbeat; the row in the database is as new. */
 const ALIVE_AT_FIRST_MS = 10_000;

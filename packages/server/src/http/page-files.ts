@@ -1,15 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { EMBED_FILE, PAGE_FOLDER } from '../folders.ts';
 import type { App, HttpParts } from './app.ts';
 
-/** What `npm run build` has made of packages/page. */
-const FOLDER = fileURLToPath(new URL('../../../page/dist/', import.meta.url));
-/** What puts the page into other products, for those that have no bundler. */
-const EMBED = fileURLToPath(new URL('../../../embed/dist/embed.js', import.meta.url));
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
@@ -29,13 +25,13 @@ interface PageFile {
 /** Serves the page: its files from memory, and its document for every address of the page and the console. */
 export function pageFiles(app: App, { embedOrigins }: HttpParts): void {
   const files = new Map<string, PageFile>();
-  const assets = join(FOLDER, 'assets');
+  const assets = join(PAGE_FOLDER, 'assets');
   for (const name of existsSync(assets) ? readdirSync(assets) : []) {
     const type = TYPES[extname(name)];
     if (type) files.set(name, { type, plain: readFileSync(join(assets, name)), encoded: {} });
   }
-  const index = existsSync(join(FOLDER, 'index.html'))
-    ? readFileSync(join(FOLDER, 'index.html'), 'utf8')
+  const index = existsSync(join(PAGE_FOLDER, 'index.html'))
+    ? readFileSync(join(PAGE_FOLDER, 'index.html'), 'utf8')
     : '<!doctype html><title>Posthorn</title><p>The page has not been built: run <code>npm start</code>.</p>';
 
   app.get('/assets/:name', { schema: { hide: true } }, async (request, reply) => {
@@ -46,7 +42,9 @@ export function pageFiles(app: App, { embedOrigins }: HttpParts): void {
     return sendFile(request, reply, file);
   });
 
-  const embed = existsSync(EMBED) ? { type: TYPES['.js'] ?? '', plain: readFileSync(EMBED), encoded: {} } : undefined;
+  const embed = existsSync(EMBED_FILE)
+    ? { type: TYPES['.js'] ?? '', plain: readFileSync(EMBED_FILE), encoded: {} }
+    : undefined;
   app.get('/embed.js', { schema: { hide: true } }, async (request, reply) => {
     if (!embed) return reply.callNotFound();
     // Other products' pages load it, and it knows nothing.
