@@ -72,6 +72,8 @@ const NAMES = [
   'POSTHORN_SMTP_URL',
   'POSTHORN_SMTP_FROM',
 ];
+/** What the command `posthorn` reads to find a server, in the same environment. */
+const OF_THE_COMMAND = new Set(['POSTHORN_URL', 'POSTHORN_ACCOUNT']);
 /** PostgreSQL needs about as much of the machine as the nodes. */
 const PROCESSES_DEFAULT = Math.min(8, Math.max(1, Math.floor(availableParallelism() / 2)));
 const PROCESSES_MAX = 64;
@@ -82,7 +84,9 @@ const PRIVATE_NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
 
 /** Reads the settings. An empty variable counts as absent. @throws ConfigError */
 export function readConfig(env: Environment): Config {
-  const unknown = Object.keys(env).find((name) => name.startsWith('POSTHORN_') && !NAMES.includes(name));
+  const unknown = Object.keys(env).find(
+    (name) => name.startsWith('POSTHORN_') && !NAMES.includes(name) && !OF_THE_COMMAND.has(name),
+  );
   if (unknown !== undefined)
     throw new ConfigError(unknown, `there is no such setting; the settings are ${NAMES.join(', ')}`);
   const value = (name: string) => (env[name] === '' ? undefined : env[name]);

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
-import { checkContract, diffContractFolders, newContract, printContractTypes } from '../contract.js';
+
+/** Read when it is needed: most commands are done sooner than this is read. */
+const work = () => import('../contract.js');
 
 export function contractCommands(program: Command): void {
   const contract = program.command('contract').description('Work with contracts: what a sender promises, as data');
@@ -8,16 +10,16 @@ export function contractCommands(program: Command): void {
     .command('new')
     .description('Begin a contract: a folder with a contract.json, a schema and a sample')
     .argument('<folder>', 'as acme; the contract is called so')
-    .action((folder: string) => {
-      process.exitCode = newContract(folder, console.log);
+    .action(async (folder: string) => {
+      process.exitCode = (await work()).newContract(folder, console.log);
     });
 
   contract
     .command('check')
     .description('Say whether a contract can be used, and what is wrong with it')
     .argument('<folder>', 'the folder with contract.json')
-    .action((folder: string) => {
-      process.exitCode = checkContract(folder, console.log);
+    .action(async (folder: string) => {
+      process.exitCode = (await work()).checkContract(folder, console.log);
     });
 
   contract
@@ -26,8 +28,8 @@ export function contractCommands(program: Command): void {
     .argument('<before>', "the old contract's folder")
     .argument('<after>', "the new contract's folder")
     .option('--all', 'name the changes that break nothing, too')
-    .action((before: string, after: string, { all = false }: { all?: boolean }) => {
-      process.exitCode = diffContractFolders(before, after, all, console.log);
+    .action(async (before: string, after: string, { all = false }: { all?: boolean }) => {
+      process.exitCode = (await work()).diffContractFolders(before, after, all, console.log);
     });
 
   contract
@@ -36,6 +38,6 @@ export function contractCommands(program: Command): void {
     .argument('<folder>', 'the folder with contract.json')
     .option('--import <module>', 'where it takes WebhookContract from', '@posthorn/sdk/webhook')
     .action(async (folder: string, { import: importFrom }: { import: string }) => {
-      process.exitCode = await printContractTypes(folder, importFrom, console.log);
+      process.exitCode = await (await work()).printContractTypes(folder, importFrom, console.log);
     });
 }

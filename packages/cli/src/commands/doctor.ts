@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { examine, printFindings } from '../doctor.js';
 import { CommandFailed, EXIT } from '../exit-codes.js';
 import { Session, withServer } from '../session.js';
 
@@ -11,6 +10,7 @@ export function doctorCommand(program: Command): void {
         'Look at configuration, database, clock, way out and certificates: what is wrong, and how to mend it; exits with 1 if something is',
       ),
   ).action(async (options) => {
+    const { examine, printFindings } = await import('../doctor.js');
     const findings = await examine(process.env, serverOf(options));
     if (options.json) console.log(JSON.stringify(findings, null, 2));
     else printFindings(findings, console.log);

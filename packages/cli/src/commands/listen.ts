@@ -76,12 +76,12 @@ class Listener {
   async run(from: string): Promise<void> {
     const { address, endpoint } = this.options;
     const signing = endpoint === undefined ? { secret: await this.secret() } : { endpoint };
-    const stopKeys = this.listenToKeys();
     process.once('SIGINT', () => this.ended.abort());
     process.once('SIGTERM', () => this.ended.abort());
     this.cursor = from === 'newest' ? (await this.account.feed.read({ cursor: 'newest' })).next_cursor : from;
-    this.note(`Listening to ${this.session.accountId}; forwarding to ${address.href}`);
+    const stopKeys = this.listenToKeys();
     if ('secret' in signing) this.note(`Signed with ${signing.secret}`);
+    this.note(`Listening to ${this.session.accountId}; forwarding to ${address.href}`);
     try {
       while (!this.ended.signal.aborted) await this.forwardNext(signing);
     } finally {

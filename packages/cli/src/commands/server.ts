@@ -1,8 +1,6 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { migrateDatabase } from '../migrate.js';
-import { resealSecrets } from '../reseal.js';
 
 /** What garbage collection should know of the server's objects: see ARCHITECTURE. */
 const NODE_FLAGS = ['--max-semi-space-size=16', '--no-allocation-site-pretenuring'];
@@ -17,6 +15,7 @@ export function serverCommands(program: Command): void {
     .command('migrate')
     .description('Bring the database to this version, as a start does; for deployments that do it apart')
     .action(async () => {
+      const { migrateDatabase } = await import('../migrate.js');
       process.exitCode = await migrateDatabase(process.env, console.log);
     });
 
@@ -24,6 +23,7 @@ export function serverCommands(program: Command): void {
     .command('reseal')
     .description('Encrypt all secrets anew with the first key of POSTHORN_MASTER_KEY, while servers run')
     .action(async () => {
+      const { resealSecrets } = await import('../reseal.js');
       process.exitCode = await resealSecrets(process.env, console.log);
     });
 }
