@@ -2043,6 +2043,16 @@ export interface operations {
                         /** @enum {unknown} */
                         status: "ready" | "not ready";
                         reason?: string;
+                        version: string;
+                        uptime_s: number;
+                        /** @description How long the database took to answer, not longer than a second ago */
+                        database_ms: number | null;
+                        /** @description Requests to receivers, of this node */
+                        in_flight: number;
+                        /** @description Deliveries in the memory of this node */
+                        in_memory: number;
+                        /** @description Endpoints with due deliveries in the database, of this node */
+                        endpoints_behind: number;
                         /** @description What does not keep the node from working, and is to be mended */
                         warnings: string[];
                     };
@@ -2058,6 +2068,16 @@ export interface operations {
                         /** @enum {unknown} */
                         status: "ready" | "not ready";
                         reason?: string;
+                        version: string;
+                        uptime_s: number;
+                        /** @description How long the database took to answer, not longer than a second ago */
+                        database_ms: number | null;
+                        /** @description Requests to receivers, of this node */
+                        in_flight: number;
+                        /** @description Deliveries in the memory of this node */
+                        in_memory: number;
+                        /** @description Endpoints with due deliveries in the database, of this node */
+                        endpoints_behind: number;
                         /** @description What does not keep the node from working, and is to be mended */
                         warnings: string[];
                     };
@@ -3997,6 +4017,8 @@ export interface operations {
             header?: {
                 /** @description A repeat within 24 hours answers the same, without a second event */
                 "idempotency-key"?: string;
+                /** @description W3C Trace Context: your trace refers to that of the event, where traces are kept */
+                traceparent?: string;
             };
             path: {
                 account: string;
@@ -8862,6 +8884,8 @@ export interface operations {
             header?: {
                 /** @description A repeat within 24 hours answers the same, without a second event */
                 "idempotency-key"?: string;
+                /** @description W3C Trace Context: your trace refers to that of the event, where traces are kept */
+                traceparent?: string;
             };
             path: {
                 account: string;

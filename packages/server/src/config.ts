@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { type Network, parseNetwork } from './egress/address.ts';
 import { CONNECTIONS_DEFAULT, CONNECTIONS_MAX, CONNECTIONS_MIN } from './storage/connections.ts';
 
+const LOGGED_ATTEMPTS = ['all', 'failed', 'none'] as const;
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 export interface Config {
@@ -36,6 +37,10 @@ export interface Config {
   /** Origins whose pages may embed the Developers page. */
   embedOrigins: string[];
   logLevel: (typeof LOG_LEVELS)[number];
+  /** Which attempts stand in the log, a line each. */
+  logAttempts: (typeof LOGGED_ATTEMPTS)[number];
+  /** Whether there is a collector of traces: OpenTelemetry's own variables say where. */
+  isTracing: boolean;
   /** Whose server sends e-mails, and who they come from. */
   smtp: { url: string; from: string } | undefined;
 }
@@ -68,6 +73,7 @@ const NAMES = [
   'POSTHORN_TRUSTED_PROXIES',
   'POSTHORN_EMBED_ORIGINS',
   'POSTHORN_LOG_LEVEL',
+  'POSTHORN_LOG_ATTEMPTS',
   'POSTHORN_PROCESSES',
   'POSTHORN_SMTP_URL',
   'POSTHORN_SMTP_FROM',
@@ -129,7 +135,16 @@ export function readConfig(env: Environment): Config {
     embedOrigins: list(value('POSTHORN_EMBED_ORIGINS')).flatMap(
       (text) => readOrigin('POSTHORN_EMBED_ORIGINS', text) ?? [],
     ),
-    logLevel: readLogLevel(value('POSTHORN_LOG_LEVEL') ?? 'info'),
+    logLevel: oneOf('POSTHORN_LOG_LEVEL', value('POSTHORN_LOG_LEVEL') ?? 'info', LOG_LEVELS, 'a level'),
+    logAttempts: oneOf(
+      'POSTHORN_LOG_ATTEMPTS',
+      value('POSTHORN_LOG_ATTEMPTS') ?? 'failed',
+      LOGGED_ATTEMPTS,
+      'a choice',
+    ),
+    isTracing:
+      value('OTEL_SDK_DISABLED') !== 'true' &&
+      (value('OTEL_EXPORTER_OTLP_ENDPOINT') ?? value('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT')) !== undefined,
     smtp: readSmtp(value('POSTHORN_SMTP_URL'), value('POSTHORN_SMTP_FROM')),
   };
 }
@@ -218,11 +233,10 @@ function readProxy(text: string): string[] {
   return [text];
 }
 
-function readLogLevel(text: string): Config['logLevel'] {
-  const level = LOG_LEVELS.find((known) => known === text);
-  if (!level)
-    throw new ConfigError('POSTHORN_LOG_LEVEL', `"${text}" is not a level: use one of ${LOG_LEVELS.join(', ')}`);
-  return level;
+function oneOf<T extends string>(name: string, text: string, known: readonly T[], what: string): T {
+  const found = known.find((one) => one === text);
+  if (!found) throw new ConfigError(name, `"${text}" is not ${what}: use one of ${known.join(', ')}`);
+  return found;
 }
 
 function readOperatorWebhook(url: string | undefined, secret: string | undefined): Config['operatorWebhook'] {

@@ -1,7 +1,12 @@
 import type { Config } from './config.ts';
+import type { Clock } from './domain/clock.ts';
 import type { Metrics } from './metrics.ts';
 import type { Services } from './services.ts';
 import type { Database } from './storage/database.ts';
+import type { Store } from './storage/store.ts';
+
+/** How long an answer of the database is shown again. */
+const ASKED_EVERY_MS = 10_000;
 
 /** What `/metrics` shows of a node besides what it counts. */
 export function showGauges(
@@ -30,4 +35,42 @@ export function showGauges(
   show('accounts_in_memory', 'Accounts whose endpoints are in memory', () => directory.counts.accounts);
   show('accounts_in_memory_bytes', 'What they take up, as estimated', () => directory.counts.bytes);
   metrics.gauge('posthorn_database_up', '1 while the database can be used', () => Number(database.up), 'min');
+}
+
+/** What waits in the database: asked when somebody looks, and not more often than every ten seconds. */
+export function showQueue(
+  metrics: Metrics,
+  { overview }: Pick<Store, 'overview'>,
+  clock: Clock,
+  isUp: () => boolean,
+): void {
+  let askedAtMs = Number.NEGATIVE_INFINITY;
+  let answer: ReturnType<Store['overview']['queue']> | undefined;
+  const ask = async () => {
+    if (!answer || clock.monotonicMs() - askedAtMs > ASKED_EVERY_MS) {
+      askedAtMs = clock.monotonicMs();
+      answer = isUp() ? overview.queue(clock.now()) : undefined;
+    }
+    // Where it cannot be asked, nothing is shown.
+    return await answer?.catch(() => undefined);
+  };
+  metrics.asked(
+    'posthorn_queue',
+    'Deliveries that wait, by state: due, retry (for their next try), held (until their endpoint is activated); at most 100,000 are counted',
+    async () => {
+      const { due, retry, held } = (await ask()) ?? {};
+      const counts = Object.entries({ due, retry, held });
+      return new Map(counts.flatMap(([state, count]) => (count === undefined ? [] : [[state, count] as const])));
+    },
+    'state',
+  );
+  metrics.asked(
+    'posthorn_oldest_undelivered_seconds',
+    'Age of the oldest delivery that waits for an active endpoint',
+    async () => {
+      const found = await ask();
+      if (!found) return new Map();
+      return new Map([['', found.oldestMs === undefined ? 0 : Math.max(0, clock.now() - found.oldestMs) / 1000]]);
+    },
+  );
 }

@@ -20,6 +20,12 @@ export class Metrics {
     buckets: [0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 20],
     registers: [this.registry],
   });
+  readonly firstByteSeconds = new Histogram({
+    name: 'posthorn_publish_to_first_byte_seconds',
+    help: "From an event's publication to the first byte of the receiver's answer, of first attempts",
+    buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+    registers: [this.registry],
+  });
   readonly batchSize = new Histogram({
     name: 'posthorn_batch_size',
     help: 'Items per group commit: accept or settle',
@@ -39,7 +45,7 @@ export class Metrics {
     collectDefaultMetrics({ register: this.registry });
     const { tally } = this;
     this.counter('posthorn_events_accepted_total', 'Events stored and acknowledged by this node', () => tally.accepted);
-    this.counter('posthorn_outcomes_fenced_total', 'Outcomes that came after their lease was lost', () => tally.fenced);
+    this.counter('posthorn_outcomes_fenced_total', 'Outcomes that came after their lane was lost', () => tally.fenced);
     this.counter(
       'posthorn_scheduled_events_refused_total',
       'Scheduled events, and events published with SQL, that could not be published',
@@ -52,6 +58,25 @@ export class Metrics {
   /** In the Prometheus text format. */
   text(): Promise<string> {
     return this.registry.metrics();
+  }
+
+  /** Values that are asked of the database when somebody looks: the same for every process. */
+  asked(name: string, help: string, read: () => Promise<ReadonlyMap<string, number>>, label?: string): void {
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
+      labelNames: label === undefined ? [] : [label],
+      aggregator: 'max',
+      registers: [this.registry],
+      async collect(): Promise<void> {
+        const values = await read();
+        gauge.reset();
+        for (const [value, count] of values) {
+          if (label === undefined) gauge.set(count);
+          else gauge.set({ [label]: value }, count);
+        }
+      },
+    });
   }
 
   /** A value that is read when somebody looks; of several processes the sum is shown, or the least. */

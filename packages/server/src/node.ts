@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import pino, { type Logger } from 'pino';
 import type { Acceptor } from './accept/acceptor.ts';
+import { attemptLog } from './attempt-log.ts';
 import { type Config, ConfigError } from './config.ts';
 import type { Contract } from './contract/contract.ts';
 import { loadContracts } from './contract/load.ts';
@@ -18,7 +19,7 @@ import { EgressGuard } from './egress/guard.ts';
 import { systemResolver } from './egress/resolve.ts';
 import { trustAlso } from './egress/trust.ts';
 import { CONTRACTS_FOLDER } from './folders.ts';
-import { showGauges } from './gauges.ts';
+import { showGauges, showQueue } from './gauges.ts';
 import type { App } from './http/app.ts';
 import { buildServer } from './http/server.ts';
 import { openOperatorKey, openVault, proveMasterKey } from './keyring.ts';
@@ -38,7 +39,9 @@ import { postgresStore } from './storage/postgres-store.ts';
 import { checkDatabase } from './storage/requirements.ts';
 import { fromUuidText } from './storage/rows.ts';
 import type { Store } from './storage/store.ts';
+import { openTracing } from './tracing.ts';
 import { deliverWhenAlone } from './upgrade.ts';
+import { VERSION } from './version.ts';
 
 const DNS_TIMEOUT_MS = 5_000;
 /** Until the first heartbeat; the row in the database is as new. */
@@ -123,6 +126,7 @@ export async function startNode(
     const guard = new EgressGuard(config.allowNetworks);
     const egress = new Egress(guard, systemResolver(DNS_TIMEOUT_MS), trustAlso(config.extraCa));
     const mailer = config.smtp && (await openMailer(config.smtp));
+    const tracing = config.isTracing ? await openTracing(VERSION) : undefined;
     let isStopping = false;
     let origin = config.publicUrl ?? '';
     const parts = buildServices({
@@ -138,6 +142,8 @@ export async function startNode(
       node,
       requests: { max: config.requestsMax, unprovenMax: config.unprovenRequestsMax },
       metrics,
+      tracing,
+      logAttempt: attemptLog(config, log),
       utilization: eventLoopUtilization(),
       isUp: () => database.up,
       whenUp: () => database.availability.whenUp(),
@@ -170,6 +176,7 @@ export async function startNode(
     if (config.operatorWebhook) await startNotices(notices, config.operatorWebhook);
 
     showGauges(metrics, parts, database, config);
+    showQueue(metrics, store, clock, () => database.up);
 
     siblings?.share(metrics);
     const app = await buildServer(
@@ -218,6 +225,7 @@ export async function startNode(
       await dispatcher.letGoAll().catch(onError);
       await maintainer.stop();
       await keyVerifier.stop();
+      await tracing?.stop().catch(onError);
       // A connection that has sent nothing, or half a request, would keep the server open for ever.
       app.server.closeAllConnections();
       await closed;

@@ -12,19 +12,25 @@ type Readiness = Awaited<ReturnType<HttpParts['isReady']>>;
 /** Asks the database at most once a second, however often it is asked itself: probes need no key. */
 export function readinessOf(database: Database, clock: Clock, maintainer: Maintainer): () => Promise<Readiness> {
   let askedAtMs = Number.NEGATIVE_INFINITY;
-  let answer: Promise<string | undefined> | undefined;
+  let answer: Promise<{ reason: string | undefined; databaseMs?: number }> | undefined;
   return async () => {
     const warnings = [...maintainer.warnings];
     const { reason } = database.availability;
     if (reason !== undefined) return { ready: false, reason, warnings };
     if (!answer || clock.monotonicMs() - askedAtMs > READINESS_MS) {
-      askedAtMs = clock.monotonicMs();
+      const beganMs = clock.monotonicMs();
+      askedAtMs = beganMs;
       answer = isMigrated(database).then(
-        (current) => (current ? undefined : 'migrations are missing'),
-        () => database.availability.reason,
+        (current) => ({
+          reason: current ? undefined : 'migrations are missing',
+          databaseMs: Math.round((clock.monotonicMs() - beganMs) * 10) / 10,
+        }),
+        () => ({ reason: database.availability.reason }),
       );
     }
-    const missing = await answer;
-    return missing === undefined ? { ready: true, warnings } : { ready: false, reason: missing, warnings };
+    const { reason: missing, ...asked } = await answer;
+    return missing === undefined
+      ? { ready: true, warnings, ...asked }
+      : { ready: false, reason: missing, warnings, ...asked };
   };
 }

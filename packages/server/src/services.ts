@@ -30,6 +30,7 @@ import { countUp, type Metrics } from './metrics.ts';
 import { EndpointHealth } from './settle/endpoint-health.ts';
 import { Settler } from './settle/settler.ts';
 import type { Store } from './storage/store.ts';
+import type { Tracing } from './tracing.ts';
 
 /** What one account may have of the node's requests in flight, however many endpoints it has. */
 const ACCOUNT_SHARE = 0.25;
@@ -58,6 +59,10 @@ export interface Dependencies {
   /** Requests in flight at a time: in all, and to endpoints that are not known to answer well. */
   requests: { max: number; unprovenMax: number };
   metrics: Metrics;
+  /** Where traces are wanted. */
+  tracing?: Tracing | undefined;
+  /** Where attempts are wanted in the log. */
+  logAttempt?: ((attempt: SettledAttempt) => void) | undefined;
   /** How much of the time since it was asked last the event loop was busy: 0 to 1. */
   utilization: () => number;
   isUp: () => boolean;
@@ -77,7 +82,7 @@ export type Services = ReturnType<typeof buildServices>;
 /** Builds the parts of a node, along the way of an event. Nothing runs yet. */
 export function buildServices(dependencies: Dependencies) {
   const { store, contracts, guard, egress, ids, clock, random, node, requests, metrics } = dependencies;
-  const { isUp, whenUp, isStopping, onError, origin, mailer } = dependencies;
+  const { isUp, whenUp, isStopping, onError, origin, mailer, tracing, logAttempt } = dependencies;
   const makePartitions = (ms: readonly number[]) => store.retention.ensureDays(daysOf(ms));
   const writtenAs = (kind: 'accept' | 'settle') => (size: number, ms: number) => {
     metrics.batchSize.observe({ kind }, size);
@@ -118,7 +123,11 @@ export function buildServices(dependencies: Dependencies) {
     onLaneLost: (endpointId, epoch) => dispatcher.lose(endpointId, epoch),
     onFlowing: () => dispatcher.resume(),
     onStored: (attempts) => endpointHealth.apply(attempts),
-    onSettled: (attempt, counted) => countAttempt(metrics, attempt, counted),
+    onSettled: (attempt, counted) => {
+      countAttempt(metrics, attempt, counted);
+      if (counted) logAttempt?.(attempt);
+      tracing?.attempted(attempt);
+    },
     onWritten: writtenAs('settle'),
     onError,
   });
@@ -160,6 +169,7 @@ export function buildServices(dependencies: Dependencies) {
     makePartitions,
     yieldToDelivering: () => backpressure.yieldToDelivering(),
     onWritten: writtenAs('accept'),
+    onAccepted: tracing && ((event, traceparent) => tracing.accepted(event, traceparent)),
   });
   const scheduler = new Scheduler({
     store: store.scheduledEvents,
@@ -238,7 +248,11 @@ function daysOf(ms: readonly number[]): number[] {
   return [...new Set(ms.map((one) => Math.floor(one / DAY_MS) * DAY_MS))];
 }
 
-function countAttempt(metrics: Metrics, { outcome, decision }: SettledAttempt, counted: boolean): void {
+function countAttempt(
+  metrics: Metrics,
+  { delivery, startedAtMs, outcome, decision }: SettledAttempt,
+  counted: boolean,
+): void {
   const { tally } = metrics;
   if (!counted) {
     tally.fenced++;
@@ -246,5 +260,8 @@ function countAttempt(metrics: Metrics, { outcome, decision }: SettledAttempt, c
   }
   countUp(tally.attempts, outcome.error ?? 'ok');
   metrics.attemptSeconds.observe(outcome.timings.total / 1000);
+  const { firstByte } = outcome.timings;
+  if (delivery.attempts === 0 && firstByte !== undefined && !delivery.test)
+    metrics.firstByteSeconds.observe((startedAtMs + firstByte - delivery.event.createdAtMs) / 1000);
   if (decision.kind !== 'retry') countUp(tally.finished, decision.kind);
 }

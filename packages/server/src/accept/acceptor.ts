@@ -87,6 +87,8 @@ export class Acceptor {
       /** Resolves when the next batch may be stored. */
       yieldToDelivering: () => Promise<void>;
       onWritten: (size: number, ms: number) => void;
+      /** Told of every event that is stored, where somebody traces them. */
+      onAccepted?: ((event: StoredEvent, traceparent: string | undefined) => void) | undefined;
     },
   ) {
     this.commit = new GroupCommit({
@@ -391,6 +393,7 @@ export class Acceptor {
 
   private finish({ waiting, event, deliveries }: Planned, owned: ReadonlyMap<string, number>): void {
     waiting.resolve({ id: event.externalId ?? event.id, deliveries: deliveries.length });
+    this.parts.onAccepted?.(event, waiting.publication.traceparent);
     for (const { delivery, reservation } of deliveries) {
       reservation.commit(delivery, owned.get(delivery.endpointId));
     }

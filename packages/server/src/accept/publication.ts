@@ -24,6 +24,8 @@ export interface Publication {
   keys: string[];
   /** SHA-256 of what was meant; needed with keys only. */
   digest: Buffer | null;
+  /** Of the publisher's request (W3C Trace Context). */
+  traceparent?: string;
   /** Where a payload does not fit its schema, in contracts that only warn. */
   warnings: readonly Violation[];
 }

@@ -1,4 +1,6 @@
+import { decodeId } from '../domain/ids.ts';
 import type { StoredEvent } from '../domain/model.ts';
+import { traceparentOf } from '../domain/trace-context.ts';
 
 /** What an account's fields are read from. */
 export interface AccountFacts {
@@ -50,6 +52,12 @@ const ATTEMPT_FIELDS: Readonly<Record<string, (facts: AttemptFacts) => FieldValu
   'attempt.time': ({ nowMs }) => iso(nowMs),
   'attempt.unix': ({ nowMs }) => unix(nowMs),
   'retry.count': ({ retryCount }) => retryCount,
+  'attempt.traceparent': ({ event, deliveryId, retryCount }) =>
+    traceparentOf(
+      decodeId('evt', event.id) ?? Buffer.alloc(16),
+      decodeId('dlv', deliveryId()) ?? Buffer.alloc(16),
+      retryCount,
+    ),
   version: ({ version }) => version,
 };
 

@@ -79,6 +79,6 @@ export interface HttpParts {
   /** Of the sign-in link. */
   signInToken: OneTimeToken;
   /** Whether the database can be reached and its migrations are current. */
-  isReady: () => Promise<{ ready: boolean; reason?: string; warnings: string[] }>;
+  isReady: () => Promise<{ ready: boolean; reason?: string; warnings: string[]; databaseMs?: number }>;
   isUp: () => boolean;
 }

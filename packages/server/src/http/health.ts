@@ -1,7 +1,9 @@
 import { Type } from 'typebox';
+import { VERSION } from '../version.ts';
 import type { App, HttpParts } from './app.ts';
 
-export function healthRoutes(app: App, { isReady, metrics, metricsText }: HttpParts): void {
+export function healthRoutes(app: App, { isReady, metrics, metricsText, dispatcher, clock }: HttpParts): void {
+  const startedAtMs = clock.monotonicMs();
   app.get(
     '/healthz',
     {
@@ -19,6 +21,14 @@ export function healthRoutes(app: App, { isReady, metrics, metricsText }: HttpPa
   const Readiness = Type.Object({
     status: Type.Enum(['ready', 'not ready']),
     reason: Type.Optional(Type.String()),
+    version: Type.String(),
+    uptime_s: Type.Integer(),
+    database_ms: Type.Union([Type.Number(), Type.Null()], {
+      description: 'How long the database took to answer, not longer than a second ago',
+    }),
+    in_flight: Type.Integer({ description: 'Requests to receivers, of this node' }),
+    in_memory: Type.Integer({ description: 'Deliveries in the memory of this node' }),
+    endpoints_behind: Type.Integer({ description: 'Endpoints with due deliveries in the database, of this node' }),
     warnings: Type.Array(Type.String(), {
       description: 'What does not keep the node from working, and is to be mended',
     }),
@@ -35,12 +45,22 @@ export function healthRoutes(app: App, { isReady, metrics, metricsText }: HttpPa
       },
     },
     async (_, reply) => {
-      const { ready, reason, warnings } = await isReady();
-      if (ready) return { status: 'ready' as const, warnings };
+      const { ready, reason, warnings, databaseMs } = await isReady();
+      const { inFlight, inMemory, backlogged } = dispatcher.counts;
+      const details = {
+        version: VERSION,
+        uptime_s: Math.floor((clock.monotonicMs() - startedAtMs) / 1000),
+        database_ms: databaseMs ?? null,
+        in_flight: inFlight,
+        in_memory: inMemory,
+        endpoints_behind: backlogged,
+        warnings,
+      };
+      if (ready) return { status: 'ready' as const, ...details };
       return reply
         .code(503)
         .header('retry-after', '2')
-        .send({ status: 'not ready' as const, ...(reason === undefined ? {} : { reason }), warnings });
+        .send({ status: 'not ready' as const, ...(reason === undefined ? {} : { reason }), ...details });
     },
   );
 

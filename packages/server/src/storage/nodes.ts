@@ -1,3 +1,4 @@
+import { timeOfId } from '../domain/ids.ts';
 import { bools, int4s, texts, uuids } from './arrays.ts';
 import { endBackends } from './backends.ts';
 import type { Database } from './database.ts';
@@ -181,6 +182,19 @@ export function overviewStore(database: Database): OverviewStore {
                 (SELECT count(*) FROM nodes WHERE dead_at IS NULL)::int AS nodes`,
       );
       return row ?? { accounts: 0, waiting: 0, nodes: 0 };
+    },
+    async queue(nowMs) {
+      const [row] = await database.read<{ due: number; retry: number; held: number; oldest: string | null }>(
+        null,
+        `SELECT count(*) FILTER (WHERE e.status = 'active' AND q.due_at <= $1)::int AS due,
+                count(*) FILTER (WHERE e.status = 'active' AND q.due_at > $1)::int AS retry,
+                count(*) FILTER (WHERE e.status = 'inactive')::int AS held,
+                min(q.id::text) FILTER (WHERE e.status = 'active') AS oldest
+         FROM (SELECT id, endpoint_id, due_at FROM queue LIMIT 100000) q JOIN endpoints e ON e.id = q.endpoint_id`,
+        [new Date(nowMs)],
+      );
+      const { due = 0, retry = 0, held = 0, oldest = null } = row ?? {};
+      return { due, retry, held, oldestMs: oldest === null ? undefined : timeOfId(bytesOfUuid(oldest)) };
     },
     async database() {
       const [row] = await database.run<{ version: string; fsync: string; commit: string; size: string }>(

@@ -602,6 +602,8 @@ export interface OverviewStore {
   /** `waiting` is an estimate above 100,000. */
   read(): Promise<{ accounts: number; waiting: number; nodes: number }>;
   database(): Promise<DatabaseFacts>;
+  /** What waits, of the first 100,000: due, for its next try, or until its endpoint is activated; and since when the oldest does. */
+  queue(nowMs: number): Promise<{ due: number; retry: number; held: number; oldestMs: number | undefined }>;
 }
 
 export interface Store {

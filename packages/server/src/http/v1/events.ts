@@ -54,6 +54,12 @@ const IdempotencyHeader = Type.Object({
       description: 'A repeat within 24 hours answers the same, without a second event',
     }),
   ),
+  traceparent: Type.Optional(
+    Type.String({
+      maxLength: 512,
+      description: 'W3C Trace Context: your trace refers to that of the event, where traces are kept',
+    }),
+  ),
 });
 
 const AcceptedView = named(
@@ -113,6 +119,8 @@ export function eventRoutes(
         const payload = payloadOf(rawBodyOf(request));
         const key = request.headers['idempotency-key'];
         const publication = toPublication(account, request.body, payload, '#', clock.now(), key);
+        const { traceparent } = request.headers;
+        if (traceparent !== undefined) publication.traceparent = traceparent;
         const accepted = await publish(publication, request.body, '#', key);
         return reply.code(202).send(present(accepted, publication));
       },
@@ -155,11 +163,13 @@ export function eventRoutes(
         const payloads = payloadsOf(rawBodyOf(request));
         const key = request.headers['idempotency-key'];
         const { events } = request.body;
+        const { traceparent } = request.headers;
         // No header holds a control character: a batch's keys are nobody else's.
         const keys = events.map((_, i) => (key === undefined ? undefined : `${key}\u0001${i}`));
         const publications = events.map((event, i) => {
           const payload = payloads[i] ?? { bytes: Buffer.alloc(0), isCanonical: false };
-          return toPublication(account, event, payload, `#/events/${i}`, clock.now(), keys[i]);
+          const publication = toPublication(account, event, payload, `#/events/${i}`, clock.now(), keys[i]);
+          return traceparent === undefined ? publication : { ...publication, traceparent };
         });
         const answers = await Promise.allSettled(
           publications.map((publication, i) => publish(publication, events[i] ?? {}, `#/events/${i}`, keys[i])),
