@@ -8,6 +8,7 @@ import { endpointCommands } from './commands/endpoints.js';
 import { eventCommands } from './commands/events.js';
 import { keyCommands } from './commands/keys.js';
 import { listenCommand } from './commands/listen.js';
+import { mcpCommand } from './commands/mcp.js';
 import { replayCommand } from './commands/replay.js';
 import { serverCommands } from './commands/server.js';
 import { tailCommand } from './commands/tail.js';
@@ -35,6 +36,7 @@ export function buildProgram(version: string): Command {
   replayCommand(program);
   contractCommands(program);
   doctorCommand(program);
+  mcpCommand(program);
   tab(program, { completionCommandName: 'completion' });
   for (const command of everyCommand(program)) command.exitOverride();
   return program;
