@@ -42,6 +42,7 @@ export function build() {
     run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b']);
   }
   buildPage();
+  buildDocs();
 }
 
 /** Whether a source is newer than what was built of it: to ask the compiler takes most of a second. */
@@ -66,6 +67,22 @@ function buildPage() {
   run(process.execPath, [join(root, 'node_modules', 'vite', 'bin', 'vite.js'), 'build', '--logLevel', 'warn'], {
     cwd: page,
   });
+}
+
+function buildDocs() {
+  const docs = join(root, 'docs');
+  const built = join(docs, 'dist', 'index.html');
+  const sources = [join(root, 'ARCHITECTURE.md'), join(root, 'scripts', 'build-docs.mjs')];
+  const changed = Math.max(
+    ...sources.map((file) => statSync(file).mtimeMs),
+    ...['.', 'contracts', 'site'].flatMap((folder) =>
+      readdirSync(join(docs, folder), { withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => statSync(join(docs, folder, entry.name)).mtimeMs),
+    ),
+  );
+  if (existsSync(built) && statSync(built).mtimeMs >= changed) return;
+  run(process.execPath, [join(root, 'scripts', 'build-docs.mjs')]);
 }
 
 /** The Chromium for the browser tests: the same on every machine, whatever browsers it has, unless CHROMIUM_PATH names one. */

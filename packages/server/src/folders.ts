@@ -8,5 +8,7 @@ const folderOf = (name: string) => dirname(resolve(`${name}/package.json`));
 export const CONTRACTS_FOLDER = folderOf('@posthorn/contracts');
 /** The Developers page, built. */
 export const PAGE_FOLDER = join(folderOf('@posthorn/page'), 'dist');
+/** The documentation as a site, built. */
+export const DOCS_FOLDER = join(folderOf('@posthorn/docs'), 'dist');
 /** What puts it into another product. */
 export const EMBED_FILE = join(folderOf('@posthorn/embed'), 'dist', 'embed.js');

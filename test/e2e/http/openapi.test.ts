@@ -1,10 +1,8 @@
 /** The OpenAPI document and the error catalogue tell the truth. */
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CATALOGUE } from '../../../packages/server/src/domain/errors.ts';
 import { startTestNode, type TestNode } from '../../support/node.ts';
 import { Receiver } from '../../support/receiver.ts';
 
@@ -187,12 +185,4 @@ describe('the OpenAPI document', () => {
       expect(check?.(answer.body), `${template}: ${JSON.stringify(check?.errors)}`).toBe(true);
     }
   });
-});
-
-test('the error catalogue and docs/errors.md agree', () => {
-  const page = readFileSync(new URL('../../../docs/errors.md', import.meta.url), 'utf8');
-  const documented = [...page.matchAll(/^\| `([a-z_]+)` +\| (\d{3}) +\| ([^|]+) \|/gm)].map(
-    ([, code, status, title]) => [code, Number(status), title?.trim()],
-  );
-  expect(documented).toEqual(Object.entries(CATALOGUE).map(([code, [status, title]]) => [code, status, title]));
 });

@@ -44,7 +44,7 @@ export async function openApi(app: App): Promise<void> {
     reply.type('application/json; charset=utf-8').serializer(JSON.stringify).send(app.swagger()),
   );
   await app.register(swaggerUi, {
-    routePrefix: '/docs',
+    routePrefix: '/docs/api',
     staticCSP: true,
     uiConfig: { docExpansion: 'list', deepLinking: true, tryItOutEnabled: true },
     theme: {

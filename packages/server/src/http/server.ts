@@ -11,7 +11,7 @@ import { checkAndWriteBySchema } from './by-schema.ts';
 import { authorize, denyUnknown, OPERATOR, setCaller } from './caller.ts';
 import { compressReads } from './compression.ts';
 import { answerConnectionError, hasOneHost } from './connection-problem.ts';
-import { errorsPage } from './errors-page.ts';
+import { docsFiles } from './docs-files.ts';
 import { loopReturnsFacade } from './facades/loop-returns.ts';
 import { loopSubscriptionsFacade } from './facades/loop-subscriptions.ts';
 import { healthRoutes } from './health.ts';
@@ -89,7 +89,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
   denyUnknown(app);
   await openApi(app);
   healthRoutes(app, parts);
-  errorsPage(app);
+  docsFiles(app);
   contractSchemaRoute(app);
   const keyGuard = new KeyGuard(parts.clock, parts.store.settings, (error) =>
     logger.warn({ err: error }, 'a trusted address could not be kept'),
