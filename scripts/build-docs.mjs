@@ -162,8 +162,8 @@ function document({ file, title, html }) {
 </head>
 <body>
 <header><a href="index.html">Posthorn</a>
-<div class="search"><input type="search" placeholder="Search  /" aria-label="Search the documentation" role="combobox" aria-expanded="false" aria-controls="found" autocomplete="off"><ul id="found" hidden></ul></div></header>
-<nav aria-label="Documentation"><div>${links.join('')}</div></nav>
+<div class="search"><input type="search" placeholder="Search  /" aria-label="Search the documentation" role="combobox" aria-expanded="false" aria-controls="found" autocomplete="off"><ul id="found" hidden></ul></div><a class="contents" href="${nameOf(file)}#contents">Contents</a></header>
+<nav id="contents" aria-label="Documentation"><div>${links.join('')}</div></nav>
 <main>
 ${html}</main>
 </body>

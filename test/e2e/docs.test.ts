@@ -1,13 +1,14 @@
 /** What the README and the bench promise is run. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { OPERATOR_KEY } from '../support/node.ts';
+import { createDatabase, query } from '../support/database.ts';
+import { eventually, OPERATOR_KEY, startTestNode } from '../support/node.ts';
 import { startServer } from '../support/process.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -45,6 +46,79 @@ test('the first delivery of the README, with curl only, is verified by its recei
   expect(printed).toContain('verified: {"type":"order.created"');
   server.child.kill('SIGTERM');
   await server.ended;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('the start of the documentation, followed word for word', async () => {
+  const page = readFileSync(join(ROOT, 'docs/index.md'), 'utf8');
+  const [, block = ''] = /## First delivery\n\n```sh\n([\s\S]*?)```/.exec(page) ?? [];
+  const folder = mkdtempSync(join(tmpdir(), 'posthorn-start-'));
+  const server = startServer({ POSTHORN_DATA_DIR: join(folder, 'data') });
+  const url = await server.ready;
+  const cli = `${process.execPath} ${join(ROOT, 'packages/cli/posthorn.mjs')}`;
+  const script = `export POSTHORN_URL=${url} POSTHORN_OPERATOR_KEY=${OPERATOR_KEY}\n${block.replaceAll('npx posthorn', cli)}`;
+  const printed = await run('bash', ['-ec', script], folder);
+  expect(printed).toMatch(/^acme\nep_\w+\nwhsec_\S+\nevt_\w+ {2}1 deliveries\nID +STATUS/);
+  server.child.kill('SIGTERM');
+  await server.ended;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('the SQL of docs/publishing.md publishes', async () => {
+  const [sql = ''] = [...readFileSync(join(ROOT, 'docs/publishing.md'), 'utf8').matchAll(/```sql\n([\s\S]*?)```/g)].map(
+    ([, text = '']) => text,
+  );
+  const databaseUrl = await createDatabase();
+  const node = await startTestNode({ databaseUrl });
+  await node.call('POST', '/v1/accounts', { id: 'acme', name: 'Acme', contract: 'standard' });
+  await query(databaseUrl, 'CREATE TABLE orders (id int, total numeric)');
+  await query(databaseUrl, sql);
+  await eventually(
+    async () => (await node.call('GET', '/v1/accounts/acme/events')).body.data,
+    (events) => events.length === 1 && events[0].payload.id === 1001,
+  );
+  await node.stop();
+});
+
+test('the code of docs/sdk.md compiles', async () => {
+  const blocks = [...readFileSync(join(ROOT, 'docs/sdk.md'), 'utf8').matchAll(/```ts\n([\s\S]*?)```/g)].map(
+    ([, text = '']) => text,
+  );
+  expect(blocks.length).toBeGreaterThan(4);
+  const imports = new Set(blocks.flatMap((text) => text.match(/^import .*$/gm) ?? []));
+  const bodies = blocks.map((text) =>
+    text.replace(/^import .*$/gm, '').replace(/^export (const POST =|default)/gm, 'void'),
+  );
+  const frameworks = ['express', 'fastify', 'hono', 'fetch'].map((name) => {
+    const called = name === 'fetch' ? 'webhookHandler' : `webhook${name[0]?.toUpperCase()}${name.slice(1)}`;
+    return `import { ${called} } from '@posthorn/sdk/${name}';`;
+  });
+  const [publishing, batching, keys, verifying, framework] = bodies;
+  const source = `${[...imports].join('\n')}\n${frameworks.join('\n')}
+    import { webhookRoute } from '@posthorn/sdk/next';
+    declare const process: { env: { POSTHORN_OPERATOR_KEY: string; WEBHOOK_SECRET: string } };
+    declare const orders: { id: number }[]; declare const key: string; declare const rawBody: Uint8Array;
+    declare const request: { headers: Record<string, string> }; declare const enqueue: (event: unknown) => void;
+    // biome-ignore lint/suspicious/noExplicitAny: stands for four frameworks
+    declare const app: any; declare const console: { log(text: string): void };
+    ${publishing}\n${batching}\n${keys}\n${verifying}\n${framework}`;
+  mkdirSync(join(ROOT, 'node_modules', '.cache'), { recursive: true });
+  const folder = mkdtempSync(join(ROOT, 'node_modules', '.cache', 'docs-'));
+  writeFileSync(join(folder, 'sdk.ts'), source);
+  const options = [
+    '--noEmit',
+    '--ignoreConfig',
+    '--strict',
+    '--skipLibCheck',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2022',
+    '--types',
+    '',
+    join(folder, 'sdk.ts'),
+  ];
+  expect(await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), ...options], ROOT)).toBe('');
   rmSync(folder, { recursive: true, force: true });
 });
 
