@@ -22,6 +22,7 @@ const { signature: returns } = JSON.parse(readFileSync(RETURNS_FILE, 'utf8')) as
 const CASES: Case[] = [
   { name: 'standard', rules: { scheme: 'standard-webhooks' }, kind: 'v1' },
   { name: 'ed25519', rules: { scheme: 'standard-webhooks' }, kind: 'v1a' },
+  { name: 'svix', rules: { scheme: 'standard-webhooks', header: 'svix-signature' }, kind: 'v1' },
   { name: 'returns', rules: returns, kind: 'hmac' },
   {
     name: 'prefixed',
@@ -50,6 +51,7 @@ const CASES: Case[] = [
     name: 'timestamped64',
     rules: {
       scheme: 'timestamped-hmac',
+      version: 'v0',
       header: 'X-Signature',
       hash: 'sha1',
       encoding: 'base64',
@@ -75,10 +77,11 @@ function callsOf({ rules, kind }: Case): { calls: Call[]; expected: boolean[] } 
   const request = (nowMs: number, keys = [secret]) => {
     const signed = scheme.sign({ keys: keys.map((key) => scheme.parseSecret(key)), eventId: 'evt_1', body, nowMs });
     const timed = rules.scheme === 'standard-webhooks';
+    const prefix = timed ? (rules.header ?? 'webhook-signature').replace('signature', '') : '';
     return {
       body: body.toString('base64'),
       headers: {
-        ...(timed ? { 'webhook-id': 'evt_1', 'webhook-timestamp': String(Math.floor(nowMs / 1000)) } : {}),
+        ...(timed ? { [`${prefix}id`]: 'evt_1', [`${prefix}timestamp`]: String(Math.floor(nowMs / 1000)) } : {}),
         ...(signed ? { [signed[0].toLowerCase()]: signed[1] } : {}),
       },
       secret: shown(secret),

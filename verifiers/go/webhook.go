@@ -27,6 +27,7 @@ const signaturesMax = 20
 // Signature holds the rules of a contract: "signature" of its contract.json.
 type Signature struct {
 	Scheme   string `json:"scheme"`
+	Version  string `json:"version"`
 	Header   string `json:"header"`
 	Hash     string `json:"hash"`
 	Encoding string `json:"encoding"`
@@ -155,14 +156,16 @@ func read(body []byte, headers http.Header, rules Signature) (received, error) {
 
 func readStandard(body []byte, headers http.Header, rules Signature) (received, error) {
 	var values [3]string
-	for i, name := range []string{"webhook-id", "webhook-timestamp", rules.Header} {
+	// svix-id goes with svix-signature.
+	prefix := rules.Header[:len(rules.Header)-len("signature")]
+	for i, name := range []string{prefix + "id", prefix + "timestamp", rules.Header} {
 		value, err := required(headers, name)
 		if err != nil {
 			return received{}, err
 		}
 		values[i] = value
 	}
-	at, err := seconds(values[1], "webhook-timestamp")
+	at, err := seconds(values[1], prefix+"timestamp")
 	if err != nil {
 		return received{}, err
 	}
@@ -188,13 +191,16 @@ func readTimestamped(body []byte, headers http.Header, rules Signature) (receive
 	if err != nil {
 		return received{}, err
 	}
-	timestamp := ""
+	timestamp, version := "", rules.Version
+	if version == "" {
+		version = "v1"
+	}
 	var signatures []typed
 	for _, entry := range strings.Split(given, ",") {
 		name, text, _ := strings.Cut(strings.TrimSpace(entry), "=")
 		if name == "t" {
 			timestamp = text
-		} else if value, ok := decode(text, rules.Encoding); ok && name == "v1" {
+		} else if value, ok := decode(text, rules.Encoding); ok && name == version {
 			signatures = append(signatures, typed{hmacKind, value})
 		}
 	}

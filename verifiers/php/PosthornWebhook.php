@@ -67,10 +67,12 @@ final class PosthornWebhook
     {
         $header = $rules['header'] ?? 'webhook-signature';
         if ($rules['scheme'] === 'standard-webhooks') {
-            $id = self::required($headers, 'webhook-id');
-            $timestamp = self::required($headers, 'webhook-timestamp');
+            // svix-id goes with svix-signature.
+            $prefix = substr($header, 0, -strlen('signature'));
+            $id = self::required($headers, $prefix . 'id');
+            $timestamp = self::required($headers, $prefix . 'timestamp');
             $given = self::required($headers, $header);
-            $at = self::seconds($timestamp, 'webhook-timestamp');
+            $at = self::seconds($timestamp, $prefix . 'timestamp');
             $signatures = [];
             foreach (explode(' ', $given) as $entry) {
                 [$version, $text] = explode(',', $entry, 2) + [1 => ''];
@@ -97,12 +99,13 @@ final class PosthornWebhook
         }
         if ($rules['scheme'] === 'timestamped-hmac') {
             $timestamp = '';
+            $version = ($rules['version'] ?? 'v1') . '=';
             $signatures = [];
             foreach (array_map('trim', explode(',', $given)) as $entry) {
                 if (str_starts_with($entry, 't=')) {
                     $timestamp = substr($entry, 2);
                 }
-                $value = str_starts_with($entry, 'v1=') ? self::decode(substr($entry, 3), $rules['encoding']) : null;
+                $value = str_starts_with($entry, $version) ? self::decode(substr($entry, 3), $rules['encoding']) : null;
                 if ($value !== null) {
                     $signatures[] = ['hmac', $value];
                 }

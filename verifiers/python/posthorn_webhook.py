@@ -52,10 +52,12 @@ def verify(body, headers, secrets, signature=STANDARD, tolerance=300, now=None):
 def _read(body, headers, rules):
     scheme = rules["scheme"]
     if scheme == "standard-webhooks":
-        message_id = _required(headers, "webhook-id")
-        timestamp = _required(headers, "webhook-timestamp")
         header = rules.get("header", "webhook-signature")
-        at = _seconds(timestamp, "webhook-timestamp")
+        # svix-id goes with svix-signature.
+        prefix = header[: -len("signature")]
+        message_id = _required(headers, prefix + "id")
+        timestamp = _required(headers, prefix + "timestamp")
+        at = _seconds(timestamp, prefix + "timestamp")
         signatures = []
         for entry in _required(headers, header).split(" "):
             version, _, text = entry.partition(",")
@@ -76,7 +78,8 @@ def _read(body, headers, rules):
     if scheme == "timestamped-hmac":
         entries = [entry.strip() for entry in given.split(",")]
         timestamp = next((entry[2:] for entry in entries if entry.startswith("t=")), "")
-        values = [_decode(entry[3:], rules["encoding"]) for entry in entries if entry.startswith("v1=")]
+        version = rules.get("version", "v1") + "="
+        values = [_decode(entry[3:], rules["encoding"]) for entry in entries if entry.startswith(version)]
         signatures = [("hmac", value) for value in values if value is not None]
         if not signatures:
             raise _malformed(header)

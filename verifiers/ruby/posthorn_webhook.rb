@@ -50,10 +50,12 @@ module PosthornWebhook
     header = rules.fetch("header", "webhook-signature")
     case rules.fetch("scheme")
     when "standard-webhooks"
-      id = required(headers, "webhook-id")
-      timestamp = required(headers, "webhook-timestamp")
+      # svix-id goes with svix-signature.
+      prefix = header.sub(/signature\z/i, "")
+      id = required(headers, "#{prefix}id")
+      timestamp = required(headers, "#{prefix}timestamp")
       given = required(headers, header)
-      at = seconds(timestamp, "webhook-timestamp")
+      at = seconds(timestamp, "#{prefix}timestamp")
       signatures = given.split(" ").filter_map do |entry|
         version, text = entry.split(",", 2)
         value = decode(text.to_s, "base64")
@@ -72,8 +74,9 @@ module PosthornWebhook
     when "timestamped-hmac"
       entries = required(headers, header).split(",").map(&:strip)
       timestamp = entries.find { |entry| entry.start_with?("t=") }.to_s.delete_prefix("t=")
+      version = "#{rules.fetch("version", "v1")}="
       signatures = entries.filter_map do |entry|
-        value = decode(entry.delete_prefix("v1="), rules.fetch("encoding")) if entry.start_with?("v1=")
+        value = decode(entry.delete_prefix(version), rules.fetch("encoding")) if entry.start_with?(version)
         [:hmac, value] if value
       end
       raise malformed(header) if signatures.empty?

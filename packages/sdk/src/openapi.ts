@@ -1854,7 +1854,7 @@ export interface components {
         SignatureRules: {
             /** @enum {string} */
             scheme: "standard-webhooks";
-            /** @description As it is to be spelt */
+            /** @description As it is to be spelt; `svix-signature` goes with `svix-id` and `svix-timestamp` */
             header?: string;
         } | {
             /** @enum {string} */
@@ -1881,6 +1881,11 @@ export interface components {
         } | {
             /** @enum {string} */
             scheme: "timestamped-hmac";
+            /**
+             * @description What the signature is called; `v1` without it
+             * @enum {unknown}
+             */
+            version?: "v0" | "v1";
             header: string;
             /** @enum {unknown} */
             hash: "sha1" | "sha256" | "sha512";

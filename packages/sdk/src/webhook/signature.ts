@@ -98,10 +98,12 @@ export class SignatureCheck {
 
 /** `id.timestamp.body`; the header is a list as `v1,<base64> v1a,<base64>`. */
 function readStandard({ body, headers }: Received, header: string): Signed {
-  const id = required(headers, 'webhook-id');
-  const timestamp = required(headers, 'webhook-timestamp');
+  // `svix-id` goes with `svix-signature`.
+  const prefix = header.slice(0, -'signature'.length);
+  const id = required(headers, `${prefix}id`);
+  const timestamp = required(headers, `${prefix}timestamp`);
   const given = required(headers, header);
-  const atMs = secondsOf(timestamp, 'webhook-timestamp');
+  const atMs = secondsOf(timestamp, `${prefix}timestamp`);
   const signatures = given.split(' ').flatMap((entry) => {
     const [version, text = ''] = entry.split(',', 2);
     const bytes = decode(text, 'base64');
@@ -123,16 +125,18 @@ function readHmac({ body, headers }: Received, rules: HmacRules): Signed {
 }
 
 /** `t=<seconds>,v1=<HMAC of "<seconds>.<body>">`, with a `v1` for each secret. */
-function readTimestamped({ body, headers }: Received, { header, encoding }: HmacRules): Signed {
+function readTimestamped({ body, headers }: Received, rules: HmacRules): Signed {
+  const { header, encoding } = rules;
+  const version = ('version' in rules ? rules.version : undefined) ?? 'v1';
   const entries = required(headers, header)
     .split(',')
     .map((entry) => entry.trim());
   const timestamp = entries.find((entry) => entry.startsWith('t='))?.slice(2) ?? '';
   const signatures = entries.flatMap((entry) => {
-    const bytes = entry.startsWith('v1=') ? decode(entry.slice(3), encoding) : undefined;
+    const bytes = entry.startsWith(`${version}=`) ? decode(entry.slice(version.length + 1), encoding) : undefined;
     return bytes ? [{ kind: 'hmac' as const, bytes }] : [];
   });
-  if (signatures.length === 0) throw malformed(header, `\`t=<seconds>,v1=<${encoding}>\``);
+  if (signatures.length === 0) throw malformed(header, `\`t=<seconds>,${version}=<${encoding}>\``);
   return { content: concat(utf8(`${timestamp}.`), body), signatures, atMs: secondsOf(timestamp, header) };
 }
 

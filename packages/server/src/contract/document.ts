@@ -74,7 +74,12 @@ export const SignatureRules = byScheme(
   Type.Object(
     {
       scheme: Type.Literal('standard-webhooks'),
-      header: Type.Optional(Type.String({ pattern: '^[Ww]ebhook-[Ss]ignature$', description: 'As it is to be spelt' })),
+      header: Type.Optional(
+        Type.String({
+          pattern: '^([Ww]ebhook|[Ss]vix)-[Ss]ignature$',
+          description: 'As it is to be spelt; `svix-signature` goes with `svix-id` and `svix-timestamp`',
+        }),
+      ),
     },
     closed,
   ),
@@ -83,7 +88,11 @@ export const SignatureRules = byScheme(
     { ...closed, description: 'HMAC of the body' },
   ),
   Type.Object(
-    { scheme: Type.Literal('timestamped-hmac'), ...Hmac },
+    {
+      scheme: Type.Literal('timestamped-hmac'),
+      version: Type.Optional(Type.Enum(['v0', 'v1'], { description: 'What the signature is called; `v1` without it' })),
+      ...Hmac,
+    },
     { ...closed, description: '`t=<seconds>,v1=<HMAC of "<seconds>.<body>">`' },
   ),
   Type.Object({ scheme: Type.Literal('none') }, closed),

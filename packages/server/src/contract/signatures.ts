@@ -13,7 +13,7 @@ import {
 export type SignatureRules =
   | { readonly scheme: 'standard-webhooks'; readonly header?: string }
   | ({ readonly scheme: 'hmac' } & HmacRules)
-  | ({ readonly scheme: 'timestamped-hmac' } & HmacRules)
+  | ({ readonly scheme: 'timestamped-hmac'; readonly version?: 'v0' | 'v1' } & HmacRules)
   | { readonly scheme: 'none' };
 
 export interface HmacRules {
@@ -72,7 +72,9 @@ export function compileSignature(rules: SignatureRules): SignatureScheme {
         canOverlap: true,
         sign: ({ keys, body, nowMs }) => {
           const timestamp = Math.floor(nowMs / 1000);
-          const signatures = keys.map((key) => `v1=${hmac(rules, key, [Buffer.from(`${timestamp}.`), body])}`);
+          const signatures = keys.map(
+            (key) => `${rules.version ?? 'v1'}=${hmac(rules, key, [Buffer.from(`${timestamp}.`), body])}`,
+          );
           return [rules.header, [`t=${timestamp}`, ...signatures].join(',')];
         },
       };

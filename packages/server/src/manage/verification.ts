@@ -53,10 +53,10 @@ export class Verification {
     const base = { header: own.header, given: own.given, expected: own.expected };
     if (own.header === null) return { ...base, valid: false, diagnosis: 'unsigned_contract' };
     if (own.given === null) return { ...base, valid: false, diagnosis: 'signature_missing' };
-    if (contract.signature.canOverlap && contract.signature.kinds.includes('v1') && !hasIdAndTimestamp(all)) {
+    if (contract.signature.canOverlap && contract.signature.kinds.includes('v1') && !hasIdAndTimestamp(endpoint, all)) {
       return { ...base, valid: false, diagnosis: 'id_or_timestamp_missing' };
     }
-    if (own.fits) return { ...base, valid: true, diagnosis: this.isOld(all) ? 'valid_but_old' : 'valid' };
+    if (own.fits) return { ...base, valid: true, diagnosis: this.isOld(endpoint, all) ? 'valid_but_old' : 'valid' };
     const trimmed = Buffer.from(body.toString('utf8').trim());
     if (trimmed.length !== body.length && verdictOf(trimmed).fits) {
       return { ...base, valid: false, diagnosis: 'body_trimmed' };
@@ -71,18 +71,19 @@ export class Verification {
   }
 
   private sign(endpoint: KnownEndpoint, headers: ReadonlyMap<string, string>, body: Buffer) {
-    const seconds = Number(headers.get('webhook-timestamp') ?? timestampIn(headers) ?? 0);
+    const { id, timestamp } = namesFor(endpoint);
+    const seconds = Number(headers.get(timestamp) ?? timestampIn(headers) ?? 0);
     return endpoint.contract.signature.sign({
       keys: endpoint.keysAt(this.parts.clock.now()),
-      eventId: headers.get('webhook-id') ?? '',
+      eventId: headers.get(id) ?? '',
       body,
       nowMs: seconds * 1000,
     });
   }
 
   /** Schemes without a timestamp cannot tell. */
-  private isOld(headers: ReadonlyMap<string, string>): boolean {
-    const seconds = headers.get('webhook-timestamp') ?? timestampIn(headers);
+  private isOld(endpoint: KnownEndpoint, headers: ReadonlyMap<string, string>): boolean {
+    const seconds = headers.get(namesFor(endpoint).timestamp) ?? timestampIn(headers);
     return seconds !== undefined && Math.abs(this.parts.clock.now() / 1000 - Number(seconds)) > TOLERANCE_S;
   }
 }
@@ -91,14 +92,22 @@ function namesOf(headers: Signed['headers']): ReadonlyMap<string, string> {
   return new Map(headers.map(([name, value]) => [name.toLowerCase(), value.trim()]));
 }
 
-function hasIdAndTimestamp(headers: ReadonlyMap<string, string>): boolean {
-  return headers.has('webhook-id') && headers.has('webhook-timestamp');
+/** Of Standard Webhooks: `webhook-id` goes with `webhook-signature`, `svix-id` with `svix-signature`. */
+function namesFor({ contract: { signatureRules: rules } }: KnownEndpoint): { id: string; timestamp: string } {
+  const header = rules.scheme === 'standard-webhooks' ? (rules.header ?? 'webhook-signature') : 'webhook-signature';
+  const prefix = header.toLowerCase().replace(/signature$/, '');
+  return { id: `${prefix}id`, timestamp: `${prefix}timestamp` };
+}
+
+function hasIdAndTimestamp(endpoint: KnownEndpoint, headers: ReadonlyMap<string, string>): boolean {
+  const { id, timestamp } = namesFor(endpoint);
+  return headers.has(id) && headers.has(timestamp);
 }
 
 /** `t=` of a `t=…,v1=…` header, whatever the header is called. */
 function timestampIn(headers: ReadonlyMap<string, string>): string | undefined {
   for (const value of headers.values()) {
-    const found = /^t=(\d+),v1=/.exec(value)?.[1];
+    const found = /^t=(\d+),v[01]=/.exec(value)?.[1];
     if (found !== undefined) return found;
   }
   return undefined;
@@ -109,7 +118,7 @@ function compare(signed: [string, string] | undefined, headers: ReadonlyMap<stri
   if (!signed) return { header: null, given: null, expected: null, fits: false };
   const [header, expected] = signed;
   const given = headers.get(header.toLowerCase()) ?? null;
-  const parts = (text: string) => text.split(/[ ,](?=v1a?[,=])/).filter((part) => !part.startsWith('t='));
+  const parts = (text: string) => text.split(/[ ,](?=v(?:0|1a?)[,=])/).filter((part) => !part.startsWith('t='));
   const wanted = new Set(parts(expected));
   return { header, given, expected, fits: given !== null && parts(given).some((part) => wanted.has(part)) };
 }

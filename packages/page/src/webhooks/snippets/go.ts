@@ -49,7 +49,7 @@ export function go(plan: SigningPlan): string {
       return program(
         ['crypto/hmac', 'crypto/sha256', 'encoding/base64', 'net/http', 'strings', ...FRESH_PACKAGES],
         `func Verify(rawBody []byte, h http.Header, secret string) bool {
-	id, timestamp := h.Get("webhook-id"), h.Get("webhook-timestamp")
+	id, timestamp := h.Get("${plan.id}"), h.Get("${plan.timestamp}")
 ${FRESH}
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 	if err != nil {
@@ -72,7 +72,7 @@ ${FRESH}
         ['crypto/ed25519', 'encoding/base64', 'net/http', 'strings', ...FRESH_PACKAGES],
         `// publicKey: the whpk_… of this webhook.
 func Verify(rawBody []byte, h http.Header, publicKey string) bool {
-	id, timestamp := h.Get("webhook-id"), h.Get("webhook-timestamp")
+	id, timestamp := h.Get("${plan.id}"), h.Get("${plan.timestamp}")
 ${FRESH}
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(publicKey, "whpk_"))
 	if err != nil || len(key) != ed25519.PublicKeySize {
@@ -118,7 +118,7 @@ ${key.text}
 		switch name, value, _ := strings.Cut(part, "="); name {
 		case "t":
 			timestamp = value
-		case "v1":
+		case "${plan.version}":
 			signatures = append(signatures, value)
 		}
 	}

@@ -21,7 +21,7 @@ export function php(plan: SigningPlan): string {
     case 'v1':
       return `${INTRO}
 function verify(string $rawBody, array $headers, string $secret): bool {
-    [$id, $timestamp] = [$headers['webhook-id'] ?? '', $headers['webhook-timestamp'] ?? ''];
+    [$id, $timestamp] = [$headers['${plan.id}'] ?? '', $headers['${plan.timestamp}'] ?? ''];
 ${FRESH}
     $key = base64_decode(substr($secret, strlen('whsec_')));
     $expected = 'v1,' . base64_encode(hash_hmac('sha256', "$id.$timestamp.$rawBody", $key, true));
@@ -33,7 +33,7 @@ ${FRESH}
     case 'v1a':
       return `${INTRO}; $publicKey: the whpk_… of this webhook
 function verify(string $rawBody, array $headers, string $publicKey): bool {
-    [$id, $timestamp] = [$headers['webhook-id'] ?? '', $headers['webhook-timestamp'] ?? ''];
+    [$id, $timestamp] = [$headers['${plan.id}'] ?? '', $headers['${plan.timestamp}'] ?? ''];
 ${FRESH}
     $key = base64_decode(substr($publicKey, strlen('whpk_')));
     foreach (explode(' ', $headers['${plan.header}'] ?? '') as $entry) {
@@ -57,7 +57,7 @@ function verify(string $rawBody, array $headers, string $secret): bool {
     foreach (explode(',', $headers['${plan.header}'] ?? '') as $part) {
         [$name, $value] = explode('=', $part, 2) + ['', ''];
         if ($name === 't') $timestamp = $value;
-        if ($name === 'v1') $signatures[] = $value;
+        if ($name === '${plan.version}') $signatures[] = $value;
     }
 ${FRESH}
     $expected = ${digest(plan.hash, '"$timestamp.$rawBody"', keyOf(plan.key), plan.encoding)};

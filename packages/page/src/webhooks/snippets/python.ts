@@ -22,7 +22,7 @@ export function python(plan: SigningPlan): string {
 
 ${INTRO}
 def verify(raw_body: bytes, headers: dict, secret: str) -> bool:
-    id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    id, timestamp = headers.get("${plan.id}", ""), headers.get("${plan.timestamp}", "")
 ${FRESH}
     key = base64.b64decode(secret.removeprefix("whsec_"))
     digest = hmac.new(key, f"{id}.{timestamp}.".encode() + raw_body, hashlib.sha256)
@@ -36,7 +36,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 ${INTRO}; public_key: the whpk_… of this webhook
 def verify(raw_body: bytes, headers: dict, public_key: str) -> bool:
-    id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    id, timestamp = headers.get("${plan.id}", ""), headers.get("${plan.timestamp}", "")
 ${FRESH}
     key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key.removeprefix("whpk_")))
     for entry in headers.get("${plan.header}", "").split(" "):
@@ -66,6 +66,6 @@ def verify(raw_body: bytes, headers: dict, secret: str) -> bool:
 ${FRESH}
     digest = hmac.new(${keyOf(plan.key)}, f"{timestamp}.".encode() + raw_body, hashlib.${plan.hash})
     expected = ${encoded('digest', plan.encoding)}
-    return any(name == "v1" and hmac.compare_digest(expected, value) for name, value in parts)`;
+    return any(name == "${plan.version}" and hmac.compare_digest(expected, value) for name, value in parts)`;
   }
 }

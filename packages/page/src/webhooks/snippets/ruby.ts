@@ -24,7 +24,7 @@ export function ruby(plan: SigningPlan): string {
     case 'v1':
       return `${INTRO}
 def verify(raw_body, headers, secret)
-  id, timestamp = headers['webhook-id'], headers['webhook-timestamp']
+  id, timestamp = headers['${plan.id}'], headers['${plan.timestamp}']
 ${FRESH}
   key = Base64.decode64(secret.delete_prefix('whsec_'))
   expected = 'v1,' + Base64.strict_encode64(OpenSSL::HMAC.digest('sha256', key, "#{id}.#{timestamp}.".b + raw_body.b))
@@ -33,7 +33,7 @@ end`;
     case 'v1a':
       return `${INTRO}; public_key: the whpk_… of this webhook
 def verify(raw_body, headers, public_key)
-  id, timestamp = headers['webhook-id'], headers['webhook-timestamp']
+  id, timestamp = headers['${plan.id}'], headers['${plan.timestamp}']
 ${FRESH}
   raw = Base64.decode64(public_key.delete_prefix('whpk_'))
   key = OpenSSL::PKey.read(['302a300506032b6570032100'].pack('H*') + raw)
@@ -55,7 +55,7 @@ def verify(raw_body, headers, secret)
   timestamp = parts.to_h['t']
 ${FRESH}
   expected = ${digest(plan.hash, keyOf(plan.key), '"#{timestamp}.".b + raw_body.b', plan.encoding)}
-  parts.any? { |name, value| name == 'v1' && OpenSSL.secure_compare(expected, value.to_s) }
+  parts.any? { |name, value| name == '${plan.version}' && OpenSSL.secure_compare(expected, value.to_s) }
 end`;
   }
 }

@@ -15,7 +15,7 @@ export function typescript(plan: SigningPlan): string {
 
 ${INTRO}
 export function verify(rawBody: Buffer, headers: Record<string, string>, secret: string): boolean {
-  const { 'webhook-id': id, 'webhook-timestamp': timestamp, '${plan.header}': signatures } = headers;
+  const { '${plan.id}': id, '${plan.timestamp}': timestamp, '${plan.header}': signatures } = headers;
   if (!id || !timestamp || !signatures) return false;
 ${FRESH}
   const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
@@ -30,7 +30,7 @@ ${FRESH}
 
 ${INTRO}; publicKey: the whpk_… of this webhook
 export function verify(rawBody: Buffer, headers: Record<string, string>, publicKey: string): boolean {
-  const { 'webhook-id': id, 'webhook-timestamp': timestamp, '${plan.header}': signatures } = headers;
+  const { '${plan.id}': id, '${plan.timestamp}': timestamp, '${plan.header}': signatures } = headers;
   if (!id || !timestamp || !signatures) return false;
 ${FRESH}
   const raw = Buffer.from(publicKey.slice('whpk_'.length), 'base64');
@@ -63,7 +63,7 @@ ${FRESH}
   const expected = createHmac('${plan.hash}', ${keyOf(plan.key)}).update(\`\${timestamp}.\`).update(rawBody).digest();
   return parts.some(([name, value = '']) => {
     const given = Buffer.from(value, '${plan.encoding}');
-    return name === 'v1' && given.length === expected.length && timingSafeEqual(given, expected);
+    return name === '${plan.version}' && given.length === expected.length && timingSafeEqual(given, expected);
   });
 }`;
   }
