@@ -92,7 +92,7 @@ test('every setting of the server is in docs/operation.md', () => {
   const config = readFileSync(join(ROOT, 'packages/server/src/config.ts'), 'utf8');
   const operation = readFileSync(join(DOCS, 'operation.md'), 'utf8');
   const names = [...config.matchAll(/'(POSTHORN_[A-Z_]+|DATABASE_URL)'/g)].map(([, name = '']) => name);
-  const ofTheCommand = new Set(['POSTHORN_URL', 'POSTHORN_ACCOUNT']);
+  const ofTheCommand = new Set(['POSTHORN_URL', 'POSTHORN_ACCOUNT', 'POSTHORN_IMPORT_TOKEN']);
   expect([...new Set(names)].filter((name) => !ofTheCommand.has(name) && !operation.includes(`\`${name}\``))).toEqual(
     [],
   );

@@ -6,6 +6,7 @@ import { deliveryCommands } from './commands/deliveries.js';
 import { doctorCommand } from './commands/doctor.js';
 import { endpointCommands } from './commands/endpoints.js';
 import { eventCommands } from './commands/events.js';
+import { importCommand } from './commands/import.js';
 import { keyCommands } from './commands/keys.js';
 import { listenCommand } from './commands/listen.js';
 import { mcpCommand } from './commands/mcp.js';
@@ -35,6 +36,7 @@ export function buildProgram(version: string): Command {
   tailCommand(program);
   replayCommand(program);
   contractCommands(program);
+  importCommand(program);
   doctorCommand(program);
   mcpCommand(program);
   tab(program, { completionCommandName: 'completion' });

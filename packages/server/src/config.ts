@@ -79,7 +79,7 @@ const NAMES = [
   'POSTHORN_SMTP_FROM',
 ];
 /** What the command `posthorn` reads to find a server, in the same environment. */
-const OF_THE_COMMAND = new Set(['POSTHORN_URL', 'POSTHORN_ACCOUNT']);
+const OF_THE_COMMAND = new Set(['POSTHORN_URL', 'POSTHORN_ACCOUNT', 'POSTHORN_IMPORT_TOKEN']);
 /** PostgreSQL needs about as much of the machine as the nodes. */
 const PROCESSES_DEFAULT = Math.min(8, Math.max(1, Math.floor(availableParallelism() / 2)));
 const PROCESSES_MAX = 64;
