@@ -256,7 +256,7 @@ describe.each(CASES)('$system', ({ system, options, answers, verifies, account, 
     expect(again.out).toMatch(/\n0 created, \d+ there already, 0 refused\.\n$/);
 
     const before = receiver.requests.length;
-    await node.call('POST', `/v1/accounts/${account}/events`, '{"trigger":"' + trigger + '","payload":{"total":5.0}}');
+    await node.call('POST', `/v1/accounts/${account}/events`, `{"trigger":"${trigger}","payload":{"total":5.0}}`);
     const request = (await receiver.received(before + 1))[before];
     expect(request?.path).toBe(`/${system}`);
     expect(request?.body.toString()).toBe('{"total":5.0}');

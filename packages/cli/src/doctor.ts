@@ -171,17 +171,23 @@ async function migrations(client: pg.Client): Promise<Finding> {
   const isThere = await client.query<{ there: boolean }>("SELECT to_regclass('migrations') IS NOT NULL AS there");
   if (!isThere.rows[0]?.there)
     return { what, state: 'well', detail: 'an empty database; the first start makes the tables' };
-  const { rows } = await client.query<{ version: number }>('SELECT max(version) AS version FROM migrations');
-  const version = rows[0]?.version ?? 0;
-  if (version === newest) return { what, state: 'well', detail: 'the database is at this version' };
-  return version > newest
-    ? { what, state: 'wrong', detail: 'the database is of a newer version', mend: 'Use that version of Posthorn.' }
-    : {
-        what,
-        state: 'warning',
-        detail: `${newest - version} are missing`,
-        mend: 'Start the server, or run `posthorn migrate`.',
-      };
+  const { rows } = await client.query<{ version: number }>('SELECT version FROM migrations');
+  const applied = new Set(rows.map(({ version }) => version));
+  const missing = known.filter(({ version }) => !applied.has(version)).length;
+  if ([...applied].some((version) => version > newest))
+    return {
+      what,
+      state: 'wrong',
+      detail: 'the database is of a newer version',
+      mend: 'Use that version of Posthorn.',
+    };
+  if (missing === 0) return { what, state: 'well', detail: 'the database is at this version' };
+  return {
+    what,
+    state: 'warning',
+    detail: `${missing} are missing`,
+    mend: 'Start the server, or run `posthorn migrate`.',
+  };
 }
 
 function clock(offMs: number): Finding {

@@ -8,17 +8,18 @@ const PAGE = statement('feed_page').text;
 const HISTORY = statement('feed_history').text;
 /** Payloads that one page holds. */
 const PAGE_BYTES_MAX = 8 * 1024 * 1024;
+const OLDER_STATEMENTS = statement('older_statements').text;
 const SMALLEST_UUID = '00000000-0000-0000-0000-000000000000';
 
 type Row = EventRow & { position: number };
 
 export function feedStore(database: Database): FeedStore {
-  const historyUntil = async (accountId: string) => {
-    const [row] = await database.run<{ history_until: string | null }>(
-      'SELECT history_until FROM feeds WHERE account_id = $1',
+  const feedOf = async (accountId: string) => {
+    const [row] = await database.run<{ history_until: string | null; begun_xid: string }>(
+      'SELECT history_until, begun_xid FROM feeds WHERE account_id = $1',
       [accountId],
     );
-    return row?.history_until;
+    return row;
   };
 
   const begin = (accountId: string) =>
@@ -34,21 +35,21 @@ export function feedStore(database: Database): FeedStore {
     });
 
   /** When no statement of ours that began before the feed did is still under way: see the migration. */
-  const finishBeginning = (accountId: string) =>
-    database.run<{ account_id: string }>(
-      `UPDATE feeds f SET history_until = coalesce(
+  const finishBeginning = async (accountId: string, begunXid: string): Promise<boolean> => {
+    const [older] = await database.run<{ are_running: boolean }>(OLDER_STATEMENTS, ['posthorn% hot', begunXid]);
+    if (older?.are_running) return false;
+    await database.run(
+      `UPDATE feeds SET history_until = coalesce(
          (SELECT id FROM events e WHERE e.account_id = $1 ORDER BY id DESC LIMIT 1), '${SMALLEST_UUID}')
-       WHERE account_id = $1 AND history_until IS NULL AND NOT EXISTS (
-         SELECT FROM pg_stat_activity s
-         WHERE s.datname = current_database() AND s.application_name LIKE 'posthorn% hot' AND s.pid <> pg_backend_pid()
-           AND age(s.backend_xmin) >= age(f.begun_xid::xid))
-       RETURNING account_id`,
+       WHERE account_id = $1 AND history_until IS NULL`,
       [accountId],
     );
+    return true;
+  };
 
   const readHistory = async (accountId: string, after: string, limit: number): Promise<FeedPage> => {
     const values = [accountId, after === '' ? SMALLEST_UUID : toUuidText('evt', after)];
-    const until = (await historyUntil(accountId)) ?? SMALLEST_UUID;
+    const until = (await feedOf(accountId))?.history_until ?? SMALLEST_UUID;
     const rows = await database.read<Row>(accountId, HISTORY, [...values, until, limit + 1, PAGE_BYTES_MAX]);
     const { events, hasMore } = pageOf(rows, limit);
     const last = events.at(-1);
@@ -66,10 +67,13 @@ export function feedStore(database: Database): FeedStore {
 
   return {
     async open(accountId) {
-      const until = await historyUntil(accountId);
-      if (until !== undefined && until !== null) return true;
-      if (until === undefined) await begin(accountId);
-      return (await finishBeginning(accountId)).length > 0 || typeof (await historyUntil(accountId)) === 'string';
+      let feed = await feedOf(accountId);
+      if (!feed) {
+        await begin(accountId);
+        feed = await feedOf(accountId);
+      }
+      if (!feed) return false;
+      return feed.history_until !== null || finishBeginning(accountId, feed.begun_xid);
     },
 
     read: (accountId, place: FeedPlace, limit) =>

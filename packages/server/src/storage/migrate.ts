@@ -21,7 +21,10 @@ const WAITING_NOTED_MS = 2_000;
 const LOOK_EVERY_MS = 10_000;
 const LOOKS_IN_VAIN_MAX = 3;
 
-/** What nodes of the version before still need is changed by migrations whose file is called so. */
+/**
+ * What nodes of the version before still need is changed by migrations whose file is called so. They wait for those nodes and
+ * the ones after them do not: a migration that relies on one of these is called so, too.
+ */
 const CONTRACT_SUFFIX = '.contract.sql';
 /** A node that has been silent for so long is not waited for: it finds out when it comes back. */
 const RUNNING_S = 15;
@@ -83,8 +86,10 @@ export async function migrate(
     await takeLock(client, log);
     const missing = await missingOf(client, migrations);
     const applied: string[] = [];
+    let isOlderAlive: boolean | undefined;
     for (const migration of missing) {
-      if (isContracting(migration) && (await isOlderNodeRunning(client))) break;
+      if (isContracting(migration)) isOlderAlive ??= await isOlderNodeRunning(client);
+      if (isContracting(migration) && isOlderAlive) continue;
       await apply(client, migration, log);
       applied.push(migration.name);
     }
@@ -216,20 +221,20 @@ async function apply(client: pg.Client, migration: Migration, log: (message: str
 }
 
 const ALL = readMigrations();
-/** Those that follow a contracting one wait with it for nodes of the version before. */
-const NEEDED = ALL.slice(0, ALL.findLastIndex(isContracting));
+const NEEDED = ALL.filter((migration) => !isContracting(migration));
 
 /** Whether every migration that this server needs has been applied. */
 export async function isMigrated(database: Database): Promise<boolean> {
-  return (await newestApplied(database)) >= Math.max(...NEEDED.map((m) => m.version));
+  return areApplied(database, NEEDED);
 }
 
 /** Whether no node of the version before runs any more, nor can run again. */
 export async function isContracted(database: Database): Promise<boolean> {
-  return (await newestApplied(database)) >= Math.max(...ALL.map((m) => m.version));
+  return areApplied(database, ALL);
 }
 
-async function newestApplied(database: Database): Promise<number> {
-  const [row] = await database.run<{ version: number | null }>('SELECT max(version) AS version FROM migrations');
-  return row?.version ?? 0;
+async function areApplied(database: Database, migrations: readonly Migration[]): Promise<boolean> {
+  const rows = await database.run<{ version: number }>('SELECT version FROM migrations');
+  const applied = new Set(rows.map(({ version }) => version));
+  return migrations.every(({ version }) => applied.has(version));
 }
