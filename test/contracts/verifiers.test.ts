@@ -30,3 +30,29 @@ describe.each(LANGUAGES)('$name', ({ command, version, args, cwd = FOLDER }) => 
     expect(Object.values(verdicts).filter((verdict) => verdict === 'valid').length).toBeGreaterThan(10);
   });
 });
+
+test.skipIf(spawnSync('ruby', ['--version']).status !== 0)(
+  'Ruby takes headers under the names that Rails and Rack give them',
+  () => {
+    const vector = vectors.find(({ name }) => name === 'standard: v1') as
+      | { headers: Record<string, string> }
+      | undefined;
+    const headers = Object.fromEntries(
+      Object.entries(vector?.headers ?? {}).map(([name, value]) => [
+        `HTTP_${name.toUpperCase().replaceAll('-', '_')}`,
+        value,
+      ]),
+    );
+    const script = `
+    require "json"
+    require "${join(FOLDER, 'ruby', 'posthorn_webhook')}"
+    one = JSON.parse($stdin.read)
+    PosthornWebhook.verify(one["body"], one["headers"], one["secrets"], now: one["now"])
+    print "valid"`;
+    const { stdout, stderr } = spawnSync('ruby', ['-e', script], {
+      input: JSON.stringify({ ...vector, headers }),
+      encoding: 'utf8',
+    });
+    expect(stdout, stderr).toBe('valid');
+  },
+);

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -152,6 +152,14 @@ const CASES: Case[] = [
               advanced_signatures: true,
               secrets: [{ value: 'other-secret' }],
             },
+            {
+              uid: 'e3',
+              name: 'Silent',
+              owner_id: 'owner-3',
+              url: `${url}3`,
+              status: 'active',
+              secrets: [{ value: 'silent-secret' }],
+            },
           ],
           pagination: { has_next_page: false },
         },
@@ -214,6 +222,13 @@ const CASES: Case[] = [
           secret: HOOK0_SECRET,
           labels: { tenant: 'tenant-9' },
           target: { type: 'http', method: 'PUT', url: `${url}4`, headers: {} },
+        },
+        {
+          is_enabled: false,
+          event_types: ['user.account.created'],
+          secret: HOOK0_SECRET,
+          labels: {},
+          target: { type: 'http', method: 'POST', url: `${url}5`, headers: {} },
         },
       ],
       '/api/v1/event_types?application_id=a1': [{ event_type_name: 'user.account.created' }],
@@ -282,7 +297,6 @@ test('what is refused is told, the rest goes on, and the exit code says so', asy
       },
     ],
   };
-  const { writeFileSync } = await import('node:fs');
   writeFileSync(join(folder, 'mixed.json'), JSON.stringify(dump));
   const ran = await posthorn(['import', 'svix', '--dump', 'mixed.json', '--contract', 'standard', '--apply'], {
     POSTHORN_URL: node.url,
@@ -292,6 +306,48 @@ test('what is refused is told, the rest goes on, and the exit code says so', asy
   expect(ran.out).toMatch(/2 created, 0 there already, 2 refused/);
   const { body } = await node.call('GET', '/v1/accounts/good/endpoints');
   expect(body.data).toMatchObject([{ url: receiver.url(), status: 'inactive', subscriptions: [{ trigger: 'a.b' }] }]);
+  await node.stop();
+});
+
+test('what gets nothing there gets nothing here, and what belongs to nobody is told', async () => {
+  const convoy = JSON.parse(readFileSync(join(folder, 'convoy.json'), 'utf8'));
+  expect(convoy.accounts[2].endpoints).toMatchObject([
+    { disabled: true, notes: ['it has no subscription and gets nothing there: it is inactive here'] },
+  ]);
+  const hook0 = JSON.parse(readFileSync(join(folder, 'hook0.json'), 'utf8'));
+  expect(hook0.left).toMatchObject([
+    { url: expect.stringMatching(/hook05$/), why: expect.stringContaining('no label') },
+  ]);
+});
+
+test('several endpoints with one URL are all taken over, once', async () => {
+  const node = await startTestNode();
+  const one = { url: receiver.url('/twice'), description: '', disabled: true, headers: {}, notes: [] };
+  const dump = {
+    system: 'hook0',
+    eventTypes: [],
+    accounts: [
+      {
+        id: 'twice',
+        name: 'Twice',
+        endpoints: [
+          { ...one, triggers: ['a.b'] },
+          { ...one, triggers: ['c.d'] },
+        ],
+      },
+    ],
+  };
+  writeFileSync(join(folder, 'twice.json'), JSON.stringify(dump));
+  const command = ['import', 'hook0', '--dump', 'twice.json', '--contract', 'standard', '--apply'];
+  const first = await posthorn(command, { POSTHORN_URL: node.url });
+  expect(first.out).toContain('3 created, 0 there already, 0 refused');
+  const again = await posthorn(command, { POSTHORN_URL: node.url });
+  expect(again.out).toContain('0 created, 2 there already, 0 refused');
+  const { body } = await node.call('GET', '/v1/accounts/twice/endpoints');
+  const triggers = body.data.map(
+    (endpoint: { subscriptions: { trigger: string }[] }) => endpoint.subscriptions[0]?.trigger,
+  );
+  expect(triggers.sort()).toEqual(['a.b', 'c.d']);
   await node.stop();
 });
 

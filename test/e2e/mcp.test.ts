@@ -55,8 +55,8 @@ async function call(client: Client, name: string, args: object): Promise<{ text:
 }
 
 const toolsOf = async (client: Client) => (await client.listTools()).tools.map(({ name }) => name).sort();
-const READING = ['explain_failure', 'get_delivery', 'get_event', 'list_deliveries', 'list_endpoints', 'preview_replay'];
-const CHANGING = ['replay', 'resend_delivery', 'send_test'];
+const READING = ['explain_failure', 'get_delivery', 'get_event', 'list_deliveries', 'list_endpoints'];
+const CHANGING = ['preview_replay', 'replay', 'resend_delivery', 'send_test'];
 
 describe('over standard input and output', () => {
   test('looks at deliveries, explains a failure, resends, replays with a preview, tests', async () => {
@@ -76,9 +76,14 @@ describe('over standard input and output', () => {
     await receiver.received(before + 1);
     expect((await call(client, 'send_test', { account, endpoint })).text).toContain('"succeeded": false');
     const filter = { account, from: '2020-01-01T00:00:00Z' };
-    const { count } = JSON.parse((await call(client, 'preview_replay', filter)).text.split('\n').slice(1).join('\n'));
-    expect((await call(client, 'replay', { ...filter, expected_count: count + 1 })).text).toContain('preview it again');
-    expect((await call(client, 'replay', { ...filter, expected_count: count })).text).toContain('"status": "running"');
+    const preview = (await call(client, 'preview_replay', filter)).text.split('\n').slice(1).join('\n');
+    const { count, to } = JSON.parse(preview);
+    expect((await call(client, 'replay', { ...filter, to, expected_count: count + 1 })).text).toContain(
+      'preview it again',
+    );
+    expect((await call(client, 'replay', { ...filter, to, expected_count: count })).text).toContain(
+      '"status": "running"',
+    );
     expect(await call(client, 'list_deliveries', { account: 'nobody' })).toMatchObject({
       isError: true,
       text: expect.stringContaining('account_not_found'),

@@ -1,6 +1,6 @@
 /** The SDK against a real server, and its verifiers against what that server sends. */
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import {
   Posthorn,
   PosthornError,
@@ -21,6 +21,7 @@ import { webhookRoute } from '@posthorn/sdk/next';
 import express from 'express';
 import Fastify from 'fastify';
 import { Hono } from 'hono';
+import { Webhook as PublishedWebhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, OPERATOR_KEY, startTestNode, type TestNode } from '../support/node.ts';
 import { Receiver } from '../support/receiver.ts';
@@ -235,6 +236,42 @@ describe('a batcher', () => {
     expect((await posthorn.account(account).events.list()).data).toHaveLength(3);
   });
 
+  test('chunk after chunk is sent, and what is published at the end of one', async () => {
+    const account = await createAccount(node, 'standard');
+    const batcher = posthorn.account(account).batcher({ maxEvents: 10, maxWaitMs: 60_000 });
+    for (let chunk = 0; chunk < 3; chunk++) {
+      await Promise.all(
+        Array.from({ length: 10 }, (_, i) => batcher.publish({ trigger: 'a.b', payload: { chunk, i } })),
+      );
+    }
+    const publish = async (payload: number) => batcher.publish({ trigger: 'a.b', payload });
+    const first = publish(1);
+    await batcher.flush();
+    await first;
+    const second = publish(2);
+    await batcher.flush();
+    await second;
+    expect((await posthorn.account(account).events.list()).data.length).toBeGreaterThan(31);
+  });
+
+  test('an event that is refused as a whole takes no other with it, and what is changed afterwards is not sent', async () => {
+    const account = await createAccount(node, 'standard');
+    const batcher = posthorn.account(account).batcher();
+    let deep: unknown = 1;
+    for (let i = 0; i < 2_000; i++) deep = [deep];
+    const payload = { as: 'published' };
+    const answers = [
+      batcher.publish({ trigger: 'a.b', payload }),
+      batcher.publish({ trigger: 'a.b', payload: deep }),
+      batcher.publish({ trigger: 'a.b', payload: {} }),
+    ];
+    payload.as = 'changed';
+    const settled = await Promise.allSettled(answers);
+    expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    const { id } = await (answers[0] as Promise<{ id: string }>);
+    expect((await posthorn.account(account).events.get(id)).payload).toEqual({ as: 'published' });
+  });
+
   test('what may wait is bounded, and flush waits for all of it', async () => {
     const account = await createAccount(node, 'standard');
     const batcher = posthorn.account(account).batcher({ maxPending: 2, maxWaitMs: 60_000 });
@@ -394,6 +431,35 @@ test('an Express app that has parsed the body before is told so', async () => {
     body: '{}',
   });
   expect([answer.status, await answer.json()]).toMatchObject([400, { error: 'body_not_raw' }]);
+});
+
+test("Node's own server outlives a request that breaks off, and answers 500 when the handler throws", async () => {
+  const secret = `whsec_${Buffer.alloc(24, 1).toString('base64')}`;
+  const handler = webhookExpress(new Webhook(secret), () => {
+    throw new Error('not now');
+  });
+  const answers: Promise<void>[] = [];
+  const url = await listen(createServer((request, response) => void answers.push(handler(request, response))));
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  socket.write('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc', () => socket.destroy());
+  await eventually(
+    async () => answers.length,
+    (length) => length === 1,
+  );
+  // Not rejected: nobody would catch it.
+  await answers[0];
+  const at = new Date();
+  const body = '{"type":"a.b","timestamp":"2026-01-01T00:00:00Z","data":{}}';
+  const answer = await fetch(url, {
+    method: 'POST',
+    headers: {
+      'webhook-id': 'evt_1',
+      'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+      'webhook-signature': new PublishedWebhook(secret).sign('evt_1', at, body),
+    },
+    body,
+  });
+  expect(answer.status).toBe(500);
 });
 
 test('events of a contract are told apart by their trigger, by the compiler', async () => {

@@ -198,7 +198,7 @@ func readTimestamped(body []byte, headers http.Header, rules Signature) (receive
 	var signatures []typed
 	for _, entry := range strings.Split(given, ",") {
 		name, text, _ := strings.Cut(strings.TrimSpace(entry), "=")
-		if name == "t" {
+		if name == "t" && timestamp == "" {
 			timestamp = text
 		} else if value, ok := decode(text, rules.Encoding); ok && name == version {
 			signatures = append(signatures, typed{hmacKind, value})
@@ -217,22 +217,23 @@ func readTimestamped(body []byte, headers http.Header, rules Signature) (receive
 func keyOf(secret string, rules Signature) (typed, error) {
 	if rules.Scheme == "standard-webhooks" {
 		if text, ok := strings.CutPrefix(secret, "whpk_"); ok {
-			if key, ok := decode(text, "base64"); ok && len(key) == ed25519.PublicKeySize {
+			if key, ok := decodeSecret(text, "base64"); ok && len(key) == ed25519.PublicKeySize {
 				return typed{ed25519Kind, key}, nil
 			}
 		}
 		if text, ok := strings.CutPrefix(secret, "whsec_"); ok {
-			if key, ok := decode(text, "base64"); ok && len(key) > 0 {
+			if key, ok := decodeSecret(text, "base64"); ok && len(key) > 0 {
 				return typed{hmacKind, key}, nil
 			}
 		}
 		return typed{}, errors.New("a secret is whsec_ or whpk_ and base64")
 	}
-	if rules.Secret.Key == "text" {
-		return typed{hmacKind, []byte(secret)}, nil
-	}
 	text, hasPrefix := strings.CutPrefix(secret, rules.Secret.Prefix)
-	key, ok := decode(text, rules.Secret.Encoding)
+	key, ok := decodeSecret(text, rules.Secret.Encoding)
+	if rules.Secret.Key == "text" {
+		key, ok = []byte(secret), true
+	}
+	// Anybody can sign with an empty secret.
 	if !hasPrefix || !ok || len(key) == 0 {
 		return typed{}, fmt.Errorf("a secret of this contract is %q and %s", rules.Secret.Prefix, rules.Secret.Encoding)
 	}
@@ -274,6 +275,14 @@ func seconds(text, header string) (time.Time, error) {
 
 func malformed(header string) error {
 	return &Error{"header_malformed", "the header " + header + " cannot be read"}
+}
+
+// The padding of base64 may be left out.
+func decodeSecret(text, encoding string) ([]byte, bool) {
+	if encoding == "base64" {
+		text += strings.Repeat("=", (4-len(text)%4)%4)
+	}
+	return decode(text, encoding)
 }
 
 func decode(text, encoding string) ([]byte, bool) {

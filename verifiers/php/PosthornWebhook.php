@@ -102,10 +102,10 @@ final class PosthornWebhook
             $version = ($rules['version'] ?? 'v1') . '=';
             $signatures = [];
             foreach (array_map('trim', explode(',', $given)) as $entry) {
-                if (str_starts_with($entry, 't=')) {
+                if ($timestamp === '' && str_starts_with($entry, 't=')) {
                     $timestamp = substr($entry, 2);
                 }
-                $value = str_starts_with($entry, $version) ? self::decode(substr($entry, 3), $rules['encoding']) : null;
+                $value = str_starts_with($entry, $version) ? self::decode(substr($entry, strlen($version)), $rules['encoding']) : null;
                 if ($value !== null) {
                     $signatures[] = ['hmac', $value];
                 }
@@ -122,21 +122,23 @@ final class PosthornWebhook
     {
         if ($rules['scheme'] === 'standard-webhooks') {
             $isPublic = str_starts_with($secret, 'whpk_');
-            $value = self::decode(substr($secret, $isPublic ? 5 : 6), 'base64');
-            if (!$value || (!$isPublic && !str_starts_with($secret, 'whsec_'))) {
+            $value = self::decode(self::padded(substr($secret, $isPublic ? 5 : 6)), 'base64');
+            if (!$value || ($isPublic && strlen($value) !== SODIUM_CRYPTO_SIGN_PUBLICKEYBYTES) || (!$isPublic && !str_starts_with($secret, 'whsec_'))) {
                 throw new InvalidArgumentException('A secret is whsec_ or whpk_ and base64.');
             }
             return [$isPublic ? 'ed25519' : 'hmac', $value];
         }
         $own = $rules['secret'];
-        if ($own['key'] === 'text') {
-            return ['hmac', $secret];
-        }
         $prefix = $own['prefix'] ?? '';
-        $value = str_starts_with($secret, $prefix)
-            ? self::decode(substr($secret, strlen($prefix)), $own['encoding'])
-            : null;
-        if (!$value) {
+        $value = null;
+        if (str_starts_with($secret, $prefix)) {
+            $text = substr($secret, strlen($prefix));
+            $value = $own['key'] === 'text'
+                ? $secret
+                : self::decode($own['encoding'] === 'base64' ? self::padded($text) : $text, $own['encoding']);
+        }
+        // Anybody can sign with an empty secret.
+        if ($value === null || $value === '') {
             throw new InvalidArgumentException("A secret of this contract is '$prefix' and {$own['encoding']}.");
         }
         return ['hmac', $value];
@@ -172,12 +174,18 @@ final class PosthornWebhook
         return new PosthornWebhookError('header_malformed', "The header $header cannot be read.");
     }
 
+    /** The padding of base64 may be left out of a secret. */
+    private static function padded(string $text): string
+    {
+        return $text . str_repeat('=', (4 - strlen($text) % 4) % 4);
+    }
+
     private static function decode(string $text, string $encoding): ?string
     {
         if ($encoding === 'hex') {
             return preg_match('/^([0-9a-fA-F]{2})*$/D', $text) ? (string) hex2bin($text) : null;
         }
-        $bytes = base64_decode($text, true);
+        $bytes = strlen($text) % 4 === 0 ? base64_decode($text, true) : false;
         return $bytes === false ? null : $bytes;
     }
 }

@@ -15,6 +15,8 @@ foreach (json_decode(file_get_contents(__DIR__ . '/../vectors.json'), true)['vec
         $verdicts[$vector['name']] = 'valid';
     } catch (PosthornWebhookError $error) {
         $verdicts[$vector['name']] = $error->reason;
+    } catch (InvalidArgumentException) {
+        $verdicts[$vector['name']] = 'secret_invalid';
     }
 }
 echo json_encode($verdicts), "\n";

@@ -90,14 +90,15 @@ def _read(body, headers, rules):
 def _key(secret, rules):
     if rules["scheme"] == "standard-webhooks":
         kind = "ed25519" if secret.startswith("whpk_") else "hmac"
-        value = _decode(secret[len("whpk_" if kind == "ed25519" else "whsec_") :], "base64")
+        value = _decode_secret(secret[len("whpk_" if kind == "ed25519" else "whsec_") :], "base64")
         if not value or not secret.startswith(("whsec_", "whpk_")):
             raise ValueError("a secret is whsec_ or whpk_ and base64")
         return kind, value
     prefix = rules["secret"].get("prefix", "")
-    if rules["secret"]["key"] == "text":
-        return "hmac", secret.encode()
-    value = _decode(secret[len(prefix) :], rules["secret"]["encoding"]) if secret.startswith(prefix) else None
+    # Anybody can sign with an empty secret.
+    value = _decode_secret(secret[len(prefix) :], rules["secret"]["encoding"]) if secret.startswith(prefix) else None
+    if secret.startswith(prefix) and rules["secret"]["key"] == "text":
+        value = secret.encode()
     if not value:
         raise ValueError(f"a secret of this contract is {prefix!r} and {rules['secret']['encoding']}")
     return "hmac", value
@@ -132,6 +133,11 @@ def _seconds(text, header):
 
 def _malformed(header):
     return WebhookError("header_malformed", f"the header {header} cannot be read")
+
+
+def _decode_secret(text, encoding):
+    """The padding of base64 may be left out."""
+    return _decode(text + "=" * (-len(text) % 4) if encoding == "base64" else text, encoding)
 
 
 def _decode(text, encoding):

@@ -18,6 +18,8 @@ def verdict(vector):
         return "valid"
     except WebhookError as error:
         return error.reason
+    except ValueError:
+        return "secret_invalid"
 
 
 vectors = json.loads((folder.parent / "vectors.json").read_text(encoding="utf-8"))["vectors"]

@@ -27,11 +27,11 @@ module PosthornWebhook
 
   # Returns nil when the request verifies.
   #
-  # body: the bytes as they arrived. headers: a hash. secrets: one, or several during a rotation.
+  # body: the bytes as they arrived. headers: a hash, or those of Rails and Rack (HTTP_WEBHOOK_ID). secrets: one, or several during a rotation.
   # signature: of the contract. tolerance, now: in seconds.
   # Raises Error, and ArgumentError for a secret that is none of the contract.
   def verify(body, headers, secrets, signature: STANDARD, tolerance: 300, now: Time.now.to_i)
-    given = headers.to_h { |name, value| [name.downcase, value] }
+    given = headers.to_h { |name, value| [name_of(name), value] }
     keys = Array(secrets).map { |secret| key_of(secret, signature) }
     content, signatures, at = read(body.b, given, signature)
     check_time(now - at, tolerance) if at
@@ -39,6 +39,10 @@ module PosthornWebhook
       keys.any? { |key_kind, key| kind == key_kind && fits?(kind, key, content, value, signature) }
     end
     raise Error.new("signature_mismatch", "another secret, or not byte for byte the body that arrived") unless fits
+  end
+
+  def name_of(name)
+    name.to_s.downcase.delete_prefix("http_").tr("_", "-")
   end
 
   def check_time(age, tolerance)
@@ -90,16 +94,18 @@ module PosthornWebhook
   def key_of(secret, rules)
     if rules.fetch("scheme") == "standard-webhooks"
       kind = secret.start_with?("whpk_") ? :ed25519 : :hmac
-      value = decode(secret.sub(/\Awh(sec|pk)_/, ""), "base64") if secret.match?(/\Awh(sec|pk)_./)
+      value = decode_secret(secret.sub(/\Awh(sec|pk)_/, ""), "base64") if secret.match?(/\Awh(sec|pk)_./)
       raise ArgumentError, "a secret is whsec_ or whpk_ and base64" if value.to_s.empty?
 
       return [kind, value]
     end
     own = rules.fetch("secret")
-    return [:hmac, secret] if own.fetch("key") == "text"
-
     prefix = own.fetch("prefix", "")
-    value = decode(secret.delete_prefix(prefix), own.fetch("encoding")) if secret.start_with?(prefix)
+    if secret.start_with?(prefix)
+      text = secret.delete_prefix(prefix)
+      value = own.fetch("key") == "text" ? secret : decode_secret(text, own.fetch("encoding"))
+    end
+    # Anybody can sign with an empty secret.
     raise ArgumentError, "a secret of this contract is #{prefix} and #{own.fetch('encoding')}" if value.to_s.empty?
 
     [:hmac, value]
@@ -117,7 +123,7 @@ module PosthornWebhook
   end
 
   def required(headers, name)
-    value = headers[name.downcase].to_s
+    value = headers[name_of(name)].to_s
     raise Error.new("header_missing", "the request has no header #{name}") if value.empty?
 
     value
@@ -131,6 +137,11 @@ module PosthornWebhook
 
   def malformed(header)
     Error.new("header_malformed", "the header #{header} cannot be read")
+  end
+
+  # The padding of base64 may be left out.
+  def decode_secret(text, encoding)
+    decode(encoding == "base64" ? text + "=" * (-text.length % 4) : text, encoding)
   end
 
   def decode(text, encoding)

@@ -12,5 +12,7 @@ verdicts = vectors.to_h do |vector|
   [vector["name"], "valid"]
 rescue PosthornWebhook::Error => e
   [vector["name"], e.reason]
+rescue ArgumentError
+  [vector["name"], "secret_invalid"]
 end
 puts JSON.generate(verdicts)

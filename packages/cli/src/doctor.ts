@@ -11,7 +11,7 @@ import { runningEmbedded } from '@posthorn/server/dist/storage/embedded.js';
 import { readMigrations } from '@posthorn/server/dist/storage/migrate.js';
 import { checkDatabase } from '@posthorn/server/dist/storage/requirements.js';
 import pg from 'pg';
-import { coloured, type Print } from './output.js';
+import { coloured, legible, type Print } from './output.js';
 
 export interface Finding {
   what: string;
@@ -45,8 +45,10 @@ export async function examine(
   if (!config) return findings;
   await look(
     'data folder',
-    () => prepareDataFolder(config.dataFolder),
-    () => `${config.dataFolder} can be written`,
+    // A look makes no folder, in whatever place and as whoever this runs.
+    () => existsSync(config.dataFolder) && prepareDataFolder(config.dataFolder),
+    (isThere) =>
+      isThere === false ? `${config.dataFolder} is made at the first start` : `${config.dataFolder} can be written`,
     findings,
   );
   await look(
@@ -65,8 +67,8 @@ export async function examine(
 export function printFindings(findings: readonly Finding[], print: Print): void {
   const signs = { well: coloured('✓', 'green'), warning: coloured('!', 'yellow'), wrong: coloured('✗', 'red') };
   for (const { what, state, detail, mend } of findings) {
-    print(`${signs[state]} ${what}: ${detail}`);
-    if (mend !== undefined) print(`  ${coloured('→', 'dim')} ${mend}`);
+    print(`${signs[state]} ${what}: ${legible(detail)}`);
+    if (mend !== undefined) print(`  ${coloured('→', 'dim')} ${legible(mend)}`);
   }
 }
 
@@ -205,7 +207,7 @@ function clock(offMs: number): Finding {
 async function server({ url, key }: { url: string; key: string | undefined }): Promise<Finding[]> {
   const what = 'server';
   try {
-    const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+    const answer = await fetch(`${url.replace(/\/+$/, '')}/readyz`, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
     const {
       status,
       reason,
@@ -257,7 +259,8 @@ async function wayOut(): Promise<Finding[]> {
     ];
   }
   try {
-    await peerOf(SOMEWHERE, 443);
+    const { distrust } = await peerOf(SOMEWHERE, 443);
+    if (distrust) throw new Error(distrust);
     return [{ what: 'way out', state: 'well', detail: `${SOMEWHERE} can be reached with TLS` }];
   } catch (error) {
     const detail = `no connection to ${SOMEWHERE}: ${(error as Error).message}`;
@@ -288,8 +291,10 @@ async function certificateOf(url: string): Promise<Finding> {
   const { hostname, port } = new URL(url);
   const what = 'POSTHORN_PUBLIC_URL';
   try {
-    const certificate = await peerOf(hostname, Number(port || 443));
-    return expiry(what, hostname, Date.parse(certificate.validTo));
+    const { certificate, distrust } = await peerOf(hostname, Number(port || 443));
+    const found = expiry(what, hostname, Date.parse(certificate.validTo));
+    if (distrust && found.state !== 'wrong') throw new Error(distrust);
+    return found;
   } catch (error) {
     return {
       what,
@@ -309,12 +314,21 @@ function expiry(what: string, name: string, untilMs: number): Finding {
     : { what, state: 'well', detail };
 }
 
-function peerOf(host: string, port: number): Promise<X509Certificate> {
+interface Peer {
+  certificate: X509Certificate;
+  /** Why it is not trusted; undefined: it is. */
+  distrust: string | undefined;
+}
+
+/** A certificate that has expired is to be seen, too. */
+function peerOf(host: string, port: number): Promise<Peer> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, servername: host, timeout: ANSWER_WITHIN_MS }, () => {
+    const options = { host, port, servername: host, timeout: ANSWER_WITHIN_MS, rejectUnauthorized: false };
+    const socket = connect(options, () => {
       const certificate = socket.getPeerX509Certificate();
       socket.end();
-      if (certificate) resolve(certificate);
+      if (certificate)
+        resolve({ certificate, distrust: socket.authorized ? undefined : String(socket.authorizationError) });
       else reject(new Error('it has shown no certificate'));
     });
     socket.on('timeout', () => socket.destroy(new Error('it does not answer')));

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { PosthornError, PosthornUnreachable } from '@posthorn/sdk';
 import { CommanderError } from 'commander';
 import { CommandFailed, EXIT } from './exit-codes.js';
+import { legible } from './output.js';
 import { buildProgram, exitCodeOf } from './program.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -19,7 +20,7 @@ try {
 function explain(error: unknown): number {
   // Commander has printed it.
   if (error instanceof CommanderError) return exitCodeOf(error);
-  const print = (line: string) => process.stderr.write(`${line}\n`);
+  const print = (line: string) => process.stderr.write(`${line.split('\n').map(legible).join('\n')}\n`);
   if (error instanceof CommandFailed) {
     print(error.message);
     return error.exitCode;

@@ -166,16 +166,6 @@ function readingTools(server: McpServer, posthorn: Posthorn, accountOf: AccountO
     },
     ({ account, event }) => answer(() => posthorn.account(accountOf(account)).events.get(event)),
   );
-  server.registerTool(
-    'preview_replay',
-    {
-      description: 'Say how many deliveries a replay would send again, at what rate and for how long. Sends nothing.',
-      inputSchema: { account: Account, ...ReplayFilter },
-      annotations: READ_ONLY,
-    },
-    ({ account, ...filter }) =>
-      answer(() => posthorn.account(accountOf(account)).replays.create({ ...wishOf(filter), dry_run: true })),
-  );
 }
 
 function operatorTools(server: McpServer, posthorn: Posthorn): void {
@@ -222,11 +212,29 @@ function changingTools(server: McpServer, posthorn: Posthorn, accountOf: Account
     ({ account, delivery }) => answer(() => posthorn.account(accountOf(account)).deliveries.retry(delivery)),
   );
   server.registerTool(
+    'preview_replay',
+    {
+      description:
+        'Say how many deliveries a replay would send again, at what rate and for how long. Sends nothing. Pass the `to` of its answer to replay.',
+      inputSchema: { account: Account, ...ReplayFilter },
+      annotations: READ_ONLY,
+    },
+    ({ account, ...filter }) =>
+      answer(async () => {
+        // What comes afterwards belongs to no replay that somebody has looked at.
+        const wish = wishOf({ ...filter, to: filter.to ?? new Date().toISOString() });
+        return {
+          ...(await posthorn.account(accountOf(account)).replays.create({ ...wish, dry_run: true })),
+          to: wish.to,
+        };
+      }),
+  );
+  server.registerTool(
     'replay',
     {
       description:
-        'Send many deliveries again. First call preview_replay, and pass the number that it found: it starts only if that is still right.',
-      inputSchema: { account: Account, ...ReplayFilter, expected_count: z.number().int().min(0) },
+        'Send many deliveries again. First call preview_replay, and pass the `to` and the number that it answered: it starts only if that is still right.',
+      inputSchema: { account: Account, ...ReplayFilter, to: z.iso.datetime(), expected_count: z.number().int().min(0) },
       annotations: CHANGES,
     },
     ({ account, expected_count, ...filter }) =>
@@ -257,7 +265,7 @@ async function answer(work: () => Promise<unknown>) {
     const result = await work();
     return { content: [text(NOTE), text(typeof result === 'string' ? result : JSON.stringify(result, null, 2))] };
   } catch (error) {
-    return { isError: true, content: [text(inWords(error))] };
+    return { isError: true, content: [text(NOTE), text(inWords(error))] };
   }
 }
 

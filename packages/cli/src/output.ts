@@ -2,8 +2,12 @@ import Table from 'cli-table3';
 
 export type Print = (line: string) => void;
 
-/** A column of a table: its head, and what stands in it. */
-export type Column<T> = readonly [head: string, show: (row: T) => string | number | boolean | null | undefined];
+/** A column of a table: its head, what stands in it, and in which colour. */
+export type Column<T> = readonly [
+  head: string,
+  show: (row: T) => string | number | boolean | null | undefined,
+  colourOf?: (row: T) => Colour,
+];
 
 const NO_BORDERS = {
   top: '',
@@ -34,7 +38,14 @@ export function tableOf<T>(
     chars: NO_BORDERS,
     style: { 'padding-left': 0, 'padding-right': 0, head: isColoured ? ['dim'] : [], border: [] },
   });
-  for (const row of rows) table.push(columns.map(([, show]) => legible(show(row))));
+  for (const row of rows) {
+    table.push(
+      columns.map(([, show, colourOf]) => {
+        const text = legible(show(row));
+        return colourOf ? coloured(text, colourOf(row), isColoured) : text;
+      }),
+    );
+  }
   return table
     .toString()
     .split('\n')
@@ -50,7 +61,9 @@ export function legible(value: unknown): string {
 
 const COLOURS = { red: 31, green: 32, yellow: 33, dim: 2 } as const;
 
-export function coloured(text: string, colour: keyof typeof COLOURS, isColoured = process.stdout.isTTY): string {
+type Colour = keyof typeof COLOURS;
+
+export function coloured(text: string, colour: Colour, isColoured = process.stdout.isTTY): string {
   return isColoured ? `\u001b[${COLOURS[colour]}m${text}\u001b[0m` : text;
 }
 

@@ -38,8 +38,12 @@ export class AccountClient {
   }
 
   /** The requests that an event makes, by its contract, without sending them: signed for an endpoint, or with a secret. */
-  renderEvent(id: string, options: NonNullable<BodyOf<'renderEvent'>> = {}): Promise<AnswerOf<'renderEvent'>> {
-    return this.call('POST', `/events/${part(id)}/requests`, { body: options, isRepeatable: true });
+  renderEvent(
+    id: string,
+    options: NonNullable<BodyOf<'renderEvent'>> = {},
+    signal?: AbortSignal,
+  ): Promise<AnswerOf<'renderEvent'>> {
+    return this.call('POST', `/events/${part(id)}/requests`, { body: options, isRepeatable: true, signal });
   }
 
   /** A new secret for an endpoint, or for `renderEvent`. Nothing is stored. */
@@ -58,7 +62,10 @@ export class AccountClient {
 
   /** Gathers events that are published one by one, and sends them together. */
   batcher(options: BatcherOptions = {}): Batcher {
-    return new Batcher((events, idempotencyKey) => this.publishBatch(events, { idempotencyKey }), options);
+    return new Batcher((events, idempotencyKey) => {
+      const body = `{"events":[${events.join(',')}]}`;
+      return this.call('POST', '/events/batch', { body, headers: keyed(idempotencyKey), isRepeatable: true });
+    }, options);
   }
 
   readonly events = {
@@ -70,7 +77,7 @@ export class AccountClient {
   /** The events in an order that never changes, for those who ask instead of being called. */
   readonly feed = {
     read: (query: QueryOf<'getFeed'> = {}, signal?: AbortSignal): Promise<AnswerOf<'getFeed'>> =>
-      this.call('GET', '/feed', { query, signal }),
+      this.call('GET', '/feed', { query, signal, waitMs: (query.wait ?? 0) * 1000 }),
     /**
      * Page after page, and then whatever comes, for ever. Keep `next_cursor` of a page when you have dealt with it, and begin
      * there after a restart: nothing is missed.
@@ -114,8 +121,8 @@ export class AccountClient {
     all: (query: QueryOf<'listDeliveries'> = {}) => everyPage(this.deliveries.list, query),
     /** With its attempts. */
     get: (id: string): Promise<AnswerOf<'getDelivery'>> => this.get(`/deliveries/${part(id)}`),
-    retry: (id: string): Promise<AnswerOf<'retryDelivery'>> =>
-      this.call('POST', `/deliveries/${part(id)}/retry`, { isRepeatable: true }),
+    /** Sends it again, each time: after a lost answer it is not repeated. */
+    retry: (id: string): Promise<AnswerOf<'retryDelivery'>> => this.call('POST', `/deliveries/${part(id)}/retry`),
   };
 
   readonly replays = {

@@ -13,23 +13,27 @@ export interface BatcherOptions {
 /** As JSON; the server takes 16 MiB. */
 const BATCH_CHARACTERS_MAX = 4 * 1024 * 1024;
 const EVENTS_MAX = 1_000;
-/** How often a batch is completed of which the server has stored a part. */
-const ROUNDS_MAX = 5;
+/** How often a batch is completed of which the server has stored a part, and how long it waits before. */
+const COMPLETIONS_MAX = 5;
+const COMPLETE_AFTER_MS = 200;
 
 interface Waiting {
-  event: EventInput;
-  size: number;
+  /** As it was when it was published: what its owner changes afterwards is not sent. */
+  json: string;
   resolve: (accepted: Accepted) => void;
   reject: (error: unknown) => void;
 }
 
-type PublishBatch = (events: EventInput[], idempotencyKey: string) => Promise<AnswerOf<'publishEvents'>>;
+/** @param events as JSON, each */
+type PublishBatch = (events: string[], idempotencyKey: string) => Promise<AnswerOf<'publishEvents'>>;
 
 /** Gathers events that are published one by one and sends them together, one request after the other. */
 export class Batcher {
   private waiting: Waiting[] = [];
   private timer: ReturnType<typeof setTimeout> | undefined;
   private sending: Promise<void> | undefined;
+  private published = 0;
+  private answered = 0;
   private readonly maxEvents: number;
   private readonly maxWaitMs: number;
   private readonly maxPending: number;
@@ -52,7 +56,8 @@ export class Batcher {
       return Promise.reject(new RangeError(`${this.maxPending} events wait to be published: publish more slowly.`));
     }
     return new Promise((resolve, reject) => {
-      this.waiting.push({ event, size: JSON.stringify(event).length, resolve, reject });
+      this.waiting.push({ json: JSON.stringify(event), resolve, reject });
+      this.published++;
       if (this.waiting.length >= this.maxEvents) this.start();
       else this.timer ??= setTimeout(() => this.start(), this.maxWaitMs);
     });
@@ -60,27 +65,35 @@ export class Batcher {
 
   /** Resolves when everything that was published so far is answered. */
   async flush(): Promise<void> {
+    const until = this.published;
     this.start();
-    while (this.sending) await this.sending;
+    while (this.sending && this.answered < until) await this.sending;
   }
 
   private start(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
-    this.sending ??= this.sendAll().finally(() => {
-      this.sending = undefined;
-    });
+    if (!this.sending && this.waiting.length > 0) this.sending = this.sendAll();
   }
 
   private async sendAll(): Promise<void> {
-    while (this.waiting.length > 0) await this.sendSome(this.takeBatch());
+    try {
+      while (this.waiting.length > 0) {
+        const batch = this.takeBatch();
+        await this.sendSome(batch);
+        this.answered += batch.length;
+      }
+    } finally {
+      // In the same step in which nothing was waiting: who comes next begins anew.
+      this.sending = undefined;
+    }
   }
 
   private takeBatch(): Waiting[] {
     let size = 0;
     let count = 0;
     for (const one of this.waiting) {
-      size += one.size;
+      size += one.json.length;
       if (count > 0 && (count >= this.maxEvents || size > BATCH_CHARACTERS_MAX)) break;
       count++;
     }
@@ -91,24 +104,32 @@ export class Batcher {
   private async sendSome(batch: readonly Waiting[]): Promise<void> {
     let open = batch;
     let key = crypto.randomUUID();
-    for (let round = 0; open.length > 0; round++) {
+    for (let completions = 0; open.length > 0; ) {
       try {
         const { data } = await this.send(
-          open.map(({ event }) => event),
+          open.map(({ json }) => json),
           key,
         );
-        const failed = settle(open, data, round === ROUNDS_MAX);
+        if (!settle(open, data, completions === COMPLETIONS_MAX)) return;
         // Under the same key the batch is completed: what is stored answers the same.
-        if (!failed) return;
+        completions++;
+        await new Promise((resolve) => setTimeout(resolve, COMPLETE_AFTER_MS * completions));
       } catch (error) {
-        const refused = error instanceof PosthornError ? refusedBy(error) : undefined;
-        if (!refused || refused.size === 0) {
-          for (const { reject } of open) reject(error);
+        // What is stored under one key would be stored again under another.
+        const isNothingStored = completions === 0 && error instanceof PosthornError && error.status < 500;
+        const refused = isNothingStored ? refusedBy(error) : new Set();
+        if (refused.size === 0 && isNothingStored && OF_CONTENT.has(error.status) && open.length > 1) {
+          // It is not told which one it is about: the halves tell.
+          const middle = open.length >> 1;
+          await this.sendSome(open.slice(0, middle));
+          await this.sendSome(open.slice(middle));
           return;
         }
+        const isOver = refused.size === 0;
         open.forEach(({ reject }, i) => {
-          if (refused.has(i)) reject(error);
+          if (isOver || refused.has(i)) reject(error);
         });
+        if (isOver) return;
         open = open.filter((_, i) => !refused.has(i));
         key = crypto.randomUUID();
       }
@@ -116,19 +137,26 @@ export class Batcher {
   }
 }
 
+/** Statuses of a refusal that is about what the batch holds. */
+const OF_CONTENT = new Set([400, 413, 422]);
+
 /** Answers everybody, unless some could not be stored and may be in the next round. */
 function settle(open: readonly Waiting[], answers: AnswerOf<'publishEvents'>['data'], isLast: boolean): boolean {
   const isPassing = answers.some(({ error }) => error !== undefined && error.code !== 'idempotency_conflict');
   if (isPassing && !isLast) return true;
   open.forEach(({ resolve, reject }, i) => {
-    const { id, deliveries, warnings, error } = answers[i] ?? {};
-    if (id !== undefined && deliveries !== undefined) resolve({ id, deliveries, ...(warnings ? { warnings } : {}) });
+    const { error, ...accepted } = answers[i] ?? {};
+    if (isAccepted(accepted)) resolve(accepted);
     else {
       const { code, detail } = error ?? { code: 'unexpected_answer', detail: 'The server did not answer this event.' };
       reject(new PosthornError({ type: 'about:blank', title: code, status: 409, code, detail }));
     }
   });
   return false;
+}
+
+function isAccepted(answer: Partial<Accepted>): answer is Accepted {
+  return answer.id !== undefined && answer.deliveries !== undefined;
 }
 
 /** Places of the events that a refusal of the whole batch is about: `#/events/3/trigger`. */

@@ -21,6 +21,8 @@ export interface Call {
   /** Whether a second one changes nothing: by its method if this is left out. A POST with an idempotency key is. */
   isRepeatable?: boolean;
   signal?: AbortSignal | undefined;
+  /** How long the server lets the call wait before it answers, in milliseconds. */
+  waitMs?: number;
 }
 
 const BACKOFF_MS = 100;
@@ -53,24 +55,28 @@ export class Transport {
    */
   async call<T>(call: Call): Promise<T> {
     const isRepeatable = call.isRepeatable ?? call.method !== 'POST';
+    // What a try without an answer has removed is not there any more.
+    let mayBeDone = false;
     for (let retry = 0; ; retry++) {
       const answer = await this.tryOnce(call, isRepeatable && retry < this.retries);
-      if (answer === undefined) await pause(backoffMs(retry), call.signal);
-      else if (answer.ok) return answer.status === 204 ? (undefined as T) : ((await answer.json()) as T);
-      // What a try without an answer has removed is not there any more.
-      else if (answer.status === 404 && call.method === 'DELETE' && retry > 0) return undefined as T;
+      if (answer === undefined) {
+        mayBeDone = true;
+        await pause(backoffMs(retry), call.signal);
+      } else if (answer.ok) return parsed<T>(answer);
+      else if (answer.status === 404 && call.method === 'DELETE' && mayBeDone) return undefined as T;
       else if (retry < this.retries && (isRepeatable ? PASSING : NOT_DONE).has(answer.status)) {
-        await answer.body?.cancel();
-        await pause(retryAfterMs(answer) ?? backoffMs(retry), call.signal);
-      } else throw new PosthornError(await problemOf(answer));
+        mayBeDone ||= answer.status >= 500;
+        await pause(retryAfterMs(answer.headers) ?? backoffMs(retry), call.signal);
+      } else throw new PosthornError(problemOf(answer));
     }
   }
 
-  /** @returns undefined when no answer came, and another try may be made */
-  private async tryOnce({ method, path, query, body, headers, signal }: Call, mayRepeat: boolean) {
-    const timeout = AbortSignal.timeout(this.timeoutMs);
+  /** @returns undefined when no answer came to its end, and another try may be made */
+  private async tryOnce({ method, path, query, body, headers, signal, waitMs = 0 }: Call, mayRepeat: boolean) {
+    const timeoutMs = this.timeoutMs + waitMs;
+    const timeout = AbortSignal.timeout(timeoutMs);
     try {
-      return await this.fetch(`${this.url}${path}${searchOf(query)}`, {
+      const answer = await this.fetch(`${this.url}${path}${searchOf(query)}`, {
         method,
         headers: {
           authorization: `Bearer ${this.key}`,
@@ -80,12 +86,22 @@ export class Transport {
         ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
         signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       });
+      return { ok: answer.ok, status: answer.status, headers: answer.headers, text: await answer.text() };
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       if (mayRepeat) return undefined;
-      const reason = timeout.aborted ? `took longer than ${this.timeoutMs} ms` : String((error as Error).message);
+      const reason = timeout.aborted ? `took longer than ${timeoutMs} ms` : String((error as Error).message);
       throw new PosthornUnreachable(`${method} ${this.url}${path}: ${reason}`, { cause: error });
     }
+  }
+}
+
+function parsed<T>(answer: { status: number; text: string }): T {
+  if (answer.status === 204) return undefined as T;
+  try {
+    return JSON.parse(answer.text) as T;
+  } catch {
+    throw new PosthornError(problemOf(answer));
   }
 }
 
@@ -95,9 +111,7 @@ function searchOf(query: object | undefined): string {
   return `?${new URLSearchParams(entries.map(([name, value]) => [name, String(value)]))}`;
 }
 
-async function problemOf(answer: Response): Promise<Problem> {
-  const { status } = answer;
-  const text = await answer.text().catch(() => '');
+function problemOf({ status, text }: { status: number; text: string }): Problem {
   try {
     const problem = JSON.parse(text) as Problem;
     if (typeof problem.code === 'string') return problem;
@@ -112,8 +126,8 @@ function backoffMs(retry: number): number {
   return (0.5 + Math.random() / 2) * Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** retry);
 }
 
-function retryAfterMs(answer: Response): number | undefined {
-  const seconds = Number(answer.headers.get('retry-after') ?? Number.NaN);
+function retryAfterMs(headers: Headers): number | undefined {
+  const seconds = Number(headers.get('retry-after') ?? Number.NaN);
   return Number.isFinite(seconds) && seconds >= 0 ? Math.min(RETRY_AFTER_MAX_MS, seconds * 1000) : undefined;
 }
 

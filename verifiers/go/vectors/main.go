@@ -51,7 +51,7 @@ func verdictOf(err error) string {
 		return refused.Reason
 	}
 	if err != nil {
-		return err.Error()
+		return "secret_invalid"
 	}
 	return "valid"
 }

@@ -2,7 +2,7 @@ import type { Attempt, Delivery } from '@posthorn/sdk';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { count } from '../arguments.js';
-import { type Column, coloured, time } from '../output.js';
+import { type Column, time } from '../output.js';
 import { Session, take, withAccount } from '../session.js';
 
 const STATUSES = ['pending', 'delivering', 'held', 'failed', 'succeeded', 'discarded', 'skipped'] as const;
@@ -12,7 +12,11 @@ export const answerOf = ({ last_status, last_error }: Pick<Delivery, 'last_statu
 
 const COLUMNS: readonly Column<Delivery>[] = [
   ['ID', ({ id }) => id],
-  ['STATUS', ({ status, reason }) => coloured(reason === null ? status : `${status} (${reason})`, colourOf(status))],
+  [
+    'STATUS',
+    ({ status, reason }) => (reason === null ? status : `${status} (${reason})`),
+    ({ status }) => colourOf(status),
+  ],
   ['TRIGGER', ({ trigger }) => trigger],
   ['ANSWER', answerOf],
   ['TRIES', ({ attempt_count }) => attempt_count],

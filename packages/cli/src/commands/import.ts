@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { CommandFailed, EXIT } from '../exit-codes.js';
 import { applyFound, type Step, writeContract } from '../import/apply.js';
@@ -7,14 +7,14 @@ import { hook0 } from '../import/hook0.js';
 import { outpost } from '../import/outpost.js';
 import type { Found, Source } from '../import/source.js';
 import { svix } from '../import/svix.js';
-import { type Column, coloured } from '../output.js';
+import type { Column } from '../output.js';
 import { progressBar } from '../progress.js';
 import { Session, withServer } from '../session.js';
 
 const SOURCES: Readonly<Record<string, Source>> = { svix, convoy, outpost, hook0 };
-const COLOURS = { create: 'green', keep: 'dim', refused: 'red' } as const;
+const COLOURS = { create: 'green', keep: 'dim', refused: 'red', left: 'yellow' } as const;
 const COLUMNS: readonly Column<Step>[] = [
-  ['', ({ action }) => coloured(action, COLOURS[action])],
+  ['', ({ action }) => action, ({ action }) => COLOURS[action]],
   ['ACCOUNT', ({ account }) => account],
   ['URL', ({ url }) => url || '(the account)'],
   ['NOTES', ({ notes }) => notes.join('; ')],
@@ -48,7 +48,10 @@ export function importCommand(program: Command): void {
         const session = new Session(options);
         const found = dump ? readDump(dump, system) : await read(source, { from, token, project, label });
         // It holds secrets.
-        if (save) writeFileSync(save, `${JSON.stringify(found, null, 2)}\n`, { mode: 0o600 });
+        if (save) {
+          rmSync(save, { force: true });
+          writeFileSync(save, `${JSON.stringify(found, null, 2)}\n`, { mode: 0o600 });
+        }
         if (folder) for (const file of writeContract(folder, source, found)) session.print(file);
         if (!contract) {
           session.print(

@@ -80,14 +80,14 @@ class Listener {
     process.once('SIGTERM', () => this.ended.abort());
     this.cursor = from === 'newest' ? (await this.account.feed.read({ cursor: 'newest' })).next_cursor : from;
     const stopKeys = this.listenToKeys();
-    if ('secret' in signing) this.note(`Signed with ${signing.secret}`);
+    if ('secret' in signing && this.options.secret === undefined) this.note(`Signed with ${signing.secret}`);
     this.note(`Listening to ${this.session.accountId}; forwarding to ${address.href}`);
     try {
       while (!this.ended.signal.aborted) await this.forwardNext(signing);
     } finally {
       stopKeys();
+      this.note(`To go on from here: --cursor ${this.cursor}`);
     }
-    this.note(`To go on from here: --cursor ${this.cursor}`);
   }
 
   private async secret(): Promise<string> {
@@ -102,8 +102,10 @@ class Listener {
     if (page.missed > 0) this.note(`${page.missed} events are not kept any more.`);
     for (const event of page.data) {
       if (!this.isWanted(event.trigger)) continue;
-      const rendered = await this.patiently(() => this.account.renderEvent(event.id, signing));
-      for (const { topic, headers, body, body_encoding } of rendered?.data ?? []) {
+      const rendered = await this.patiently(() => this.account.renderEvent(event.id, signing, this.ended.signal));
+      // The page is begun again by who goes on from its cursor: rather twice than not at all.
+      if (!rendered) return;
+      for (const { topic, headers, body, body_encoding } of rendered.data) {
         const label = `${event.trigger}${topic === null || topic === event.trigger ? '' : ` (${topic})`}  ${event.id}`;
         await this.forward({ label, headers, body: new Uint8Array(Buffer.from(body, body_encoding)) });
         if (this.ended.signal.aborted) return;

@@ -8,7 +8,7 @@ import type { Found, FoundAccount, FoundEndpoint, Source } from './source.js';
 export interface Step {
   account: string;
   url: string;
-  action: 'create' | 'keep' | 'refused';
+  action: 'create' | 'keep' | 'refused' | 'left';
   notes: string[];
 }
 
@@ -20,11 +20,16 @@ export interface ApplyOptions {
 }
 
 /**
- * Creates what is missing: accounts by their id, endpoints by their URL. What is there stays as it is, so it can be run again and
+ * Creates what is missing: accounts by their id, endpoints by their URL, and where several have the same by their triggers, too. What is there stays as it is, so it can be run again and
  * again; one that is refused is told, and the others go on.
  */
 export async function applyFound(posthorn: Posthorn, found: Found, options: ApplyOptions): Promise<Step[]> {
-  const steps: Step[] = [];
+  const steps: Step[] = (found.left ?? []).map(({ url, why }) => ({
+    account: '',
+    url,
+    action: 'left',
+    notes: [why],
+  }));
   for (const [i, account] of found.accounts.entries()) {
     steps.push(...(await applyAccount(posthorn, account, options)));
     options.onProgress(i + 1);
@@ -39,9 +44,12 @@ async function applyAccount(
 ): Promise<Step[]> {
   const steps: Step[] = [];
   const client = posthorn.account(account.id);
-  let urls = new Set<string>();
+  let there: Existing[] = [];
   try {
-    urls = new Set((await take(client.endpoints.all(), Number.POSITIVE_INFINITY)).map(({ url }) => url));
+    there = (await take(client.endpoints.all(), Number.POSITIVE_INFINITY)).map(({ url, subscriptions }) => ({
+      url,
+      triggers: subscriptions.map(({ trigger }) => trigger),
+    }));
   } catch (error) {
     if (!(error instanceof PosthornError) || error.code !== 'account_not_found') throw error;
     const refused = isReal
@@ -57,12 +65,14 @@ async function applyAccount(
   }
   for (const endpoint of account.endpoints) {
     const { url, notes } = endpoint;
-    if (urls.has(url)) {
+    const isOnly = account.endpoints.filter((other) => other.url === url).length === 1;
+    const same = there.findIndex((one) => one.url === url && (isOnly || isSame(one.triggers, triggersOf(endpoint))));
+    if (same >= 0) {
+      there.splice(same, 1);
       steps.push({ account: account.id, url, action: 'keep', notes: [] });
       continue;
     }
     const refused = isReal ? await refusalOf(() => client.endpoints.create(toInput(endpoint))) : undefined;
-    urls.add(url);
     steps.push({
       account: account.id,
       url,
@@ -73,12 +83,24 @@ async function applyAccount(
   return steps;
 }
 
-function toInput({ url, description, disabled, triggers, secret, headers }: FoundEndpoint) {
+interface Existing {
+  url: string;
+  triggers: string[];
+}
+
+const triggersOf = ({ triggers }: FoundEndpoint): string[] => (triggers.length === 0 ? ['*'] : [...new Set(triggers)]);
+
+function isSame(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && some.every((one) => others.includes(one));
+}
+
+function toInput(endpoint: FoundEndpoint) {
+  const { url, description, disabled, secret, headers } = endpoint;
   return {
     url,
     description: description.slice(0, 500),
     status: disabled ? ('inactive' as const) : ('active' as const),
-    subscriptions: (triggers.length === 0 ? ['*'] : [...new Set(triggers)]).map((trigger) => ({ trigger })),
+    subscriptions: triggersOf(endpoint).map((trigger) => ({ trigger })),
     ...(secret === undefined ? {} : { secret }),
     headers,
   };

@@ -43,22 +43,23 @@ export const convoy: Source = {
     const triggersOf = new Map<string, string[]>();
     for await (const { endpoint_metadata, filter_config } of every<Subscription>(options, `${path}/subscriptions`)) {
       const uid = endpoint_metadata?.uid;
-      if (uid) triggersOf.set(uid, [...(triggersOf.get(uid) ?? []), ...(filter_config?.event_types ?? [])]);
+      if (uid) triggersOf.set(uid, [...(triggersOf.get(uid) ?? []), ...typesOf(filter_config?.event_types)]);
     }
     const accounts = new Map<string, FoundAccount>();
     for await (const endpoint of every<Endpoint>(options, `${path}/endpoints`)) {
       const id = endpoint.owner_id || endpoint.uid;
       const account = accounts.get(id) ?? { id, name: endpoint.owner_id || endpoint.name || id, endpoints: [] };
       const secret = endpoint.secrets?.filter(({ expires_at }) => !expires_at).at(-1)?.value;
-      const triggers = triggersOf.get(endpoint.uid) ?? [];
+      const triggers = triggersOf.get(endpoint.uid);
       account.endpoints.push({
         url: endpoint.url ?? endpoint.target_url ?? '',
         description: endpoint.description || endpoint.name || '',
-        disabled: endpoint.status !== undefined && endpoint.status !== 'active',
-        triggers: triggers.includes('*') ? [] : triggers,
+        disabled: triggers === undefined || (endpoint.status !== undefined && endpoint.status !== 'active'),
+        triggers: triggers?.includes('*') ? [] : (triggers ?? []),
         ...(secret === undefined ? {} : { secret }),
         headers: {},
         notes: [
+          ...(triggers === undefined ? ['it has no subscription and gets nothing there: it is inactive here'] : []),
           ...(endpoint.advanced_signatures
             ? ['it verifies advanced signatures, which no contract can write: it needs a change']
             : []),
@@ -78,6 +79,9 @@ export const convoy: Source = {
     return { system: 'convoy', accounts: [...accounts.values()], eventTypes };
   },
 };
+
+/** A subscription that names no types is to all of them. */
+const typesOf = (types: readonly string[] | null | undefined): readonly string[] => (types?.length ? types : ['*']);
 
 async function* every<T>(options: SourceOptions, path: string): AsyncGenerator<T> {
   for (let cursor = ''; ; ) {

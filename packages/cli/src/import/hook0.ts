@@ -1,5 +1,5 @@
 import { CommandFailed, EXIT } from '../exit-codes.js';
-import { type FoundAccount, getJson, type Source } from './source.js';
+import { type Found, type FoundAccount, getJson, type Source } from './source.js';
 
 interface Subscription {
   is_enabled: boolean;
@@ -31,10 +31,17 @@ export const hook0: Source = {
       throw new CommandFailed('Say which application of Hook0: --project <application id>.', EXIT.usage);
     const query = `?application_id=${encodeURIComponent(options.project)}`;
     const accounts = new Map<string, FoundAccount>();
+    const left: NonNullable<Found['left']> = [];
     for (const one of await getJson<Subscription[]>(options, `/api/v1/subscriptions${query}`)) {
       const labels = one.labels ?? {};
       const id = options.label ? labels[options.label] : Object.values(labels)[0];
-      if (!id) continue;
+      if (!id) {
+        left.push({
+          url: one.target.url,
+          why: `it has no label ${options.label ? `${options.label} ` : ''}that says whose it is`,
+        });
+        continue;
+      }
       const account = accounts.get(id) ?? { id, name: id, endpoints: [] };
       account.endpoints.push({
         url: one.target.url,
@@ -56,6 +63,7 @@ export const hook0: Source = {
       system: 'hook0',
       accounts: [...accounts.values()],
       eventTypes: types.map(({ event_type_name: name }) => ({ name, description: '' })),
+      left,
     };
   },
 };

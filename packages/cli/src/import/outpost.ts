@@ -1,4 +1,11 @@
-import { type FoundAccount, type FoundEndpoint, getJson, type Source, type SourceOptions } from './source.js';
+import {
+  type Found,
+  type FoundAccount,
+  type FoundEndpoint,
+  getJson,
+  type Source,
+  type SourceOptions,
+} from './source.js';
 
 interface Tenant {
   id: string;
@@ -35,17 +42,20 @@ export const outpost: Source = {
   },
   async read(options) {
     const accounts: FoundAccount[] = [];
+    const left: NonNullable<Found['left']> = [];
     for await (const { id } of tenants(options)) {
       const found = await getJson<Destination[] | { models: Destination[] }>(
         options,
         `/api/v1/tenants/${encodeURIComponent(id)}/destinations`,
       );
       const destinations = Array.isArray(found) ? found : found.models;
+      for (const { type } of destinations)
+        if (type !== 'webhook') left.push({ url: `${id}: ${type}`, why: 'it is no webhook' });
       accounts.push({ id, name: id, endpoints: destinations.filter(({ type }) => type === 'webhook').map(toEndpoint) });
       options.onProgress(accounts.length);
     }
     const topics = await getJson<string[]>(options, '/api/v1/topics');
-    return { system: 'outpost', accounts, eventTypes: topics.map((name) => ({ name, description: '' })) };
+    return { system: 'outpost', accounts, eventTypes: topics.map((name) => ({ name, description: '' })), left };
   },
 };
 

@@ -30,6 +30,8 @@ export interface Found {
   system: string;
   accounts: FoundAccount[];
   eventTypes: FoundType[];
+  /** What is there and cannot be taken over at all, and why. */
+  left?: { url: string; why: string }[];
 }
 
 export interface SourceOptions {

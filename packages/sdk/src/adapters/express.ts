@@ -8,13 +8,14 @@ interface NodeRequest extends AsyncIterable<Uint8Array> {
 }
 
 interface NodeResponse {
+  readonly headersSent?: boolean;
   writeHead(status: number, headers?: Record<string, string>): unknown;
   end(text?: string): unknown;
 }
 
 /**
  * A handler for Express, and for Node's own server. It reads the body itself: put it before `express.json()`, or use
- * `express.raw({ type: '*\/*' })` for its route.
+ * `express.raw({ type: '*\/*' })` for its route. A handler that throws is Express's to answer; Node's own server answers 500.
  *
  * ```ts
  * app.post('/hooks', webhookExpress(new Webhook(secret), async (event, request) => …));
@@ -35,8 +36,13 @@ export function webhookExpress<E extends WebhookEvent, Request extends NodeReque
       response.writeHead(answer.status, answer.body ? { 'content-type': 'application/json' } : {});
       response.end(answer.body && JSON.stringify(answer.body));
     } catch (error) {
-      if (!next) throw error;
-      next(error);
+      if (next) next(error);
+      // Node's own server: the sender tries again. Of a request that broke off nobody reads it.
+      else if (response.headersSent) response.end();
+      else {
+        response.writeHead(500);
+        response.end();
+      }
     }
   };
 }

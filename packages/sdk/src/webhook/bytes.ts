@@ -18,13 +18,18 @@ export function decode(text: string, encoding: 'hex' | 'base64'): Bytes | undefi
   return encoding === 'hex' ? fromHex(text) : fromBase64(text);
 }
 
+/** The padding of base64 may be left out of a secret. */
+export function decodeSecret(text: string, encoding: 'hex' | 'base64'): Bytes | undefined {
+  return decode(encoding === 'base64' ? text.padEnd(Math.ceil(text.length / 4) * 4, '=') : text, encoding);
+}
+
 function fromHex(text: string): Bytes | undefined {
   if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) return undefined;
   return Uint8Array.from({ length: text.length / 2 }, (_, i) => Number.parseInt(text.slice(i * 2, i * 2 + 2), 16));
 }
 
 function fromBase64(text: string): Bytes | undefined {
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined;
+  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined;
   try {
     const binary = atob(text);
     return Uint8Array.from(binary, (character) => character.charCodeAt(0));

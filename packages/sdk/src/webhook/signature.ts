@@ -1,5 +1,5 @@
 import type { components } from '../openapi.ts';
-import { type Bytes, concat, decode, utf8 } from './bytes.ts';
+import { type Bytes, concat, decode, decodeSecret, utf8 } from './bytes.ts';
 import { WebhookError } from './error.ts';
 import { type HeadersInput, headerOf } from './headers.ts';
 
@@ -105,8 +105,9 @@ function readStandard({ body, headers }: Received, header: string): Signed {
   const given = required(headers, header);
   const atMs = secondsOf(timestamp, `${prefix}timestamp`);
   const signatures = given.split(' ').flatMap((entry) => {
-    const [version, text = ''] = entry.split(',', 2);
-    const bytes = decode(text, 'base64');
+    const comma = entry.indexOf(',');
+    const version = entry.slice(0, comma);
+    const bytes = decode(entry.slice(comma + 1), 'base64');
     if (!bytes || (version !== 'v1' && version !== 'v1a')) return [];
     return [{ kind: version === 'v1' ? ('hmac' as const) : ('ed25519' as const), bytes }];
   });
@@ -158,12 +159,12 @@ function malformed(header: string, expected: string): WebhookError {
 
 function standardKey(secret: string): Key {
   if (secret.startsWith(KEY_PREFIXES.ed25519)) {
-    const bytes = decode(secret.slice(KEY_PREFIXES.ed25519.length), 'base64');
+    const bytes = decodeSecret(secret.slice(KEY_PREFIXES.ed25519.length), 'base64');
     if (bytes?.length !== ED25519_BYTES) throw new TypeError('Behind `whpk_` there are 32 bytes in base64.');
     return { kind: 'ed25519', key: lazily(crypto.subtle.importKey('raw', bytes, 'Ed25519', false, ['verify'])) };
   }
   const bytes = secret.startsWith(KEY_PREFIXES.hmac)
-    ? decode(secret.slice(KEY_PREFIXES.hmac.length), 'base64')
+    ? decodeSecret(secret.slice(KEY_PREFIXES.hmac.length), 'base64')
     : undefined;
   if (!bytes || bytes.length === 0) {
     throw new TypeError('A secret is `whsec_` and base64, or, of an ed25519 endpoint, its public key `whpk_…`.');
@@ -174,7 +175,7 @@ function standardKey(secret: string): Key {
 function hmacKey({ hash, secret: rules }: HmacRules, secret: string): Key {
   const { prefix = '', encoding, key } = rules;
   if (!secret.startsWith(prefix)) throw new TypeError(`A secret of this contract begins with \`${prefix}\`.`);
-  const bytes = key === 'text' ? utf8(secret) : decode(secret.slice(prefix.length), encoding);
+  const bytes = key === 'text' ? utf8(secret) : decodeSecret(secret.slice(prefix.length), encoding);
   if (!bytes || bytes.length === 0) throw new TypeError(`A secret of this contract is written in ${encoding}.`);
   return { kind: 'hmac', key: hmacOf(bytes, hash) };
 }

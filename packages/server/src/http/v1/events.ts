@@ -175,8 +175,10 @@ export function eventRoutes(
           publications.map((publication, i) => publish(publication, events[i] ?? {}, `#/events/${i}`, keys[i])),
         );
         const refused = answers.filter((answer) => answer.status === 'rejected');
-        // Nothing was stored: the request as a whole has failed, for the reason of its first event.
-        if (refused.length === answers.length && !isConflict(refused[0]?.reason)) throw refused[0]?.reason;
+        // Nothing was stored: the request as a whole has failed, for the reason of its first event. Of what may be stored all the
+        // same, or may be later, only a repeat knows.
+        const unsure = refused.find(({ reason }) => !(reason instanceof Problem) || reason.status >= 500);
+        if (refused.length === answers.length && !isConflict(refused[0]?.reason)) throw (unsure ?? refused[0])?.reason;
         const data = answers.map((answer, i) => toBatchAnswer(answer, publications[i]));
         return reply.code(202).send({ data });
       },
