@@ -58,7 +58,8 @@ export class Scheduler {
   async stop(): Promise<void> {
     this.hasStarted = false;
     await this.rounds.stop();
-    await this.looking;
+    // What went wrong with it has been told where it began.
+    await this.looking?.catch(() => {});
   }
 
   /** Something may be due: an application has committed. */

@@ -186,8 +186,10 @@ export function authorize(
     if (token === undefined) {
       const problem = checkOperator(request);
       if (!problem) setCaller(request, OPERATOR);
-      else if (await isReaderOfFeed(request, keyVerifier)) limits.call(accountOfKey(request), operationOf(request));
-      else throw request.headers.authorization === undefined ? problem : keyGuard.failed(request, problem);
+      else if (await isReaderOfFeed(request, keyVerifier)) {
+        limits.call(accountOfKey(request), operationOf(request));
+        answers.begin(feedOf(accountOfKey(request)), reply);
+      } else throw request.headers.authorization === undefined ? problem : keyGuard.failed(request, problem);
       return;
     }
     const session = await sessions.find(token);
@@ -206,10 +208,14 @@ export function authorize(
       // Whoever has a link to a bin does not use up what the account's own people may ask.
       limits.call(session.binId ?? session.accountId, operationOf(request));
       // Live views have a limit of their own: they stay under way.
-      if (operationOf(request) !== 'watchDeliveries') answers.begin(session.binId ?? session.accountId, reply);
+      if (operationOf(request) === 'getFeed') answers.begin(feedOf(session.accountId), reply);
+      else if (operationOf(request) !== 'watchDeliveries') answers.begin(session.binId ?? session.accountId, reply);
     }
   };
 }
+
+/** Whoever waits for events does not use up what the account's people may ask at a time. */
+const feedOf = (accountId: string) => `${accountId} feed`;
 
 /** With an API key of the account: the one thing here that keys open themselves. */
 async function isReaderOfFeed(request: FastifyRequest, keyVerifier: KeyVerifier): Promise<boolean> {

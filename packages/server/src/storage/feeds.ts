@@ -1,5 +1,6 @@
 import { texts } from './arrays.ts';
 import type { Database } from './database.ts';
+import { areOlderNodesRunning } from './migrate.ts';
 import type { FeedPage, FeedPlace, FeedStore } from './page-store.ts';
 import { type EventRow, toStoredEvent, toUuidText } from './rows.ts';
 import { statement } from './statement.ts';
@@ -69,6 +70,8 @@ export function feedStore(database: Database): FeedStore {
     async open(accountId) {
       let feed = await feedOf(accountId);
       if (!feed) {
+        // They number nothing.
+        if (await areOlderNodesRunning(database)) return false;
         await begin(accountId);
         feed = await feedOf(accountId);
       }

@@ -187,13 +187,17 @@ async function missingOf(client: pg.Client, migrations: readonly Migration[]): P
   return migrations.filter((m) => !applied.some((done) => done.version === m.version));
 }
 
+// One in the future is of a clock that was wrong.
+const OLDER_NODES = `SELECT FROM nodes WHERE engine < ${ENGINE} AND abs(extract(epoch FROM now() - heartbeat_at)) < ${RUNNING_S}
+  LIMIT 1`;
+
 async function isOlderNodeRunning(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query(
-    // One in the future is of a clock that was wrong.
-    `SELECT FROM nodes WHERE engine < $1 AND abs(extract(epoch FROM now() - heartbeat_at)) < $2 LIMIT 1`,
-    [ENGINE, RUNNING_S],
-  );
-  return rows.length > 0;
+  return (await client.query(OLDER_NODES)).rows.length > 0;
+}
+
+/** Whether nodes of the version before may still store what this version reads, in their way. */
+export async function areOlderNodesRunning(database: Database): Promise<boolean> {
+  return (await database.run(OLDER_NODES)).length > 0;
 }
 
 /** Tries again when a table that the migration changes is in use for long. */

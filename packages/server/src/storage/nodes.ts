@@ -12,8 +12,8 @@ const DECLARE_DEAD = statement('declare_dead').text;
 const HANDED_OVER = statement('handed_over').text;
 const REQUEUE = statement('requeue').text;
 const LANES_LOCK_OF = statement('lanes_lock_of').text;
-/** Nodes that own lanes; those of the version before lease deliveries. */
-export const ENGINE = 2;
+/** Rises when nodes begin to write what those of the version before do not: 2 own lanes, 3 number events of feeds. */
+export const ENGINE = 3;
 /** Of two nodes that take over the same dead one, one waits (any constant will do). */
 const TAKE_OVER_LOCK = 7_120_019;
 const EVENTS_AT_ONCE = 2_000;

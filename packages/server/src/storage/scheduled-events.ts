@@ -39,7 +39,7 @@ export function scheduledEventStore(database: Database): ScheduledEventStore {
         const added = await run<{ id: string; due_at: Date; digest: Buffer }>(
           `INSERT INTO scheduled_events (account_id, external_id, idempotency_key, id, trigger, input, digest, due_at)
            SELECT $1, $2, $3, $4, $5, $6, $7, $8
-           WHERE (SELECT count(*) FROM (SELECT FROM scheduled_events WHERE account_id = $1 LIMIT $9) s) < $9
+           WHERE (SELECT count(*) FROM (SELECT FROM scheduled_events WHERE account_id = $1 AND error IS NULL LIMIT $9) s) < $9
            ON CONFLICT DO NOTHING RETURNING id, due_at, digest`,
           [...values, uuidHex(event.uuid), event.trigger, event.input, event.digest, new Date(event.dueAtMs), max],
         );
@@ -86,7 +86,7 @@ export function scheduledEventStore(database: Database): ScheduledEventStore {
       database.transaction(async (run) => {
         const locked = await run<Place & { bytes: number }>(
           `SELECT account_id, id, octet_length(input) AS bytes FROM scheduled_events WHERE error IS NULL AND due_at <= $1
-           ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED`,
+           ORDER BY due_at, seq LIMIT $2 FOR UPDATE SKIP LOCKED`,
           [new Date(nowMs), max.count],
         );
         if (locked.length === 0) return { taken: 0, isDone: true };
@@ -97,7 +97,7 @@ export function scheduledEventStore(database: Database): ScheduledEventStore {
         });
         const rows = await run<Place & { idempotency_key: string | null; input: string; digest: Buffer | null }>(
           `SELECT account_id, id, idempotency_key, input, digest FROM scheduled_events
-           WHERE (account_id, id) IN (SELECT * FROM unnest($1::text[], $2::uuid[])) ORDER BY due_at`,
+           WHERE (account_id, id) IN (SELECT * FROM unnest($1::text[], $2::uuid[])) ORDER BY due_at, seq`,
           [texts(some.map((row) => row.account_id)), uuids(some.map(({ id }) => bytesOfUuid(id)))],
         );
         const due: DueEvent[] = rows.map((row) => ({
@@ -113,7 +113,7 @@ export function scheduledEventStore(database: Database): ScheduledEventStore {
       }),
 
     async dropRefusedBefore(ms) {
-      await database.run('DELETE FROM scheduled_events WHERE error IS NOT NULL AND created_at < $1', [new Date(ms)]);
+      await database.run('DELETE FROM scheduled_events WHERE error IS NOT NULL AND refused_at < $1', [new Date(ms)]);
     },
   };
 }
@@ -128,7 +128,7 @@ async function store(run: Database['run'], due: readonly DueEvent[], became: rea
     const error = became[i];
     if (typeof error !== 'object') continue;
     const values = [accountId, toUuidText('sch', id), JSON.stringify(error)];
-    await run('UPDATE scheduled_events SET error = $3 WHERE account_id = $1 AND id = $2', values);
+    await run('UPDATE scheduled_events SET error = $3, refused_at = now() WHERE account_id = $1 AND id = $2', values);
   }
 }
 

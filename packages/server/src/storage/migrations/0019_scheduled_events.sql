@@ -11,12 +11,16 @@ CREATE TABLE scheduled_events (
   digest          bytea,
   -- The epoch: at once, by whatever clock.
   due_at          timestamptz NOT NULL,
+  -- Of what is due at the same moment, the first that was put down comes first.
+  seq             bigint GENERATED ALWAYS AS IDENTITY,
   created_at      timestamptz NOT NULL DEFAULT now(),
   -- Why it could not be published: it stays here for people to see.
   error           jsonb,
+  refused_at      timestamptz,
   PRIMARY KEY (account_id, id)
 );
-CREATE INDEX scheduled_events_due ON scheduled_events (due_at) WHERE error IS NULL;
+CREATE INDEX scheduled_events_due ON scheduled_events (due_at, seq) WHERE error IS NULL;
+CREATE INDEX scheduled_events_refused ON scheduled_events (refused_at) WHERE error IS NOT NULL;
 CREATE INDEX scheduled_events_listed ON scheduled_events (account_id, due_at, id);
 CREATE UNIQUE INDEX scheduled_events_by_external_id ON scheduled_events (account_id, external_id) WHERE digest IS NOT NULL;
 CREATE UNIQUE INDEX scheduled_events_by_key ON scheduled_events (account_id, idempotency_key);
@@ -39,7 +43,9 @@ BEGIN
     DECLARE
       event_id text := coalesce(id, gen_random_uuid()::text);
     BEGIN
-      IF NOT EXISTS (SELECT FROM accounts a WHERE a.id = account AND a.closed_at IS NULL) THEN
+      -- Until this transaction ends, the account is not forgotten: its id could be another's by then.
+      PERFORM FROM accounts a WHERE a.id = account AND a.closed_at IS NULL FOR KEY SHARE;
+      IF NOT FOUND THEN
         RAISE EXCEPTION 'account_not_found: there is no account "%%"', account USING ERRCODE = 'P0002';
       END IF;
       IF trigger IS NULL OR length(trigger) NOT BETWEEN 1 AND 256 THEN
@@ -53,6 +59,9 @@ BEGIN
       END IF;
       IF event_id !~ '^[A-Za-z0-9_:-]{1,128}$' THEN
         RAISE EXCEPTION 'invalid_request: an id has 1 to 128 letters, digits and _ : -' USING ERRCODE = '22023';
+      END IF;
+      IF NOT isfinite(scheduled_for) OR scheduled_for < 'epoch' OR scheduled_for > now() + interval '366 days' THEN
+        RAISE EXCEPTION 'invalid_request: scheduled_for is at most 366 days from now' USING ERRCODE = '22023';
       END IF;
       INSERT INTO scheduled_events (account_id, external_id, trigger, input, due_at)
       VALUES (account, event_id, trigger,

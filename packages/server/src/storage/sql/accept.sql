@@ -33,23 +33,6 @@ WITH alive AS MATERIALIZED (
   FROM unnest($4::int4[], $5::text[], $6::text[], $7::uuid[], $8::bytea[], $9::int4[])
     AS k(publication, account_id, key, event_id, digest, deliveries)
   WHERE publication <> ALL (ARRAY(SELECT publication FROM refused))
-), feeds_on AS (
-  -- Held until the end: whoever numbers events of the account next waits until these are committed. In one order everywhere.
-  INSERT INTO feeds AS f (account_id, position)
-  SELECT account_id, count(*)
-  FROM unnest($10::int4[], $11::text[], $16::bool[]) AS e(publication, account_id, test)
-  WHERE NOT test AND publication <> ALL (ARRAY(SELECT publication FROM refused))
-    AND account_id IN (SELECT account_id FROM feeds)
-  GROUP BY account_id
-  ORDER BY account_id
-  ON CONFLICT (account_id) DO UPDATE SET position = f.position + excluded.position
-  RETURNING account_id, position
-), fed AS (
-  INSERT INTO feed (account_id, position, event_id)
-  SELECT account_id, f.position + 1 - row_number() OVER (PARTITION BY account_id ORDER BY e.id DESC), e.id
-  FROM unnest($10::int4[], $11::text[], $12::uuid[], $16::bool[]) AS e(publication, account_id, id, test)
-    JOIN feeds_on f USING (account_id)
-  WHERE NOT test AND publication <> ALL (ARRAY(SELECT publication FROM refused))
 ), kept_events AS (
   INSERT INTO events (account_id, id, external_id, trigger, by_topic, test, payload, node, handed_over)
   SELECT account_id, id, external_id, trigger, by_topic, test, payload, $40, handed_over
@@ -94,6 +77,24 @@ WITH alive AS MATERIALIZED (
   FROM skipped
   WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'deliveries'::regclass AND tgname = 'count_ended')
   GROUP BY 1, 2, 3
+), feeds_on AS (
+  -- Behind the events: tables are locked in the order in which they stand here, and partitions come and go in that order.
+  -- Held until the end: whoever numbers events of the account next waits until these are committed. In one order everywhere.
+  INSERT INTO feeds AS f (account_id, position)
+  SELECT account_id, count(*)
+  FROM unnest($10::int4[], $11::text[], $16::bool[]) AS e(publication, account_id, test)
+  WHERE NOT test AND publication <> ALL (ARRAY(SELECT publication FROM refused))
+    AND account_id IN (SELECT account_id FROM feeds)
+  GROUP BY account_id
+  ORDER BY account_id
+  ON CONFLICT (account_id) DO UPDATE SET position = f.position + excluded.position
+  RETURNING account_id, position
+), fed AS (
+  INSERT INTO feed (account_id, position, event_id)
+  SELECT account_id, f.position + 1 - row_number() OVER (PARTITION BY account_id ORDER BY e.id DESC), e.id
+  FROM unnest($10::int4[], $11::text[], $12::uuid[], $16::bool[]) AS e(publication, account_id, id, test)
+    JOIN feeds_on f USING (account_id)
+  WHERE NOT test AND publication <> ALL (ARRAY(SELECT publication FROM refused))
 ), told AS (
   -- A notification holds 8,000 bytes at most.
   SELECT pg_notify('posthorn_lanes', node || ' ' || string_agg(endpoint_id::text, ' ')) AS done

@@ -6,7 +6,7 @@ FROM (
   SELECT *, coalesce(sum(octet_length(payload)) OVER (ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
   FROM (
     SELECT e.*, f.position
-    FROM feed f JOIN events e ON e.account_id = f.account_id AND e.id = f.event_id
+    FROM events e JOIN feed f ON f.account_id = e.account_id AND f.event_id = e.id
     WHERE f.account_id = $1 AND f.position > $2
     ORDER BY f.position LIMIT $3
   ) page

@@ -20,6 +20,12 @@ WITH gone_queue AS (
   DELETE FROM feed
   WHERE account_id = $1 AND event_id IN (SELECT event_id FROM feed WHERE account_id = $1 LIMIT $2)
   RETURNING 1
+), gone_scheduled AS (
+  DELETE FROM scheduled_events
+  WHERE account_id = $1 AND id IN (SELECT id FROM scheduled_events WHERE account_id = $1 LIMIT $2)
+  RETURNING 1
+), gone_feeds AS (
+  DELETE FROM feeds WHERE account_id = $1
 ), gone_counts AS (
   DELETE FROM delivery_counts
   WHERE ctid = ANY (ARRAY(SELECT ctid FROM delivery_counts WHERE account_id = $1 LIMIT $2))
@@ -32,4 +38,5 @@ WITH gone_queue AS (
 )
 SELECT ((SELECT count(*) FROM gone_queue) + (SELECT count(*) FROM gone_keys) + (SELECT count(*) FROM gone_events)
         + (SELECT count(*) FROM gone_deliveries) + (SELECT count(*) FROM gone_headers) + (SELECT count(*) FROM gone_feed)
+        + (SELECT count(*) FROM gone_scheduled)
         + (SELECT count(*) FROM gone_counts) + (SELECT count(*) FROM gone_new_counts))::int AS gone
