@@ -13,8 +13,8 @@ ENV NODE_ENV=production \
     POSTHORN_DATA_DIR=/data
 WORKDIR /app
 COPY --from=build /packed /packed
-RUN npm install --omit=dev --no-audit --no-fund /packed/*.tgz \
- && rm -rf /packed /root/.npm \
+RUN npm install --omit=dev --no-audit --no-fund --cache /packed/cache /packed/*.tgz \
+ && rm -rf /packed \
  && mkdir /data \
  && chown node:node /data
 USER node

@@ -1,7 +1,7 @@
 /** The feed: the events of an account in an order that never changes, whatever commits at the same time. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createDatabase, query } from '../support/database.ts';
-import { startTestNode, type TestNode } from '../support/node.ts';
+import { eventually, startTestNode, type TestNode } from '../support/node.ts';
 
 let databaseUrl: string;
 let node: TestNode;
@@ -97,7 +97,10 @@ describe('a feed', () => {
       }
     };
     const publishers = [0, 1, 2, 3, 4, 5].map((n) => publish(n % 2 === 0 ? node : other, n));
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await eventually(
+      async () => acknowledged.size,
+      (size) => size >= 50,
+    );
     const seen: string[] = [];
     let cursor: string | undefined;
     for (let round = 0; round < 60; round++) {
@@ -149,11 +152,10 @@ describe('a feed', () => {
     await node.publish(account, 'a.b', {});
     await readAll(account);
     await node.call('DELETE', `/v1/accounts/${account}`);
-    for (;;) {
-      const { status } = await node.call('POST', '/v1/accounts', { id: account, name: 'again', contract: 'standard' });
-      if (status === 201) break;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    await eventually(
+      () => node.call('POST', '/v1/accounts', { id: account, name: 'again', contract: 'standard' }),
+      ({ status }) => status === 201,
+    );
     expect((await readAll(account)).entries).toEqual([]);
     const { body } = await node.publish(account, 'a.b', {});
     expect(ids((await readAll(account)).entries)).toEqual([body.id]);
