@@ -112,6 +112,36 @@ describe('an event for later', () => {
     await published('mixed-2');
   });
 
+  test('a batch with one that is too far ahead is refused as a whole', async () => {
+    const events = [
+      { id: 'whole-1', trigger: 'a.b', payload: {} },
+      { id: 'whole-2', trigger: 'a.b', payload: {}, scheduled_for: at(60_000) },
+      { id: 'whole-3', trigger: 'a.b', payload: {}, scheduled_for: at(367 * 86_400_000) },
+    ];
+    const { status, body } = await node.call('POST', `/v1/accounts/${account}/events/batch`, { events });
+    expect({ status, errors: body.errors }).toMatchObject({
+      status: 400,
+      errors: [{ pointer: '#/events/2/scheduled_for' }],
+    });
+    expect(await eventIds()).not.toContain('whole-1');
+    expect(await listed()).toEqual([]);
+  });
+
+  test('a batch for later is put down in its order, and its repeat answers the same before and after', async () => {
+    const when = at(60_000);
+    const events = [...Array(300).keys()].map((n) => ({ trigger: 'a.b', payload: { n }, scheduled_for: when }));
+    const publish = () =>
+      node.call('POST', `/v1/accounts/${account}/events/batch`, { events }, { 'idempotency-key': 'later-batch' });
+    const first = await publish();
+    const ids: string[] = first.body.data.map(({ id }: { id: string }) => id);
+    expect(new Set(ids).size).toBe(300);
+    expect((await publish()).body).toEqual(first.body);
+    clock.jump(60_001);
+    await published(ids[299] ?? '');
+    await eventually(listed, (list) => list.length === 0);
+    expect((await publish()).body.data.map(({ id }: { id: string }) => id)).toEqual(ids);
+  });
+
   test('lists go over page after page, and survive a restart', async () => {
     for (let i = 0; i < 5; i++) await schedule({ id: `page-${i}`, scheduled_for: at(100_000 - i * 1_000) });
     await node.stop();

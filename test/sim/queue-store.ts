@@ -145,7 +145,7 @@ export function queueStore(parts: StoreParts): QueueStore {
       connection.atomic(() =>
         keys.flatMap(({ accountId, key }) => {
           const found = tables.keys.get(`${accountId} ${key}`);
-          return found ? [{ accountId, key, ...found }] : [];
+          return found ? [{ accountId, key, externalId: null, ...found }] : [];
         }),
       ),
 

@@ -1840,11 +1840,13 @@ export interface components {
             scheduled_for: string | null;
             /** Format: date-time */
             created_at: string;
-            /** @description Why it could not be published when its time had come. It stays for 30 days, and is not tried again. */
+            /** @description Why it could not be published when its time had come. It stays for 30 days. */
             error: {
                 code: string;
                 detail: string;
             } | null;
+            /** @description When what the contract has refused is tried again, in case that a newer one accepts it: for 24 hours, each time after twice as long */
+            next_try_at: string | null;
             /** @description Only when one is asked for */
             payload?: unknown;
             payloads?: {

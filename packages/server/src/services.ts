@@ -174,7 +174,6 @@ export function buildServices(dependencies: Dependencies) {
   const scheduler = new Scheduler({
     store: store.scheduledEvents,
     queue: store.queue,
-    events: store.events,
     acceptor,
     directory,
     ids,

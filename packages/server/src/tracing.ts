@@ -19,7 +19,7 @@ export interface Tracing {
  */
 export async function openTracing(version: string): Promise<Tracing> {
   // Read only where traces are wanted: these are megabytes of code.
-  const { ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace } = await import('@opentelemetry/api');
+  const { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } = await import('@opentelemetry/api');
   const { BasicTracerProvider, BatchSpanProcessor, RandomIdGenerator } = await import('@opentelemetry/sdk-trace-base');
   const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-http');
   const { resourceFromAttributes, defaultResource } = await import('@opentelemetry/resources');
@@ -35,10 +35,17 @@ export async function openTracing(version: string): Promise<Tracing> {
   });
   const tracer: Tracer = provider.getTracer('posthorn', version);
 
+  // What the sampler says of an event's trace is asked again with every attempt: it may be another node that asks. Nothing is sent of it.
+  const deciderIds = new ChosenIds(new RandomIdGenerator());
+  const decider = new BasicTracerProvider({ idGenerator: deciderIds }).getTracer('posthorn', version);
+
   /** The trace of an event, and the span that all its attempts are below. */
   const ofEvent = (event: StoredEvent): SpanContext => {
     const hex = Buffer.from(event.uuid).toString('hex');
-    return { traceId: hex, spanId: hex.slice(16), traceFlags: TraceFlags.SAMPLED };
+    const own = { traceId: hex, spanId: hex.slice(16) };
+    deciderIds.choose(own);
+    const { traceFlags } = decider.startSpan('', { root: true }, ROOT_CONTEXT).spanContext();
+    return { ...own, traceFlags };
   };
   const attributesOf = (event: StoredEvent): Attributes => ({
     'messaging.system': 'posthorn',

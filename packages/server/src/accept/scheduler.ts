@@ -1,10 +1,10 @@
 import type { Clock } from '../domain/clock.ts';
-import { Problem } from '../domain/errors.ts';
+import { invalidAt, Problem } from '../domain/errors.ts';
 import type { IdSource } from '../domain/ids.ts';
 import { Rounds } from '../domain/rounds.ts';
 import type { Directory } from '../fanout/directory.ts';
-import type { DueEvent, Publishing, ScheduledEventStore } from '../storage/page-store.ts';
-import type { EventStore, QueueStore } from '../storage/store.ts';
+import type { DueEvent, Publishing, PutDown, ScheduledEventStore } from '../storage/page-store.ts';
+import type { QueueStore } from '../storage/store.ts';
 import type { Accepted, Acceptor } from './acceptor.ts';
 import { type EventInput, type Publication, toPublication } from './publication.ts';
 import { digestOfEvent, parseRawBody, payloadOf } from './read-events.ts';
@@ -16,9 +16,26 @@ const AHEAD_MAX_MS = 366 * 86_400_000;
 /** Of one account. */
 const WAITING_MAX = 100_000;
 
+/** What a newer contract may accept. */
+const OF_THE_CONTRACT: ReadonlySet<string> = new Set([
+  'unknown_trigger',
+  'unknown_topic',
+  'unknown_pair',
+  'invalid_payload',
+  'payload_too_large',
+]);
+
 /** Its time, when an event is not published at once. */
 export interface Scheduled extends Accepted {
   scheduledForMs: number;
+}
+
+/** An event that is to be published later. */
+export interface ForLater {
+  publication: Publication;
+  /** Of the Idempotency-Key header. */
+  key: string | undefined;
+  atMs: number;
 }
 
 /**
@@ -35,7 +52,6 @@ export class Scheduler {
     private readonly parts: {
       store: ScheduledEventStore;
       queue: QueueStore;
-      events: EventStore;
       acceptor: Acceptor;
       directory: Directory;
       ids: IdSource;
@@ -68,50 +84,62 @@ export class Scheduler {
   }
 
   /**
-   * Puts an event down for later. What is checked now is checked again when it is published.
-   * @param key of the Idempotency-Key header
-   * @throws Problem `invalid_request`, `idempotency_conflict`, `limit_reached`
+   * When an event is to be published; undefined: now.
+   * @param pointer to the event in the request's body
+   * @throws Problem `invalid_request`
    */
-  async schedule(
-    publication: Publication,
-    { key, atMs, pointer }: { key: string | undefined; atMs: number; pointer: string },
-  ): Promise<Scheduled> {
-    const { store, ids, clock } = this.parts;
-    const { accountId, externalId, trigger } = publication;
-    if (atMs > clock.now() + AHEAD_MAX_MS) {
-      const place = { pointer: `${pointer}/scheduled_for`, detail: 'is more than 366 days ahead' };
-      throw new Problem('invalid_request', `${place.pointer}: ${place.detail}`, [place]);
-    }
-    const published = await this.findPublished(publication);
-    if (published) return { ...published, scheduledForMs: atMs };
-    const digest = digestOfEvent(trigger, externalId ?? undefined, publication.payload);
-    const idempotencyKey = key ?? null;
-    const event = {
+  timeOf({ scheduled_for }: { scheduled_for?: string }, pointer: string): number | undefined {
+    if (scheduled_for === undefined) return undefined;
+    const atMs = Date.parse(scheduled_for);
+    const nowMs = this.parts.clock.now();
+    if (atMs > nowMs + AHEAD_MAX_MS) throw invalidAt(`${pointer}/scheduled_for`, 'is more than 366 days ahead');
+    return atMs > nowMs ? atMs : undefined;
+  }
+
+  /**
+   * Puts events of an account down for later. What is checked now is checked again when they are published. Of each it answers
+   * what became of it: a Problem is `idempotency_conflict` or `limit_reached`.
+   * @throws Problem `account_not_found`
+   */
+  async schedule(accountId: string, events: readonly ForLater[]): Promise<Map<ForLater, Scheduled | Problem>> {
+    const { store, ids } = this.parts;
+    const answers = await this.findPublished(accountId, events);
+    const open = events.filter((event) => !answers.has(event));
+    const rows = open.map(({ publication, key, atMs }) => ({
       uuid: ids.nextUuid(),
-      accountId,
-      externalId,
-      idempotencyKey,
-      trigger,
+      externalId: publication.externalId,
+      idempotencyKey: key ?? null,
+      trigger: publication.trigger,
       input: inputOf(publication),
-      digest,
+      digest: digestOf(publication),
       dueAtMs: atMs,
-    };
-    const kept = await store.add(event, WAITING_MAX);
-    if (!kept) throw new Problem('limit_reached', `An account has at most ${WAITING_MAX} scheduled events.`);
-    if (!kept.isNew && (!kept.digest.equals(digest) || kept.dueAtMs !== atMs))
-      throw new Problem('idempotency_conflict');
-    return { id: externalId ?? kept.id, deliveries: 0, scheduledForMs: atMs };
+    }));
+    const putDown = rows.length === 0 ? [] : await store.add(accountId, rows, WAITING_MAX);
+    if (!putDown) throw new Problem('account_not_found');
+    for (const [i, event] of open.entries()) answers.set(event, answerOf(event, putDown[i]));
+    return answers;
   }
 
   /** A repeat may come when the first has been published already. */
-  private async findPublished({ accountId, keys, digest, externalId }: Publication): Promise<Accepted | undefined> {
-    if (keys.length === 0) return undefined;
-    const found = await this.parts.queue.findKeys(keys.map((key) => ({ accountId, key })));
-    const [first] = found;
-    if (!first) return undefined;
-    if (!found.every((entry) => digest?.equals(entry.digest))) throw new Problem('idempotency_conflict');
-    const event = externalId === null ? await this.parts.events.find(accountId, first.eventId) : undefined;
-    return { id: externalId ?? event?.externalId ?? first.eventId, deliveries: first.deliveries };
+  private async findPublished(
+    accountId: string,
+    events: readonly ForLater[],
+  ): Promise<Map<ForLater, Scheduled | Problem>> {
+    const answers = new Map<ForLater, Scheduled | Problem>();
+    const keys = events.flatMap(({ publication }) => publication.keys.map((key) => ({ accountId, key })));
+    if (keys.length === 0) return answers;
+    const entryOf = new Map((await this.parts.queue.findKeys(keys)).map((entry) => [entry.key, entry]));
+    for (const event of events) {
+      const { keys, digest } = event.publication;
+      const entries = keys.flatMap((key) => entryOf.get(key) ?? []);
+      const [first] = entries;
+      if (!first) continue;
+      if (entries.every((entry) => digest?.equals(entry.digest))) {
+        const { externalId, eventId, deliveries } = first;
+        answers.set(event, { id: externalId ?? eventId, deliveries, scheduledForMs: event.atMs });
+      } else answers.set(event, new Problem('idempotency_conflict'));
+    }
+    return answers;
   }
 
   /** Called while it is under way, it looks once more. */
@@ -127,11 +155,10 @@ export class Scheduler {
     const { store, clock, isUp } = this.parts;
     while (this.isLookingAgain && this.hasStarted && isUp()) {
       this.isLookingAgain = false;
-      const { taken, isDone } = await store.publishDue(clock.now(), AT_ONCE, (due) =>
+      const { hasMore } = await store.publishDue(clock.now(), AT_ONCE, (due) =>
         Promise.all(due.map((one) => this.publish(one))),
       );
-      // What could not be stored now is looked at again with the next round.
-      if (taken > 0 && isDone) this.isLookingAgain = true;
+      if (hasMore) this.isLookingAgain = true;
     }
   }
 
@@ -144,10 +171,15 @@ export class Scheduler {
       onPublished();
       return 'done';
     } catch (error) {
-      if (!(error instanceof Problem) || error.status >= 500) return 'again';
-      const refusal = { code: error.code, detail: error.message };
-      onRefused(due, refusal);
-      return refusal;
+      if (!(error instanceof Problem)) {
+        // Its contract is not loaded here, for one: it stays, and holds up nothing.
+        this.parts.onError(error);
+        return 'later';
+      }
+      if (error.status >= 500) return 'again';
+      const { code, message: detail } = error;
+      if (!due.isRefused) onRefused(due, { code, detail });
+      return { code, detail, mayFitLater: OF_THE_CONTRACT.has(code) };
     }
   }
 
@@ -163,6 +195,17 @@ export class Scheduler {
     const publication = toPublication(account, named, payloadOf(body), '#', clock.now(), idempotencyKey ?? undefined);
     return digest === null ? publication : { ...publication, digest };
   }
+}
+
+function answerOf({ publication, atMs }: ForLater, putDown: PutDown | undefined): Scheduled | Problem {
+  if (!putDown) return new Problem('limit_reached', `An account has at most ${WAITING_MAX} scheduled events.`);
+  const { isNew, id, dueAtMs, digest } = putDown;
+  if (!isNew && (!digest.equals(digestOf(publication)) || dueAtMs !== atMs)) return new Problem('idempotency_conflict');
+  return { id: publication.externalId ?? id, deliveries: 0, scheduledForMs: atMs };
+}
+
+function digestOf({ trigger, externalId, payload, digest }: Publication): Buffer {
+  return digest ?? digestOfEvent(trigger, externalId ?? undefined, payload);
 }
 
 /** The event as a publisher sends it: numbers and the order of members stay as they were written. */

@@ -373,12 +373,13 @@ export interface ScheduledEvent {
   createdAtMs: number;
   /** Why it could not be published. */
   error: { code: string; detail: string } | null;
+  /** When one that was refused is tried again; null: it is not. */
+  nextTryAtMs: number | null;
 }
 
 /** One that is put down for later. */
 export interface NewScheduledEvent {
   uuid: Uint8Array;
-  accountId: string;
   externalId: string | null;
   /** Of the Idempotency-Key header. */
   idempotencyKey: string | null;
@@ -390,6 +391,14 @@ export interface NewScheduledEvent {
   dueAtMs: number;
 }
 
+/** One that is there now, or was before. */
+export interface PutDown {
+  isNew: boolean;
+  id: string;
+  dueAtMs: number;
+  digest: Buffer;
+}
+
 /** One whose time has come. */
 export interface DueEvent {
   id: string;
@@ -397,20 +406,27 @@ export interface DueEvent {
   idempotencyKey: string | null;
   input: string;
   digest: Buffer | null;
+  /** It has been refused before. */
+  isRefused: boolean;
 }
 
-/** What became of one: published or of no account any more (`done`), refused for good, or to be tried again. */
-export type Publishing = 'done' | 'again' | { code: string; detail: string };
+/**
+ * What became of one: published or of no account any more (`done`), to be tried with the next round (`again`) or after a while
+ * (`later`), or refused: for good, or so that a newer contract may accept it.
+ */
+export type Publishing = 'done' | 'again' | 'later' | { code: string; detail: string; mayFitLater: boolean };
 
 export interface ScheduledEventStore {
   /**
-   * Puts one down, unless another one has its id or key: then that one is answered.
-   * @param max of one account: undefined is answered when so many wait
+   * Puts events of an account down, but those whose id or key another one has: then that one is answered.
+   * @param max of one account: undefined stands for those that are too many
+   * @returns in the order of the events; undefined when the account is not there
    */
   add(
-    event: NewScheduledEvent,
+    accountId: string,
+    events: readonly NewScheduledEvent[],
     max: number,
-  ): Promise<{ isNew: boolean; id: string; dueAtMs: number; digest: Buffer } | undefined>;
+  ): Promise<(PutDown | undefined)[] | undefined>;
   /** In the order in which they are due. @param after the place behind which the page begins, as `placeOf` answers it */
   list(accountId: string, page: { limit: number; after?: string }): Promise<ScheduledEvent[]>;
   find(accountId: string, id: string): Promise<(ScheduledEvent & { input: string }) | undefined>;
@@ -418,13 +434,14 @@ export interface ScheduledEventStore {
   cancel(accountId: string, id: string): Promise<boolean>;
   /**
    * Takes some that are due and that no other node works on, lets them be published, and stores what became of them, all in
-   * one transaction. @returns how many were taken, and whether all of them are done with
+   * one transaction. Where more wait than that, what waits longest is taken one time, and accounts in turns the other.
+   * @returns whether it is worth while to look again at once
    */
   publishDue(
     nowMs: number,
     max: { count: number; bytes: number },
     publish: (due: readonly DueEvent[]) => Promise<Publishing[]>,
-  ): Promise<{ taken: number; isDone: boolean }>;
+  ): Promise<{ hasMore: boolean }>;
   /** Forgets what was refused before. */
   dropRefusedBefore(ms: number): Promise<void>;
 }

@@ -41,6 +41,7 @@ export function queueStore(database: Database): QueueStore {
         event_id: string;
         digest: Buffer;
         deliveries: number;
+        external_id: string | null;
       }>(FIND_KEYS, [texts(keys.map((k) => k.accountId)), texts(keys.map((k) => k.key))]);
       return rows.map((row) => ({
         accountId: row.account_id,
@@ -48,6 +49,7 @@ export function queueStore(database: Database): QueueStore {
         eventId: fromUuidText('evt', row.event_id),
         digest: row.digest,
         deliveries: row.deliveries,
+        externalId: row.external_id,
       }));
     },
 

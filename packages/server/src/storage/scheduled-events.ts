@@ -1,7 +1,26 @@
-import { texts, uuids } from './arrays.ts';
+import { encodeId } from '../domain/ids.ts';
+import { bools, byteas, texts, timestamps, uuids } from './arrays.ts';
 import type { Database } from './database.ts';
-import type { DueEvent, Publishing, ScheduledEvent, ScheduledEventStore } from './page-store.ts';
+import type { DueEvent, Publishing, PutDown, ScheduledEvent, ScheduledEventStore } from './page-store.ts';
 import { bytesOfUuid, fromUuidText, toUuid, toUuidText } from './rows.ts';
+import { statement } from './statement.ts';
+
+const ADD = statement('scheduled_add').text;
+const KNOWN = statement('scheduled_known').text;
+const DUE = statement('scheduled_due').text;
+const ACCOUNTS = statement('scheduled_accounts').text;
+const TURNS = statement('scheduled_turns').text;
+const PUT_OFF = statement('scheduled_put_off').text;
+const REFUSE = statement('scheduled_refuse').text;
+/** Accounts that one look goes over, and of those that have something due as many as take part in a turn. */
+const ACCOUNTS_LOOKED_AT = 1_000;
+const ACCOUNTS_AT_ONCE = 100;
+/** How long something waits for a contract that is not loaded, in seconds: as long as it has waited, within these bounds. */
+const PUT_OFF_MIN_S = 30;
+const PUT_OFF_MAX_S = 3_600;
+/** For how long what a contract refuses is tried again, and after which time first. */
+const REFUSED_TRIED_S = 86_400;
+const REFUSED_FIRST_S = 60;
 
 interface Row {
   account_id: string;
@@ -11,11 +30,13 @@ interface Row {
   due_at: Date;
   created_at: Date;
   error: { code: string; detail: string } | null;
+  next_try_at: Date | number | null;
 }
 
 type Place = Pick<Row, 'account_id' | 'id'>;
+type Locked = Place & { bytes: number };
 
-const COLUMNS = 'account_id, id, external_id, trigger, due_at, created_at, error';
+const COLUMNS = 'account_id, id, external_id, trigger, due_at, created_at, error, next_try_at';
 
 function toScheduledEvent(row: Row): ScheduledEvent {
   return {
@@ -26,27 +47,56 @@ function toScheduledEvent(row: Row): ScheduledEvent {
     dueAtMs: row.due_at.getTime(),
     createdAtMs: row.created_at.getTime(),
     error: row.error,
+    nextTryAtMs: row.error && row.next_try_at instanceof Date ? row.next_try_at.getTime() : null,
   };
 }
 
 export function scheduledEventStore(database: Database): ScheduledEventStore {
+  /** What waits longest, and accounts in turns, one after the other: see `publishDue`. */
+  let isTurn = false;
+  let lastAccount = '';
+
+  /** Events of accounts that have something due, of each as many as of the others. */
+  const lockTurn = async (run: Database['run'], now: Date, count: number): Promise<Locked[]> => {
+    const looked = await run<{ id: string; is_due: boolean }>(ACCOUNTS, [now, lastAccount, ACCOUNTS_LOOKED_AT]);
+    const due = looked.filter((account) => account.is_due).slice(0, ACCOUNTS_AT_ONCE);
+    const isEnd = looked.length < ACCOUNTS_LOOKED_AT && due.length < ACCOUNTS_AT_ONCE;
+    lastAccount = isEnd ? '' : ((due.length < ACCOUNTS_AT_ONCE ? looked : due).at(-1)?.id ?? '');
+    if (due.length === 0) return [];
+    return run<Locked>(TURNS, [now, Math.ceil(count / due.length), texts(due.map(({ id }) => id))]);
+  };
+
   return {
-    add: (event, max) =>
+    add: (accountId, events, max) =>
       database.transaction(async (run) => {
-        const values = [event.accountId, event.externalId, event.idempotencyKey];
-        const known = `SELECT id, due_at, digest FROM scheduled_events
-          WHERE account_id = $1 AND digest IS NOT NULL AND (external_id = $2 OR idempotency_key = $3)`;
-        const added = await run<{ id: string; due_at: Date; digest: Buffer }>(
-          `INSERT INTO scheduled_events (account_id, external_id, idempotency_key, id, trigger, input, digest, due_at)
-           SELECT $1, $2, $3, $4, $5, $6, $7, $8
-           WHERE (SELECT count(*) FROM (SELECT FROM scheduled_events WHERE account_id = $1 AND error IS NULL LIMIT $9) s) < $9
-           ON CONFLICT DO NOTHING RETURNING id, due_at, digest`,
-          [...values, uuidHex(event.uuid), event.trigger, event.input, event.digest, new Date(event.dueAtMs), max],
-        );
-        const [row] = added.length > 0 ? added : await run<{ id: string; due_at: Date; digest: Buffer }>(known, values);
-        if (!row) return undefined;
-        const { id, due_at: dueAt, digest } = row;
-        return { isNew: added.length > 0, id: fromUuidText('sch', id), dueAtMs: dueAt.getTime(), digest };
+        const externalIds = texts(events.map((event) => event.externalId));
+        const keys = texts(events.map((event) => event.idempotencyKey));
+        const rows = await run<{ id: string | null; is_open: boolean }>(ADD, [
+          accountId,
+          max,
+          uuids(events.map((event) => event.uuid)),
+          externalIds,
+          keys,
+          texts(events.map((event) => event.trigger)),
+          texts(events.map((event) => event.input)),
+          byteas(events.map((event) => event.digest)),
+          timestamps(events.map((event) => event.dueAtMs)),
+        ]);
+        if (!rows[0]?.is_open) return undefined;
+        const added = new Set(rows.map((row) => row.id && fromUuidText('sch', row.id)));
+        const putDown = events.map(({ uuid, dueAtMs, digest }): PutDown | undefined => {
+          const id = encodeId('sch', uuid);
+          return added.has(id) ? { isNew: true, id, dueAtMs, digest } : undefined;
+        });
+        if (added.size === events.length && !added.has(null)) return putDown;
+        const known = await run<{ place: number; id: string; due_at: Date; digest: Buffer }>(KNOWN, [
+          accountId,
+          externalIds,
+          keys,
+        ]);
+        for (const { place, id, due_at: dueAt, digest } of known)
+          putDown[place - 1] ??= { isNew: false, id: fromUuidText('sch', id), dueAtMs: dueAt.getTime(), digest };
+        return putDown;
       }),
 
     async list(accountId, { limit, after }) {
@@ -84,32 +134,19 @@ export function scheduledEventStore(database: Database): ScheduledEventStore {
 
     publishDue: (nowMs, max, publish) =>
       database.transaction(async (run) => {
-        const locked = await run<Place & { bytes: number }>(
-          `SELECT account_id, id, octet_length(input) AS bytes FROM scheduled_events WHERE error IS NULL AND due_at <= $1
-           ORDER BY due_at, seq LIMIT $2 FOR UPDATE SKIP LOCKED`,
-          [new Date(nowMs), max.count],
-        );
-        if (locked.length === 0) return { taken: 0, isDone: true };
-        let bytes = 0;
-        const some = locked.filter((row, i) => {
-          bytes += row.bytes;
-          return i === 0 || bytes <= max.bytes;
-        });
-        const rows = await run<Place & { idempotency_key: string | null; input: string; digest: Buffer | null }>(
-          `SELECT account_id, id, idempotency_key, input, digest FROM scheduled_events
-           WHERE (account_id, id) IN (SELECT * FROM unnest($1::text[], $2::uuid[])) ORDER BY due_at, seq`,
-          [texts(some.map((row) => row.account_id)), uuids(some.map(({ id }) => bytesOfUuid(id)))],
-        );
-        const due: DueEvent[] = rows.map((row) => ({
-          id: fromUuidText('sch', row.id),
-          accountId: row.account_id,
-          idempotencyKey: row.idempotency_key,
-          input: row.input,
-          digest: row.digest,
-        }));
+        const now = new Date(nowMs);
+        const isInTurns = isTurn;
+        const locked = isInTurns ? await lockTurn(run, now, max.count) : await run<Locked>(DUE, [now, max.count]);
+        const mayBeMore = isInTurns || locked.length === max.count;
+        isTurn = !isInTurns && mayBeMore;
+        if (locked.length === 0) return { hasMore: mayBeMore };
+        const taken = within(locked, max.bytes);
+        // Whose turn was cut short is the first of the next one.
+        if (isInTurns && taken.length < locked.length) lastAccount = taken.at(-1)?.account_id ?? '';
+        const due = await readDue(run, taken);
         const became = await publish(due);
-        await store(run, due, became);
-        return { taken: due.length, isDone: !became.includes('again') };
+        await store(run, now, due, became);
+        return { hasMore: (mayBeMore || due.length < locked.length) && !became.includes('again') };
       }),
 
     async dropRefusedBefore(ms) {
@@ -118,18 +155,62 @@ export function scheduledEventStore(database: Database): ScheduledEventStore {
   };
 }
 
-async function store(run: Database['run'], due: readonly DueEvent[], became: readonly Publishing[]): Promise<void> {
-  const done = due.filter((_, i) => became[i] === 'done');
-  await run('DELETE FROM scheduled_events WHERE (account_id, id) IN (SELECT * FROM unnest($1::text[], $2::uuid[]))', [
-    texts(done.map(({ accountId }) => accountId)),
-    uuids(done.map(({ id }) => toUuid('sch', id))),
-  ]);
-  for (const [i, { accountId, id }] of due.entries()) {
-    const error = became[i];
-    if (typeof error !== 'object') continue;
-    const values = [accountId, toUuidText('sch', id), JSON.stringify(error)];
-    await run('UPDATE scheduled_events SET error = $3, refused_at = now() WHERE account_id = $1 AND id = $2', values);
-  }
+/** The first of them with so many bytes together, but at least one. */
+function within(locked: readonly Locked[], bytesMax: number): Locked[] {
+  let bytes = 0;
+  return locked.filter((row, i) => {
+    bytes += row.bytes;
+    return i === 0 || bytes <= bytesMax;
+  });
 }
 
-const uuidHex = (uuid: Uint8Array) => Buffer.from(uuid).toString('hex');
+async function readDue(run: Database['run'], places: readonly Place[]): Promise<DueEvent[]> {
+  const rows = await run<
+    Place & { idempotency_key: string | null; input: string; digest: Buffer | null; is_refused: boolean }
+  >(
+    `SELECT account_id, id, idempotency_key, input, digest, error IS NOT NULL AS is_refused FROM scheduled_events
+     WHERE (account_id, id) IN (SELECT * FROM unnest($1::text[], $2::uuid[])) ORDER BY due_at, seq`,
+    [texts(places.map((row) => row.account_id)), uuids(places.map(({ id }) => bytesOfUuid(id)))],
+  );
+  return rows.map((row) => ({
+    id: fromUuidText('sch', row.id),
+    accountId: row.account_id,
+    idempotencyKey: row.idempotency_key,
+    input: row.input,
+    digest: row.digest,
+    isRefused: row.is_refused,
+  }));
+}
+
+async function store(
+  run: Database['run'],
+  now: Date,
+  due: readonly DueEvent[],
+  became: readonly Publishing[],
+): Promise<void> {
+  const placesOf = (events: readonly DueEvent[]) => [
+    texts(events.map(({ accountId }) => accountId)),
+    uuids(events.map(({ id }) => toUuid('sch', id))),
+  ];
+  const done = due.filter((_, i) => became[i] === 'done');
+  if (done.length > 0)
+    await run(
+      'DELETE FROM scheduled_events WHERE (account_id, id) IN (SELECT * FROM unnest($1::text[], $2::uuid[]))',
+      placesOf(done),
+    );
+  const late = due.filter((_, i) => became[i] === 'later');
+  if (late.length > 0) await run(PUT_OFF, [now, PUT_OFF_MIN_S, PUT_OFF_MAX_S, ...placesOf(late)]);
+  const refused = due.filter((_, i) => typeof became[i] === 'object');
+  if (refused.length > 0) {
+    const refusals = became.filter((one) => typeof one === 'object');
+    await run(REFUSE, [
+      now,
+      REFUSED_TRIED_S,
+      REFUSED_FIRST_S,
+      ...placesOf(refused),
+      texts(refusals.map(({ code }) => code)),
+      texts(refusals.map(({ detail }) => detail)),
+      bools(refusals.map(({ mayFitLater }) => mayFitLater)),
+    ]);
+  }
+}

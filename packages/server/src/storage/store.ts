@@ -59,6 +59,11 @@ export interface IdempotencyEntry {
   deliveries: number;
 }
 
+/** An entry with the publisher's own id of its event. */
+export interface FoundKey extends IdempotencyEntry {
+  externalId: string | null;
+}
+
 /** A part of the publication that stands at this place of the batch. */
 interface OfPublication {
   publication: number;
@@ -445,7 +450,7 @@ export interface DeliveryStore {
 export interface QueueStore {
   /** @param ownsLanes whether lanes that nobody owns become this node's */
   accept(batch: AcceptBatch, node: number, ownsLanes: boolean): Promise<AcceptResult>;
-  findKeys(keys: readonly { accountId: string; key: string }[]): Promise<IdempotencyEntry[]>;
+  findKeys(keys: readonly { accountId: string; key: string }[]): Promise<FoundKey[]>;
   /**
    * Reads due deliveries of lanes that this node owns.
    * @param lanes how many of each, and in which epoch

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import type { Accepted } from '../../accept/acceptor.ts';
 import { type Publication, toPublication } from '../../accept/publication.ts';
 import { parseRawBody, payloadOf, payloadsOf } from '../../accept/read-events.ts';
-import type { Scheduled } from '../../accept/scheduler.ts';
+import type { ForLater, Scheduled } from '../../accept/scheduler.ts';
 import { Problem } from '../../domain/errors.ts';
 import { isId } from '../../domain/ids.ts';
 import type { StoredEvent } from '../../domain/model.ts';
@@ -10,6 +10,7 @@ import type { KnownAccount } from '../../fanout/directory.ts';
 import type { App, HttpParts } from '../app.ts';
 import { encodeCursor, toPage } from '../cursor.ts';
 import { keepRawBody, rawBodyOf, takeJson } from '../json-body.ts';
+import { toProblem } from '../problem.ts';
 import { sendJson } from '../raw-json.ts';
 import { AccountParams, closed, named, PageQuery, pageOf, responses, Time } from '../schemas.ts';
 
@@ -121,7 +122,11 @@ export function eventRoutes(
         const publication = toPublication(account, request.body, payload, '#', clock.now(), key);
         const { traceparent } = request.headers;
         if (traceparent !== undefined) publication.traceparent = traceparent;
-        const accepted = await publish(publication, request.body, '#', key);
+        const atMs = scheduler.timeOf(request.body, '#');
+        const accepted =
+          atMs === undefined
+            ? await publishNow(publication)
+            : await publishLater(account.id, { publication, key, atMs });
         return reply.code(202).send(present(accepted, publication));
       },
     );
@@ -166,20 +171,25 @@ export function eventRoutes(
         const { traceparent } = request.headers;
         // No header holds a control character: a batch's keys are nobody else's.
         const keys = events.map((_, i) => (key === undefined ? undefined : `${key}\u0001${i}`));
-        const publications = events.map((event, i) => {
+        const toPublish = events.map((event, i) => {
           const payload = payloads[i] ?? { bytes: Buffer.alloc(0), isCanonical: false };
           const publication = toPublication(account, event, payload, `#/events/${i}`, clock.now(), keys[i]);
-          return traceparent === undefined ? publication : { ...publication, traceparent };
+          if (traceparent !== undefined) publication.traceparent = traceparent;
+          return { publication, key: keys[i], atMs: scheduler.timeOf(event, `#/events/${i}`) };
         });
+        const later = toPublish.filter(isForLater);
+        const scheduled = later.length === 0 ? undefined : await scheduler.schedule(account.id, later);
         const answers = await Promise.allSettled(
-          publications.map((publication, i) => publish(publication, events[i] ?? {}, `#/events/${i}`, keys[i])),
+          toPublish.map(async (event) =>
+            isForLater(event) ? orThrow(scheduled?.get(event)) : publishNow(event.publication),
+          ),
         );
         const refused = answers.filter((answer) => answer.status === 'rejected');
         // Nothing was stored: the request as a whole has failed, for the reason of its first event. Of what may be stored all the
         // same, or may be later, only a repeat knows.
         const unsure = refused.find(({ reason }) => !(reason instanceof Problem) || reason.status >= 500);
         if (refused.length === answers.length && !isConflict(refused[0]?.reason)) throw (unsure ?? refused[0])?.reason;
-        const data = answers.map((answer, i) => toBatchAnswer(answer, publications[i]));
+        const data = answers.map((answer, i) => toBatchAnswer(answer, toPublish[i]?.publication));
         return reply.code(202).send({ data });
       },
     );
@@ -236,19 +246,14 @@ export function eventRoutes(
     },
   );
 
-  /** Now, or when its time comes. */
-  function publish(
-    publication: Publication,
-    { scheduled_for }: { scheduled_for?: string },
-    pointer: string,
-    key: string | undefined,
-  ): Promise<Accepted | Scheduled> {
-    const atMs = scheduled_for === undefined ? 0 : Date.parse(scheduled_for);
-    if (atMs > clock.now()) return scheduler.schedule(publication, { key, atMs, pointer });
-    return acceptor.accept(publication).then((accepted) => {
-      metrics.tally.accepted++;
-      return accepted;
-    });
+  async function publishNow(publication: Publication): Promise<Accepted> {
+    const accepted = await acceptor.accept(publication);
+    metrics.tally.accepted++;
+    return accepted;
+  }
+
+  async function publishLater(accountId: string, event: ForLater): Promise<Scheduled> {
+    return orThrow((await scheduler.schedule(accountId, [event])).get(event));
   }
 
   async function accountOf(id: string): Promise<KnownAccount> {
@@ -256,6 +261,18 @@ export function eventRoutes(
     if (!known) throw new Problem('account_not_found');
     return known;
   }
+}
+
+interface ToPublish extends Omit<ForLater, 'atMs'> {
+  /** Undefined: now. */
+  atMs: number | undefined;
+}
+
+const isForLater = (event: ToPublish): event is ForLater => event.atMs !== undefined;
+
+function orThrow(answer: Scheduled | Problem | undefined): Scheduled {
+  if (answer === undefined || answer instanceof Problem) throw answer ?? new Problem('internal_error');
+  return answer;
 }
 
 function isConflict(error: unknown): boolean {
@@ -275,7 +292,7 @@ function present(accepted: Accepted | Scheduled, { warnings }: Publication) {
 
 function toBatchAnswer(answer: PromiseSettledResult<Accepted>, publication: Publication | undefined) {
   if (answer.status === 'fulfilled') return publication ? present(answer.value, publication) : answer.value;
-  const { code, message } = answer.reason instanceof Problem ? answer.reason : new Problem('internal_error');
+  const { code, message } = toProblem(answer.reason);
   return { error: { code, detail: message } };
 }
 

@@ -18,8 +18,11 @@ const ScheduledEventView = named(
     }),
     created_at: Time,
     error: Type.Union([Type.Object({ code: Type.String(), detail: Type.String() }), Type.Null()], {
+      description: 'Why it could not be published when its time had come. It stays for 30 days.',
+    }),
+    next_try_at: Type.Union([Time, Type.Null()], {
       description:
-        'Why it could not be published when its time had come. It stays for 30 days, and is not tried again.',
+        'When what the contract has refused is tried again, in case that a newer one accepts it: for 24 hours, each time after twice as long',
     }),
     payload: Type.Optional(Type.Unknown({ description: 'Only when one is asked for' })),
     payloads: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
@@ -102,7 +105,7 @@ export function scheduledEventRoutes(app: App, { store, directory }: HttpParts):
   );
 }
 
-function present({ id, externalId, trigger, dueAtMs, createdAtMs, error }: ScheduledEvent) {
+function present({ id, externalId, trigger, dueAtMs, createdAtMs, error, nextTryAtMs }: ScheduledEvent) {
   return {
     id: externalId ?? id,
     scheduled_id: id,
@@ -110,5 +113,6 @@ function present({ id, externalId, trigger, dueAtMs, createdAtMs, error }: Sched
     scheduled_for: dueAtMs === 0 ? null : new Date(dueAtMs).toISOString(),
     created_at: new Date(createdAtMs).toISOString(),
     error,
+    next_try_at: nextTryAtMs === null ? null : new Date(nextTryAtMs).toISOString(),
   };
 }

@@ -1,0 +1,7 @@
+-- Locks events whose time has come by $1, at most $2, those first that wait longest.
+SELECT account_id, id, octet_length(input) AS bytes
+FROM scheduled_events
+WHERE coalesce(next_try_at, due_at) <= $1
+ORDER BY coalesce(next_try_at, due_at), seq
+LIMIT $2
+FOR UPDATE SKIP LOCKED

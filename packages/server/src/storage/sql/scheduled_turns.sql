@@ -1,0 +1,12 @@
+-- Locks events of these accounts ($3) whose time has come by $1, at most $2 of each; the first of every account come first.
+SELECT due.account_id, due.id, octet_length(due.input) AS bytes
+FROM unnest($3::text[]) AS account(id)
+CROSS JOIN LATERAL (
+  SELECT s.*, coalesce(s.next_try_at, s.due_at) AS at
+  FROM scheduled_events s
+  WHERE s.account_id = account.id AND coalesce(s.next_try_at, s.due_at) <= $1
+  ORDER BY coalesce(s.next_try_at, s.due_at), s.seq
+  LIMIT $2
+  FOR UPDATE SKIP LOCKED
+) due
+ORDER BY row_number() OVER (PARTITION BY due.account_id ORDER BY due.at, due.seq), due.account_id
