@@ -1,5 +1,7 @@
 /** The feed: the events of an account in an order that never changes, whatever commits at the same time. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Database } from '../../packages/server/src/storage/database.ts';
+import { retentionStore } from '../../packages/server/src/storage/retention.ts';
 import { createDatabase, query } from '../support/database.ts';
 import { eventually, startTestNode, type TestNode } from '../support/node.ts';
 
@@ -147,10 +149,48 @@ describe('a feed', () => {
     expect(rest.body.missed).toBe(1);
   });
 
+  test('whose end is not kept any more says so once, and then waits', async () => {
+    const account = await createAccount();
+    const { cursor } = await readAll(account);
+    for (let i = 0; i < 3; i++) await node.publish(account, 'a.b', { i });
+    await query(databaseUrl, 'DELETE FROM events WHERE account_id = $1', [account]);
+    const { body } = await readPage(account, `cursor=${cursor}&wait=30`);
+    expect(body).toMatchObject({ data: [], missed: 3, has_more: false });
+    const waiting = readPage(account, `cursor=${body.next_cursor}&wait=30`);
+    const { body: published } = await node.publish(account, 'a.b', {});
+    const later = await waiting;
+    expect(later.body).toMatchObject({ data: [{ id: published.id }], missed: 0 });
+    // Whoever begins now has missed nothing.
+    expect((await readPage(account)).body).toMatchObject({ data: [{ id: published.id }], missed: 0 });
+  });
+
+  test('keeps nothing of events that retention has taken', async () => {
+    const account = await createAccount();
+    await readAll(account);
+    for (let i = 0; i < 3; i++) await node.publish(account, 'a.b', { i });
+    const rows = () => query(databaseUrl, 'SELECT FROM feed WHERE account_id = $1', [account]);
+    expect(await rows()).toHaveLength(3);
+    const before = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+    await query(databaseUrl, 'INSERT INTO purges (account_id, before) VALUES ($1, $2)', [account, before]);
+    const database = new Database({ connectionString: databaseUrl });
+    while (await retentionStore(database).purge());
+    await database.stop();
+    expect(await rows()).toEqual([]);
+  });
+
+  test('a cursor from after the backup that was restored is refused', async () => {
+    const account = await createAccount();
+    await readAll(account);
+    for (let i = 0; i < 3; i++) await node.publish(account, 'a.b', { i });
+    const { cursor } = await readAll(account);
+    await query(databaseUrl, 'UPDATE feeds SET position = 2 WHERE account_id = $1', [account]);
+    expect((await readPage(account, `cursor=${cursor}`)).body.code).toBe('invalid_cursor');
+  });
+
   test('of an account that is made again under the same id begins anew', async () => {
     const account = await createAccount();
     await node.publish(account, 'a.b', {});
-    await readAll(account);
+    const { cursor } = await readAll(account);
     await node.call('DELETE', `/v1/accounts/${account}`);
     await eventually(
       () => node.call('POST', '/v1/accounts', { id: account, name: 'again', contract: 'standard' }),
@@ -159,6 +199,7 @@ describe('a feed', () => {
     expect((await readAll(account)).entries).toEqual([]);
     const { body } = await node.publish(account, 'a.b', {});
     expect(ids((await readAll(account)).entries)).toEqual([body.id]);
+    expect((await readPage(account, `cursor=${cursor}`)).body.code).toBe('invalid_cursor');
   });
 
   test('a cursor that is none of ours, and an account that is none, are refused', async () => {
@@ -174,18 +215,34 @@ describe('who may read it', () => {
   const get = async (account: string, token: string) =>
     (await fetch(`${node.url}/v1/accounts/${account}/feed`, { headers: { authorization: `Bearer ${token}` } })).status;
 
-  test('an API key of the account with the scope feed, and nothing else with it', async () => {
+  const createKey = async (account: string, scopes: string[]) =>
+    (await node.call('POST', `/v1/accounts/${account}/keys`, { label: 'x', scopes })).body;
+
+  test.each(['standard', 'loop-returns', 'loop-subscriptions', 'loops'])(
+    'an API key of the account with the scope posthorn:feed, in the contract %s, and nothing else with it',
+    async (contract) => {
+      const account = await createAccount(contract);
+      const { key } = await createKey(account, ['posthorn:feed']);
+      expect(await get(account, key)).toBe(200);
+      expect(await get(await createAccount(), key)).toBe(404);
+      const events = await fetch(`${node.url}/v1/accounts/${account}/events`, {
+        headers: { authorization: `Bearer ${key}` },
+      });
+      expect(events.status).toBe(401);
+    },
+  );
+
+  test('attack: a scope of the product does not open it, and nothing else that begins like ours can be given', async () => {
     const account = await createAccount();
-    const create = async (scopes: string[], of = account) =>
-      (await node.call('POST', `/v1/accounts/${of}/keys`, { label: 'x', scopes })).body.key as string;
-    const key = await create(['feed']);
-    expect(await get(account, key)).toBe(200);
-    expect(await get(account, await create(['other']))).toBe(401);
-    expect(await get(account, await create(['feed'], await createAccount()))).toBe(401);
-    const events = await fetch(`${node.url}/v1/accounts/${account}/events`, {
-      headers: { authorization: `Bearer ${key}` },
-    });
-    expect(events.status).toBe(401);
+    for (const scopes of [['feed'], []]) expect(await get(account, (await createKey(account, scopes)).key)).toBe(403);
+    expect((await createKey(account, ['posthorn:all'])).code).toBe('unknown_scope');
+  });
+
+  test('a valid key that may not is no guess at the operator key', async () => {
+    const account = await createAccount();
+    const { key } = await createKey(account, []);
+    for (let i = 0; i < 15; i++) expect(await get(account, key)).toBe(403);
+    expect(await get(account, 'psk_wrong')).toBe(401);
   });
 
   test('a session of the account’s page that may read', async () => {

@@ -1,4 +1,5 @@
 /** What an operator sees from outside: metrics, traces, the log, readiness. */
+import { randomFillSync } from 'node:crypto';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,7 +8,10 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { decodeId } from '../../packages/server/src/domain/ids.ts';
+import { decodeId, encodeId, IdSource } from '../../packages/server/src/domain/ids.ts';
+import type { SettledAttempt, StoredEvent } from '../../packages/server/src/domain/model.ts';
+import { newDelivery } from '../../packages/server/src/domain/new-delivery.ts';
+import { openTracing } from '../../packages/server/src/tracing.ts';
 import { eventually, startTestNode, type TestNode } from '../support/node.ts';
 import { Receiver } from '../support/receiver.ts';
 import { writeContract } from '../support/vendors.ts';
@@ -112,6 +116,41 @@ test('an event has a trace with its own id, the publisher has a span that refers
   );
   expect(JSON.stringify(attempts)).not.toContain('secret');
   expect(attempts[0]?.attributes).toContainEqual({ key: 'error.type', value: { stringValue: 'http_status' } });
+});
+
+test('what the sampler leaves out has no spans: neither the event nor its attempts, on any node', async () => {
+  const variables = { OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.5' };
+  Object.assign(process.env, variables);
+  const ids = new IdSource(() => Date.now(), randomFillSync);
+  const endpoint = { id: 'ep', uuid: ids.nextUuid(), accountId: 'a' };
+  const events = Array.from({ length: 40 }, (): StoredEvent => {
+    const uuid = ids.nextUuid();
+    const more = { externalId: null, accountId: 'a', trigger: 'ratio', byTopic: false, test: false };
+    return { id: encodeId('evt', uuid), uuid, payload: Buffer.from('{}'), createdAtMs: Date.now(), ...more };
+  });
+  const attemptOf = (event: StoredEvent): SettledAttempt => ({
+    delivery: newDelivery(ids.nextUuid(), endpoint, null, event, false),
+    startedAtMs: Date.now(),
+    url: 'http://127.0.0.1:9/',
+    requestHeaders: [],
+    ownHeaders: { id: null, values: [] },
+    outcome: { timings: { total: 1 } },
+    decision: { kind: 'succeeded' },
+  });
+  const [first, second] = [await openTracing('1.0.0'), await openTracing('1.0.0')];
+  for (const name of Object.keys(variables)) delete process.env[name];
+  for (const event of events) first.accepted(event, undefined);
+  for (const event of events) second.attempted(attemptOf(event));
+  await Promise.all([first.stop(), second.stop()]);
+  const seen = events.map(({ uuid }) => {
+    const id = Buffer.from(uuid).toString('hex');
+    const spans = collector.spans.filter(({ traceId }) => traceId === id);
+    return spans
+      .map(({ name }) => name.split(' ')[0])
+      .sort()
+      .join();
+  });
+  expect([...new Set(seen)].sort()).toEqual(['', 'deliver,event']);
 });
 
 test('each attempt is one line of the log that says everything, but for what may be secret', async () => {

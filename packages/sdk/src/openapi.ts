@@ -384,7 +384,7 @@ export interface paths {
         };
         /**
          * Read an account's events in the order in which they were accepted
-         * @description The same events with the same ids as webhooks carry, in an order that never changes: nothing is skipped, whatever commits at the same time. Keep `next_cursor` when you have dealt with the page. Without a cursor it begins with the oldest event that is kept. An API key of the account with the scope `feed` may read it, too.
+         * @description The same events with the same ids as webhooks carry, in an order that never changes: nothing is skipped, whatever commits at the same time. Keep `next_cursor` when you have dealt with the page. Without a cursor it begins with the oldest event that is kept. An API key of the account with the scope `posthorn:feed` may read it, too.
          */
         get: operations["getFeed"];
         put?: never;

@@ -328,7 +328,14 @@ export const ContractDocument = Type.Object(
     key_prefix: Type.Optional(Type.String({ pattern: '^[a-z0-9_]{1,16}$', description: 'Of API keys' })),
     scopes: Type.Optional(
       Type.Array(
-        Type.Object({ value: Type.String(), label: Type.String(), description: Type.Optional(Type.String()) }, closed),
+        Type.Object(
+          {
+            value: Type.String({ pattern: '^(?!posthorn:)', description: 'Not `posthorn:…`: those are ours' }),
+            label: Type.String(),
+            description: Type.Optional(Type.String()),
+          },
+          closed,
+        ),
       ),
     ),
   },

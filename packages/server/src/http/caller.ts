@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../domain/errors.ts';
 import type { KeyVerifier } from '../keys/verifier.ts';
 import type { AccountLimits } from '../manage/account-limits.ts';
+import { FEED_SCOPE } from '../manage/api-keys.ts';
 import type { PageSession, Permission } from '../storage/page-store.ts';
 import type { KnownKey } from '../storage/store.ts';
 import type { AnswersInFlight } from './answers-in-flight.ts';
@@ -60,8 +61,6 @@ const OPEN = new Set([
   '/bin/:token',
 ]);
 const OPEN_BELOW = '/docs/';
-/** That an API key needs to read its account's feed. */
-const FEED_SCOPE = 'feed';
 const BODY_HEADERS = ['content-type', 'content-length', 'transfer-encoding'];
 
 /**
@@ -217,14 +216,20 @@ export function authorize(
 /** Whoever waits for events does not use up what the account's people may ask at a time. */
 const feedOf = (accountId: string) => `${accountId} feed`;
 
-/** With an API key of the account: the one thing here that keys open themselves. */
+/**
+ * With an API key of the account: the one thing here that keys open themselves.
+ * @returns false for what is no key, or no valid one
+ * @throws Problem `account_not_found`, `forbidden` for a valid key that may not
+ */
 async function isReaderOfFeed(request: FastifyRequest, keyVerifier: KeyVerifier): Promise<boolean> {
   const text = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
   if (operationOf(request) !== 'getFeed' || text === undefined) return false;
-  const verdict = await keyVerifier.verify(text, { scopes: [FEED_SCOPE], address: request.ip });
+  const { valid, key } = await keyVerifier.verify(text, { scopes: [FEED_SCOPE], address: request.ip });
+  if (!key) return false;
   const { account } = request.params as { account?: string };
-  if (!verdict.valid || verdict.key.accountId !== account) return false;
-  setCaller(request, { kind: 'key', accountId: account, keyId: verdict.key.id });
+  if (key.accountId !== account) throw new Problem('account_not_found');
+  if (!valid) throw new Problem('forbidden', `This key does not have the scope ${FEED_SCOPE}.`);
+  setCaller(request, { kind: 'key', accountId: account, keyId: key.id });
   return true;
 }
 

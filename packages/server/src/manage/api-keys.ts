@@ -10,7 +10,9 @@ import type { ApiKey, KeyStore, Page } from '../storage/store.ts';
 
 const KEYS_MAX = 1_000;
 /** In contracts that list no scopes. */
-const FREE_SCOPE = /^[a-z0-9_.:-]{1,64}$/;
+const FREE_SCOPE = /^(?!posthorn:)[a-z0-9_.:-]{1,64}$/;
+/** What a key needs to read its account's feed, in every contract. Names that begin like this are ours. */
+export const FEED_SCOPE = 'posthorn:feed';
 
 export interface KeyInput {
   label: string;
@@ -139,8 +141,12 @@ function checkNetworks(networks: readonly string[]): void {
 function checkScopes(scopes: readonly string[], contract: Contract): void {
   const known = new Set(contract.scopes.map((scope) => scope.value));
   scopes.forEach((scope, i) => {
+    if (scope === FEED_SCOPE) return;
     if (known.size === 0 ? FREE_SCOPE.test(scope) : known.has(scope)) return;
-    const detail = known.size === 0 ? 'use a to z, 0 to 9 and _.:-' : `is one of ${[...known].join(', ')}`;
+    const detail =
+      known.size === 0
+        ? `use a to z, 0 to 9 and _.:-, or ${FEED_SCOPE}`
+        : `is one of ${[...known, FEED_SCOPE].join(', ')}`;
     throw new Problem('unknown_scope', `There is no scope "${scope}": it ${detail}.`, [
       { pointer: `#/scopes/${i}`, detail },
     ]);

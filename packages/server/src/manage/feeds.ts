@@ -1,7 +1,7 @@
 import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
 import { TooManyRequests } from '../domain/too-many-requests.ts';
-import type { FeedPage, FeedPlace, FeedStore } from '../storage/page-store.ts';
+import type { Feed, FeedPage, FeedPlace, FeedStore } from '../storage/page-store.ts';
 
 /** One query answers all who wait. */
 const LOOK_EVERY_MS = 200;
@@ -10,6 +10,9 @@ const BEGIN_MAX_MS = 10_000;
 const BEGIN_AGAIN_S = 5;
 const WAITING_MAX = 1_000;
 const WAITING_OF_ACCOUNT_MAX = 50;
+
+/** Where a reader begins: with the oldest event that is kept, with what happens from now on, or where a page of that feed ended. */
+export type FeedStart = 'oldest' | 'newest' | { feed: string; place: FeedPlace };
 
 interface Waiter {
   accountId: string;
@@ -29,25 +32,24 @@ export class Feeds {
 
   /**
    * One page; when there is nothing, what comes within `waitMs`.
-   * @throws TooManyRequests when the feed takes long to begin, or too many wait
+   * @throws Problem `invalid_cursor`; TooManyRequests when the feed takes long to begin, or too many wait
    */
   async read(
     accountId: string,
-    place: FeedPlace,
+    from: FeedStart,
     { limit, waitMs, signal }: { limit: number; waitMs: number; signal: AbortSignal },
-  ): Promise<FeedPage> {
+  ): Promise<FeedPage & { feed: string }> {
     const { store } = this.parts;
-    await this.begin(accountId);
-    const page = await store.read(accountId, place, limit);
-    if (page.events.length > 0 || page.next.kind === 'history' || waitMs <= 0) return page;
+    const feed = await this.begin(accountId);
+    const page = await store.read(accountId, feed, placeIn(feed, from), limit);
+    // Whoever begins has missed nothing.
+    const first = { ...page, missed: from === 'oldest' ? 0 : page.missed, feed: feed.id };
+    const hasNews = first.events.length > 0 || first.missed > 0;
+    if (hasNews || page.next.kind === 'history' || waitMs <= 0) return first;
     await this.wait(accountId, page.next.after, waitMs, signal);
-    return await store.read(accountId, page.next, limit);
-  }
-
-  /** The place behind everything that has happened. */
-  async newest(accountId: string): Promise<FeedPlace> {
-    await this.begin(accountId);
-    return { kind: 'feed', after: (await this.parts.store.positions([accountId])).get(accountId) ?? 0 };
+    const later = await store.open(accountId);
+    if (later?.id !== feed.id) return first;
+    return { ...(await store.read(accountId, later, page.next, limit)), feed: feed.id };
   }
 
   /** Nobody waits any more. */
@@ -56,10 +58,12 @@ export class Feeds {
     for (const { wake } of this.waiters) wake();
   }
 
-  private async begin(accountId: string): Promise<void> {
+  private async begin(accountId: string): Promise<Feed> {
     const { store, clock } = this.parts;
     const untilMs = clock.monotonicMs() + BEGIN_MAX_MS;
-    while (!(await store.open(accountId))) {
+    for (;;) {
+      const feed = await store.open(accountId);
+      if (feed) return feed;
       if (clock.monotonicMs() > untilMs || this.hasStopped)
         throw new TooManyRequests(BEGIN_AGAIN_S, 'The feed is beginning: come back in some seconds.');
       await this.pause();
@@ -109,4 +113,17 @@ export class Feeds {
   private pause(): Promise<void> {
     return new Promise((resolve) => void this.parts.clock.after(LOOK_EVERY_MS, resolve));
   }
+}
+
+/** @throws Problem `invalid_cursor` for a place of another feed: of an account that was made again, or a database from a backup */
+function placeIn(feed: Feed, from: FeedStart): FeedPlace {
+  if (from === 'oldest') return { kind: 'history', after: '' };
+  if (from === 'newest') return { kind: 'feed', after: feed.position };
+  const { place } = from;
+  if (from.feed !== feed.id || (place.kind === 'feed' && place.after > feed.position))
+    throw new Problem(
+      'invalid_cursor',
+      'This cursor is of another feed: the account was made again, or restored. Begin without one.',
+    );
+  return place;
 }

@@ -1,7 +1,7 @@
 import { texts } from './arrays.ts';
 import type { Database } from './database.ts';
 import { areOlderNodesRunning } from './migrate.ts';
-import type { FeedPage, FeedPlace, FeedStore } from './page-store.ts';
+import type { Feed, FeedPage, FeedStore } from './page-store.ts';
 import { type EventRow, toStoredEvent, toUuidText } from './rows.ts';
 import { statement } from './statement.ts';
 
@@ -13,11 +13,16 @@ const OLDER_STATEMENTS = statement('older_statements').text;
 const SMALLEST_UUID = '00000000-0000-0000-0000-000000000000';
 
 type Row = EventRow & { position: number };
+interface FeedRow {
+  history_until: string | null;
+  begun_xid: string;
+  position: number;
+}
 
 export function feedStore(database: Database): FeedStore {
   const feedOf = async (accountId: string) => {
-    const [row] = await database.run<{ history_until: string | null; begun_xid: string }>(
-      'SELECT history_until, begun_xid FROM feeds WHERE account_id = $1',
+    const [row] = await database.run<FeedRow>(
+      'SELECT history_until, begun_xid, position::float8 FROM feeds WHERE account_id = $1',
       [accountId],
     );
     return row;
@@ -48,39 +53,43 @@ export function feedStore(database: Database): FeedStore {
     return true;
   };
 
-  const readHistory = async (accountId: string, after: string, limit: number): Promise<FeedPage> => {
-    const values = [accountId, after === '' ? SMALLEST_UUID : toUuidText('evt', after)];
-    const until = (await feedOf(accountId))?.history_until ?? SMALLEST_UUID;
-    const rows = await database.read<Row>(accountId, HISTORY, [...values, until, limit + 1, PAGE_BYTES_MAX]);
+  const readHistory = async (accountId: string, feed: Feed, after: string, limit: number): Promise<FeedPage> => {
+    const values = [accountId, after === '' ? SMALLEST_UUID : toUuidText('evt', after), feed.historyUntil];
+    const rows = await database.read<Row>(accountId, HISTORY, [...values, limit + 1, PAGE_BYTES_MAX]);
     const { events, hasMore } = pageOf(rows, limit);
     const last = events.at(-1);
     if (hasMore) return { events, hasMore, next: { kind: 'history', after: last?.id ?? after }, missed: 0 };
     if (events.length > 0) return { events, hasMore: true, next: { kind: 'feed', after: 0 }, missed: 0 };
-    return readFeed(accountId, 0, limit);
+    return readFeed(accountId, feed, 0, limit);
   };
 
-  const readFeed = async (accountId: string, after: number, limit: number): Promise<FeedPage> => {
+  const readFeed = async (accountId: string, feed: Feed, after: number, limit: number): Promise<FeedPage> => {
     const rows = await database.read<Row>(accountId, PAGE, [accountId, after, limit + 1, PAGE_BYTES_MAX]);
     const { events, hasMore } = pageOf(rows, limit);
-    const end = rows[events.length - 1]?.position ?? after;
+    // Where nothing is behind the place now, nothing up to the position of before is kept any more.
+    const end = rows[events.length - 1]?.position ?? Math.max(after, feed.position);
     return { events, hasMore, next: { kind: 'feed', after: end }, missed: end - after - events.length };
   };
 
   return {
     async open(accountId) {
-      let feed = await feedOf(accountId);
-      if (!feed) {
+      let row = await feedOf(accountId);
+      if (!row) {
         // They number nothing.
-        if (await areOlderNodesRunning(database)) return false;
+        if (await areOlderNodesRunning(database)) return undefined;
         await begin(accountId);
-        feed = await feedOf(accountId);
+        row = await feedOf(accountId);
       }
-      if (!feed) return false;
-      return feed.history_until !== null || finishBeginning(accountId, feed.begun_xid);
+      if (row?.history_until === null && (await finishBeginning(accountId, row.begun_xid)))
+        row = await feedOf(accountId);
+      if (!row || row.history_until === null) return undefined;
+      return { id: row.begun_xid, position: row.position, historyUntil: row.history_until };
     },
 
-    read: (accountId, place: FeedPlace, limit) =>
-      place.kind === 'history' ? readHistory(accountId, place.after, limit) : readFeed(accountId, place.after, limit),
+    read: (accountId, feed, place, limit) =>
+      place.kind === 'history'
+        ? readHistory(accountId, feed, place.after, limit)
+        : readFeed(accountId, feed, place.after, limit),
 
     async positions(accountIds) {
       const rows = await database.run<{ account_id: string; position: number }>(

@@ -446,6 +446,16 @@ export interface ScheduledEventStore {
   dropRefusedBefore(ms: number): Promise<void>;
 }
 
+/** The feed of an account, as it was a moment ago. */
+export interface Feed {
+  /** Another one when the account was deleted and made again. */
+  id: string;
+  /** The number of the newest event. */
+  position: number;
+  /** The last event that has no number, as a UUID. */
+  historyUntil: string;
+}
+
 /** Where a reader of a feed is: in what was stored before the feed began, or behind the event with this number. */
 export type FeedPlace = { kind: 'history'; after: string } | { kind: 'feed'; after: number };
 
@@ -458,10 +468,10 @@ export interface FeedPage {
 }
 
 export interface FeedStore {
-  /** Begins the feed of an account if it has none. @returns false while events may be stored that are not numbered */
-  open(accountId: string): Promise<boolean>;
-  /** Events in the order of the feed. Only of one that is open. */
-  read(accountId: string, place: FeedPlace, limit: number): Promise<FeedPage>;
+  /** Begins the feed of an account if it has none. @returns undefined while events may be stored that are not numbered */
+  open(accountId: string): Promise<Feed | undefined>;
+  /** Events in the order of the feed. @param feed as it was before this call */
+  read(accountId: string, feed: Feed, place: FeedPlace, limit: number): Promise<FeedPage>;
   /** The number of the newest event, by account; of accounts that have a feed. */
   positions(accountIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
 }

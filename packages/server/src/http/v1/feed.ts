@@ -34,7 +34,7 @@ export function feedRoutes(app: App, { directory, feeds }: HttpParts): void {
         operationId: 'getFeed',
         summary: "Read an account's events in the order in which they were accepted",
         description:
-          'The same events with the same ids as webhooks carry, in an order that never changes: nothing is skipped, whatever commits at the same time. Keep `next_cursor` when you have dealt with the page. Without a cursor it begins with the oldest event that is kept. An API key of the account with the scope `feed` may read it, too.',
+          'The same events with the same ids as webhooks carry, in an order that never changes: nothing is skipped, whatever commits at the same time. Keep `next_cursor` when you have dealt with the page. Without a cursor it begins with the oldest event that is kept. An API key of the account with the scope `posthorn:feed` may read it, too.',
         tags: ['Events'],
         params: AccountParams,
         querystring: closed({
@@ -61,32 +61,32 @@ export function feedRoutes(app: App, { directory, feeds }: HttpParts): void {
       const { account } = request.params;
       const { limit = LIMIT_DEFAULT, cursor, wait = 0 } = request.query;
       if (!(await directory.get(account))) throw new Problem('account_not_found');
-      const place = cursor === 'newest' ? await feeds.newest(account) : toPlace(cursor);
+      const from = cursor === undefined ? 'oldest' : cursor === 'newest' ? cursor : toPlace(cursor);
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
       const options = { limit, waitMs: wait * 1000, signal: gone.signal };
-      const { events, next, hasMore, missed } = await feeds.read(account, place, options);
-      const rest = JSON.stringify({ next_cursor: toCursor(next), has_more: hasMore, missed });
+      const { feed, events, next, hasMore, missed } = await feeds.read(account, from, options);
+      const rest = JSON.stringify({ next_cursor: toCursor(feed, next), has_more: hasMore, missed });
       return sendJson(reply, `{"data":[${events.map(eventJson).join(',')}],${rest.slice(1)}`);
     },
   );
 }
 
 /** Wrapped, so that nobody builds on what it holds. */
-function toCursor(place: FeedPlace): string {
-  return Buffer.from(place.kind === 'feed' ? `f:${place.after}` : `h:${place.after}`).toString('base64url');
+function toCursor(feed: string, { kind, after }: FeedPlace): string {
+  return Buffer.from(`${kind === 'feed' ? 'f' : 'h'}:${feed}:${after}`).toString('base64url');
 }
 
 /** @throws Problem `invalid_cursor` */
-function toPlace(cursor: string | undefined): FeedPlace {
-  if (cursor === undefined) return { kind: 'history', after: '' };
+function toPlace(cursor: string): { feed: string; place: FeedPlace } {
   const text = Buffer.from(cursor, 'base64url').toString('utf8');
-  const after = text.slice(2);
-  const place: FeedPlace | undefined = /^f:\d{1,15}$/.test(text)
-    ? { kind: 'feed', after: Number(after) }
-    : text.startsWith('h:') && isId('evt', after)
-      ? { kind: 'history', after }
-      : undefined;
-  if (!place || toCursor(place) !== cursor) throw new Problem('invalid_cursor');
-  return place;
+  const [, kind, feed = '', after = ''] = /^([fh]):(\d{1,20}):(\w+)$/.exec(text) ?? [];
+  const place: FeedPlace | undefined =
+    kind === 'f' && /^\d{1,15}$/.test(after)
+      ? { kind: 'feed', after: Number(after) }
+      : kind === 'h' && isId('evt', after)
+        ? { kind: 'history', after }
+        : undefined;
+  if (!place || toCursor(feed, place) !== cursor) throw new Problem('invalid_cursor');
+  return { feed, place };
 }

@@ -6,7 +6,9 @@ WITH gone_events AS (
     WHERE account_id = $1 AND id < $2
       AND NOT EXISTS (SELECT FROM queue WHERE queue.account_id = $1 AND queue.event_id = events.id)
     LIMIT $3)
-  RETURNING 1
+  RETURNING id
+), gone_feed AS (
+  DELETE FROM feed WHERE account_id = $1 AND event_id IN (SELECT id FROM gone_events)
 ), gone_deliveries AS (
   DELETE FROM deliveries WHERE account_id = $1 AND id IN (
     SELECT id FROM deliveries WHERE account_id = $1 AND id < $2 LIMIT $3)
