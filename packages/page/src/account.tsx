@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { createContext, useContext, useMemo } from 'react';
 import { useSearchParams } from 'wouter';
 import { getAll, part } from './api.ts';
+import { FEED_SCOPE } from './keys/feed-scope.ts';
 import { useLanguage } from './texts/language.tsx';
 import type { Contract, Endpoint, Permission } from './types.ts';
 
@@ -22,6 +23,8 @@ export function useAccount() {
   const { t } = useLanguage();
   return useMemo(() => {
     const { id, contract, permissions } = account;
+    const feedScope = { value: FEED_SCOPE, label: t.keys.feedScope, description: t.keys.feedScopeAbout };
+    const scopes = contract.scopes.length === 0 ? [] : [...contract.scopes, feedScope];
     return {
       ...account,
       path: `/v1/accounts/${part(id)}`,
@@ -29,6 +32,9 @@ export function useAccount() {
       /** `Return created`, where the contract has words for it. */
       triggerLabel: (trigger: string) =>
         contract.triggers.find((one) => one.value === trigger)?.label ?? (trigger === '*' ? t.events.all : trigger),
+      /** Those of the contract, with that of the feed, which every contract has; none where they are free. */
+      scopes,
+      scopeLabel: (scope: string) => scopes.find(({ value }) => value === scope)?.label ?? scope,
       topicLabel: (topic: string | null | undefined) =>
         contract.topics.find((one) => one.value === topic)?.label ?? topic ?? '',
       /** Topic and trigger are two choices; where every topic is its own trigger, or there are none, one. */

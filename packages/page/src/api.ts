@@ -79,7 +79,9 @@ export async function call<T>(
       headers: headers(body !== undefined),
       ...(body === undefined ? {} : { body: body instanceof RawJson ? body.text : JSON.stringify(body) }),
     });
-  } catch {
+  } catch (error) {
+    // Whoever ended it says nothing about the server.
+    if (options.signal?.aborted) throw error;
     answered(0);
     throw new ApiError(UNREACHABLE);
   }

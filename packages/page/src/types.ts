@@ -18,6 +18,9 @@ export type SignatureRules = Schemas['SignatureRules'];
 export type Endpoint = Schemas['Endpoint'];
 export type InactiveReason = NonNullable<Endpoint['inactive_reason']>;
 
+export type Event = Schemas['Event'];
+export type FeedPage = Schemas['FeedPage'];
+
 export type Delivery = Schemas['Delivery'];
 export type DeliveryStatus = Delivery['status'];
 export type DeliveryDetail = Schemas['DeliveryDetail'];

@@ -3,7 +3,7 @@
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, test } from 'vitest';
 import { eventually } from '../../support/node.ts';
-import { pageSuite } from '../../support/page.ts';
+import { axe, pageSuite } from '../../support/page.ts';
 import { createAccount, createWebhook } from '../../support/vendors.ts';
 
 const suite = pageSuite();
@@ -24,6 +24,51 @@ describe('events, keys, inspector, audit log', () => {
     await page.getByText('answered 200').waitFor();
     expect(JSON.parse(suite.receiver.requests[0]?.body.toString() ?? '{}')).toMatchObject({ topic: 'label' });
   });
+
+  test('events are followed as they happen, whoever gets them', async () => {
+    const account = await createAccount(suite.node, 'standard');
+    await suite.node.publish(account, 'before.it', {});
+    const page = await suite.show(account, '/events');
+    await page.getByRole('button', { name: 'Follow' }).click();
+    const drawer = page.getByRole('dialog');
+    await drawer.getByText('Waiting for the next event').waitFor();
+    await suite.node.call('POST', `/v1/accounts/${account}/events`, '{"id":"e-1","trigger":"a.b","payload":{"n":5.0}}');
+    await drawer.getByText('e-1').waitFor();
+    await suite.node.call('POST', `/v1/accounts/${account}/events`, '{"id":"e-2","trigger":"c.d","payload":{}}');
+    await drawer.getByText('e-2').waitFor();
+    const entries = drawer.locator('ul.feed summary');
+    expect((await entries.allInnerTexts()).map((text) => text.split(/\s+/).slice(0, 2))).toEqual([
+      ['c.d', 'e-2'],
+      ['a.b', 'e-1'],
+    ]);
+    // Numbers as they were written: what arrives, and no copy of it.
+    await entries.nth(1).click();
+    await drawer.getByText('"n": 5.0').waitFor();
+    expect(await drawer.getByText('before.it').count()).toBe(0);
+    expect(await axe(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    await drawer.waitFor({ state: 'detached' });
+    expect(new URL(page.url()).search).toBe('');
+  });
+
+  test.each(['standard', 'loop-subscriptions'])(
+    'a key that opens the feed is made from there, in %s',
+    async (contract) => {
+      const account = await createAccount(suite.node, contract);
+      const page = await suite.show(account, '/events?follow=1');
+      const command = await page.getByRole('region', { name: 'From your own program' }).innerText();
+      await page.getByRole('dialog').getByRole('link', { name: 'Generate API key' }).click();
+      await page.getByLabel('Label').fill('Reader');
+      await page.getByRole('button', { name: 'Generate', exact: true }).click();
+      const key = await page.getByTestId('api-key').innerText();
+      await page.getByRole('button', { name: 'I have kept it' }).click();
+      await page.getByRole('cell', { name: contract === 'standard' ? 'posthorn:feed' : 'Read the events' }).waitFor();
+      expect(new URL(page.url()).search).toBe('');
+      const address = /"(http[^"]+)\?/.exec(command)?.[1] ?? '';
+      const answer = await fetch(`${address}?cursor=newest`, { headers: { authorization: `Bearer ${key}` } });
+      expect(answer.status).toBe(200);
+    },
+  );
 
   test('what will arrive is the body that is sent: envelope, escapes and headers', async () => {
     const subscriptions = await createAccount(suite.node, 'loop-subscriptions');

@@ -1,15 +1,18 @@
 import { useQuery } from '@tanstack/react-query';
+import { Radio } from 'lucide-react';
 import { useMemo } from 'react';
 import { useAccount, useEndpoints, useUrlState } from '../account.tsx';
 import { get } from '../api.ts';
 import { Head } from '../shell.tsx';
 import { useLanguage } from '../texts/language.tsx';
 import type { Endpoint, Page } from '../types.ts';
+import { Button } from '../ui/button.tsx';
 import { Empty, QueryError, Skeleton } from '../ui/notes.tsx';
 import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
 import { useTitle } from '../ui/title.ts';
 import { EventDrawer } from './event-drawer.tsx';
+import { FeedDrawer } from './feed-drawer.tsx';
 import { gettersOf } from './getters.ts';
 
 /** Everything that can happen, what it looks like, and which of my webhooks get it. */
@@ -21,9 +24,14 @@ export function Events() {
   const open = params.get('event');
   return (
     <>
-      <Head title={t.nav.events} />
+      <Head title={t.nav.events}>
+        <Button onClick={() => set({ follow: '1' })}>
+          <Radio size={16} aria-hidden /> {t.feed.follow}
+        </Button>
+      </Head>
       {contract.free_triggers ? <SeenEvents /> : <Catalog />}
       {open !== null && <EventDrawer key={open} trigger={open} onClose={() => set({ event: null }, true)} />}
+      {params.get('follow') !== null && <FeedDrawer onClose={() => set({ follow: null }, true)} />}
     </>
   );
 }

@@ -25,10 +25,10 @@ interface Draft {
   enabled: boolean;
 }
 
-function draftOf(key: ApiKey | undefined): Draft {
+function draftOf(key: ApiKey | undefined, scopes: readonly string[]): Draft {
   return {
     label: key?.label ?? '',
-    scopes: key?.scopes ?? [],
+    scopes: key?.scopes ?? scopes,
     expiresAt: key?.expires_at ?? null,
     networks: key?.networks.join('\n') ?? '',
     enabled: key?.enabled ?? true,
@@ -36,11 +36,17 @@ function draftOf(key: ApiKey | undefined): Draft {
 }
 
 /** "Generate API key", and the same fields when one is edited. `onDone` gets the key when there is a new one. */
-export function KeyDialog(props: { existing?: ApiKey; onClose: () => void; onDone: (text?: string) => void }) {
-  const { existing, onClose, onDone } = props;
+export function KeyDialog(props: {
+  existing?: ApiKey;
+  /** Of a new one. */
+  scopes?: readonly string[];
+  onClose: () => void;
+  onDone: (text?: string) => void;
+}) {
+  const { existing, scopes = [], onClose, onDone } = props;
   const { path } = useAccount();
   const { t } = useLanguage();
-  const [draft, setDraft] = useState(() => draftOf(existing));
+  const [draft, setDraft] = useState(() => draftOf(existing, scopes));
   const [error, setError] = useState<unknown>();
   /** What was asked about, as it was then. */
   const [asked, setAsked] = useState<Draft>();
@@ -124,15 +130,14 @@ export function KeyDialog(props: { existing?: ApiKey; onClose: () => void; onDon
 
 /** Why one may not mean it: a key that is good for nothing, or scopes that somebody is using right now. */
 function useDoubt(existing: ApiKey | undefined, draft: Draft): string | undefined {
-  const { contract } = useAccount();
+  const { scopeLabel } = useAccount();
   const { t, f } = useLanguage();
   const lastUsedMs = existing?.last_used_at ? Date.parse(existing.last_used_at) : 0;
   const isInUse = Date.now() - lastUsedMs < IN_USE_MS;
   const taken = existing?.scopes.filter((scope) => !draft.scopes.includes(scope)) ?? [];
-  const labelOf = (scope: string) => contract.scopes.find((one) => one.value === scope)?.label ?? scope;
   const used = f.relative(lastUsedMs, Date.now());
   if (isInUse && existing?.enabled && !draft.enabled) return t.keys.doubtDisabled(used);
-  if (isInUse && taken.length > 0) return t.keys.doubtTaken(taken.map(labelOf).join(', '), used);
+  if (isInUse && taken.length > 0) return t.keys.doubtTaken(taken.map(scopeLabel).join(', '), used);
   if (draft.scopes.length === 0 && (existing === undefined || existing.scopes.length > 0)) return t.keys.doubtNoScopes;
   return undefined;
 }

@@ -8,6 +8,7 @@ import type { ApiKey } from '../types.ts';
 import { Button } from '../ui/button.tsx';
 import { Check, Field, Select } from '../ui/field.tsx';
 import { fromClock, toClock } from '../ui/time-range.tsx';
+import { FEED_SCOPE } from './feed-scope.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -19,12 +20,12 @@ interface ScopeProps {
 
 /** Those of the contract to tick, or free words where it declares none, with those of other keys as suggestions. */
 export function Scopes({ scopes, onChange, error }: ScopeProps) {
-  const { contract } = useAccount();
+  const { scopes: all } = useAccount();
   const { t } = useLanguage();
-  if (contract.scopes.length === 0) return <FreeScopes scopes={scopes} onChange={onChange} error={error} />;
+  if (all.length === 0) return <FreeScopes scopes={scopes} onChange={onChange} error={error} />;
   // Those that the contract had once can be taken away.
-  const gone = scopes.filter((scope) => !contract.scopes.some(({ value }) => value === scope));
-  const known = [...contract.scopes, ...gone.map((value) => ({ value, label: value, description: undefined }))];
+  const gone = scopes.filter((scope) => !all.some(({ value }) => value === scope));
+  const known = [...all, ...gone.map((value) => ({ value, label: value, description: undefined }))];
   return (
     <fieldset>
       <legend className="legend">{t.keys.scopes}</legend>
@@ -47,7 +48,7 @@ function FreeScopes({ scopes, onChange, error }: ScopeProps) {
   const { t } = useLanguage();
   const [text, setText] = useState(scopes.join(', '));
   const keys = useQuery({ queryKey: [path, 'keys'], queryFn: () => getAll<ApiKey>(`${path}/keys`) });
-  const known = new Set(keys.data?.data.flatMap((key) => key.scopes) ?? []);
+  const known = new Set([FEED_SCOPE, ...(keys.data?.data.flatMap((key) => key.scopes) ?? [])]);
   const others = [...known].filter((scope) => !scopes.includes(scope)).sort();
   const write = (next: string) => {
     setText(next);

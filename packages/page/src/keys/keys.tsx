@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Plus, RotateCcw, Trash2 } from 'lucide-react';
 import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
 import { useLocation } from 'wouter';
-import { useAccount, useEndpoints } from '../account.tsx';
+import { useAccount, useEndpoints, useUrlState } from '../account.tsx';
 import { call, getAll } from '../api.ts';
 import { Head } from '../shell.tsx';
 import { useLanguage } from '../texts/language.tsx';
@@ -18,7 +18,7 @@ import { toast } from '../ui/toasts.tsx';
 import { KeyDialog, RotateDialog, ShownOnce } from './key-dialogs.tsx';
 
 type Open =
-  | { kind: 'new' }
+  | { kind: 'new'; scopes?: string[] }
   | { kind: 'edit' | 'delete' | 'rotate'; key: ApiKey }
   | { kind: 'shown'; text: string }
   | undefined;
@@ -62,7 +62,9 @@ function KeyList({ isPart = false }: { isPart?: boolean }): ReactNode {
   const { path, may } = useAccount();
   const { t } = useLanguage();
   const queries = useQueryClient();
-  const [open, setOpen] = useState<Open>();
+  const { params, set } = useUrlState();
+  const wanted = may('keys') ? params.get('scope') : null;
+  const [open, setOpen] = useState<Open>(wanted === null ? undefined : { kind: 'new', scopes: [wanted] });
   const keys = useQuery({
     queryKey: [path, 'keys'],
     queryFn: () => getAll<ApiKey>(`${path}/keys`),
@@ -70,7 +72,10 @@ function KeyList({ isPart = false }: { isPart?: boolean }): ReactNode {
   });
   const columns = useColumns(setOpen);
   const refresh = () => queries.invalidateQueries({ queryKey: [path, 'keys'] });
-  const close = () => setOpen(undefined);
+  const close = () => {
+    setOpen(undefined);
+    if (wanted !== null) set({ scope: null }, true);
+  };
   const generate = may('keys') && (
     <Button kind="primary" onClick={() => setOpen({ kind: 'new' })}>
       <Plus size={16} aria-hidden /> {t.keys.generateKey}
@@ -98,7 +103,7 @@ function KeyList({ isPart = false }: { isPart?: boolean }): ReactNode {
           onOpen={may('keys') ? (key) => setOpen({ kind: 'edit', key }) : undefined}
         />
       )}
-      {open?.kind === 'new' && <KeyDialog onClose={close} onDone={done} />}
+      {open?.kind === 'new' && <KeyDialog scopes={open.scopes ?? []} onClose={close} onDone={done} />}
       {open?.kind === 'edit' && <KeyDialog existing={open.key} onClose={close} onDone={done} />}
       {open?.kind === 'rotate' && <RotateDialog apiKey={open.key} onClose={close} onDone={done} />}
       {open?.kind === 'shown' && <ShownOnce text={open.text} onClose={close} />}
@@ -142,10 +147,9 @@ function Calls({ apiKey, today }: { apiKey: ApiKey; today: number }) {
 }
 
 function useColumns(setOpen: (open: Open) => void) {
-  const { contract, may } = useAccount();
+  const { scopeLabel, may } = useAccount();
   const { t, f } = useLanguage();
   return useMemo(() => {
-    const labelOf = (scope: string) => contract.scopes.find((one) => one.value === scope)?.label ?? scope;
     return column.columns([
       column.accessor('label', {
         header: t.keys.label,
@@ -159,7 +163,7 @@ function useColumns(setOpen: (open: Open) => void) {
           </>
         ),
       }),
-      column.accessor((key) => key.scopes.map(labelOf).join(', '), {
+      column.accessor((key) => key.scopes.map(scopeLabel).join(', '), {
         id: 'scopes',
         header: t.keys.scopes,
         meta: { width: '22%', wideOnly: true },
@@ -216,5 +220,5 @@ function useColumns(setOpen: (open: Open) => void) {
           ]
         : []),
     ]);
-  }, [contract, may, t, f, setOpen]);
+  }, [scopeLabel, may, t, f, setOpen]);
 }

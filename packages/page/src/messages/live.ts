@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'react';
 import { ApiError, follow } from '../api.ts';
 import { untilConnected } from '../connection.ts';
 import type { Delivery, DeliveryDetail, Page } from '../types.ts';
+import { untilVisible, whileVisible } from '../visibility.ts';
 import type { Tests } from './filters.ts';
 
 type Pages = InfiniteData<Page<Delivery>>;
@@ -50,15 +51,10 @@ export function useLive(path: string, isOn: boolean, queryKey: QueryKey, tests: 
     };
     const watch = async () => {
       while (!ended.signal.aborted) {
-        await isVisible(ended.signal);
-        const hidden = new AbortController();
-        const stop = () => document.hidden && hidden.abort();
-        document.addEventListener('visibilitychange', stop);
+        await untilVisible(ended.signal);
         try {
-          await follow(
-            `${path}/deliveries/live${tests === 'all' ? '' : `?test=${tests}`}`,
-            heard,
-            AbortSignal.any([ended.signal, hidden.signal]),
+          await whileVisible(ended.signal, (signal) =>
+            follow(`${path}/deliveries/live${tests === 'all' ? '' : `?test=${tests}`}`, heard, signal),
           );
         } catch (error) {
           const status = error instanceof ApiError ? error.problem.status : 0;
@@ -66,8 +62,6 @@ export function useLive(path: string, isOn: boolean, queryKey: QueryKey, tests: 
           if (status === TOO_MANY) await pause(WHEN_TOO_MANY_MS);
           // The account has ended: to ask again would change nothing. A session may be renewed.
           else if (status >= 400 && status < 500 && status !== 401) return;
-        } finally {
-          document.removeEventListener('visibilitychange', stop);
         }
         await pause(AGAIN_MS);
         await untilConnected(ended.signal);
@@ -87,23 +81,6 @@ export function isReading(): boolean {
   if (!rows) return false;
   const { style } = document.documentElement;
   return rows.getBoundingClientRect().top < Number.parseFloat(style.getPropertyValue('--visible-top') || '0') - TOP_PX;
-}
-
-/**
- * Nobody sees a tab in the background, and a browser opens only a few connections to one server: six tabs that listen
- * would leave none for anything else.
- */
-function isVisible(signal: AbortSignal): Promise<void> {
-  if (!document.hidden) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      if (document.hidden && !signal.aborted) return;
-      document.removeEventListener('visibilitychange', done);
-      resolve();
-    };
-    document.addEventListener('visibilitychange', done);
-    signal.addEventListener('abort', done);
-  });
 }
 
 /** Puts what is new into the first page, and what has changed where it stands: nothing is read again. */
