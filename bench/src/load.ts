@@ -18,11 +18,13 @@ export interface LoadOptions {
   other?: { request: () => Buffer; status: number };
 }
 
-function eventJson(): string {
+export function payloadJson(): string {
   // A fixed width, so that every payload has exactly 1 KiB.
   const t = (performance.timeOrigin + performance.now()).toFixed(3).padStart(17, '0');
-  return `{"trigger":"bench.event","payload":{"t":${t},"data":"${FILLER}"}}`;
+  return `{"t":${t},"data":"${FILLER}"}`;
 }
+
+const eventJson = () => `{"trigger":"bench.event","payload":${payloadJson()}}`;
 
 let turn = 0;
 

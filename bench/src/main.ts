@@ -1,6 +1,6 @@
 /**
  * Measures Posthorn on this machine, everything on the same cores: load generator, receiver, server and PostgreSQL.
- * `npm run bench`; `npm run bench -- --short` only sees that it works; `--only=ratio`, `latency`, `keys`, `isolation` or `scenarios` measures
+ * `npm run bench`; `npm run bench -- --short` only sees that it works; `--only=ratio`, `latency`, `sql`, `keys`, `isolation` or `scenarios` measures
  * that alone. Ratios within one run are what to compare: the
  * machine's own speed changes from run to run.
  */
@@ -10,6 +10,7 @@ import { postBytes } from './http-client.js';
 import { closedLoop, openLoop } from './load.js';
 import { memoryMb, OPERATOR_KEY, Receiver, startPosthorn, startRelay, type Target } from './processes.js';
 import { measureScenarios } from './scenarios.js';
+import { commitToReceived } from './sql.js';
 
 const isShort = process.argv.includes('--short');
 const only = process.argv.find((arg) => arg.startsWith('--only='))?.slice('--only='.length);
@@ -212,6 +213,13 @@ try {
   else for (const account of MANY) await createAccount(server.port, account, receiver.url('ok'), 1);
   if (only === undefined) await otherShapes(server);
   if (only === undefined || only === 'latency') await latencies(server);
+  if (only === undefined || only === 'sql') {
+    for (const ratePerS of [20, 500])
+      note(
+        `sql_commit_to_received_ms_at_${ratePerS}_per_s`,
+        percentiles(await commitToReceived(server, receiver, ratePerS, SECONDS)),
+      );
+  }
   if (only === undefined || only === 'keys') await keyVerification(server);
   if (only === undefined || only === 'isolation') await isolation(server);
   if (only === 'scenarios') {

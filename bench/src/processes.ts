@@ -68,6 +68,8 @@ async function portOf(child: ChildProcess): Promise<number> {
 export interface Target {
   port: number;
   pid: number;
+  /** Where Posthorn keeps its database. */
+  folder?: string;
   stop(): Promise<void>;
 }
 
@@ -112,6 +114,7 @@ export async function startPosthorn(): Promise<Target> {
   return {
     port,
     pid: child.pid ?? 0,
+    folder,
     stop: async () => {
       child.kill('SIGTERM');
       if (child.exitCode === null) await once(child, 'exit');

@@ -27,6 +27,33 @@ function writeExample(): string {
   return join(folder, 'acme');
 }
 
+test('the pieces of a contract that the docs show can be loaded', () => {
+  const page = readFileSync(join(ROOT, 'docs/contracts/README.md'), 'utf8');
+  const [topics, languages] = [...page.matchAll(/```json\n([\s\S]*?)```/g)].map(([, text = '']) => JSON.parse(text));
+  const folder = join(mkdtempSync(join(tmpdir(), 'posthorn-contract-')), 'pieces');
+  mkdirSync(join(folder, 'schemas'), { recursive: true });
+  writeFileSync(join(folder, 'schemas', 'invoice.json'), '{"type": "object"}');
+  for (const [topic, trigger] of topics.pairs.map((pair: { topic: string; trigger: string }) => [
+    pair.topic,
+    pair.trigger,
+  ])) {
+    mkdirSync(join(folder, 'samples', topic), { recursive: true });
+    writeFileSync(join(folder, 'samples', topic, `${trigger}.json`), '{}');
+  }
+  const rest = {
+    name: 'pieces',
+    title: 'Pieces',
+    body: { encoder: 'json' },
+    signature: { scheme: 'none' },
+    policy: { retry_delays_s: [] },
+  };
+  const scopes = [{ value: 'orders:read', label: 'Read orders' }];
+  const links = { keys: 'section', links: [{ label: 'Support', url: 'https://example.com/' }] };
+  const document = { ...rest, ...topics, ...languages, scopes, page: links };
+  writeFileSync(join(folder, 'contract.json'), JSON.stringify(document));
+  expect(loadContract(folder).catalog.hasTopic('parcel')).toBe(true);
+});
+
 describe('the example of the docs', () => {
   let node: TestNode;
   let receiver: Receiver;

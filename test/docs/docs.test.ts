@@ -18,6 +18,42 @@ test('docs/contracts/format.md is the schema of contract.json', async () => {
   await expect(formatPage(ContractDocument)).toMatchFileSnapshot(join(DOCS, 'contracts', 'format.md'));
 });
 
+test('every code block is run, compiled or loaded by a test, or shows nothing that could be', () => {
+  const ran = 'test/e2e/docs.test.ts';
+  const blocks: Record<string, string> = {
+    'README.md sh': 'the commands that the CI runs on a clean clone',
+    'README.md sh first-delivery': ran,
+    'docs/cli.md sh': ran,
+    'docs/cli.md json': 'test/e2e/mcp.test.ts starts that command',
+    'docs/index.md sh': `${ran}, and the CI`,
+    'docs/keys.md sh keys': ran,
+    'docs/moving.md sh': `${ran} for the options, test/e2e/import.test.ts for what they do`,
+    'docs/page.md sh': ran,
+    'docs/page.md html': 'test/e2e/page/embedding.test.ts',
+    'docs/page.md tsx': ran,
+    'docs/publishing.md http': ran,
+    'docs/publishing.md sql': ran,
+    'docs/publishing.md json': ran,
+    'docs/publishing.md sh': ran,
+    'docs/sdk.md ts': ran,
+    'docs/contracts/README.md': 'a list of files',
+    'docs/contracts/README.md json': 'test/contracts/own-contract.test.ts',
+    'docs/contracts/README.md json acme': 'test/contracts/own-contract.test.ts',
+  };
+  const files = ['README.md', ...['docs', 'docs/contracts'].flatMap((folder) => pagesIn(folder))];
+  const found = files.flatMap((file) =>
+    [...readFileSync(join(ROOT, file), 'utf8').matchAll(/^```(.*)\n[\s\S]*?^```/gm)].map(([, language = '']) =>
+      `${file} ${language.replace(/\/.*/, '')}`.trim(),
+    ),
+  );
+  expect([...new Set(found)].sort()).toEqual(Object.keys(blocks).sort());
+});
+
+function pagesIn(folder: string): string[] {
+  const files = readdirSync(join(ROOT, folder)).filter((file) => file.endsWith('.md'));
+  return files.map((file) => `${folder}/${file}`);
+}
+
 describe('links', () => {
   const pages = [
     'README.md',

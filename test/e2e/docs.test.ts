@@ -13,6 +13,16 @@ import { startServer } from '../support/process.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
+/** The code blocks of a page in a language, in their order. */
+function blocksOf(file: string, language: string): string[] {
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(
+    ([, block = '']) => block,
+  );
+}
+
+const CLI = join(ROOT, 'packages/cli/posthorn.mjs');
+
 async function run(command: string, args: string[], cwd: string): Promise<string> {
   const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   let printed = '';
@@ -55,7 +65,7 @@ test('the start of the documentation, followed word for word', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'posthorn-start-'));
   const server = startServer({ POSTHORN_DATA_DIR: join(folder, 'data') });
   const url = await server.ready;
-  const cli = `${process.execPath} ${join(ROOT, 'packages/cli/posthorn.mjs')}`;
+  const cli = `${process.execPath} ${CLI}`;
   const script = `export POSTHORN_URL=${url} POSTHORN_OPERATOR_KEY=${OPERATOR_KEY}\n${block.replaceAll('npx posthorn', cli)}`;
   const printed = await run('bash', ['-ec', script], folder);
   expect(printed).toMatch(/^acme\nep_\w+\nwhsec_\S+\nevt_\w+ {2}1 deliveries\nID +STATUS/);
@@ -64,26 +74,87 @@ test('the start of the documentation, followed word for word', async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('the SQL of docs/publishing.md publishes', async () => {
-  const [sql = ''] = [...readFileSync(join(ROOT, 'docs/publishing.md'), 'utf8').matchAll(/```sql\n([\s\S]*?)```/g)].map(
-    ([, text = '']) => text,
+test('the commands of docs/cli.md', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'posthorn-cli-'));
+  const server = startServer({ POSTHORN_DATA_DIR: join(folder, 'data') });
+  const url = await server.ready;
+  const [block = ''] = blocksOf('docs/cli.md', 'sh');
+  // The server runs already.
+  const script = `posthorn() { ${process.execPath} ${CLI} "$@"; }
+    export POSTHORN_URL=${url} POSTHORN_OPERATOR_KEY=${OPERATOR_KEY}\n${block.replace(/^posthorn serve.*$/m, '')}`;
+  expect(await run('bash', ['-ec', script], folder)).toMatch(
+    /acme\nep_\w+\nwhsec_\S+\nevt_\w+ {2}1 deliveries\nID +STATUS/,
   );
+  server.child.kill('SIGTERM');
+  await server.ended;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('commands of the docs that need more than this machine have the options that are shown', async () => {
+  const shown = ['docs/cli.md', 'docs/moving.md'].flatMap((file) =>
+    blocksOf(file, 'sh').flatMap((block) => block.match(/posthorn (?:listen|import) .*$/gm) ?? []),
+  );
+  expect(shown).toHaveLength(4);
+  for (const line of shown) {
+    const [command = ''] = line.replace('posthorn ', '').split(' --');
+    const help = await run(process.execPath, [CLI, ...command.trim().split(' '), '--help'], ROOT);
+    for (const [option] of line.matchAll(/--[a-z-]+/g)) expect(`${command}: ${help}`).toContain(option);
+  }
+}, 60_000);
+
+test('the requests of docs/page.md open the page, and close it', async () => {
+  const node = await startTestNode();
+  await node.call('POST', '/v1/accounts', { id: 'acme', name: 'Acme', contract: 'standard' });
+  const [open = '', close = ''] = blocksOf('docs/page.md', 'sh').map((block) =>
+    block.replaceAll('http://127.0.0.1:8400', node.url),
+  );
+  const opened = JSON.parse(await run('bash', ['-c', `KEY=${OPERATOR_KEY}\n${open}`], ROOT));
+  const page = () => node.call('GET', '/v1/page', undefined, { authorization: `Bearer ${opened.token}` });
+  expect((await page()).body).toMatchObject({ account: { id: 'acme' }, permissions: ['read', 'webhooks'] });
+  await run('bash', ['-c', `KEY=${OPERATOR_KEY}\n${close}`], ROOT);
+  expect((await page()).status).toBe(401);
+  await node.stop();
+});
+
+test('the requests of docs/publishing.md publish now and later, and read the feed with a key', async () => {
+  const node = await startTestNode();
+  await node.call('POST', '/v1/accounts', { id: 'acme', name: 'Acme', contract: 'standard' });
+  const [head = '', body = ''] = (blocksOf('docs/publishing.md', 'http')[0] ?? '').split('\n\n');
+  const [, path = ''] = /^POST (\S+)/.exec(head) ?? [];
+  const [, idempotencyKey = ''] = /^Idempotency-Key: (\S+)/m.exec(head) ?? [];
+  const cursor = (await node.call('GET', '/v1/accounts/acme/feed?cursor=newest')).body.next_cursor;
+  const published = await node.call('POST', path, body, { 'idempotency-key': idempotencyKey });
+  expect(published.status).toBe(202);
+  const later = JSON.parse(blocksOf('docs/publishing.md', 'json')[0] ?? '');
+  const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
+  expect((await node.call('POST', path, { ...later, scheduled_for: tomorrow })).body.scheduled_for).toBe(tomorrow);
+  const { key } = (await node.call('POST', '/v1/accounts/acme/keys', { label: 'x', scopes: ['posthorn:feed'] })).body;
+  const [command = ''] = blocksOf('docs/publishing.md', 'sh');
+  const script = `CURSOR=${cursor} KEY=${key}\n${command.replace('http://127.0.0.1:8400', node.url).replace('curl', 'curl -sS')}`;
+  expect(JSON.parse(await run('bash', ['-c', script], ROOT)).data).toMatchObject([{ id: published.body.id }]);
+  await node.stop();
+});
+
+test('the SQL of docs/publishing.md publishes, for a role that may do nothing else', async () => {
+  const [sql = '', grants = ''] = blocksOf('docs/publishing.md', 'sql');
   const databaseUrl = await createDatabase();
   const node = await startTestNode({ databaseUrl });
   await node.call('POST', '/v1/accounts', { id: 'acme', name: 'Acme', contract: 'standard' });
-  await query(databaseUrl, 'CREATE TABLE orders (id int, total numeric)');
-  await query(databaseUrl, sql);
+  const role = `shop_${Date.now()}`;
+  await query(databaseUrl, `CREATE ROLE ${role}`);
+  await query(databaseUrl, grants.replaceAll('TO shop', `TO ${role}`));
+  await query(databaseUrl, `CREATE SCHEMA AUTHORIZATION ${role} CREATE TABLE orders (id int, total numeric)`);
+  await query(databaseUrl, `SET ROLE ${role};\n${sql}`);
   await eventually(
     async () => (await node.call('GET', '/v1/accounts/acme/events')).body.data,
     (events) => events.length === 1 && events[0].payload.id === 1001,
   );
   await node.stop();
+  await query(databaseUrl, `DROP OWNED BY ${role}; DROP ROLE ${role}`);
 });
 
 test('the code of docs/sdk.md compiles', async () => {
-  const blocks = [...readFileSync(join(ROOT, 'docs/sdk.md'), 'utf8').matchAll(/```ts\n([\s\S]*?)```/g)].map(
-    ([, text = '']) => text,
-  );
+  const blocks = blocksOf('docs/sdk.md', 'ts');
   expect(blocks.length).toBeGreaterThan(4);
   const imports = new Set(blocks.flatMap((text) => text.match(/^import .*$/gm) ?? []));
   const bodies = blocks.map((text) =>
@@ -102,25 +173,30 @@ test('the code of docs/sdk.md compiles', async () => {
     // biome-ignore lint/suspicious/noExplicitAny: stands for four frameworks
     declare const app: any; declare const console: { log(text: string): void };
     ${publishing}\n${batching}\n${keys}\n${verifying}\n${framework}`;
+  expect(await compile('sdk.ts', source, [])).toBe('');
+});
+
+test('the React component of docs/page.md compiles', async () => {
+  const [block = ''] = blocksOf('docs/page.md', 'tsx');
+  const [imports = '', element = ''] = block.split('\n\n');
+  const source = `${imports}
+    declare const newSession: () => Promise<string>; declare const path: string;
+    declare const setPath: (path: string) => void; declare const report: (error: unknown) => void;
+    export const page = ${element}`;
+  expect(await compile('page.tsx', source, ['--jsx', 'react-jsx', '--lib', 'es2022,dom'])).toBe('');
+});
+
+/** What the compiler says of a file beside our packages: nothing, when all is well. */
+async function compile(name: string, source: string, more: string[]): Promise<string> {
   mkdirSync(join(ROOT, 'node_modules', '.cache'), { recursive: true });
   const folder = mkdtempSync(join(ROOT, 'node_modules', '.cache', 'docs-'));
-  writeFileSync(join(folder, 'sdk.ts'), source);
-  const options = [
-    '--noEmit',
-    '--ignoreConfig',
-    '--strict',
-    '--skipLibCheck',
-    '--module',
-    'nodenext',
-    '--target',
-    'es2022',
-    '--types',
-    '',
-    join(folder, 'sdk.ts'),
-  ];
-  expect(await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), ...options], ROOT)).toBe('');
+  writeFileSync(join(folder, name), source);
+  const rules = '--noEmit --ignoreConfig --strict --skipLibCheck --module nodenext --target es2022 --types'.split(' ');
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const printed = await run(process.execPath, [tsc, ...rules, '', ...more, join(folder, name)], ROOT);
   rmSync(folder, { recursive: true, force: true });
-});
+  return printed;
+}
 
 test('the keys of docs/keys.md are verified as it says', async () => {
   const block = (file: string, name: string) =>

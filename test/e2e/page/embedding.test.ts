@@ -1,6 +1,7 @@
 /** The page in another product: its look, links in and out, and sessions that are renewed without a reload. */
 /// <reference lib="dom" />
 
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { build } from 'vite';
@@ -53,6 +54,23 @@ const MOUNT = () => `
     onPath: (path) => window.paths.push(path),
   });
 `;
+
+test('the example of docs/page.md is embedded as it stands there', async () => {
+  const docs = readFileSync(new URL('../../../docs/page.md', import.meta.url), 'utf8');
+  const [, block = ''] = /```html\n([\s\S]*?)```/.exec(docs) ?? [];
+  const account = await createAccount(suite.node, 'standard');
+  const page = await suite.blank();
+  await page.route(`${shop.origin}/developers-session`, async (route) =>
+    route.fulfill({ json: { url: await sessionOf(account, {}) } }),
+  );
+  await page.route(`${shop.origin}/`, (route) =>
+    route.fulfill({ contentType: 'text/html', body: block.replace('https://hooks.example.com', suite.node.url) }),
+  );
+  await page.goto(`${shop.origin}/#/keys`);
+  await page.frameLocator('iframe').getByRole('heading', { name: 'No API keys yet' }).waitFor();
+  await page.frameLocator('iframe').getByRole('link', { name: 'Messages' }).click();
+  await expect.poll(() => new URL(page.url()).hash).toBe('#/messages');
+});
 
 describe('embedded with the script that this server has', () => {
   test('a link leads in, the way leads out, and the host leads elsewhere', async () => {
