@@ -245,6 +245,21 @@ describe('who may read it', () => {
     expect(await get(account, 'psk_wrong')).toBe(401);
   });
 
+  test('attack: a program that reads all the time does not lock the account’s people out of their page', async () => {
+    const account = await createAccount();
+    const { key } = await createKey(account, ['posthorn:feed']);
+    const wrong = (await createKey(account, [])).key;
+    const { body } = await node.call('POST', `/v1/accounts/${account}/page-sessions`, { permissions: ['read'] });
+    const statuses = new Set<number>();
+    const read = async (token: string) => statuses.add(await get(account, token));
+    while (!statuses.has(429)) await Promise.all(Array.from({ length: 50 }, (_, i) => read(i % 2 ? key : wrong)));
+    expect(statuses).toEqual(new Set([200, 403, 429]));
+    const endpoints = await fetch(`${node.url}/v1/accounts/${account}/endpoints`, {
+      headers: { authorization: `Bearer ${body.token}` },
+    });
+    expect(endpoints.status).toBe(200);
+  });
+
   test('a session of the account’s page that may read', async () => {
     const account = await createAccount();
     const { body } = await node.call('POST', `/v1/accounts/${account}/page-sessions`, { permissions: ['read'] });

@@ -54,7 +54,7 @@ describe('an event for later', () => {
 
   test('whose time has passed is published at once', async () => {
     const { body } = await schedule({ id: 'past-1', scheduled_for: '2020-01-01T00:00:00Z' });
-    expect(body).toEqual({ id: 'past-1', deliveries: 1 });
+    expect(body).toEqual({ id: 'past-1', deliveries: 1, scheduled_for: '2020-01-01T00:00:00.000Z' });
   });
 
   test('can be cancelled until then, and not after', async () => {
@@ -88,6 +88,32 @@ describe('an event for later', () => {
     expect((await schedule({ payload: { n: 1 }, scheduled_for: at(60_000) }, keyed)).body.id).toBe(first.body.id);
     expect((await eventIds()).filter((id) => id === first.body.id)).toHaveLength(1);
     expect(await listed()).toEqual([]);
+  });
+
+  test('a repeat answers the same, too, when it is due and not published yet', async () => {
+    const other = await createDatabase();
+    const still = shiftedClock();
+    const alone = await startTestNode({ clock: still, databaseUrl: other });
+    await alone.call('POST', '/v1/accounts', { id: 'due', name: 'Due', contract: 'standard' });
+    const event = { trigger: 'a.b', payload: {}, scheduled_for: new Date(still.now() + 60_000).toISOString() };
+    const publish = () => alone.call('POST', '/v1/accounts/due/events', event, { 'idempotency-key': 'due-key' });
+    const first = await publish();
+    // Whoever holds its row keeps every node from publishing it.
+    const holder = new pg.Client({ connectionString: other });
+    await holder.connect();
+    await holder.query('BEGIN');
+    await holder.query('SELECT FROM scheduled_events FOR UPDATE');
+    still.jump(60_001);
+    expect((await publish()).body).toEqual(first.body);
+    await holder.query('COMMIT');
+    await holder.end();
+    const events = await eventually(
+      async () => (await alone.call('GET', '/v1/accounts/due/events')).body.data,
+      (list) => list.length > 0,
+    );
+    expect(events.map(({ id }: { id: string }) => id)).toEqual([first.body.id]);
+    expect((await publish()).body.id).toBe(first.body.id);
+    await alone.stop();
   });
 
   test('what is wrong with it is said at once, and changes nothing', async () => {

@@ -7,6 +7,9 @@ import { untilVisible, whileVisible } from '../visibility.ts';
 /** How long the server holds an answer back in which there is nothing, in seconds. */
 const WAIT_S = 25;
 const AGAIN_MS = 3_000;
+/** Events of one answer, and how long the next question waits when there were any: a busy account is not asked all the time. */
+const LIMIT = 200;
+const PAUSE_MS = 500;
 /** Shown at a time. */
 export const EVENTS_MAX = 200;
 
@@ -24,13 +27,18 @@ export function useFeed(path: string): Following {
   useEffect(() => {
     const ended = new AbortController();
     const read = async (signal: AbortSignal, cursor: string) => {
-      const query = new URLSearchParams({ cursor, wait: cursor === 'newest' ? '0' : String(WAIT_S) });
+      const query = new URLSearchParams({
+        cursor,
+        wait: cursor === 'newest' ? '0' : String(WAIT_S),
+        limit: String(LIMIT),
+      });
       const page = await call<FeedPage>('GET', `${path}/feed?${query}`, undefined, { signal });
       setState(({ events }) => ({
         events: [...[...page.data].reverse(), ...events].slice(0, EVENTS_MAX),
         hasBegun: true,
         error: undefined,
       }));
+      if (page.data.length > 0) await pause(PAUSE_MS);
       return page.next_cursor;
     };
     const watch = async () => {
@@ -43,7 +51,7 @@ export function useFeed(path: string): Following {
           if (ended.signal.aborted || document.hidden) continue;
           if (error instanceof ApiError && error.problem.code === 'invalid_cursor') cursor = 'newest';
           setState((before) => ({ ...before, error }));
-          await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+          await pause(AGAIN_MS);
           await untilConnected(ended.signal);
         }
       }
@@ -53,3 +61,5 @@ export function useFeed(path: string): Following {
   }, [path]);
   return state;
 }
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -409,7 +409,7 @@ export class Acceptor {
       const [first] = taken;
       if (!first) return true;
       if (taken.every((entry) => publication.digest !== null && entry.digest.equals(publication.digest))) {
-        resolve({ id: first.externalId ?? first.eventId, deliveries: first.deliveries });
+        resolve({ id: first.externalId ?? publication.externalId ?? first.eventId, deliveries: first.deliveries });
       } else reject(new Problem('idempotency_conflict'));
       return false;
     });

@@ -3,6 +3,7 @@ import { invalidAt, Problem } from '../domain/errors.ts';
 import type { IdSource } from '../domain/ids.ts';
 import { Rounds } from '../domain/rounds.ts';
 import type { Directory } from '../fanout/directory.ts';
+import { isPassing } from '../storage/database-errors.ts';
 import type { DueEvent, Publishing, PutDown, ScheduledEventStore } from '../storage/page-store.ts';
 import type { QueueStore } from '../storage/store.ts';
 import type { Accepted, Acceptor } from './acceptor.ts';
@@ -91,33 +92,48 @@ export class Scheduler {
   timeOf({ scheduled_for }: { scheduled_for?: string }, pointer: string): number | undefined {
     if (scheduled_for === undefined) return undefined;
     const atMs = Date.parse(scheduled_for);
-    const nowMs = this.parts.clock.now();
-    if (atMs > nowMs + AHEAD_MAX_MS) throw invalidAt(`${pointer}/scheduled_for`, 'is more than 366 days ahead');
-    return atMs > nowMs ? atMs : undefined;
+    if (atMs > this.parts.clock.now() + AHEAD_MAX_MS)
+      throw invalidAt(`${pointer}/scheduled_for`, 'is more than 366 days ahead');
+    return atMs;
   }
 
   /**
    * Puts events of an account down for later. What is checked now is checked again when they are published. Of each it answers
-   * what became of it: a Problem is `idempotency_conflict` or `limit_reached`.
+   * what became of it: a Problem is `idempotency_conflict` or `limit_reached`. One whose time has passed, and that is no repeat, is
+   * not in the answer: it is to be published now.
    * @throws Problem `account_not_found`
    */
   async schedule(accountId: string, events: readonly ForLater[]): Promise<Map<ForLater, Scheduled | Problem>> {
+    const nowMs = this.parts.clock.now();
+    const ahead = events.filter(({ atMs }) => atMs > nowMs);
+    const past = events.filter(({ atMs, publication }) => atMs <= nowMs && publication.keys.length > 0);
+    const putDown = await this.putDown(accountId, ahead);
+    // One that is due waits for a moment more.
+    const waiting = past.length === 0 ? [] : await this.parts.store.known(accountId, past.map(keysOf));
+    const answers = new Map<ForLater, Scheduled | Problem>();
+    for (const [i, event] of ahead.entries()) answers.set(event, answerOf(event, putDown[i]));
+    for (const [i, event] of past.entries()) if (waiting[i]) answers.set(event, answerOf(event, waiting[i]));
+    // Looked for last: one that waited when it was looked for first may have been published since.
+    const published = await this.findPublished(accountId, [...ahead, ...past]);
+    const twice = ahead.flatMap((event, i) => (published.has(event) && putDown[i]?.isNew ? [putDown[i].id] : []));
+    if (twice.length > 0) await this.parts.store.takeBack(accountId, twice);
+    return new Map([...answers, ...published]);
+  }
+
+  private async putDown(accountId: string, events: readonly ForLater[]): Promise<(PutDown | undefined)[]> {
+    if (events.length === 0) return [];
     const { store, ids } = this.parts;
-    const answers = await this.findPublished(accountId, events);
-    const open = events.filter((event) => !answers.has(event));
-    const rows = open.map(({ publication, key, atMs }) => ({
+    const rows = events.map((event) => ({
+      ...keysOf(event),
       uuid: ids.nextUuid(),
-      externalId: publication.externalId,
-      idempotencyKey: key ?? null,
-      trigger: publication.trigger,
-      input: inputOf(publication),
-      digest: digestOf(publication),
-      dueAtMs: atMs,
+      trigger: event.publication.trigger,
+      input: inputOf(event.publication),
+      digest: digestOf(event.publication),
+      dueAtMs: event.atMs,
     }));
-    const putDown = rows.length === 0 ? [] : await store.add(accountId, rows, WAITING_MAX);
+    const putDown = await store.add(accountId, rows, WAITING_MAX);
     if (!putDown) throw new Problem('account_not_found');
-    for (const [i, event] of open.entries()) answers.set(event, answerOf(event, putDown[i]));
-    return answers;
+    return putDown;
   }
 
   /** A repeat may come when the first has been published already. */
@@ -130,13 +146,13 @@ export class Scheduler {
     if (keys.length === 0) return answers;
     const entryOf = new Map((await this.parts.queue.findKeys(keys)).map((entry) => [entry.key, entry]));
     for (const event of events) {
-      const { keys, digest } = event.publication;
+      const { keys, digest, externalId: ownId } = event.publication;
       const entries = keys.flatMap((key) => entryOf.get(key) ?? []);
       const [first] = entries;
       if (!first) continue;
       if (entries.every((entry) => digest?.equals(entry.digest))) {
         const { externalId, eventId, deliveries } = first;
-        answers.set(event, { id: externalId ?? eventId, deliveries, scheduledForMs: event.atMs });
+        answers.set(event, { id: externalId ?? ownId ?? eventId, deliveries, scheduledForMs: event.atMs });
       } else answers.set(event, new Problem('idempotency_conflict'));
     }
     return answers;
@@ -171,6 +187,7 @@ export class Scheduler {
       onPublished();
       return 'done';
     } catch (error) {
+      if (isPassing(error)) return 'again';
       if (!(error instanceof Problem)) {
         // Its contract is not loaded here, for one: it stays, and holds up nothing.
         this.parts.onError(error);
@@ -203,6 +220,11 @@ function answerOf({ publication, atMs }: ForLater, putDown: PutDown | undefined)
   if (!isNew && (!digest.equals(digestOf(publication)) || dueAtMs !== atMs)) return new Problem('idempotency_conflict');
   return { id: publication.externalId ?? id, deliveries: 0, scheduledForMs: atMs };
 }
+
+const keysOf = ({ publication, key }: ForLater) => ({
+  externalId: publication.externalId,
+  idempotencyKey: key ?? null,
+});
 
 function digestOf({ trigger, externalId, payload, digest }: Publication): Buffer {
   return digest ?? digestOfEvent(trigger, externalId ?? undefined, payload);

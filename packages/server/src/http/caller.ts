@@ -185,10 +185,8 @@ export function authorize(
     if (token === undefined) {
       const problem = checkOperator(request);
       if (!problem) setCaller(request, OPERATOR);
-      else if (await isReaderOfFeed(request, keyVerifier)) {
-        limits.call(accountOfKey(request), operationOf(request));
-        answers.begin(feedOf(accountOfKey(request)), reply);
-      } else throw request.headers.authorization === undefined ? problem : keyGuard.failed(request, problem);
+      else if (await isReaderOfFeed(request, keyVerifier, limits)) answers.begin(feedOf(accountOfKey(request)), reply);
+      else throw request.headers.authorization === undefined ? problem : keyGuard.failed(request, problem);
       return;
     }
     const session = await sessions.find(token);
@@ -213,7 +211,7 @@ export function authorize(
   };
 }
 
-/** Whoever waits for events does not use up what the account's people may ask at a time. */
+/** Whoever reads events, and waits for them, does not use up what the account's people may ask. */
 const feedOf = (accountId: string) => `${accountId} feed`;
 
 /**
@@ -221,11 +219,16 @@ const feedOf = (accountId: string) => `${accountId} feed`;
  * @returns false for what is no key, or no valid one
  * @throws Problem `account_not_found`, `forbidden` for a valid key that may not
  */
-async function isReaderOfFeed(request: FastifyRequest, keyVerifier: KeyVerifier): Promise<boolean> {
+async function isReaderOfFeed(
+  request: FastifyRequest,
+  keyVerifier: KeyVerifier,
+  limits: AccountLimits,
+): Promise<boolean> {
   const text = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
   if (operationOf(request) !== 'getFeed' || text === undefined) return false;
   const { valid, key } = await keyVerifier.verify(text, { scopes: [FEED_SCOPE], address: request.ip });
   if (!key) return false;
+  limits.call(feedOf(key.accountId), operationOf(request));
   const { account } = request.params as { account?: string };
   if (key.accountId !== account) throw new Problem('account_not_found');
   if (!valid) throw new Problem('forbidden', `This key does not have the scope ${FEED_SCOPE}.`);

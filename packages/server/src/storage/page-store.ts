@@ -377,12 +377,16 @@ export interface ScheduledEvent {
   nextTryAtMs: number | null;
 }
 
-/** One that is put down for later. */
-export interface NewScheduledEvent {
-  uuid: Uint8Array;
+/** What a repeat is known by. */
+export interface ScheduledKeys {
   externalId: string | null;
   /** Of the Idempotency-Key header. */
   idempotencyKey: string | null;
+}
+
+/** One that is put down for later. */
+export interface NewScheduledEvent extends ScheduledKeys {
+  uuid: Uint8Array;
   trigger: string;
   /** The event as JSON, as it was sent. */
   input: string;
@@ -427,6 +431,10 @@ export interface ScheduledEventStore {
     events: readonly NewScheduledEvent[],
     max: number,
   ): Promise<(PutDown | undefined)[] | undefined>;
+  /** Those that are there already, in the order in which they are asked for. */
+  known(accountId: string, events: readonly ScheduledKeys[]): Promise<(PutDown | undefined)[]>;
+  /** Takes away what was put down a moment ago. @param ids `sch_…` */
+  takeBack(accountId: string, ids: readonly string[]): Promise<void>;
   /** In the order in which they are due. @param after the place behind which the page begins, as `placeOf` answers it */
   list(accountId: string, page: { limit: number; after?: string }): Promise<ScheduledEvent[]>;
   find(accountId: string, id: string): Promise<(ScheduledEvent & { input: string }) | undefined>;

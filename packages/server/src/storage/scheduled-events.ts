@@ -1,7 +1,14 @@
 import { encodeId } from '../domain/ids.ts';
 import { bools, byteas, texts, timestamps, uuids } from './arrays.ts';
 import type { Database } from './database.ts';
-import type { DueEvent, Publishing, PutDown, ScheduledEvent, ScheduledEventStore } from './page-store.ts';
+import type {
+  DueEvent,
+  Publishing,
+  PutDown,
+  ScheduledEvent,
+  ScheduledEventStore,
+  ScheduledKeys,
+} from './page-store.ts';
 import { bytesOfUuid, fromUuidText, toUuid, toUuidText } from './rows.ts';
 import { statement } from './statement.ts';
 
@@ -12,9 +19,10 @@ const ACCOUNTS = statement('scheduled_accounts').text;
 const TURNS = statement('scheduled_turns').text;
 const PUT_OFF = statement('scheduled_put_off').text;
 const REFUSE = statement('scheduled_refuse').text;
-/** Accounts that one look goes over, and of those that have something due as many as take part in a turn. */
-const ACCOUNTS_LOOKED_AT = 1_000;
+/** How many take part in a turn, of accounts that have something due; and how many are looked at for that, in so many statements. */
 const ACCOUNTS_AT_ONCE = 100;
+const ACCOUNTS_LOOKED_AT = 1_000;
+const LOOKS_AT_ACCOUNTS = 20;
 /** How long something waits for a contract that is not loaded, in seconds: as long as it has waited, within these bounds. */
 const PUT_OFF_MIN_S = 30;
 const PUT_OFF_MAX_S = 3_600;
@@ -56,27 +64,39 @@ export function scheduledEventStore(database: Database): ScheduledEventStore {
   let isTurn = false;
   let lastAccount = '';
 
+  /** The next accounts that have something due. */
+  const nextAccounts = async (run: Database['run'], now: Date): Promise<string[]> => {
+    const due: string[] = [];
+    for (let looks = 0; looks < LOOKS_AT_ACCOUNTS; looks++) {
+      const looked = await run<{ id: string; is_due: boolean }>(ACCOUNTS, [now, lastAccount, ACCOUNTS_LOOKED_AT]);
+      for (const { id, is_due: isDue } of looked) {
+        lastAccount = id;
+        if (isDue) due.push(id);
+        if (due.length === ACCOUNTS_AT_ONCE) return due;
+      }
+      if (looked.length < ACCOUNTS_LOOKED_AT) {
+        lastAccount = '';
+        break;
+      }
+    }
+    return due;
+  };
+
   /** Events of accounts that have something due, of each as many as of the others. */
   const lockTurn = async (run: Database['run'], now: Date, count: number): Promise<Locked[]> => {
-    const looked = await run<{ id: string; is_due: boolean }>(ACCOUNTS, [now, lastAccount, ACCOUNTS_LOOKED_AT]);
-    const due = looked.filter((account) => account.is_due).slice(0, ACCOUNTS_AT_ONCE);
-    const isEnd = looked.length < ACCOUNTS_LOOKED_AT && due.length < ACCOUNTS_AT_ONCE;
-    lastAccount = isEnd ? '' : ((due.length < ACCOUNTS_AT_ONCE ? looked : due).at(-1)?.id ?? '');
-    if (due.length === 0) return [];
-    return run<Locked>(TURNS, [now, Math.ceil(count / due.length), texts(due.map(({ id }) => id))]);
+    const due = await nextAccounts(run, now);
+    return due.length === 0 ? [] : run<Locked>(TURNS, [now, Math.ceil(count / due.length), texts(due)]);
   };
 
   return {
     add: (accountId, events, max) =>
       database.transaction(async (run) => {
-        const externalIds = texts(events.map((event) => event.externalId));
-        const keys = texts(events.map((event) => event.idempotencyKey));
         const rows = await run<{ id: string | null; is_open: boolean }>(ADD, [
           accountId,
           max,
           uuids(events.map((event) => event.uuid)),
-          externalIds,
-          keys,
+          texts(events.map((event) => event.externalId)),
+          texts(events.map((event) => event.idempotencyKey)),
           texts(events.map((event) => event.trigger)),
           texts(events.map((event) => event.input)),
           byteas(events.map((event) => event.digest)),
@@ -89,15 +109,18 @@ export function scheduledEventStore(database: Database): ScheduledEventStore {
           return added.has(id) ? { isNew: true, id, dueAtMs, digest } : undefined;
         });
         if (added.size === events.length && !added.has(null)) return putDown;
-        const known = await run<{ place: number; id: string; due_at: Date; digest: Buffer }>(KNOWN, [
-          accountId,
-          externalIds,
-          keys,
-        ]);
-        for (const { place, id, due_at: dueAt, digest } of known)
-          putDown[place - 1] ??= { isNew: false, id: fromUuidText('sch', id), dueAtMs: dueAt.getTime(), digest };
-        return putDown;
+        const known = await findKnown(run, accountId, events);
+        return putDown.map((one, i) => one ?? known[i]);
       }),
+
+    known: (accountId, events) => findKnown((text, values) => database.run(text, values), accountId, events),
+
+    async takeBack(accountId, ids) {
+      await database.run('DELETE FROM scheduled_events WHERE account_id = $1 AND id = ANY ($2::uuid[])', [
+        accountId,
+        uuids(ids.map((id) => toUuid('sch', id))),
+      ]);
+    },
 
     async list(accountId, { limit, after }) {
       const [dueAtMs = '0', id = ''] = after?.split('~') ?? [];
@@ -136,23 +159,41 @@ export function scheduledEventStore(database: Database): ScheduledEventStore {
       database.transaction(async (run) => {
         const now = new Date(nowMs);
         const isInTurns = isTurn;
+        // Also when this one fails.
+        isTurn = false;
         const locked = isInTurns ? await lockTurn(run, now, max.count) : await run<Locked>(DUE, [now, max.count]);
-        const mayBeMore = isInTurns || locked.length === max.count;
-        isTurn = !isInTurns && mayBeMore;
-        if (locked.length === 0) return { hasMore: mayBeMore };
         const taken = within(locked, max.bytes);
+        const mayBeMore = isInTurns || locked.length === max.count || taken.length < locked.length;
+        isTurn = !isInTurns && mayBeMore;
+        if (taken.length === 0) return { hasMore: mayBeMore };
         // Whose turn was cut short is the first of the next one.
         if (isInTurns && taken.length < locked.length) lastAccount = taken.at(-1)?.account_id ?? '';
         const due = await readDue(run, taken);
         const became = await publish(due);
         await store(run, now, due, became);
-        return { hasMore: (mayBeMore || due.length < locked.length) && !became.includes('again') };
+        return { hasMore: mayBeMore && !became.includes('again') };
       }),
 
     async dropRefusedBefore(ms) {
       await database.run('DELETE FROM scheduled_events WHERE error IS NOT NULL AND refused_at < $1', [new Date(ms)]);
     },
   };
+}
+
+async function findKnown(
+  run: Database['run'],
+  accountId: string,
+  events: readonly ScheduledKeys[],
+): Promise<(PutDown | undefined)[]> {
+  const rows = await run<{ place: number; id: string; due_at: Date; digest: Buffer }>(KNOWN, [
+    accountId,
+    texts(events.map((event) => event.externalId)),
+    texts(events.map((event) => event.idempotencyKey)),
+  ]);
+  const known = new Array<PutDown | undefined>(events.length);
+  for (const { place, id, due_at: dueAt, digest } of rows)
+    known[place - 1] = { isNew: false, id: fromUuidText('sch', id), dueAtMs: dueAt.getTime(), digest };
+  return known;
 }
 
 /** The first of them with so many bytes together, but at least one. */

@@ -68,7 +68,7 @@ const AcceptedView = named(
   Type.Object({
     id: Type.String(),
     deliveries: Type.Integer({ description: 'How many endpoints it, and what it implies, is sent to' }),
-    scheduled_for: Type.Optional({ ...Time, description: 'Of an event that is published later' }),
+    scheduled_for: Type.Optional({ ...Time, description: 'As it was asked for' }),
     warnings: Type.Optional(
       Type.Array(Type.Object({ pointer: Type.String(), detail: Type.String() }), {
         description: 'Where the payload does not fit its schema, in contracts that only warn',
@@ -123,10 +123,10 @@ export function eventRoutes(
         const { traceparent } = request.headers;
         if (traceparent !== undefined) publication.traceparent = traceparent;
         const atMs = scheduler.timeOf(request.body, '#');
-        const accepted =
-          atMs === undefined
-            ? await publishNow(publication)
-            : await publishLater(account.id, { publication, key, atMs });
+        const event = { publication, key, atMs };
+        const accepted = isForLater(event)
+          ? await publish(event, await scheduler.schedule(account.id, [event]))
+          : await publishNow(publication);
         return reply.code(202).send(present(accepted, publication));
       },
     );
@@ -178,12 +178,8 @@ export function eventRoutes(
           return { publication, key: keys[i], atMs: scheduler.timeOf(event, `#/events/${i}`) };
         });
         const later = toPublish.filter(isForLater);
-        const scheduled = later.length === 0 ? undefined : await scheduler.schedule(account.id, later);
-        const answers = await Promise.allSettled(
-          toPublish.map(async (event) =>
-            isForLater(event) ? orThrow(scheduled?.get(event)) : publishNow(event.publication),
-          ),
-        );
+        const scheduled = later.length === 0 ? new Map() : await scheduler.schedule(account.id, later);
+        const answers = await Promise.allSettled(toPublish.map((event) => publish(event, scheduled)));
         const refused = answers.filter((answer) => answer.status === 'rejected');
         // Nothing was stored: the request as a whole has failed, for the reason of its first event. Of what may be stored all the
         // same, or may be later, only a repeat knows.
@@ -252,8 +248,16 @@ export function eventRoutes(
     return accepted;
   }
 
-  async function publishLater(accountId: string, event: ForLater): Promise<Scheduled> {
-    return orThrow((await scheduler.schedule(accountId, [event])).get(event));
+  /** @param scheduled what the scheduler has put down, answered or refused */
+  async function publish(
+    event: ToPublish,
+    scheduled: ReadonlyMap<ToPublish, Scheduled | Problem>,
+  ): Promise<Accepted | Scheduled> {
+    const answer = scheduled.get(event);
+    if (answer instanceof Problem) throw answer;
+    if (answer) return answer;
+    const accepted = await publishNow(event.publication);
+    return isForLater(event) ? { ...accepted, scheduledForMs: event.atMs } : accepted;
   }
 
   async function accountOf(id: string): Promise<KnownAccount> {
@@ -269,11 +273,6 @@ interface ToPublish extends Omit<ForLater, 'atMs'> {
 }
 
 const isForLater = (event: ToPublish): event is ForLater => event.atMs !== undefined;
-
-function orThrow(answer: Scheduled | Problem | undefined): Scheduled {
-  if (answer === undefined || answer instanceof Problem) throw answer ?? new Problem('internal_error');
-  return answer;
-}
 
 function isConflict(error: unknown): boolean {
   return error instanceof Problem && error.code === 'idempotency_conflict';

@@ -5,8 +5,11 @@ WITH RECURSIVE account(id) AS (
   SELECT (SELECT s.account_id FROM scheduled_events s WHERE s.account_id > account.id ORDER BY s.account_id LIMIT 1)
   FROM account WHERE account.id IS NOT NULL
 )
-SELECT looked.id, EXISTS (
-  SELECT FROM scheduled_events s WHERE s.account_id = looked.id AND coalesce(s.next_try_at, s.due_at) <= $1
-) AS is_due
+SELECT looked.id, first.account_id IS NOT NULL AS is_due
 FROM (SELECT id FROM account WHERE id IS NOT NULL LIMIT $3) looked
+LEFT JOIN LATERAL (
+  SELECT s.account_id FROM scheduled_events s
+  WHERE s.account_id = looked.id AND coalesce(s.next_try_at, s.due_at, 'infinity') <= $1
+  LIMIT 1
+) first ON true
 ORDER BY looked.id

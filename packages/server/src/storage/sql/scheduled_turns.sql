@@ -2,10 +2,10 @@
 SELECT due.account_id, due.id, octet_length(due.input) AS bytes
 FROM unnest($3::text[]) AS account(id)
 CROSS JOIN LATERAL (
-  SELECT s.*, coalesce(s.next_try_at, s.due_at) AS at
+  SELECT s.*, coalesce(s.next_try_at, s.due_at, 'infinity') AS at
   FROM scheduled_events s
-  WHERE s.account_id = account.id AND coalesce(s.next_try_at, s.due_at) <= $1
-  ORDER BY coalesce(s.next_try_at, s.due_at), s.seq
+  WHERE s.account_id = account.id AND coalesce(s.next_try_at, s.due_at, 'infinity') <= $1
+  ORDER BY coalesce(s.next_try_at, s.due_at, 'infinity'), s.seq
   LIMIT $2
   FOR UPDATE SKIP LOCKED
 ) due
