@@ -1,12 +1,13 @@
 /** Starting as a user starts it: a process of its own, an empty data folder, and every way in which that can go wrong. */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createDatabase, query } from '../support/database.ts';
-import { eventually } from '../support/node.ts';
+import { eventually, MASTER_KEY, startTestNode } from '../support/node.ts';
 import { type ServerProcess, startServer } from '../support/process.ts';
 
 let folder: string;
@@ -171,6 +172,33 @@ describe('a start that cannot succeed ends with one clear line', () => {
       `port ${port} is in use`,
     );
     holder.close();
+  });
+
+  test('a port in use, and nothing is sent that waits: its outcome could not be stored', async () => {
+    const requests: string[] = [];
+    const receiver = createHttpServer((request, response) => {
+      requests.push(request.url ?? '');
+      response.writeHead(503, { 'retry-after': '1' }).end();
+    });
+    await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+    const { port } = receiver.address() as AddressInfo;
+    const databaseUrl = await createDatabase();
+    const node = await startTestNode({ databaseUrl });
+    const { account } = await node.createEndpoint(`http://127.0.0.1:${port}/`);
+    for (let i = 0; i < 5; i++) await node.publish(account, 'a.b', {});
+    await eventually(
+      async () => requests.length,
+      (count) => count >= 5,
+    );
+    await node.stop();
+    await query(databaseUrl, "UPDATE queue SET due_at = 'epoch'");
+    await query(databaseUrl, "UPDATE lanes SET next_due_at = 'epoch'");
+    const before = requests.length;
+    expect(
+      await failure({ POSTHORN_PORT: String(port), DATABASE_URL: databaseUrl, POSTHORN_MASTER_KEY: MASTER_KEY }),
+    ).toContain(`port ${port} is in use`);
+    expect(requests.length).toBe(before);
+    receiver.close();
   });
 
   test('a data folder that cannot be written', async () => {

@@ -100,6 +100,7 @@ export async function startNode(
     await database.stop();
     await embedded?.stop();
   };
+  let closeServer = async () => {};
 
   try {
     await checkDatabase(connection, config.databaseConnections, logInfo);
@@ -166,15 +167,6 @@ export async function startNode(
     keyVerifier.start();
     // The embedded database has no other server: whoever stands there was killed.
     if (isEmbedded && (siblings?.start.isFirst ?? true)) await maintainer.takeOver('everybody else');
-    const start = () => {
-      dispatcher.start();
-      scheduler.start();
-    };
-    const upgrade = await deliverWhenAlone({ database, connection, start, clock, log, onError });
-    replays.start();
-    accountNotices.start();
-    if (config.operatorWebhook) await startNotices(notices, config.operatorWebhook);
-
     showGauges(metrics, parts, database, config);
     showQueue(metrics, store, clock, () => database.up);
 
@@ -199,9 +191,19 @@ export async function startNode(
       },
       log,
     );
+    closeServer = () => app.close();
     const url = await listen(app, config);
-    const stopWarmingUp = warmUp(contracts, clock, onError);
     origin ||= url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//127.0.0.1');
+    // Not before: a start that fails, as on a port that is taken, has sent nothing whose outcome it could not store.
+    const start = () => {
+      dispatcher.start();
+      scheduler.start();
+    };
+    const upgrade = await deliverWhenAlone({ database, connection, start, clock, log, onError });
+    replays.start();
+    accountNotices.start();
+    if (config.operatorWebhook) await startNotices(notices, config.operatorWebhook);
+    const stopWarmingUp = warmUp(contracts, clock, onError);
 
     let stopping: Promise<void> | undefined;
     const stop = async () => {
@@ -243,6 +245,7 @@ export async function startNode(
       },
     };
   } catch (error) {
+    await closeServer();
     await stopDatabase();
     throw error;
   }
