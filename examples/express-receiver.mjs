@@ -8,6 +8,10 @@ import { webhookExpress } from '@posthorn/sdk/express';
 import express from 'express';
 
 const [secret = process.env.WEBHOOK_SECRET ?? '', port = '9000', name = 'standard'] = process.argv.slice(2);
+if (!secret) {
+  console.error('Usage: node examples/express-receiver.mjs <secret> [port] [contract]');
+  process.exit(1);
+}
 const contract = [loopReturns, loopSubscriptions, loops].find((one) => one.name === name);
 const webhook = new Webhook(secret, contract ? { contract } : {});
 

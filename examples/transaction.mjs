@@ -3,6 +3,10 @@
 import pg from 'pg';
 
 const [connectionString, account] = process.argv.slice(2);
+if (!account) {
+  console.error('Usage: node examples/transaction.mjs <database URL> <account>');
+  process.exit(1);
+}
 const client = new pg.Client({ connectionString });
 await client.connect();
 try {

@@ -160,11 +160,46 @@ describe('exit codes and messages', () => {
     expect(away).toMatchObject({ code: 3, err: expect.stringContaining('posthorn serve') });
     expect((await posthorn('accounts list', { env: { POSTHORN_OPERATOR_KEY: '' } })).err).toContain('No operator key');
     expect((await posthorn('accounts list --key wrong-wrong-wrong')).err).toContain('unauthorized');
+    expect(await posthorn('frobnicate')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('There is no command frobnicate'),
+    });
+    expect((await posthorn(`--url ${node.url} accounts list`)).err).toContain('Options stand behind the command');
+    expect((await posthorn(`accounts list --url ${new URL(node.url).host}`)).code).toBe(0);
+    expect((await posthorn('accounts list --url http://127.0.0.1:65529')).err).toContain('ECONNREFUSED');
     expect((await posthorn('--version')).out).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 });
 
+describe('what is wrong with what was given', () => {
+  test('is said once, in words, before anything else happens', async () => {
+    const account = await createAccount();
+    const env = { POSTHORN_ACCOUNT: account };
+    const said = async (args: string) => (await posthorn(args, { env })).err;
+    expect(await said('events publish a.b @nofile')).toMatch(/^@nofile cannot be read: ENOENT/);
+    expect(await said('events publish a.b --at soon')).toContain('as 2026-12-24T18:00:00Z');
+    expect(await said('keys create x --expires tomorrow')).toContain('--expires');
+    expect(await said("accounts create --id 'a b' --name x --contract standard")).toMatch(
+      /^invalid_request: [^\n]*\n$/,
+    );
+    expect(await said("endpoints create http://10.0.0.1/ -s '*'")).toContain('POSTHORN_ALLOW_NETWORKS');
+    const listening = await posthorn(`listen -f ${receiver.url()} --endpoint ep_nope`, { env });
+    expect(listening).toMatchObject({ code: 1, out: '' });
+    expect(listening.err).toMatch(/^endpoint_not_found: /);
+    const broken = await posthorn(`listen -f ${receiver.url()} --cursor bad`, { env });
+    expect(broken.err).toMatch(/^invalid_cursor: /);
+  });
+});
+
 describe('trigger', () => {
+  test('makes lists where the place says so, and keeps numbers as they were written', async () => {
+    const account = await createAccount();
+    const { out } = await posthorn(`trigger a.b --set items.0.price=5.0 --set items.1.price=1e3 -a ${account}`);
+    const [id = ''] = out.split(' ');
+    const { text } = await node.call('GET', `/v1/accounts/${account}/events/${id}`);
+    expect(text).toContain('"items":[{"price":5.0},{"price":1e3}]');
+  });
+
   test("publishes the contract's sample, with changes", async () => {
     const account = await createAccount('loops');
     const { out } = await posthorn(

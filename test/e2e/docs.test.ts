@@ -66,9 +66,13 @@ test('the start of the documentation, followed word for word', async () => {
   const server = startServer({ POSTHORN_DATA_DIR: join(folder, 'data') });
   const url = await server.ready;
   const cli = `${process.execPath} ${CLI}`;
-  const script = `export POSTHORN_URL=${url} POSTHORN_OPERATOR_KEY=${OPERATOR_KEY}\n${block.replaceAll('npx posthorn', cli)}`;
+  const script = `export POSTHORN_URL=${url} POSTHORN_OPERATOR_KEY=${OPERATOR_KEY}\n${block
+    .replaceAll('npx posthorn', cli)
+    .replaceAll('9000', String(await freePort()))}\nkill $!`;
   const printed = await run('bash', ['-ec', script], folder);
-  expect(printed).toMatch(/^acme\nep_\w+\nwhsec_\S+\nevt_\w+ {2}1 deliveries\nID +STATUS/);
+  expect(printed).toMatch(/^acme\nep_\w+\nwhsec_\S+\nevt_\w+ {2}1 deliveries\n/);
+  expect(printed).toContain('{"type":"order.created"');
+  expect(printed).toMatch(/succeeded +order.created +200/);
   server.child.kill('SIGTERM');
   await server.ended;
   rmSync(folder, { recursive: true, force: true });
@@ -167,7 +171,7 @@ test('the code of docs/sdk.md compiles', async () => {
   const [publishing, batching, keys, verifying, framework] = bodies;
   const source = `${[...imports].join('\n')}\n${frameworks.join('\n')}
     import { webhookRoute } from '@posthorn/sdk/next';
-    declare const process: { env: { POSTHORN_OPERATOR_KEY: string; WEBHOOK_SECRET: string } };
+    declare const process: { env: Record<string, string | undefined> };
     declare const orders: { id: number }[]; declare const key: string; declare const rawBody: Uint8Array;
     declare const request: { headers: Record<string, string> }; declare const enqueue: (event: unknown) => void;
     // biome-ignore lint/suspicious/noExplicitAny: stands for four frameworks

@@ -320,6 +320,19 @@ test('what gets nothing there gets nothing here, and what belongs to nobody is t
   ]);
 });
 
+test('a contract that the server does not know is told before anything is done, also when nothing is to be done', async () => {
+  const node = await startTestNode();
+  writeFileSync(join(folder, 'empty.json'), JSON.stringify({ system: 'svix', eventTypes: [], accounts: [] }));
+  const ran = await posthorn(['import', 'svix', '--dump', 'empty.json', '--contract', 'nope'], {
+    POSTHORN_URL: node.url,
+  });
+  expect(ran).toMatchObject({ code: 1, err: expect.stringContaining('contract_not_found') });
+  // What asks no server needs no key.
+  const read = await posthorn(['import', 'svix', '--dump', 'empty.json'], { POSTHORN_OPERATOR_KEY: '' });
+  expect(read).toMatchObject({ code: 0, out: expect.stringContaining('0 accounts found') });
+  await node.stop();
+});
+
 test('several endpoints with one URL are all taken over, once', async () => {
   const node = await startTestNode();
   const one = { url: receiver.url('/twice'), description: '', disabled: true, headers: {}, notes: [] };

@@ -61,6 +61,11 @@ describe('packed and installed into an empty folder', () => {
     const tarballs = readdirSync(packed)
       .filter((file) => file.startsWith('posthorn'))
       .map((file) => join(packed, file));
+    for (const tarball of tarballs) {
+      const { stdout } = spawnSync('tar', ['-tzf', tarball], { encoding: 'utf8' });
+      expect(stdout, tarball).toContain('package/LICENSE');
+      if (!/docs/.test(tarball)) expect(stdout, tarball).toContain('package/README.md');
+    }
     npm(['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', ...tarballs], folder);
   }, 240_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -13,18 +13,28 @@ export const several = (value: string, before: readonly string[] = []): string[]
 
 /** JSON as an argument, from a file (`@file`) or from standard input (`-`): its text, as it was written. */
 export function jsonText(argument: string): string {
-  const text =
-    argument === '-'
-      ? readFileSync(0, 'utf8')
-      : argument.startsWith('@')
-        ? readFileSync(argument.slice(1), 'utf8')
-        : argument;
+  const text = argument === '-' || argument.startsWith('@') ? read(argument) : argument;
   try {
     JSON.parse(text);
   } catch (error) {
     throw new CommandFailed(`This is no JSON: ${(error as Error).message}`, EXIT.usage);
   }
   return text;
+}
+
+function read(argument: string): string {
+  try {
+    return readFileSync(argument === '-' ? 0 : argument.slice(1), 'utf8');
+  } catch (error) {
+    throw new CommandFailed(`${argument} cannot be read: ${(error as Error).message}`, EXIT.usage);
+  }
+}
+
+/** A moment, as ISO 8601. */
+export function moment(text: string): string {
+  const ms = Date.parse(text);
+  if (Number.isNaN(ms)) throw new InvalidArgumentError('a time, as 2026-12-24T18:00:00Z');
+  return new Date(ms).toISOString();
 }
 
 /** `topic:trigger`, or a trigger alone. */
@@ -47,12 +57,13 @@ export function setAt(target: unknown, assignment: string): void {
   const names = assignment.slice(0, at).split('.');
   const last = names.pop() ?? '';
   let place: unknown = target;
-  for (const name of names) {
+  for (const [i, name] of names.entries()) {
     const members = membersOf(place, assignment);
     const next = Object.hasOwn(members, name) ? members[name] : undefined;
     if (typeof next === 'object' && next !== null) place = next;
     else {
-      place = {};
+      // What is called by a number stands in a list.
+      place = /^\d+$/.test(names[i + 1] ?? last) ? [] : {};
       define(members, name, place);
     }
   }
@@ -69,9 +80,18 @@ function define(members: Record<string, unknown>, name: string, value: unknown):
   Object.defineProperty(members, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
+/** Before a number's own text, in JSON that is yet to be written by `withOwnNumbers`. */
+const NUMBER = '\u0000';
+
+/** JSON of what `setAt` has changed: 5.0 stays 5.0. */
+export function withOwnNumbers(value: unknown): string {
+  return JSON.stringify(value).replace(/"\\u0000([-+.\deE]+)"/g, '$1');
+}
+
 function jsonOrText(text: string): unknown {
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'number' && String(value) !== text ? NUMBER + text : value;
   } catch {
     return text;
   }

@@ -18,16 +18,25 @@ try {
 
 /** Tells people what went wrong. @returns the exit code */
 function explain(error: unknown): number {
-  // Commander has printed it.
-  if (error instanceof CommanderError) return exitCodeOf(error);
   const print = (line: string) => process.stderr.write(`${line.split('\n').map(legible).join('\n')}\n`);
+  if (error instanceof CommanderError) {
+    // Commander has printed it.
+    if (error.code === 'commander.unknownOption' && process.argv[2]?.startsWith('-'))
+      print('Options stand behind the command, as `posthorn deliveries list --url …`.');
+    return exitCodeOf(error);
+  }
   if (error instanceof CommandFailed) {
     print(error.message);
     return error.exitCode;
   }
   if (error instanceof PosthornError) {
-    print(`${error.code}: ${error.message}`);
-    for (const { pointer, detail } of error.errors) print(`  ${pointer} ${detail}`);
+    const { title, detail } = error.problem;
+    print(`${error.code}: ${title}. ${detail}`);
+    for (const place of error.errors) {
+      if (!detail.startsWith(`${place.pointer}: ${place.detail}`)) print(`  ${place.pointer} ${place.detail}`);
+    }
+    if (error.code === 'blocked_address')
+      print('For a try on one machine, start the server with POSTHORN_ALLOW_NETWORKS=127.0.0.1.');
     return EXIT.failed;
   }
   if (error instanceof PosthornUnreachable) {

@@ -32,16 +32,22 @@ export function withAccount(command: Command): Command {
 
 /** A server to call, and how to print what it answers. */
 export class Session {
-  readonly posthorn: Posthorn;
   readonly url: string;
+  private made: Posthorn | undefined;
 
   constructor(
     private readonly options: Options,
     private readonly environment: Readonly<Record<string, string | undefined>> = process.env,
     readonly print: Print = console.log,
   ) {
-    this.url = options.url ?? environment.POSTHORN_URL ?? URL_DEFAULT;
-    this.posthorn = new Posthorn({ url: this.url, key: this.key });
+    const url = options.url ?? environment.POSTHORN_URL ?? URL_DEFAULT;
+    this.url = /^https?:\/\//.test(url) ? url : `http://${url}`;
+  }
+
+  /** Only what calls the server needs a key. */
+  get posthorn(): Posthorn {
+    this.made ??= new Posthorn({ url: this.url, key: this.key });
+    return this.made;
   }
 
   get isJson(): boolean {

@@ -16,7 +16,7 @@ export class PosthornError extends Error {
   readonly errors: readonly { pointer: string; detail: string }[];
 
   constructor(readonly problem: Problem) {
-    super(problem.detail);
+    super(`${problem.title}: ${problem.detail}`);
     this.code = problem.code;
     this.status = problem.status;
     this.errors = problem.errors ?? [];

@@ -4,7 +4,7 @@ export interface TransportOptions {
   /** Of the server: http://127.0.0.1:8400 without it. */
   url?: string;
   /** The operator key, or the token of a page session. */
-  key: string;
+  key: string | undefined;
   /** After the first try: 5 without it. */
   retries?: number;
   /** For one try, in milliseconds: 30,000 without it. */
@@ -42,6 +42,7 @@ export class Transport {
 
   constructor({ url = 'http://127.0.0.1:8400', key, retries = 5, timeoutMs = 30_000, fetch: own }: TransportOptions) {
     if (!key) throw new TypeError('Give the operator key, as `new Posthorn({ key })`.');
+    if (!/^https?:\/\/./.test(url)) throw new TypeError(`url: ${url} does not begin with http:// or https://`);
     this.url = url.replace(/\/+$/, '');
     this.key = key;
     this.retries = retries;
@@ -90,10 +91,17 @@ export class Transport {
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       if (mayRepeat) return undefined;
-      const reason = timeout.aborted ? `took longer than ${timeoutMs} ms` : String((error as Error).message);
+      const reason = timeout.aborted ? `took longer than ${timeoutMs} ms` : reasonOf(error as Error);
       throw new PosthornUnreachable(`${method} ${this.url}${path}: ${reason}`, { cause: error });
     }
   }
+}
+
+/** With what the system says, as ECONNREFUSED: `fetch failed` alone helps nobody. */
+function reasonOf({ message, cause }: Error): string {
+  const { code, message: detail } = (cause ?? {}) as { code?: string; message?: string };
+  const more = [code, detail].filter((text) => text !== undefined && text !== '');
+  return more.length === 0 ? message : `${message} (${more.join(': ')})`;
 }
 
 function parsed<T>(answer: { status: number; text: string }): T {

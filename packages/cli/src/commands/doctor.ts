@@ -7,7 +7,7 @@ export function doctorCommand(program: Command): void {
     program
       .command('doctor')
       .description(
-        'Look at configuration, database, clock, way out and certificates: what is wrong, and how to mend it; exits with 1 if something is',
+        'Look at configuration, database, clock, way out and certificates: what is wrong, and how to mend it; exits with 1 at a ✗; ! are warnings',
       ),
   ).action(async (options) => {
     const { examine, printFindings } = await import('../doctor.js');

@@ -33,9 +33,7 @@ export function endpointCommands(program: Command): void {
     else session.list([endpoint], COLUMNS, '');
   });
 
-  withAccount(
-    endpoints.command('create').description('Create one; prints its secret, which is shown only now').argument('<url>'),
-  )
+  withAccount(endpoints.command('create').description('Create one; prints its id and its secret').argument('<url>'))
     .option(
       '-s, --subscribe <trigger>',
       'what it gets: a trigger, `topic:trigger` or `order.*`; several times for several',
@@ -69,7 +67,7 @@ export function endpointCommands(program: Command): void {
     });
 
   for (const [name, description] of [
-    ['activate', 'Switch one on; what it was sent meanwhile goes out'],
+    ['activate', 'Switch one on: what was held goes out; what was published while it was off stays skipped'],
     ['deactivate', 'Switch one off; what waits for it is held'],
   ] as const) {
     withAccount(endpoints.command(name).description(description).argument('<id>')).action(

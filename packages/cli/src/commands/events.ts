@@ -1,6 +1,6 @@
 import type { Event, ScheduledEvent } from '@posthorn/sdk';
 import type { Command } from 'commander';
-import { count, jsonText } from '../arguments.js';
+import { count, jsonText, moment } from '../arguments.js';
 import { type Column, time } from '../output.js';
 import { Session, take, withAccount } from '../session.js';
 
@@ -45,7 +45,7 @@ export function eventCommands(program: Command): void {
       .argument('[payload]', 'as {"total": 5.0}', '{}'),
   )
     .option('--id <id>', 'your own id of it: a repeat is no second event')
-    .option('--at <time>', 'publish it then, as 2026-12-24T18:00:00Z')
+    .option('--at <time>', 'publish it then, as 2026-12-24T18:00:00Z', moment)
     .option('--by-topic', 'the payload is an object of topic and payload')
     .action(async (trigger: string, payload: string, { id, at, byTopic, ...options }) => {
       const session = new Session(options);

@@ -59,6 +59,7 @@ export function importCommand(program: Command): void {
           );
           return;
         }
+        await session.posthorn.contracts.get(contract);
         const bar = progressBar(found.accounts.length, 'accounts');
         const steps = await applyFound(session.posthorn, found, {
           contract,

@@ -1,6 +1,6 @@
 import type { Key } from '@posthorn/sdk';
 import type { Command } from 'commander';
-import { count, several } from '../arguments.js';
+import { count, moment, several } from '../arguments.js';
 import { EXIT } from '../exit-codes.js';
 import { type Column, time } from '../output.js';
 import { Session, take, withAccount, withServer } from '../session.js';
@@ -27,7 +27,7 @@ export function keyCommands(program: Command): void {
 
   withAccount(keys.command('create').description('Create one; prints it, which happens only now').argument('<label>'))
     .option('--scope <scope>', 'what it is for; several times for several', several)
-    .option('--expires <time>', 'as 2027-01-01T00:00:00Z')
+    .option('--expires <time>', 'as 2027-01-01T00:00:00Z', moment)
     .action(async (label: string, { scope, expires, ...options }) => {
       const session = new Session(options);
       const key = await session.account.keys.create({

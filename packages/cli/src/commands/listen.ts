@@ -78,7 +78,10 @@ class Listener {
     const signing = endpoint === undefined ? { secret: await this.secret() } : { endpoint };
     process.once('SIGINT', () => this.ended.abort());
     process.once('SIGTERM', () => this.ended.abort());
-    this.cursor = from === 'newest' ? (await this.account.feed.read({ cursor: 'newest' })).next_cursor : from;
+    // What cannot work is said now, and not with the first event.
+    if (endpoint !== undefined) await this.account.endpoints.get(endpoint);
+    const first = await this.account.feed.read({ cursor: from, limit: 1 });
+    this.cursor = from === 'newest' ? first.next_cursor : from;
     const stopKeys = this.listenToKeys();
     if ('secret' in signing && this.options.secret === undefined) this.note(`Signed with ${signing.secret}`);
     this.note(`Listening to ${this.session.accountId}; forwarding to ${address.href}`);

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
+import { moment } from '../arguments.js';
 import { progressBar } from '../progress.js';
 import { Session, withAccount } from '../session.js';
 
@@ -7,8 +8,8 @@ const LOOK_EVERY_MS = 500;
 
 export function replayCommand(program: Command): void {
   withAccount(program.command('replay').description("Send an account's deliveries again, and wait until that is done"))
-    .requiredOption('--from <time>', 'as 2026-11-28T00:00:00Z')
-    .option('--to <time>', 'until now without it')
+    .requiredOption('--from <time>', 'as 2026-11-28T00:00:00Z', moment)
+    .option('--to <time>', 'until now without it', moment)
     .option('--endpoint <id>', 'to this endpoint')
     .addOption(
       new Option('--status <status>', 'these alone').choices(['succeeded', 'failed', 'discarded', 'skipped', 'held']),

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
+import { CommandFailed, EXIT } from '../exit-codes.js';
 
 /** What garbage collection should know of the server's objects: see ARCHITECTURE. */
 const NODE_FLAGS = ['--max-semi-space-size=16', '--no-allocation-site-pretenuring'];
@@ -9,7 +10,14 @@ export function serverCommands(program: Command): void {
   program
     .command('serve', { isDefault: true })
     .description('Start the server: page and API on http://127.0.0.1:8400. Settings are environment variables')
-    .action(serve);
+    // Whatever is no command comes here.
+    .allowExcessArguments()
+    .action(async (_, command: Command) => {
+      const [unknown] = command.args;
+      if (unknown !== undefined)
+        throw new CommandFailed(`There is no command ${unknown}; see posthorn --help.`, EXIT.usage);
+      await serve();
+    });
 
   program
     .command('migrate')

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { setAt, several } from '../arguments.js';
+import { setAt, several, withOwnNumbers } from '../arguments.js';
 import { CommandFailed } from '../exit-codes.js';
 import { Session, withAccount } from '../session.js';
 
@@ -32,8 +32,8 @@ export function triggerCommand(program: Command): void {
       const byTopic = Object.fromEntries(samples.map((pair) => [pair.topic ?? '', pair.sample]));
       const [only] = samples;
       const isByTopic = only?.topic !== null && trigger !== only?.topic;
-      const accepted = await session.account.publish(
-        isByTopic ? { trigger, payloads: byTopic } : { trigger, payload: only?.sample },
+      const accepted = await session.account.publishText(
+        withOwnNumbers(isByTopic ? { trigger, payloads: byTopic } : { trigger, payload: only?.sample }),
       );
       session.show(accepted, `${accepted.id}  ${accepted.deliveries} deliveries`);
     });

@@ -33,9 +33,10 @@ export class Webhook<E extends WebhookEvent = WebhookEvent<string, null>> {
    * @param secrets of the endpoint: `whsec_…`, or the public key `whpk_…`; during a rotation, the old one and the new one
    * @throws TypeError for a secret that is none of this contract
    */
-  constructor(secrets: string | readonly string[], options: WebhookOptions<E> = {}) {
+  constructor(secrets: string | readonly string[] | undefined, options: WebhookOptions<E> = {}) {
     const { contract = standard, toleranceSeconds = TOLERANCE_S, now = Date.now } = options;
     this.contract = contract;
+    if (secrets === undefined) throw new TypeError('Give the secret of the endpoint.');
     const list = typeof secrets === 'string' ? [secrets] : secrets;
     this.signature = new SignatureCheck(contract.signature, list, { toleranceMs: toleranceSeconds * 1000, now });
   }

@@ -84,7 +84,7 @@ export function toProblem(thrown: unknown): Problem {
   const error = thrown as FastifyError;
   if (error instanceof Problem) return error;
   if (error.validation) {
-    const places = error.validation.map((v) =>
+    const places = withoutAlternatives(error.validation).map((v) =>
       toPlace(v, error.validationContext === 'body' || error.validationContext === undefined),
     );
     const first = places[0];
@@ -123,6 +123,14 @@ function unstorable(): Problem {
 }
 
 type Validation = NonNullable<FastifyError['validation']>[number];
+
+/** Of what may be null, or one of several things, what is wrong with the one that was meant. */
+function withoutAlternatives(all: Validation[]): Validation[] {
+  const told = all.filter(
+    ({ keyword, params }) => keyword !== 'anyOf' && !(keyword === 'type' && params.type === 'null'),
+  );
+  return told.length === 0 ? all : told;
+}
 
 function toPlace({ instancePath, keyword, params, message }: Validation, isBody: boolean): PlaceOfError {
   const named =

@@ -61,7 +61,7 @@ export function feedRoutes(app: App, { directory, feeds }: HttpParts): void {
       const { account } = request.params;
       const { limit = LIMIT_DEFAULT, cursor, wait = 0 } = request.query;
       if (!(await directory.get(account))) throw new Problem('account_not_found');
-      const from = cursor === undefined ? 'oldest' : cursor === 'newest' ? cursor : toPlace(cursor);
+      const from = cursor === undefined || cursor === '' ? 'oldest' : cursor === 'newest' ? cursor : toPlace(cursor);
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
       const options = { limit, waitMs: wait * 1000, signal: gone.signal };
