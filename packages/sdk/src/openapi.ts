@@ -1156,7 +1156,7 @@ export interface components {
             deliveries: number;
             /**
              * Format: date-time
-             * @description Of an event that is published later
+             * @description As it was asked for
              */
             scheduled_for?: string;
             /** @description Where the payload does not fit its schema, in contracts that only warn */
@@ -8919,7 +8919,7 @@ export interface operations {
                             deliveries?: number;
                             /**
                              * Format: date-time
-                             * @description Of an event that is published later
+                             * @description As it was asked for
                              */
                             scheduled_for?: string;
                             /** @description Where the payload does not fit its schema, in contracts that only warn */
