@@ -25,6 +25,7 @@ test('every code block is run, compiled or loaded by a test, or shows nothing th
     'README.md sh first-delivery': ran,
     'docs/cli.md sh': ran,
     'docs/cli.md json': 'test/e2e/mcp.test.ts starts that command',
+    'docs/filters.md json': 'test/e2e/filters.test.ts',
     'docs/index.md sh': `${ran}, and the CI`,
     'docs/keys.md sh keys': ran,
     'docs/moving.md sh': `${ran} for the options, test/e2e/import.test.ts for what they do`,

@@ -75,6 +75,7 @@ function explainAttempt({ number, started_at, error, error_detail, response, dur
 function whySkipped(reason: string | null): string {
   if (reason === 'endpoint_inactive')
     return 'Its endpoint was inactive when the event was published. A replay sends it.';
+  if (reason === 'filtered') return "The filter of the endpoint's subscription did not let it pass.";
   if (reason === 'no_payload') return 'The event had no payload of the topic that the endpoint is subscribed to.';
   return 'It was not sent.';
 }

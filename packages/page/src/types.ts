@@ -16,6 +16,8 @@ export type BodyRules = Schemas['BodyRules'];
 export type SignatureRules = Schemas['SignatureRules'];
 
 export type Endpoint = Schemas['Endpoint'];
+export type Subscription = Endpoint['subscriptions'][number];
+export type TriedFilter = Schemas['TriedFilter'];
 export type InactiveReason = NonNullable<Endpoint['inactive_reason']>;
 
 export type Event = Schemas['Event'];

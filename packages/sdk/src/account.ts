@@ -46,6 +46,11 @@ export class AccountClient {
     return this.call('POST', `/events/${part(id)}/requests`, { body: options, isRepeatable: true, signal });
   }
 
+  /** Which of the newest events would pass a filter. Nothing is stored. */
+  tryFilter(question: BodyOf<'tryFilter'>): Promise<AnswerOf<'tryFilter'>> {
+    return this.call('POST', '/try-filter', { body: question, isRepeatable: true });
+  }
+
   /** A new secret for an endpoint, or for `renderEvent`. Nothing is stored. */
   generateSecret(): Promise<AnswerOf<'generateSecret'>> {
     return this.call('POST', '/generate-secret', { body: {}, isRepeatable: true });

@@ -340,6 +340,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/accounts/{account}/try-filter": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say which of the newest events would pass the filter of a subscription
+         * @description Nothing is stored, and nothing is sent.
+         */
+        post: operations["tryFilter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/accounts/{account}/scheduled-events": {
         parameters: {
             query?: never;
@@ -1444,6 +1464,7 @@ export interface components {
                 endpoints_per_account: number;
                 subscriptions_per_endpoint: number;
                 wildcards: boolean;
+                filters: boolean;
                 payload_bytes: number;
                 own_rate_limit: boolean;
             };
@@ -1510,6 +1531,8 @@ export interface components {
             subscriptions: {
                 topic?: string;
                 trigger: string;
+                /** @description What it wants of the payload */
+                filter?: unknown;
             }[];
             headers: {
                 [key: string]: string;
@@ -1556,6 +1579,8 @@ export interface components {
             subscriptions: {
                 topic?: string;
                 trigger: string;
+                /** @description What it wants of the payload */
+                filter?: unknown;
             }[];
             headers: {
                 [key: string]: string;
@@ -1998,6 +2023,18 @@ export interface components {
             texts?: {
                 [key: string]: string;
             };
+        };
+        TriedFilter: {
+            /** @description How many of the newest events were looked through */
+            looked_at: number;
+            /** @description Those that the subscription matches, newest first */
+            data: {
+                id: string;
+                trigger: string;
+                /** Format: date-time */
+                created_at: string;
+                passes: boolean;
+            }[];
         };
     };
     responses: never;
@@ -2908,6 +2945,8 @@ export interface operations {
                         topic?: string;
                         /** @description A trigger, `*`, or a prefix as `order.*` */
                         trigger: string;
+                        /** @description What it wants of the payload, as `{"at": "/total", "gte": 100}`, or `and`, `or`, `not` of such: events that do not pass are skipped */
+                        filter?: unknown;
                     }[];
                     /** @enum {unknown} */
                     status?: "active" | "inactive";
@@ -3322,6 +3361,8 @@ export interface operations {
                         topic?: string;
                         /** @description A trigger, `*`, or a prefix as `order.*` */
                         trigger: string;
+                        /** @description What it wants of the payload, as `{"at": "/total", "gte": 100}`, or `and`, `or`, `not` of such: events that do not pass are skipped */
+                        filter?: unknown;
                     }[];
                     description?: string;
                     /** @description Sent with every delivery, besides those of the contract */
@@ -4189,6 +4230,110 @@ export interface operations {
             };
             /** @description Problem details */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tryFilter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    topic?: string;
+                    /** @description Of the subscription, as `order.*` */
+                    trigger: string;
+                    /** @description As in a subscription */
+                    filter: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriedFilter"];
+                };
+            };
+            /** @description Problem details */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -54,6 +54,7 @@ describe('the OpenAPI document', () => {
         'metrics',
         'getFeed',
         'renderEvent',
+        'tryFilter',
         'listScheduledEvents',
         'getScheduledEvent',
         'cancelScheduledEvent',

@@ -423,6 +423,7 @@ export const en = {
     waiting: 'It waits for its turn.',
   },
   skipped: {
+    filtered: 'Not sent: the filter of the subscription did not let it pass.',
     endpoint_inactive: 'Not sent: the webhook was inactive when the event happened.',
     no_payload: 'Not sent: this event has no payload for the topic of the webhook.',
   } as Record<string, string>,
@@ -614,6 +615,20 @@ export const en = {
     headers: 'Headers',
     signedAsSample: 'Signed with a secret that nobody has: yours signs the real ones.',
     newest: 'The newest one, as it arrives',
+  },
+  filters: {
+    add: 'Add a filter',
+    count: (count: number) => (count === 1 ? '1 filter' : `${count} filters`),
+    title: 'Filters',
+    about: 'Only what passes is sent. What is kept back stands in the messages as not sent, with this as the reason.',
+    of: 'Of the subscription to',
+    filter: 'Filter',
+    hint: 'JSON: “at” is a place in the payload; beside it equals, in, contains, prefix, exists, gt, gte, lt or lte. Several go together with and, or, not. Empty: everything passes.',
+    tried: 'Tried out on the newest events',
+    nothing: 'None of the newest events is of this subscription.',
+    passing: (passing: number, all: number) => `${passing} of the newest ${all} pass.`,
+    passes: 'passes',
+    keptBack: 'kept back',
   },
   feed: {
     follow: 'Follow',

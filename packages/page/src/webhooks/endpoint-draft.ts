@@ -11,6 +11,8 @@ export interface Draft {
   pairs: DraftPair[];
   /** In contracts whose events are free: their names, separated by commas. */
   triggers: string;
+  /** Subscriptions that had a filter before: they keep it. */
+  filtered: Endpoint['subscriptions'];
   url: string;
   description: string;
   /** Lines of `Name: value`. */
@@ -30,6 +32,7 @@ export function draftOf(
   return {
     pairs: subscriptions.map(({ topic, trigger }) => ({ topic: topic ?? '', trigger })),
     triggers: subscriptions.map(({ trigger }) => trigger).join(', '),
+    filtered: subscriptions.filter(({ filter }) => filter !== undefined),
     url: endpoint?.url ?? url,
     description: endpoint?.description ?? '',
     headers: Object.entries(endpoint?.headers ?? {})
@@ -72,12 +75,26 @@ export function wishOf(draft: Draft, contract: Contract, hasTopics: boolean): ob
   };
 }
 
-function subscriptionsOf({ pairs, triggers }: Draft, contract: Contract, hasTopics: boolean): Partial<DraftPair>[] {
+function subscriptionsOf(draft: Draft, contract: Contract, hasTopics: boolean): Endpoint['subscriptions'] {
+  return pairsOf(draft, contract, hasTopics).map((pair) => withFilter(pair, draft.filtered));
+}
+
+function pairsOf({ pairs, triggers }: Draft, contract: Contract, hasTopics: boolean): Endpoint['subscriptions'] {
   if (contract.free_triggers) {
     const names = triggers.split(',').map((name) => name.trim());
     return [...new Set(names.filter((name) => name !== ''))].map((trigger) => ({ trigger }));
   }
   return pairs.map((pair) => (hasTopics ? pair : { trigger: pair.trigger }));
+}
+
+/** What is subscribed still keeps the filter that it had. */
+export function withFilter(
+  pair: Endpoint['subscriptions'][number],
+  before: Endpoint['subscriptions'],
+): Endpoint['subscriptions'][number] {
+  const { topic = '', trigger } = pair;
+  const filter = before.find((one) => (one.topic ?? topic) === topic && one.trigger === trigger)?.filter;
+  return filter === undefined ? pair : { ...pair, filter };
 }
 
 const HEADER_LINE = /^([^:]+):(.*)$/;

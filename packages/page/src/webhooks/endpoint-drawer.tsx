@@ -12,6 +12,7 @@ import { Deactivation } from './deactivation.tsx';
 import { useEndpointActions } from './endpoint-actions.ts';
 import { EndpointForm } from './endpoint-form.tsx';
 import { EndpointStatusView } from './endpoint-status.tsx';
+import { Filters } from './filters.tsx';
 import { OwnTest } from './own-test.tsx';
 import { RecentMessages } from './recent-messages.tsx';
 import { SecretView } from './secret-view.tsx';
@@ -121,6 +122,7 @@ function Settings({ endpoint }: { endpoint: Endpoint }) {
                 {triggerLabel(trigger)}
               </span>
             ))}
+            <Filters endpoint={endpoint} />
           </dd>
         </div>
         {endpoint.version !== null && (

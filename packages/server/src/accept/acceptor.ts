@@ -373,7 +373,7 @@ export class Acceptor {
     // What is older would not be looked for if this node died: its clock was ahead before.
     const mayHandOver = Buffer.compare(event.uuid, node.watermark) >= 0;
     const handedOver: ActiveDelivery[] = [];
-    for (const { endpoint, topic, skip } of account ? fanOut(account, event.trigger, topics) : []) {
+    for (const { endpoint, topic, skip } of account ? fanOut(account, event, topics) : []) {
       const delivery = newDelivery(ids.nextUuid(), endpoint, topic, event, false);
       if (skip !== undefined) {
         batch.skipped.push({ publication, delivery, reason: skip });

@@ -13,6 +13,8 @@ export interface ContractLimits {
   readonly payloadBytes: number;
   /** Whether endpoints may set a rate limit of their own. */
   readonly ownRateLimit: boolean;
+  /** Subscriptions may have filters. */
+  readonly filters: boolean;
 }
 
 export interface Scope {

@@ -60,6 +60,7 @@ export function describeContract(contract: Contract): string {
       subscriptions_per_endpoint: limits.subscriptionsPerEndpoint,
       wildcards: catalog.rules.wildcards,
       payload_bytes: limits.payloadBytes,
+      filters: limits.filters,
       own_rate_limit: limits.ownRateLimit,
     },
   });

@@ -287,6 +287,7 @@ export const ContractDocument = Type.Object(
             Type.Boolean({ description: 'Subscriptions may be to `*` and prefixes as `order.*`' }),
           ),
           payload_bytes: Type.Optional(count(1, 16 * 1024 * 1024)),
+          filters: Type.Optional(Type.Boolean({ description: 'Subscriptions may have filters over the payload' })),
           own_rate_limit: Type.Optional(
             Type.Boolean({ description: 'Endpoints may set a rate limit, if there is one below that of the contract' }),
           ),

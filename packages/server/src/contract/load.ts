@@ -96,6 +96,7 @@ function compileContract(document: ContractDocument, folder: string, isProven: b
         subscriptionsPerEndpoint: document.limits?.subscriptions_per_endpoint ?? 100,
         payloadBytes: document.limits?.payload_bytes ?? 1024 * 1024,
         ownRateLimit: document.limits?.own_rate_limit ?? false,
+        filters: document.limits?.filters ?? true,
       },
       scopes: document.scopes ?? [],
       versions: document.versions,

@@ -82,7 +82,7 @@ export const DELIVERY_STATUSES = [
 ] as const;
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
-export type SkipReason = 'endpoint_inactive' | 'no_payload';
+export type SkipReason = 'endpoint_inactive' | 'filtered' | 'no_payload';
 
 /** One event for one endpoint, as history shows it. */
 export interface Delivery {

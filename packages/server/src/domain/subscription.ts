@@ -1,7 +1,16 @@
+import type { Filter } from './filter.ts';
+
 /** What an endpoint asks for. `topic` is empty where the contract has none; a trigger may be `*` or `order.*`. */
 export interface Subscription {
   topic?: string;
   trigger: string;
+  /** What it wants of the payload: events that do not pass are skipped. */
+  filter?: Filter;
+}
+
+/** As somebody asks for it: its filter may be anything yet. */
+export interface WishedSubscription extends Omit<Subscription, 'filter'> {
+  filter?: unknown;
 }
 
 const TRIGGER = /^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$/;

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Contract } from '../contract/contract.ts';
 import type { AccountFacts } from '../contract/fields.ts';
+import { compileFilter, type Test } from '../domain/filter.ts';
 import { decodeId } from '../domain/ids.ts';
 import type { EndpointStatus, OwnHeaders } from '../domain/model.ts';
 import type { SigningKey } from '../domain/signature.ts';
@@ -48,6 +49,8 @@ export interface KnownAccount {
 export interface Match {
   readonly endpoint: KnownEndpoint;
   readonly topic: string | null;
+  /** What it wants of the payload; undefined: it takes every one. */
+  readonly wants?: Test | undefined;
 }
 
 /**
@@ -187,9 +190,20 @@ function sizeOf(snapshot: AccountSnapshot): number {
 
 function findMatches(endpoints: readonly KnownEndpoint[], trigger: string): Match[] {
   return endpoints.flatMap((endpoint) => {
-    const topics = endpoint.subscriptions.filter((s) => matchesTrigger(s.trigger, trigger)).map((s) => s.topic ?? null);
-    return [...new Set(topics)].map((topic) => ({ endpoint, topic }));
+    const matching = endpoint.subscriptions.filter((s) => matchesTrigger(s.trigger, trigger));
+    const topics = new Set(matching.map(({ topic }) => topic ?? null));
+    return [...topics].map((topic) => ({
+      endpoint,
+      topic,
+      wants: wantsOf(matching.filter((s) => (s.topic ?? null) === topic)),
+    }));
   });
+}
+
+/** Of several subscriptions to the same, one that takes it is enough. */
+function wantsOf(subscriptions: readonly Subscription[]): Test | undefined {
+  const filters = subscriptions.flatMap(({ filter }) => filter ?? []);
+  return filters.length < subscriptions.length ? undefined : compileFilter({ or: filters });
 }
 
 /** The lower one: an endpoint may ask for less than the contract promises, never for more. */

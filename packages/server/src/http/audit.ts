@@ -12,6 +12,7 @@ const NOT_NOTED = new Set([
   'generateSecret',
   'verifySignature',
   'renderEvent',
+  'tryFilter',
   'checkUrl',
 ]);
 /** Reading a secret is worth a line, too. */

@@ -142,6 +142,7 @@ export const PERMISSION_OF: Readonly<Record<string, Permission>> = {
   listBins: 'read',
   getBin: 'read',
   renderEvent: 'webhooks',
+  tryFilter: 'webhooks',
   generateSecret: 'webhooks',
   checkUrl: 'webhooks',
   getNotices: 'webhooks',

@@ -31,6 +31,7 @@ import { eventRoutes } from './v1/events.ts';
 import { exampleRoutes } from './v1/examples.ts';
 import { exportRoutes } from './v1/exports.ts';
 import { feedRoutes } from './v1/feed.ts';
+import { filterRoutes } from './v1/filters.ts';
 import { keyRoutes } from './v1/keys.ts';
 import { liveRoutes } from './v1/live.ts';
 import { noticeRoutes } from './v1/notices.ts';
@@ -123,6 +124,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
       accountRoutes(v1, parts);
       endpointRoutes(v1, parts);
       eventRoutes(v1, parts);
+      filterRoutes(v1, parts);
       scheduledEventRoutes(v1, parts);
       feedRoutes(v1, parts);
       deliveryRoutes(v1, parts);

@@ -58,6 +58,7 @@ const LIMIT_OF: Readonly<Record<string, Limit>> = {
   generateSecret: 'secrets',
   verifySignature: 'secrets',
   renderEvent: 'secrets',
+  tryFilter: 'secrets',
   changeNotices: 'notices',
   confirmNotices: 'notices',
   testNotices: 'notices',

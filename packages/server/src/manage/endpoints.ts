@@ -1,11 +1,12 @@
 import type { Contract } from '../contract/contract.ts';
 import type { Clock } from '../domain/clock.ts';
 import { invalidAt, Problem, pointerTo } from '../domain/errors.ts';
+import { checkFilter } from '../domain/filter.ts';
 import { isReservedHeader } from '../domain/header-names.ts';
 import { type IdSource, isId } from '../domain/ids.ts';
 import type { Endpoint, EndpointStatus } from '../domain/model.ts';
 import type { SignatureKind } from '../domain/signature.ts';
-import type { Subscription } from '../domain/subscription.ts';
+import type { Subscription, WishedSubscription } from '../domain/subscription.ts';
 import type { EgressGuard } from '../egress/guard.ts';
 import type { Directory, KnownAccount } from '../fanout/directory.ts';
 import type { EndpointChange, EndpointStore } from '../storage/store.ts';
@@ -18,7 +19,7 @@ const HEADERS_BYTES_MAX = 8 * 1024;
 
 export interface EndpointInput {
   url: string;
-  subscriptions: readonly Subscription[];
+  subscriptions: readonly WishedSubscription[];
   status?: EndpointStatus;
   description?: string;
   headers?: Record<string, string>;
@@ -26,6 +27,10 @@ export interface EndpointInput {
   secret?: string;
   version?: string;
   rateLimit?: number | null;
+}
+
+export interface EndpointWish extends Omit<EndpointChange, 'subscriptions'> {
+  subscriptions?: readonly WishedSubscription[];
 }
 
 /** Everything that can be done to an endpoint, whoever asks: the operator's API, a vendor's facade or the page. */
@@ -112,15 +117,14 @@ export class Endpoints {
     return { endpoint, secret };
   }
 
-  async change(accountId: string, id: string, change: EndpointChange): Promise<Endpoint> {
+  async change(accountId: string, id: string, { subscriptions: wished, ...change }: EndpointWish): Promise<Endpoint> {
     const { contract } = await this.accountOf(accountId);
     const before = await this.find(accountId, id);
     if (change.url !== undefined) await this.checkUrl(accountId, change.url, contract);
     if (change.headers) checkHeaders(change.headers, contract);
     checkVersion(change.version, contract);
     checkRateLimit(change.rateLimit, contract);
-    const subscriptions =
-      change.subscriptions && completeSubscriptions(change.subscriptions, contract, before.subscriptions);
+    const subscriptions = wished && completeSubscriptions(wished, contract, before.subscriptions);
     return this.changed(accountId, () =>
       this.parts.store.change(accountId, id, { ...change, ...(subscriptions ? { subscriptions } : {}) }),
     );
@@ -205,10 +209,10 @@ export class Endpoints {
 
 /**
  * @param before what the endpoint has already: it may be from a time when the contract allowed more
- * @throws Problem `limit_reached`, `unknown_topic`, `unknown_trigger`, `unknown_pair`
+ * @throws Problem `limit_reached`, `unknown_topic`, `unknown_trigger`, `unknown_pair`, `not_supported`, `invalid_request`
  */
 function completeSubscriptions(
-  subscriptions: readonly Subscription[],
+  subscriptions: readonly WishedSubscription[],
   { limits, catalog }: Contract,
   before: readonly Subscription[],
 ): Subscription[] {
@@ -217,11 +221,16 @@ function completeSubscriptions(
     const text = most === 1 ? 'one subscription' : `${most} subscriptions`;
     throw new Problem('limit_reached', `An endpoint of this contract has at most ${text}.`);
   }
-  const isKept = ({ topic, trigger }: Subscription) =>
+  const isKept = ({ topic, trigger }: WishedSubscription) =>
     before.some((one) => one.topic === topic && one.trigger === trigger);
-  return subscriptions.map((subscription, i) =>
-    isKept(subscription) ? subscription : catalog.complete(subscription, `#/subscriptions/${i}`),
-  );
+  return subscriptions.map(({ filter, ...subscription }, i) => {
+    const pointer = `#/subscriptions/${i}`;
+    const pair = isKept(subscription) ? subscription : catalog.complete(subscription, pointer);
+    if (filter === undefined || filter === null) return pair;
+    if (!limits.filters) throw new Problem('not_supported', 'Subscriptions of this contract have no filters.');
+    checkFilter(filter, `${pointer}/filter`);
+    return { ...pair, filter };
+  });
 }
 
 /** @throws Problem `invalid_request` */

@@ -78,7 +78,7 @@ export const SENDABLE: Look = {
   order: 'ASC',
   and: {
     waiting: `${WAITING_STATUS} NOT IN ('pending', 'delivering')`,
-    finished: `d.reason IS DISTINCT FROM 'no_payload' AND EXISTS (SELECT FROM endpoints e WHERE e.id = d.endpoint_id)`,
+    finished: `coalesce(d.reason, '') NOT IN ('no_payload', 'filtered') AND EXISTS (SELECT FROM endpoints e WHERE e.id = d.endpoint_id)`,
   },
 };
 

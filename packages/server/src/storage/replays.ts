@@ -62,7 +62,7 @@ function toStored({ endpointId, test, fromMs, toMs, ...rest }: ReplayFilter): St
 
 /** Of what a filter finds (`m`), as `SENDABLE` says it. */
 const CAN_BE_SENT = `e.id IS NOT NULL AND m.status NOT IN ('pending', 'delivering')
-  AND m.reason IS DISTINCT FROM 'no_payload'`;
+  AND coalesce(m.reason, '') NOT IN ('no_payload', 'filtered')`;
 
 export function replayStore(database: Database): ReplayStore {
   const many = async (text: string, values: Parameter[]) => (await database.run<ReplayRow>(text, values)).map(toReplay);

@@ -433,6 +433,7 @@ export const texts: Texts = {
     waiting: 'Sie wartet, bis sie an der Reihe ist.',
   },
   skipped: {
+    filtered: 'Nicht gesendet: Der Filter des Abonnements ließ es nicht durch.',
     endpoint_inactive: 'Nicht gesendet: Der Webhook war inaktiv, als das Ereignis geschah.',
     no_payload: 'Nicht gesendet: Dieses Ereignis hat keinen Inhalt zum Thema des Webhooks.',
   },
@@ -622,6 +623,21 @@ export const texts: Texts = {
     headers: 'Header',
     signedAsSample: 'Mit einem Schlüssel signiert, den niemand hat: Deiner signiert die echten.',
     newest: 'Das neueste, wie es ankommt',
+  },
+  filters: {
+    add: 'Filter hinzufügen',
+    count: (count) => `${count} Filter`,
+    title: 'Filter',
+    about:
+      'Nur was durchkommt, wird gesendet. Was zurückbleibt, steht bei den Nachrichten als nicht gesendet, mit diesem Grund.',
+    of: 'Zum Abonnement von',
+    filter: 'Filter',
+    hint: 'JSON: „at“ ist eine Stelle im Inhalt; daneben equals, in, contains, prefix, exists, gt, gte, lt oder lte. Mehrere verbindet man mit and, or, not. Leer: Alles kommt durch.',
+    tried: 'An den neuesten Ereignissen ausprobiert',
+    nothing: 'Keines der neuesten Ereignisse gehört zu diesem Abonnement.',
+    passing: (passing, all) => `${passing} von den neuesten ${all} kommen durch.`,
+    passes: 'kommt durch',
+    keptBack: 'bleibt zurück',
   },
   feed: {
     follow: 'Mitlesen',

@@ -433,6 +433,7 @@ export const texts: Texts = {
     waiting: 'Espera su turno.',
   },
   skipped: {
+    filtered: 'No enviado: el filtro de la suscripción no lo dejó pasar.',
     endpoint_inactive: 'No enviado: el webhook estaba inactivo cuando ocurrió el evento.',
     no_payload: 'No enviado: este evento no tiene contenido para la respuesta que pide el webhook.',
   },
@@ -622,6 +623,20 @@ export const texts: Texts = {
     headers: 'Cabeceras',
     signedAsSample: 'Firmado con un secreto que nadie tiene: el tuyo firma los reales.',
     newest: 'El más reciente, como llega',
+  },
+  filters: {
+    add: 'Añadir un filtro',
+    count: (count) => (count === 1 ? '1 filtro' : `${count} filtros`),
+    title: 'Filtros',
+    about: 'Solo se envía lo que pasa. Lo retenido aparece en los mensajes como no enviado, con este motivo.',
+    of: 'De la suscripción a',
+    filter: 'Filtro',
+    hint: 'JSON: «at» es un lugar del contenido; junto a él, equals, in, contains, prefix, exists, gt, gte, lt o lte. Varios se combinan con and, or, not. Vacío: todo pasa.',
+    tried: 'Probado con los eventos más recientes',
+    nothing: 'Ninguno de los eventos más recientes es de esta suscripción.',
+    passing: (passing, all) => `Pasan ${passing} de los ${all} más recientes.`,
+    passes: 'pasa',
+    keptBack: 'retenido',
   },
   feed: {
     follow: 'Seguir',

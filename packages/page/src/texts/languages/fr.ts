@@ -435,6 +435,7 @@ export const texts: Texts = {
     waiting: 'Il attend son tour.',
   },
   skipped: {
+    filtered: 'Non envoyé : le filtre de l’abonnement ne l’a pas laissé passer.',
     endpoint_inactive: 'Non envoyé : le webhook était inactif quand l’événement s’est produit.',
     no_payload: 'Non envoyé : cet événement n’a pas de contenu pour la réponse que veut le webhook.',
   },
@@ -624,6 +625,21 @@ export const texts: Texts = {
     headers: 'En-têtes',
     signedAsSample: 'Signé avec un secret que personne n’a : le vôtre signe les vrais.',
     newest: 'Le plus récent, tel qu’il arrive',
+  },
+  filters: {
+    add: 'Ajouter un filtre',
+    count: (count) => (count === 1 ? '1 filtre' : `${count} filtres`),
+    title: 'Filtres',
+    about:
+      'Seul ce qui passe est envoyé. Ce qui est retenu figure dans les messages comme non envoyé, avec cette raison.',
+    of: 'De l’abonnement à',
+    filter: 'Filtre',
+    hint: 'JSON : « at » est un endroit du contenu ; à côté, equals, in, contains, prefix, exists, gt, gte, lt ou lte. Plusieurs se combinent avec and, or, not. Vide : tout passe.',
+    tried: 'Essayé sur les derniers événements',
+    nothing: 'Aucun des derniers événements ne relève de cet abonnement.',
+    passing: (passing, all) => `${passing} des ${all} derniers passent.`,
+    passes: 'passe',
+    keptBack: 'retenu',
   },
   feed: {
     follow: 'Suivre',

@@ -419,6 +419,7 @@ export const texts: Texts = {
     waiting: '順番を待っています。',
   },
   skipped: {
+    filtered: '未送信: フィルターを通過しませんでした。',
     endpoint_inactive: '未送信: イベントが起きたとき Webhook は無効でした。',
     no_payload: '未送信: このイベントには Webhook が求める応答の内容がありません。',
   },
@@ -602,6 +603,20 @@ export const texts: Texts = {
     headers: 'ヘッダー',
     signedAsSample: '誰も持たないシークレットの署名です。実際のものには、あなたのシークレットで署名します。',
     newest: '最新のもの（届くとおり）',
+  },
+  filters: {
+    add: 'フィルターを追加',
+    count: (count) => `フィルター ${count} 件`,
+    title: 'フィルター',
+    about: '通過したものだけが送信されます。止められたものは、この理由とともに未送信としてメッセージに表示されます。',
+    of: '対象のイベント',
+    filter: 'フィルター',
+    hint: 'JSON です。「at」 は内容の中の位置で、equals、in、contains、prefix、exists、gt、gte、lt、lte のいずれかを添えます。複数は and、or、not で組み合わせます。空ならすべて通過します。',
+    tried: '最新のイベントでの結果',
+    nothing: '最新のイベントに、この対象のものはありません。',
+    passing: (passing, all) => `最新 ${all} 件のうち ${passing} 件が通過します。`,
+    passes: '通過',
+    keptBack: '停止',
   },
   feed: {
     follow: 'ライブ表示',

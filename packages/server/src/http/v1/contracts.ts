@@ -93,6 +93,7 @@ const ContractView = named(
       endpoints_per_account: Type.Integer(),
       subscriptions_per_endpoint: Type.Integer(),
       wildcards: Type.Boolean(),
+      filters: Type.Boolean(),
       payload_bytes: Type.Integer(),
       own_rate_limit: Type.Boolean(),
     }),

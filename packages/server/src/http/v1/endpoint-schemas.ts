@@ -14,6 +14,12 @@ export const Subscriptions = Type.Array(
       }),
     ),
     trigger: Type.String({ maxLength: 256, description: 'A trigger, `*`, or a prefix as `order.*`' }),
+    filter: Type.Optional(
+      Type.Unknown({
+        description:
+          'What it wants of the payload, as `{"at": "/total", "gte": 100}`, or `and`, `or`, `not` of such: events that do not pass are skipped',
+      }),
+    ),
   }),
   { maxItems: 1000, description: 'None: it gets nothing, until it has some' },
 );
@@ -46,7 +52,13 @@ export const EndpointView = named(
     description: Type.String(),
     status: EndpointStatus,
     inactive_reason: InactiveReason,
-    subscriptions: Type.Array(Type.Object({ topic: Type.Optional(Type.String()), trigger: Type.String() })),
+    subscriptions: Type.Array(
+      Type.Object({
+        topic: Type.Optional(Type.String()),
+        trigger: Type.String(),
+        filter: Type.Optional(Type.Unknown({ description: 'What it wants of the payload' })),
+      }),
+    ),
     headers: Type.Record(Type.String(), Type.String()),
     signature: Type.Enum(['v1', 'v1a', 'hmac']),
     version: Type.Union([Type.String(), Type.Null()], { description: 'Of the API, in contracts that have versions' }),
