@@ -60,6 +60,7 @@ export function simulatedStore(parts: StoreParts): Store {
                 subscriptions: [{ trigger: '*' }],
                 headers: {},
                 headersId: null,
+                auth: null,
                 version: null,
                 rateLimit: null,
                 testingUntil: endpoint.testing ? new Date(endpoint.testing.untilMs) : null,

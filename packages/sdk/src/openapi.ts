@@ -1212,7 +1212,7 @@ export interface components {
             /** Format: date-time */
             started_at: string;
             url: string;
-            error: ("dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "interrupted") | null;
+            error: ("dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "interrupted") | null;
             error_detail: string | null;
             duration_ms: number;
             /** @description Both bodies are empty here: ask for this attempt alone */
@@ -1465,6 +1465,7 @@ export interface components {
                 subscriptions_per_endpoint: number;
                 wildcards: boolean;
                 filters: boolean;
+                authentication: boolean;
                 payload_bytes: number;
                 own_rate_limit: boolean;
             };
@@ -1490,7 +1491,7 @@ export interface components {
             tries: number | null;
             /** @description The last response's HTTP status */
             last_status: number | null;
-            last_error: ("dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "interrupted") | null;
+            last_error: ("dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "interrupted") | null;
             /** Format: date-time */
             created_at: string;
             next_attempt_at: string | null;
@@ -1512,7 +1513,7 @@ export interface components {
             tries: number | null;
             /** @description The last response's HTTP status */
             last_status: number | null;
-            last_error: ("dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "interrupted") | null;
+            last_error: ("dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "interrupted") | null;
             /** Format: date-time */
             created_at: string;
             next_attempt_at: string | null;
@@ -1537,6 +1538,17 @@ export interface components {
             headers: {
                 [key: string]: string;
             };
+            auth: {
+                /** @enum {unknown} */
+                type: "basic" | "bearer" | "oauth2";
+                username?: string;
+                token_url?: string;
+                client_id?: string;
+                scope?: string;
+                audience?: string;
+                /** @enum {unknown} */
+                credentials_in?: "header" | "body";
+            } | null;
             /** @enum {unknown} */
             signature: "v1" | "v1a" | "hmac";
             /** @description Of the API, in contracts that have versions */
@@ -1585,6 +1597,17 @@ export interface components {
             headers: {
                 [key: string]: string;
             };
+            auth: {
+                /** @enum {unknown} */
+                type: "basic" | "bearer" | "oauth2";
+                username?: string;
+                token_url?: string;
+                client_id?: string;
+                scope?: string;
+                audience?: string;
+                /** @enum {unknown} */
+                credentials_in?: "header" | "body";
+            } | null;
             /** @enum {unknown} */
             signature: "v1" | "v1a" | "hmac";
             /** @description Of the API, in contracts that have versions */
@@ -1841,7 +1864,7 @@ export interface components {
             /** @description The last response's HTTP status */
             last_status?: number;
             /** @enum {unknown} */
-            last_error?: "dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "interrupted";
+            last_error?: "dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "interrupted";
             trigger?: string;
             topic?: string;
             /** @description An id of a delivery or event; text in the payload or in an answer, or in headers for those who may see credentials; or a value at a place in the payload, as `data.id = 1001` or `items[0].sku = A-1` */
@@ -2955,6 +2978,34 @@ export interface operations {
                     headers?: {
                         [key: string]: string;
                     };
+                    /** @description How requests authenticate besides their signature: an Authorization header. Credentials are stored encrypted, and never shown again */
+                    auth?: {
+                        /** @enum {string} */
+                        type: "basic";
+                        username: string;
+                        password: string;
+                    } | {
+                        /** @enum {string} */
+                        type: "bearer";
+                        token: string;
+                    } | {
+                        /**
+                         * @description The client credentials grant (RFC 6749, 4.4)
+                         * @enum {string}
+                         */
+                        type: "oauth2";
+                        /** @description Absolute https or http URL without credentials */
+                        token_url: string;
+                        client_id: string;
+                        client_secret: string;
+                        scope?: string;
+                        audience?: string;
+                        /**
+                         * @description Where the credentials of the client are sent: header without it
+                         * @enum {unknown}
+                         */
+                        credentials_in?: "header" | "body";
+                    } | null;
                     /**
                      * @description Standard Webhooks: v1 is HMAC-SHA256 (default), v1a ed25519; hmac: a scheme of the contract
                      * @enum {unknown}
@@ -3369,6 +3420,34 @@ export interface operations {
                     headers?: {
                         [key: string]: string;
                     };
+                    /** @description How requests authenticate besides their signature: an Authorization header. Credentials are stored encrypted, and never shown again */
+                    auth?: {
+                        /** @enum {string} */
+                        type: "basic";
+                        username: string;
+                        password: string;
+                    } | {
+                        /** @enum {string} */
+                        type: "bearer";
+                        token: string;
+                    } | {
+                        /**
+                         * @description The client credentials grant (RFC 6749, 4.4)
+                         * @enum {string}
+                         */
+                        type: "oauth2";
+                        /** @description Absolute https or http URL without credentials */
+                        token_url: string;
+                        client_id: string;
+                        client_secret: string;
+                        scope?: string;
+                        audience?: string;
+                        /**
+                         * @description Where the credentials of the client are sent: header without it
+                         * @enum {unknown}
+                         */
+                        credentials_in?: "header" | "body";
+                    } | null;
                     /** @description One of the versions of the contract */
                     version?: string;
                     rate_limit?: number | null;
@@ -4711,7 +4790,7 @@ export interface operations {
                 status?: "pending" | "delivering" | "held" | "failed" | "succeeded" | "discarded" | "skipped";
                 /** @description The last response's HTTP status */
                 last_status?: number;
-                last_error?: "dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "interrupted";
+                last_error?: "dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "interrupted";
                 trigger?: string;
                 topic?: string;
                 /** @description An id of a delivery or event; text in the payload or in an answer, or in headers for those who may see credentials; or a value at a place in the payload, as `data.id = 1001` or `items[0].sku = A-1` */
@@ -4806,7 +4885,7 @@ export interface operations {
                 status?: "pending" | "delivering" | "held" | "failed" | "succeeded" | "discarded" | "skipped";
                 /** @description The last response's HTTP status */
                 last_status?: number;
-                last_error?: "dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "interrupted";
+                last_error?: "dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "interrupted";
                 trigger?: string;
                 topic?: string;
                 /** @description An id of a delivery or event; text in the payload or in an answer, or in headers for those who may see credentials; or a value at a place in the payload, as `data.id = 1001` or `items[0].sku = A-1` */
@@ -5288,7 +5367,7 @@ export interface operations {
                 status?: "pending" | "delivering" | "held" | "failed" | "succeeded" | "discarded" | "skipped";
                 /** @description The last response's HTTP status */
                 last_status?: number;
-                last_error?: "dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "interrupted";
+                last_error?: "dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "interrupted";
                 trigger?: string;
                 topic?: string;
                 /** @description An id of a delivery or event; text in the payload or in an answer, or in headers for those who may see credentials; or a value at a place in the payload, as `data.id = 1001` or `items[0].sku = A-1` */
@@ -7358,7 +7437,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        error: ("dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "interrupted") | null;
+                        error: ("dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "interrupted") | null;
                         error_detail: string | null;
                         duration_ms: number;
                         response: {
@@ -8405,7 +8484,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        error: ("dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "interrupted") | null;
+                        error: ("dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "interrupted") | null;
                         error_detail: string | null;
                         status: number | null;
                         duration_ms: number;

@@ -2,6 +2,7 @@ import { Acceptor } from './accept/acceptor.ts';
 import { Backpressure } from './accept/backpressure.ts';
 import { Scheduler } from './accept/scheduler.ts';
 import type { Contract } from './contract/contract.ts';
+import { OAuthTokens } from './deliver/oauth-tokens.ts';
 import { Sender } from './deliver/sender.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import type { Clock, Random } from './domain/clock.ts';
@@ -131,7 +132,9 @@ export function buildServices(dependencies: Dependencies) {
     onWritten: writtenAs('settle'),
     onError,
   });
+  const tokens = new OAuthTokens({ store: store.tokens, egress, guard, clock });
   const sender = new Sender({
+    tokens,
     directory,
     egress,
     guard,

@@ -112,6 +112,13 @@ async function makeWorld(): Promise<World> {
         'ftp://127.0.0.1/',
         '//',
       ]),
+      token_url: some(['http://127.0.0.1:1/token', 'http://10.0.0.1/', '//']),
+      filter: fc.constantFrom<Json[]>(
+        { at: '/total', gte: 5 },
+        { and: [{ at: '', exists: true }, { not: { at: '/a~1b/0', in: ['x', null] } }] },
+        { or: [] },
+        { at: '/a', equals: {} },
+      ),
       contract: some([...contracts, 'nope', '__proto__']),
       trigger: some(['order.created', 'order.*', '*', 'customer.created', 'contact.created', 'return/created', '!']),
       endpoint: some([endpoint.endpoint, ...idsOf('ep')]),

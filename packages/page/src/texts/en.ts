@@ -506,6 +506,11 @@ export const en = {
       todo: 'Check what answers at this address.',
     },
     invalid_url: { short: 'URL', what: 'the URL cannot be used', todo: 'Correct the URL of the webhook.' },
+    auth_failed: {
+      short: 'token',
+      what: 'no access token could be had for the webhook',
+      todo: 'Check the token URL and the credentials of the client.',
+    },
     interrupted: {
       short: 'interrupted',
       what: 'the attempt was interrupted on our side',

@@ -15,6 +15,8 @@ export interface ContractLimits {
   readonly ownRateLimit: boolean;
   /** Subscriptions may have filters. */
   readonly filters: boolean;
+  /** Endpoints may authenticate to their receivers. */
+  readonly authentication: boolean;
 }
 
 export interface Scope {

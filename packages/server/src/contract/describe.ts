@@ -61,6 +61,7 @@ export function describeContract(contract: Contract): string {
       wildcards: catalog.rules.wildcards,
       payload_bytes: limits.payloadBytes,
       filters: limits.filters,
+      authentication: limits.authentication,
       own_rate_limit: limits.ownRateLimit,
     },
   });

@@ -288,6 +288,9 @@ export const ContractDocument = Type.Object(
           ),
           payload_bytes: Type.Optional(count(1, 16 * 1024 * 1024)),
           filters: Type.Optional(Type.Boolean({ description: 'Subscriptions may have filters over the payload' })),
+          authentication: Type.Optional(
+            Type.Boolean({ description: 'Endpoints may authenticate with a password, a token, or OAuth 2' }),
+          ),
           own_rate_limit: Type.Optional(
             Type.Boolean({ description: 'Endpoints may set a rate limit, if there is one below that of the contract' }),
           ),

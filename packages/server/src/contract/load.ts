@@ -97,6 +97,7 @@ function compileContract(document: ContractDocument, folder: string, isProven: b
         payloadBytes: document.limits?.payload_bytes ?? 1024 * 1024,
         ownRateLimit: document.limits?.own_rate_limit ?? false,
         filters: document.limits?.filters ?? true,
+        authentication: document.limits?.authentication ?? true,
       },
       scopes: document.scopes ?? [],
       versions: document.versions,

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock, Random } from '../domain/clock.ts';
 import { type Decision, decide } from '../domain/decide.ts';
+import { basicCredentials, type EndpointAuth } from '../domain/endpoint-auth.ts';
 import { Problem } from '../domain/errors.ts';
 import { encodeId } from '../domain/ids.ts';
 import type { ActiveDelivery, OwnHeaders, SettledAttempt, StoredEvent } from '../domain/model.ts';
@@ -9,6 +10,7 @@ import type { Egress } from '../egress/egress.ts';
 import type { EgressGuard } from '../egress/guard.ts';
 import type { Directory, KnownEndpoint } from '../fanout/directory.ts';
 import { isPassing } from '../storage/database-errors.ts';
+import { NoToken, type OAuthTokens } from './oauth-tokens.ts';
 
 /** URLs of endpoints, parsed and checked. */
 const URLS_MAX = 10_000;
@@ -20,6 +22,7 @@ export interface SenderParts {
   guard: EgressGuard;
   /** Knows which URLs lead to this server's own bins. */
   inspector: { isBin(url: string): boolean };
+  tokens: OAuthTokens;
   clock: Clock;
   random: Random;
   onError: (error: unknown) => void;
@@ -73,7 +76,9 @@ export class Sender {
     const requestHeaders = this.headersFor(endpoint, delivery, body, startedAtMs);
     const { headers: ownHeaders, url } = endpoint;
     const headers = ownHeaders.values.length === 0 ? requestHeaders : [...requestHeaders, ...ownHeaders.values];
-    const outcome = await this.send(endpoint, headers, body);
+    const outcome = endpoint.auth
+      ? await this.sendAuthorized(endpoint, endpoint.auth, headers, body)
+      : await this.send(endpoint, headers, body);
     const decision = this.decide(endpoint, delivery, outcome, startedAtMs);
     return { delivery, startedAtMs, url, requestHeaders, ownHeaders, outcome, decision };
   }
@@ -105,6 +110,26 @@ export class Sender {
       nowMs,
     });
     return [...contract.defaultHeaders, ...own];
+  }
+
+  private async sendAuthorized(
+    endpoint: KnownEndpoint,
+    auth: EndpointAuth,
+    headers: [string, string][],
+    body: Buffer,
+  ): Promise<AttemptOutcome> {
+    const { tokens } = this.parts;
+    let authorization: string;
+    try {
+      authorization = auth.type === 'oauth2' ? `Bearer ${await tokens.get(endpoint, auth)}` : authorizationOf(auth);
+    } catch (error) {
+      if (!(error instanceof NoToken)) throw error;
+      return { error: 'auth_failed', errorDetail: error.message, timings: { total: 0 } };
+    }
+    const outcome = await this.send(endpoint, [...headers, ['authorization', authorization]], body);
+    // The next try has a new one.
+    if (auth.type === 'oauth2' && outcome.response?.status === 401) await tokens.refused(endpoint.id);
+    return outcome;
   }
 
   private send(endpoint: KnownEndpoint, headers: [string, string][], body: Buffer): Promise<AttemptOutcome> {
@@ -151,6 +176,10 @@ export class Sender {
       return { kind: 'discarded', reason: 'test', endpointGone: false };
     return decision;
   }
+}
+
+function authorizationOf(auth: Exclude<EndpointAuth, { type: 'oauth2' }>): string {
+  return auth.type === 'basic' ? basicCredentials(auth.username, auth.password) : `Bearer ${auth.token}`;
 }
 
 function notSent(

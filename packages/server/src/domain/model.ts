@@ -1,4 +1,5 @@
 import type { Decision } from './decide.ts';
+import type { EndpointAuth } from './endpoint-auth.ts';
 import type { AttemptError, AttemptOutcome, Timings } from './outcome.ts';
 import type { SignatureKind } from './signature.ts';
 import type { Subscription } from './subscription.ts';
@@ -30,6 +31,8 @@ export interface Endpoint {
   subscriptions: Subscription[];
   /** Sent with every request, besides the contract's own. */
   headers: Record<string, string>;
+  /** How requests authenticate, besides their signature. */
+  auth: EndpointAuth | null;
   signature: SignatureKind;
   publicKey: string | null;
   /** Of the API, in contracts that have versions. */

@@ -8,6 +8,7 @@
  * - `http_status` an answer outside 2xx
  * - `invalid_response` an answer that is not HTTP, or over the limits
  * - `invalid_url` the URL may not be used
+ * - `auth_failed` the endpoint's token endpoint gave no token
  * - `interrupted` the node stopped before the answer came
  */
 export const ERROR_CODES = [
@@ -22,6 +23,7 @@ export const ERROR_CODES = [
   'http_status',
   'invalid_response',
   'invalid_url',
+  'auth_failed',
   'interrupted',
 ] as const;
 

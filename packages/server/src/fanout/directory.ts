@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Contract } from '../contract/contract.ts';
 import type { AccountFacts } from '../contract/fields.ts';
+import type { EndpointAuth } from '../domain/endpoint-auth.ts';
 import { compileFilter, type Test } from '../domain/filter.ts';
 import { decodeId } from '../domain/ids.ts';
 import type { EndpointStatus, OwnHeaders } from '../domain/model.ts';
@@ -24,6 +25,7 @@ export interface KnownEndpoint {
   readonly status: EndpointStatus;
   readonly subscriptions: readonly Subscription[];
   readonly headers: OwnHeaders;
+  readonly auth: EndpointAuth | null;
   readonly contract: Contract;
   readonly account: AccountFacts;
   readonly version: string | null;
@@ -165,6 +167,7 @@ function compileEndpoint(account: AccountFacts, endpoint: EndpointSnapshot, cont
     status: endpoint.status,
     subscriptions: endpoint.subscriptions,
     headers: { id: endpoint.headersId, values: Object.entries(endpoint.headers) },
+    auth: endpoint.auth ?? null,
     contract,
     account,
     version: endpoint.version ?? contract.versions?.default ?? null,

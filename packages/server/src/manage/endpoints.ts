@@ -1,5 +1,6 @@
 import type { Contract } from '../contract/contract.ts';
 import type { Clock } from '../domain/clock.ts';
+import type { EndpointAuth } from '../domain/endpoint-auth.ts';
 import { invalidAt, Problem, pointerTo } from '../domain/errors.ts';
 import { checkFilter } from '../domain/filter.ts';
 import { isReservedHeader } from '../domain/header-names.ts';
@@ -27,6 +28,7 @@ export interface EndpointInput {
   secret?: string;
   version?: string;
   rateLimit?: number | null;
+  auth?: EndpointAuth | null;
 }
 
 export interface EndpointWish extends Omit<EndpointChange, 'subscriptions'> {
@@ -74,6 +76,7 @@ export class Endpoints {
     checkHeaders(input.headers ?? {}, contract);
     checkVersion(input.version, contract);
     checkRateLimit(input.rateLimit, contract);
+    this.checkAuth(input.auth, input.headers ?? {}, contract);
     const { signature: scheme, limits } = contract;
     const kind = input.signature ?? scheme.kinds[0] ?? 'v1';
     if (!scheme.kinds.includes(kind)) {
@@ -96,6 +99,7 @@ export class Endpoints {
         inactiveReason: status === 'active' ? null : 'new',
         subscriptions,
         headers: input.headers ?? {},
+        auth: input.auth ?? null,
         signature: key.kind,
         publicKey: scheme.publicKeyOf(key) ?? null,
         version: input.version ?? contract.versions?.default ?? null,
@@ -124,6 +128,9 @@ export class Endpoints {
     if (change.headers) checkHeaders(change.headers, contract);
     checkVersion(change.version, contract);
     checkRateLimit(change.rateLimit, contract);
+    const isAuthChanged = change.auth !== undefined || change.headers !== undefined;
+    const auth = change.auth === undefined ? before.auth : change.auth;
+    if (isAuthChanged) this.checkAuth(auth, change.headers ?? before.headers, contract);
     const subscriptions = wished && completeSubscriptions(wished, contract, before.subscriptions);
     return this.changed(accountId, () =>
       this.parts.store.change(accountId, id, { ...change, ...(subscriptions ? { subscriptions } : {}) }),
@@ -191,6 +198,26 @@ export class Endpoints {
     if (!endpoint) throw new Problem('endpoint_not_found');
     this.parts.directory.forget(accountId);
     return endpoint;
+  }
+
+  /** @throws Problem `not_supported`, `invalid_request`, `invalid_url`, `blocked_address` */
+  private checkAuth(
+    auth: EndpointAuth | null | undefined,
+    headers: Record<string, string>,
+    { limits }: Contract,
+  ): void {
+    if (!auth) return;
+    if (!limits.authentication) throw new Problem('not_supported', 'Endpoints of this contract do not authenticate.');
+    const own = Object.keys(headers).find((name) => name.toLowerCase() === 'authorization');
+    if (own !== undefined) throw invalidAt(pointerTo('#/headers', own), 'is written by `auth`');
+    if (auth.type === 'basic' && auth.username.includes(':')) throw invalidAt('#/auth/username', 'has no colon');
+    if (auth.type !== 'oauth2') return;
+    try {
+      this.parts.guard.checkUrl(auth.token_url, limits.httpsOnly);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      throw new Problem(error.code, error.message, [{ pointer: '#/auth/token_url', detail: error.message }]);
+    }
   }
 
   /** A bin of this account is the one address of this server itself that may be used, plain HTTP or not. */

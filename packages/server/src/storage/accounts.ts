@@ -1,5 +1,6 @@
 import type { Account } from '../domain/model.ts';
 import type { Database } from './database.ts';
+import { openAuth, type SealedAuth } from './endpoint-auth.ts';
 import { openHeaders, type SealedHeaders, sealPlainHeaders } from './endpoint-headers.ts';
 import { fromUuidText } from './rows.ts';
 import { statement } from './statement.ts';
@@ -35,6 +36,7 @@ interface SnapshotRow {
   has_feed: boolean;
   endpoints: (Pick<EndpointSnapshot, 'id' | 'url' | 'status' | 'subscriptions' | 'headers' | 'version'> & {
     sealed_headers: SealedHeaders | null;
+    sealed_auth: SealedAuth | null;
     rate_limit: number | null;
     testing_until: string | null;
     secrets: { number: number; key_id: string; ciphertext: string; expires_at: string | null }[];
@@ -148,13 +150,14 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
         account,
         version,
         hasFeed,
-        endpoints: endpoints.map(({ secrets, rate_limit, testing_until, sealed_headers, ...endpoint }) => {
+        endpoints: endpoints.map(({ secrets, rate_limit, testing_until, sealed_headers, sealed_auth, ...endpoint }) => {
           const endpointId = fromUuidText('ep', endpoint.id);
           return {
             ...endpoint,
             id: endpointId,
             headers: sealed_headers ? openHeaders(vault, endpointId, sealed_headers) : {},
             headersId: sealed_headers?.id ?? null,
+            auth: openAuth(vault, endpointId, sealed_auth),
             rateLimit: rate_limit,
             testingUntil: testing_until === null ? null : new Date(testing_until),
             secrets: secrets.map((s) => ({

@@ -3,6 +3,7 @@ import type { SignatureKind } from '../domain/signature.ts';
 import type { Subscription } from '../domain/subscription.ts';
 import { secretIdentity } from './accounts.ts';
 import type { Database } from './database.ts';
+import { openAuth, SEALED_AUTH, type SealedAuth, storeAuth } from './endpoint-auth.ts';
 import {
   openHeaders,
   retireHeaders,
@@ -31,6 +32,7 @@ interface EndpointRow {
   /** From before they were sealed. */
   headers: Record<string, string>;
   sealed_headers: SealedHeaders | null;
+  sealed_auth: SealedAuth | null;
   signature: SignatureKind;
   public_key: string | null;
   number: string;
@@ -45,7 +47,7 @@ interface EndpointRow {
 
 const COLUMNS =
   'id, account_id, url, description, status, inactive_reason, subscriptions, headers_id, signature, public_key, version, rate_limit, created_at, updated_at';
-const SHOWN = `${COLUMNS}, headers, ${SEALED_HEADERS} AS sealed_headers, number::text, testing_until, status_at,
+const SHOWN = `${COLUMNS}, headers, ${SEALED_HEADERS} AS sealed_headers, ${SEALED_AUTH} AS sealed_auth, number::text, testing_until, status_at,
   (SELECT max(s.expires_at) FROM endpoint_secrets s WHERE s.endpoint_id = endpoints.id) AS previous_secret_until`;
 
 function toEndpoint(row: EndpointRow, vault: Vault): Endpoint {
@@ -59,6 +61,7 @@ function toEndpoint(row: EndpointRow, vault: Vault): Endpoint {
     inactiveReason: row.inactive_reason,
     subscriptions: row.subscriptions,
     headers: row.sealed_headers ? openHeaders(vault, id, row.sealed_headers) : row.headers,
+    auth: openAuth(vault, id, row.sealed_auth),
     signature: row.signature,
     publicKey: row.public_key,
     number: Number(row.number),
@@ -116,6 +119,16 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
     await run(`UPDATE endpoints SET headers = '{}', headers_id = $2 WHERE id = $1`, [uuid, headersId]);
   };
 
+  /** What did not change keeps its token. */
+  const changeAuth = async (run: Database['run'], accountId: string, id: string, auth: Endpoint['auth']) => {
+    const [row] = await run<EndpointRow>(
+      `SELECT ${SHOWN} FROM endpoints WHERE account_id = $1 AND id = $2 FOR UPDATE`,
+      [accountId, toUuidText('ep', id)],
+    );
+    if (!row || JSON.stringify(show(row).auth) === JSON.stringify(auth)) return;
+    await storeAuth(run, vault, { accountId, id, auth });
+  };
+
   return {
     create(endpoint, max) {
       return database.transaction(async (run) => {
@@ -146,7 +159,8 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
           ],
         );
         await insertSecret(run, endpoint.id, 1, endpoint.secret);
-        return row && show(row);
+        if (endpoint.auth !== null) await storeAuth(run, vault, endpoint);
+        return row && { ...show(row), auth: endpoint.auth };
       });
     },
 
@@ -167,10 +181,11 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
       return rows.map(show);
     },
 
-    change(accountId, id, { url, description, subscriptions, headers, version, rateLimit }) {
+    change(accountId, id, { url, description, subscriptions, headers, version, rateLimit, auth }) {
       return database.transaction(async (run) => {
         const uuid = toUuidText('ep', id);
         if (headers !== undefined) await changeHeaders(run, accountId, id, headers);
+        if (auth !== undefined) await changeAuth(run, accountId, id, auth);
         const [row] = await run<EndpointRow>(
           `UPDATE endpoints SET url = coalesce($3, url), description = coalesce($4, description),
              subscriptions = coalesce($5, subscriptions), version = coalesce($6, version),

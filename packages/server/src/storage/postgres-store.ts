@@ -3,6 +3,7 @@ import { accountStore } from './accounts.ts';
 import { binStore } from './bins.ts';
 import { chartStore } from './charts.ts';
 import type { Database } from './database.ts';
+import { tokenStore } from './endpoint-auth.ts';
 import { endpointStore } from './endpoints.ts';
 import { feedStore } from './feeds.ts';
 import { healthStore } from './health.ts';
@@ -37,6 +38,7 @@ export function postgresStore(database: Database, vault: Vault): Store {
     bins: binStore(database, vault),
     replays: replayStore(database),
     feeds: feedStore(database),
+    tokens: tokenStore(database, vault),
     scheduledEvents: scheduledEventStore(database),
     accountNotices: accountNoticeStore(database, vault),
     charts: chartStore(database),

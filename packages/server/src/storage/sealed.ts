@@ -3,6 +3,7 @@ import { secretIdentity } from './accounts.ts';
 import { byteas, texts } from './arrays.ts';
 import { binRequestIdentity } from './bins.ts';
 import type { Database } from './database.ts';
+import { authIdentity } from './endpoint-auth.ts';
 import { headersIdentity } from './endpoint-headers.ts';
 import { fromUuidText } from './rows.ts';
 import type { SealedStore } from './store.ts';
@@ -37,6 +38,15 @@ const TABLES: readonly SealedTable[] = [
       ['id', 'int8'],
     ],
     identity: (endpoint, id) => headersIdentity(fromUuidText('ep', endpoint), id),
+  },
+  {
+    name: 'endpoint_auth',
+    sealed: 'ciphertext',
+    key: [
+      ['endpoint_id', 'uuid'],
+      ['account_id', 'text'],
+    ],
+    identity: (endpoint) => authIdentity(fromUuidText('ep', endpoint)),
   },
   {
     name: 'bin_requests',

@@ -1,3 +1,4 @@
+import type { EndpointAuth } from '../domain/endpoint-auth.ts';
 import type {
   Account,
   ActiveDelivery,
@@ -47,6 +48,7 @@ export interface EndpointSnapshot {
   testingUntil: Date | null;
   /** Newest first. */
   secrets: EndpointSecret[];
+  auth: EndpointAuth | null;
 }
 
 /** A repeat of this key answers this event, for at least 24 hours. */
@@ -229,6 +231,8 @@ export interface EndpointChange {
   version?: string;
   /** `null` takes the limit away. */
   rateLimit?: number | null;
+  /** `null` takes it away. */
+  auth?: EndpointAuth | null;
 }
 
 /** What one batch of outcomes saw of an endpoint, in order. */
@@ -376,6 +380,23 @@ export interface AccountStore {
   /** Removes a piece of what closed accounts have stored, the account itself last; false when nothing can be removed now. */
   removeClosed(): Promise<boolean>;
   snapshot(id: string): Promise<AccountSnapshot | undefined>;
+}
+
+export interface StoredToken {
+  token: string;
+  renewAtMs: number;
+  expiresAtMs: number;
+}
+
+/** Tokens of OAuth 2 that nodes share. `config`: a digest of what one was asked for with. */
+export interface TokenStore {
+  find(endpointId: string, config: Buffer): Promise<StoredToken | undefined>;
+  /** @returns false while another node asks for one */
+  claim(endpointId: string, config: Buffer, nowMs: number, untilMs: number): Promise<boolean>;
+  keep(endpointId: string, config: Buffer, token: StoredToken): Promise<void>;
+  /** Another node may ask. */
+  release(endpointId: string, config: Buffer): Promise<void>;
+  forget(endpointId: string): Promise<void>;
 }
 
 export interface EndpointStore {
@@ -628,6 +649,7 @@ export interface Store {
   readonly replays: ReplayStore;
   readonly scheduledEvents: ScheduledEventStore;
   readonly feeds: FeedStore;
+  readonly tokens: TokenStore;
   readonly accountNotices: AccountNoticeStore;
   readonly charts: ChartStore;
   readonly nodes: NodeStore;

@@ -514,6 +514,11 @@ export const texts: Texts = {
       todo: 'Prüfe, wer an dieser Adresse antwortet.',
     },
     invalid_url: { short: 'URL', what: 'die URL ist nicht zu gebrauchen', todo: 'Berichtige die URL des Webhooks.' },
+    auth_failed: {
+      short: 'Token',
+      what: 'für den Webhook war kein Zugriffstoken zu bekommen',
+      todo: 'Prüfe die Token-URL und die Zugangsdaten des Clients.',
+    },
     interrupted: {
       short: 'unterbrochen',
       what: 'der Versuch wurde bei uns unterbrochen',

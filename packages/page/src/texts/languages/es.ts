@@ -514,6 +514,11 @@ export const texts: Texts = {
       todo: 'Comprueba quién responde en esta dirección.',
     },
     invalid_url: { short: 'URL', what: 'la URL no se puede usar', todo: 'Corrige la URL del webhook.' },
+    auth_failed: {
+      short: 'token',
+      what: 'no se obtuvo ningún token de acceso para el webhook',
+      todo: 'Revisa la URL del token y las credenciales del cliente.',
+    },
     interrupted: {
       short: 'interrumpido',
       what: 'el intento se interrumpió por nuestra parte',

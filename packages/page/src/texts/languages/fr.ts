@@ -516,6 +516,11 @@ export const texts: Texts = {
       todo: 'Vérifiez qui répond à cette adresse.',
     },
     invalid_url: { short: 'URL', what: 'l’URL est inutilisable', todo: 'Corrigez l’URL du webhook.' },
+    auth_failed: {
+      short: 'jeton',
+      what: 'aucun jeton d’accès n’a été obtenu pour le webhook',
+      todo: 'Vérifiez l’URL du jeton et les identifiants du client.',
+    },
     interrupted: {
       short: 'interrompu',
       what: 'l’essai a été interrompu de notre côté',

@@ -500,6 +500,11 @@ export const texts: Texts = {
       todo: 'このアドレスで何が応答しているか確認してください。',
     },
     invalid_url: { short: 'URL', what: 'この URL は使えません', todo: 'Webhook の URL を直してください。' },
+    auth_failed: {
+      short: 'トークン',
+      what: 'Webhook 用のアクセストークンを取得できませんでした',
+      todo: 'トークンの URL とクライアントの認証情報を確認してください。',
+    },
     interrupted: {
       short: '中断',
       what: '試行がこちらの都合で中断されました',

@@ -94,6 +94,7 @@ const ContractView = named(
       subscriptions_per_endpoint: Type.Integer(),
       wildcards: Type.Boolean(),
       filters: Type.Boolean(),
+      authentication: Type.Boolean(),
       payload_bytes: Type.Integer(),
       own_rate_limit: Type.Boolean(),
     }),

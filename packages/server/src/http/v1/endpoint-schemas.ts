@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import type { EndpointAuth } from '../../domain/endpoint-auth.ts';
 import type { Endpoint } from '../../domain/model.ts';
 import { HIDDEN } from '../present-http.ts';
 import { closed, Nullable, named, Time } from '../schemas.ts';
@@ -27,6 +28,31 @@ export const Headers = Type.Record(
   Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$" }),
   Type.String({ pattern: '^[\\t\\x20-\\x7e]*$', maxLength: 4096 }),
   { description: 'Sent with every delivery, besides those of the contract', additionalProperties: false },
+);
+const Text = (maxLength: number, description?: string) =>
+  Type.String({ minLength: 1, maxLength, pattern: '^[\\x20-\\x7e]*$', ...(description ? { description } : {}) });
+const AUTH_DESCRIPTION =
+  'How requests authenticate besides their signature: an Authorization header. Credentials are stored encrypted, and never shown again';
+export const Auth = Type.Union(
+  [
+    closed({ type: Type.Literal('basic'), username: Text(256), password: Text(1_024) }),
+    closed({ type: Type.Literal('bearer'), token: Text(4_096) }),
+    closed({
+      type: Type.Literal('oauth2', { description: 'The client credentials grant (RFC 6749, 4.4)' }),
+      token_url: Url,
+      client_id: Text(512),
+      client_secret: Text(2_048),
+      scope: Type.Optional(Text(1_024)),
+      audience: Type.Optional(Text(1_024)),
+      credentials_in: Type.Optional(
+        Type.Enum(['header', 'body'], {
+          description: 'Where the credentials of the client are sent: header without it',
+        }),
+      ),
+    }),
+    Type.Null(),
+  ],
+  { description: AUTH_DESCRIPTION },
 );
 export const Version = Type.String({ maxLength: 64, description: 'One of the versions of the contract' });
 export const RateLimit = Type.Integer({
@@ -60,6 +86,20 @@ export const EndpointView = named(
       }),
     ),
     headers: Type.Record(Type.String(), Type.String()),
+    auth: Nullable(
+      Type.Object(
+        {
+          type: Type.Enum(['basic', 'bearer', 'oauth2']),
+          username: Type.Optional(Type.String()),
+          token_url: Type.Optional(Type.String()),
+          client_id: Type.Optional(Type.String()),
+          scope: Type.Optional(Type.String()),
+          audience: Type.Optional(Type.String()),
+          credentials_in: Type.Optional(Type.Enum(['header', 'body'])),
+        },
+        { description: 'How requests authenticate; without what is secret' },
+      ),
+    ),
     signature: Type.Enum(['v1', 'v1a', 'hmac']),
     version: Type.Union([Type.String(), Type.Null()], { description: 'Of the API, in contracts that have versions' }),
     rate_limit: Type.Union([Type.Integer(), Type.Null()], { description: 'Requests a second, if it asked for fewer' }),
@@ -96,6 +136,7 @@ export function presentEndpoint(endpoint: Endpoint, nowMs: number, withCredentia
     inactive_reason: endpoint.inactiveReason,
     subscriptions: endpoint.subscriptions,
     headers: withCredentials ? endpoint.headers : hide(endpoint.headers),
+    auth: endpoint.auth && withoutSecrets(endpoint.auth),
     signature: endpoint.signature,
     version: endpoint.version,
     rate_limit: endpoint.rateLimit,
@@ -106,6 +147,11 @@ export function presentEndpoint(endpoint: Endpoint, nowMs: number, withCredentia
     created_at: endpoint.createdAt.toISOString(),
     updated_at: endpoint.updatedAt.toISOString(),
   };
+}
+
+function withoutSecrets(auth: EndpointAuth) {
+  const { password: _, token: __, client_secret: ___, ...shown } = auth as EndpointAuth & Record<string, unknown>;
+  return shown;
 }
 
 const hide = (headers: Record<string, string>) =>

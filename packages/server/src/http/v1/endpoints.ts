@@ -7,6 +7,7 @@ import { seesCredentials } from '../caller.ts';
 import { answerPage, toPage } from '../cursor.ts';
 import { AccountParams, closed, EndpointParams, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
 import {
+  Auth,
   Description,
   EndpointView,
   EndpointWithSecret,
@@ -57,6 +58,7 @@ function createEndpoint(app: App, { endpoints, clock }: HttpParts): void {
           status: Type.Optional(Type.Enum(['active', 'inactive'])),
           description: Type.Optional(Description),
           headers: Type.Optional(Headers),
+          auth: Type.Optional(Auth),
           signature: Type.Optional(
             Type.Enum(['v1', 'v1a', 'hmac'], {
               description:
@@ -159,6 +161,7 @@ function changeEndpoint(app: App, { endpoints, clock }: HttpParts): void {
           subscriptions: Type.Optional(Subscriptions),
           description: Type.Optional(Description),
           headers: Type.Optional(Headers),
+          auth: Type.Optional(Auth),
           version: Type.Optional(Version),
           rate_limit: Type.Optional(Nullable(RateLimit)),
         }),

@@ -1,0 +1,99 @@
+/** What endpoints authenticate with, sealed, and the tokens that nodes share. */
+import type { EndpointAuth } from '../domain/endpoint-auth.ts';
+import type { Database } from './database.ts';
+import { toUuidText } from './rows.ts';
+import type { TokenStore } from './store.ts';
+import type { Vault } from './vault.ts';
+
+/** A row of `endpoint_auth` as statements answer it inside of JSON. */
+export interface SealedAuth {
+  key_id: string;
+  /** base64 */
+  ciphertext: string;
+}
+
+/** For statements that read endpoints. */
+export const SEALED_AUTH = `(
+  SELECT json_build_object('key_id', a.key_id, 'ciphertext', encode(a.ciphertext, 'base64'))
+  FROM endpoint_auth a WHERE a.endpoint_id = endpoints.id)`;
+
+/** The associated data of an endpoint's authentication. */
+export const authIdentity = (endpointId: string): string => `endpoint_auth ${endpointId}`;
+const tokenIdentity = (endpointId: string): string => `endpoint_tokens ${endpointId}`;
+
+export function openAuth(vault: Vault, endpointId: string, sealed: SealedAuth | null): EndpointAuth | null {
+  if (!sealed) return null;
+  const { key_id: keyId, ciphertext } = sealed;
+  return JSON.parse(vault.open({ keyId, ciphertext: Buffer.from(ciphertext, 'base64') }, authIdentity(endpointId)));
+}
+
+export async function storeAuth(
+  run: Database['run'],
+  vault: Vault,
+  { accountId, id, auth }: { accountId: string; id: string; auth: EndpointAuth | null },
+): Promise<void> {
+  const uuid = toUuidText('ep', id);
+  await run('DELETE FROM endpoint_tokens WHERE endpoint_id = $1', [uuid]);
+  if (auth === null) {
+    await run('DELETE FROM endpoint_auth WHERE endpoint_id = $1', [uuid]);
+    return;
+  }
+  const { keyId, ciphertext } = vault.seal(JSON.stringify(auth), authIdentity(id));
+  await run(
+    `INSERT INTO endpoint_auth (endpoint_id, account_id, key_id, ciphertext) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (endpoint_id) DO UPDATE SET key_id = excluded.key_id, ciphertext = excluded.ciphertext`,
+    [uuid, accountId, keyId, ciphertext],
+  );
+}
+
+export function tokenStore(database: Database, vault: Vault): TokenStore {
+  return {
+    async find(endpointId, config) {
+      const [row] = await database.run<{ key_id: string; ciphertext: Buffer; renew_at: Date; expires_at: Date }>(
+        `SELECT key_id, ciphertext, renew_at, expires_at FROM endpoint_tokens
+         WHERE endpoint_id = $1 AND config = $2 AND ciphertext IS NOT NULL`,
+        [toUuidText('ep', endpointId), config],
+      );
+      if (!row || !vault.holds(row.key_id)) return undefined;
+      const sealed = { keyId: row.key_id, ciphertext: row.ciphertext };
+      return {
+        token: vault.open(sealed, tokenIdentity(endpointId)),
+        renewAtMs: row.renew_at.getTime(),
+        expiresAtMs: row.expires_at.getTime(),
+      };
+    },
+
+    async claim(endpointId, config, nowMs, untilMs) {
+      const claimed = await database.run(
+        `INSERT INTO endpoint_tokens AS t (endpoint_id, config, asked_until)
+         SELECT id, $2, $4 FROM endpoints WHERE id = $1
+         ON CONFLICT (endpoint_id) DO UPDATE SET asked_until = $4, config = $2,
+           ciphertext = CASE WHEN t.config = $2 THEN t.ciphertext END
+         WHERE t.asked_until IS NULL OR t.asked_until <= $3 OR t.config <> $2
+         RETURNING 1`,
+        [toUuidText('ep', endpointId), config, new Date(nowMs), new Date(untilMs)],
+      );
+      return claimed.length > 0;
+    },
+
+    async keep(endpointId, config, { token, renewAtMs, expiresAtMs }) {
+      const { keyId, ciphertext } = vault.seal(token, tokenIdentity(endpointId));
+      await database.run(
+        `UPDATE endpoint_tokens SET key_id = $3, ciphertext = $4, renew_at = $5, expires_at = $6, asked_until = NULL
+         WHERE endpoint_id = $1 AND config = $2`,
+        [toUuidText('ep', endpointId), config, keyId, ciphertext, new Date(renewAtMs), new Date(expiresAtMs)],
+      );
+    },
+
+    async release(endpointId, config) {
+      await database.run('UPDATE endpoint_tokens SET asked_until = NULL WHERE endpoint_id = $1 AND config = $2', [
+        toUuidText('ep', endpointId),
+        config,
+      ]);
+    },
+
+    async forget(endpointId) {
+      await database.run('DELETE FROM endpoint_tokens WHERE endpoint_id = $1', [toUuidText('ep', endpointId)]);
+    },
+  };
+}
