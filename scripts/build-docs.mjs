@@ -12,7 +12,10 @@ const out = join(docs, 'dist');
 
 /** What the site is made of, in the order of its navigation. */
 const SECTIONS = [
-  ['Start', ['index.md', 'concepts.md', 'publishing.md', 'filters.md', 'sdk.md', 'cli.md', 'moving.md']],
+  [
+    'Start',
+    ['index.md', 'concepts.md', 'publishing.md', 'filters.md', 'authentication.md', 'sdk.md', 'cli.md', 'moving.md'],
+  ],
   [
     'Contracts',
     [

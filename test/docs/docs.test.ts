@@ -23,6 +23,7 @@ test('every code block is run, compiled or loaded by a test, or shows nothing th
   const blocks: Record<string, string> = {
     'README.md sh': 'the commands that the CI runs on a clean clone',
     'README.md sh first-delivery': ran,
+    'docs/authentication.md json': 'test/e2e/endpoint-auth.test.ts',
     'docs/cli.md sh': ran,
     'docs/cli.md json': 'test/e2e/mcp.test.ts starts that command',
     'docs/filters.md json': 'test/e2e/filters.test.ts',

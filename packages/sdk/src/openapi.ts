@@ -2980,24 +2980,21 @@ export interface operations {
                     };
                     /** @description How requests authenticate besides their signature: an Authorization header. Credentials are stored encrypted, and never shown again */
                     auth?: {
-                        /** @enum {string} */
-                        type: "basic";
-                        username: string;
-                        password: string;
-                    } | {
-                        /** @enum {string} */
-                        type: "bearer";
-                        token: string;
-                    } | {
                         /**
-                         * @description The client credentials grant (RFC 6749, 4.4)
-                         * @enum {string}
+                         * @description oauth2 is the client credentials grant (RFC 6749, 4.4)
+                         * @enum {unknown}
                          */
-                        type: "oauth2";
-                        /** @description Absolute https or http URL without credentials */
-                        token_url: string;
-                        client_id: string;
-                        client_secret: string;
+                        type: "basic" | "bearer" | "oauth2";
+                        /** @description Of basic */
+                        username?: string;
+                        /** @description Of basic */
+                        password?: string;
+                        /** @description Of bearer */
+                        token?: string;
+                        /** @description Of oauth2, as all that follows */
+                        token_url?: string;
+                        client_id?: string;
+                        client_secret?: string;
                         scope?: string;
                         audience?: string;
                         /**
@@ -3422,24 +3419,21 @@ export interface operations {
                     };
                     /** @description How requests authenticate besides their signature: an Authorization header. Credentials are stored encrypted, and never shown again */
                     auth?: {
-                        /** @enum {string} */
-                        type: "basic";
-                        username: string;
-                        password: string;
-                    } | {
-                        /** @enum {string} */
-                        type: "bearer";
-                        token: string;
-                    } | {
                         /**
-                         * @description The client credentials grant (RFC 6749, 4.4)
-                         * @enum {string}
+                         * @description oauth2 is the client credentials grant (RFC 6749, 4.4)
+                         * @enum {unknown}
                          */
-                        type: "oauth2";
-                        /** @description Absolute https or http URL without credentials */
-                        token_url: string;
-                        client_id: string;
-                        client_secret: string;
+                        type: "basic" | "bearer" | "oauth2";
+                        /** @description Of basic */
+                        username?: string;
+                        /** @description Of basic */
+                        password?: string;
+                        /** @description Of bearer */
+                        token?: string;
+                        /** @description Of oauth2, as all that follows */
+                        token_url?: string;
+                        client_id?: string;
+                        client_secret?: string;
                         scope?: string;
                         audience?: string;
                         /**

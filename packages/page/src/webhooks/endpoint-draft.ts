@@ -1,4 +1,5 @@
 import type { Contract, Endpoint } from '../types.ts';
+import { type AuthDraft, authDraftOf } from './auth-draft.ts';
 
 /** What a contract with events to choose from is asked for. */
 export interface DraftPair {
@@ -18,6 +19,7 @@ export interface Draft {
   /** Lines of `Name: value`. */
   headers: string;
   version: string;
+  auth: AuthDraft;
   /** Requests a second; empty: as many as the contract allows. */
   rate: string;
 }
@@ -40,6 +42,7 @@ export function draftOf(
       .join('\n'),
     version: endpoint?.version ?? contract.versions?.default ?? '',
     rate: endpoint?.rate_limit?.toString() ?? '',
+    auth: authDraftOf(endpoint?.auth),
   };
 }
 

@@ -137,6 +137,14 @@ function Settings({ endpoint }: { endpoint: Endpoint }) {
             <dd>{f.number(endpoint.rate_limit)}</dd>
           </div>
         )}
+        {endpoint.auth !== null && (
+          <div>
+            <dt>{t.auth.title}</dt>
+            <dd>
+              {t.auth.types[endpoint.auth.type]} <code>{endpoint.auth.username ?? endpoint.auth.client_id}</code>
+            </dd>
+          </div>
+        )}
         {headers.length > 0 && (
           <div>
             <dt>{t.webhooks.headers}</dt>

@@ -12,6 +12,8 @@ import { Field, Select } from '../ui/field.tsx';
 import { Secret } from '../ui/secret.tsx';
 import { toast } from '../ui/toasts.tsx';
 import { AddressField, useAddressMistake } from './address-field.tsx';
+import { authWish } from './auth-draft.ts';
+import { AuthFields } from './auth-fields.tsx';
 import { type Draft, detailsOf, draftOf, headerMistake, isEmptyDraft, wishOf } from './endpoint-draft.ts';
 import { useNewSecret } from './new-secret.ts';
 import { SubscriptionFields } from './subscription-fields.tsx';
@@ -48,7 +50,10 @@ export function EndpointForm(props: Props) {
   const wrong = (field: string) => fieldMistake(error, field, t);
 
   const save = async () => {
-    const wish = parts === 'details' ? detailsOf(draft, contract) : wishOf(draft, contract, hasTopicChoice);
+    const wish = {
+      ...(parts === 'details' ? detailsOf(draft, contract) : wishOf(draft, contract, hasTopicChoice)),
+      ...authWish(draft.auth, endpoint?.auth),
+    };
     const saved = endpoint
       ? await call<Endpoint>('PATCH', `${path}/endpoints/${endpoint.id}`, wish)
       : await post<Endpoint>(`${path}/endpoints`, { ...wish, ...(secret === undefined ? {} : { secret }) });
@@ -94,7 +99,13 @@ export function EndpointForm(props: Props) {
           )}
         </>
       )}
-      <MoreFields draft={draft} change={change} wrong={wrong} isOpen={parts === 'details'} />
+      <MoreFields
+        draft={draft}
+        change={change}
+        wrong={wrong}
+        isOpen={parts === 'details'}
+        hasAuth={endpoint !== undefined && endpoint.auth !== null}
+      />
       {parts === 'all' && <Sample draft={draft} />}
       {secret !== undefined && (
         <section className="stack tight" aria-label={contract.words.secret}>
@@ -108,7 +119,7 @@ export function EndpointForm(props: Props) {
 }
 
 /** Whose mistakes stand beside them. */
-const FIELDS = ['url', 'subscriptions', 'version', 'description', 'headers', 'rate_limit'];
+const FIELDS = ['url', 'subscriptions', 'version', 'description', 'headers', 'rate_limit', 'auth'];
 
 interface Part {
   draft: Draft;
@@ -116,12 +127,12 @@ interface Part {
   wrong: (field: string) => string | undefined;
 }
 
-function MoreFields({ draft, change, wrong, isOpen }: Part & { isOpen: boolean }) {
+function MoreFields({ draft, change, wrong, isOpen, hasAuth }: Part & { isOpen: boolean; hasAuth: boolean }) {
   const { contract } = useAccount();
   const { t } = useLanguage();
   const noHeader = headerMistake(draft.headers);
   const headersError = noHeader === undefined ? wrong('headers') : t.webhooks.noHeader(noHeader);
-  const isWrong = ['description', 'headers', 'rate_limit'].some((field) => wrong(field) !== undefined);
+  const isWrong = ['description', 'headers', 'rate_limit', 'auth'].some((field) => wrong(field) !== undefined);
   const fields = (
     <>
       <Field label={t.webhooks.description} error={wrong('description')}>
@@ -140,6 +151,14 @@ function MoreFields({ draft, change, wrong, isOpen }: Part & { isOpen: boolean }
           onChange={(event) => change({ headers: event.target.value })}
         />
       </Field>
+      {contract.limits.authentication && (
+        <AuthFields
+          draft={draft.auth}
+          change={(changes) => change({ auth: { ...draft.auth, ...changes } })}
+          wrong={wrong}
+          isThere={hasAuth}
+        />
+      )}
       {contract.limits.own_rate_limit && (
         <Field label={t.webhooks.rate} error={wrong('rate_limit')}>
           <input
@@ -156,7 +175,7 @@ function MoreFields({ draft, change, wrong, isOpen }: Part & { isOpen: boolean }
   if (isOpen) return fields;
   return (
     <details open={isWrong || undefined}>
-      <summary>{t.webhooks.moreFields(contract.limits.own_rate_limit)}</summary>
+      <summary>{t.webhooks.moreFields(contract.limits.authentication, contract.limits.own_rate_limit)}</summary>
       <div className="stack inset">{fields}</div>
     </details>
   );

@@ -1,6 +1,6 @@
 import type { Contract } from '../contract/contract.ts';
 import type { Clock } from '../domain/clock.ts';
-import type { EndpointAuth } from '../domain/endpoint-auth.ts';
+import { type AuthWish, type EndpointAuth, toAuth } from '../domain/endpoint-auth.ts';
 import { invalidAt, Problem, pointerTo } from '../domain/errors.ts';
 import { checkFilter } from '../domain/filter.ts';
 import { isReservedHeader } from '../domain/header-names.ts';
@@ -28,11 +28,12 @@ export interface EndpointInput {
   secret?: string;
   version?: string;
   rateLimit?: number | null;
-  auth?: EndpointAuth | null;
+  auth?: AuthWish | null;
 }
 
-export interface EndpointWish extends Omit<EndpointChange, 'subscriptions'> {
+export interface EndpointWish extends Omit<EndpointChange, 'subscriptions' | 'auth'> {
   subscriptions?: readonly WishedSubscription[];
+  auth?: AuthWish | null;
 }
 
 /** Everything that can be done to an endpoint, whoever asks: the operator's API, a vendor's facade or the page. */
@@ -76,7 +77,8 @@ export class Endpoints {
     checkHeaders(input.headers ?? {}, contract);
     checkVersion(input.version, contract);
     checkRateLimit(input.rateLimit, contract);
-    this.checkAuth(input.auth, input.headers ?? {}, contract);
+    const auth = input.auth ? toAuth(input.auth, '#/auth') : null;
+    this.checkAuth(auth, input.headers ?? {}, contract);
     const { signature: scheme, limits } = contract;
     const kind = input.signature ?? scheme.kinds[0] ?? 'v1';
     if (!scheme.kinds.includes(kind)) {
@@ -99,7 +101,7 @@ export class Endpoints {
         inactiveReason: status === 'active' ? null : 'new',
         subscriptions,
         headers: input.headers ?? {},
-        auth: input.auth ?? null,
+        auth,
         signature: key.kind,
         publicKey: scheme.publicKeyOf(key) ?? null,
         version: input.version ?? contract.versions?.default ?? null,
@@ -121,19 +123,27 @@ export class Endpoints {
     return { endpoint, secret };
   }
 
-  async change(accountId: string, id: string, { subscriptions: wished, ...change }: EndpointWish): Promise<Endpoint> {
+  async change(
+    accountId: string,
+    id: string,
+    { subscriptions: wished, auth: wishedAuth, ...change }: EndpointWish,
+  ): Promise<Endpoint> {
     const { contract } = await this.accountOf(accountId);
     const before = await this.find(accountId, id);
     if (change.url !== undefined) await this.checkUrl(accountId, change.url, contract);
     if (change.headers) checkHeaders(change.headers, contract);
     checkVersion(change.version, contract);
     checkRateLimit(change.rateLimit, contract);
-    const isAuthChanged = change.auth !== undefined || change.headers !== undefined;
-    const auth = change.auth === undefined ? before.auth : change.auth;
-    if (isAuthChanged) this.checkAuth(auth, change.headers ?? before.headers, contract);
+    const auth = wishedAuth ? toAuth(wishedAuth, '#/auth') : wishedAuth;
+    if (auth !== undefined || change.headers !== undefined)
+      this.checkAuth(auth === undefined ? before.auth : auth, change.headers ?? before.headers, contract);
     const subscriptions = wished && completeSubscriptions(wished, contract, before.subscriptions);
     return this.changed(accountId, () =>
-      this.parts.store.change(accountId, id, { ...change, ...(subscriptions ? { subscriptions } : {}) }),
+      this.parts.store.change(accountId, id, {
+        ...change,
+        ...(subscriptions ? { subscriptions } : {}),
+        ...(auth === undefined ? {} : { auth }),
+      }),
     );
   }
 
@@ -210,7 +220,6 @@ export class Endpoints {
     if (!limits.authentication) throw new Problem('not_supported', 'Endpoints of this contract do not authenticate.');
     const own = Object.keys(headers).find((name) => name.toLowerCase() === 'authorization');
     if (own !== undefined) throw invalidAt(pointerTo('#/headers', own), 'is written by `auth`');
-    if (auth.type === 'basic' && auth.username.includes(':')) throw invalidAt('#/auth/username', 'has no colon');
     if (auth.type !== 'oauth2') return;
     try {
       this.parts.guard.checkUrl(auth.token_url, limits.httpsOnly);

@@ -35,13 +35,16 @@ const AUTH_DESCRIPTION =
   'How requests authenticate besides their signature: an Authorization header. Credentials are stored encrypted, and never shown again';
 export const Auth = Type.Union(
   [
-    closed({ type: Type.Literal('basic'), username: Text(256), password: Text(1_024) }),
-    closed({ type: Type.Literal('bearer'), token: Text(4_096) }),
     closed({
-      type: Type.Literal('oauth2', { description: 'The client credentials grant (RFC 6749, 4.4)' }),
-      token_url: Url,
-      client_id: Text(512),
-      client_secret: Text(2_048),
+      type: Type.Enum(['basic', 'bearer', 'oauth2'], {
+        description: 'oauth2 is the client credentials grant (RFC 6749, 4.4)',
+      }),
+      username: Type.Optional(Text(256, 'Of basic')),
+      password: Type.Optional(Text(1_024, 'Of basic')),
+      token: Type.Optional(Text(4_096, 'Of bearer')),
+      token_url: Type.Optional({ ...Url, description: 'Of oauth2, as all that follows' }),
+      client_id: Type.Optional(Text(512)),
+      client_secret: Type.Optional(Text(2_048)),
       scope: Type.Optional(Text(1_024)),
       audience: Type.Optional(Text(1_024)),
       credentials_in: Type.Optional(
