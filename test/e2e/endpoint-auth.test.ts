@@ -129,6 +129,15 @@ describe('a password or a token', () => {
     expect(sent()).toEqual(['Bearer one', 'Bearer two', undefined]);
   });
 
+  test('attack: credentials do not go along to another address', async () => {
+    const { body } = await create({ type: 'bearer', token: 'secret' });
+    const move = (more: object) =>
+      node.call('PATCH', `/v1/accounts/${account}/endpoints/${body.id}`, { url: 'http://127.0.0.1:9/x', ...more });
+    expect((await move({})).body.errors).toMatchObject([{ pointer: '#/auth/token' }]);
+    expect((await move({ url: receiver.url('/other-path') })).status).toBe(200);
+    expect((await move({ auth: null })).status).toBe(200);
+  });
+
   test('what is wrong is said with its place', async () => {
     const wrong = async (auth: object, more = {}) => (await create(auth, more)).body.errors?.[0]?.pointer;
     expect(await wrong({ type: 'basic', username: 'a:b', password: 'x' })).toBe('#/auth/username');
@@ -212,9 +221,16 @@ describe('OAuth 2', () => {
       async () => (await node.call('GET', `/v1/accounts/${account}/deliveries?endpoint=${body.id}`)).body.data,
       ([one]) => one?.status === 'failed',
     );
-    await node.call('POST', `/v1/accounts/${account}/deliveries/${delivery.id}/retry`);
+    const again = () => node.call('POST', `/v1/accounts/${account}/deliveries/${delivery.id}/retry`);
+    // Not for each refusal: a receiver may refuse every token.
+    await again();
     await receiver.received(2);
-    expect(sent()).toEqual(['Bearer token-1', 'Bearer token-2']);
+    clock.jump(31_000);
+    await eventually(
+      async () => (await again()) && sent(),
+      (all) => all.includes('Bearer token-2'),
+    );
+    expect(tokens.asked).toHaveLength(2);
   });
 
   test('without a token nothing is sent: the attempt says why, and is tried again when there is one', async () => {
@@ -244,6 +260,39 @@ describe('OAuth 2', () => {
     const list = async () => (await node.call('GET', `/v1/accounts/${account}/deliveries`)).body.data;
     await eventually(list, (all) => all.filter(({ status }: { status: string }) => status === 'failed').length >= 10);
     expect(tokens.asked.length).toBeLessThan(5);
+  });
+
+  test.each([1e15, 0.001, -1, 'soon', null])('a life of %j does no harm', async (life) => {
+    tokens.state.lifeS = life as number;
+    await create(oauth());
+    await publish(2);
+    expect(new Set(sent())).toEqual(new Set(['Bearer token-1']));
+  });
+
+  test('right credentials help at once after wrong ones', async () => {
+    tokens.state.status = 401;
+    const { body } = await create(oauth());
+    await node.publish(account, 'a.b', {});
+    await eventually(
+      async () => tokens.asked.length,
+      (count) => count > 0,
+    );
+    tokens.state.status = 200;
+    await node.call('PATCH', `/v1/accounts/${account}/endpoints/${body.id}`, {
+      auth: oauth({ client_secret: 'right' }),
+    });
+    await publish();
+    expect(sent().at(-1)).toMatch(/^Bearer token-/);
+  });
+
+  test('what a slow token endpoint takes is the time of the attempt', async () => {
+    tokens.state.delayMs = 700;
+    await create(oauth());
+    await publish();
+    const list = async () => (await node.call('GET', `/v1/accounts/${account}/deliveries`)).body.data;
+    const [delivery] = await eventually(list, ([one]) => one?.status === 'succeeded');
+    const [attempt] = (await node.call('GET', `/v1/accounts/${account}/deliveries/${delivery.id}`)).body.attempts;
+    expect(attempt.duration_ms).toBeGreaterThanOrEqual(700);
   });
 
   test('another client gets another token at once', async () => {

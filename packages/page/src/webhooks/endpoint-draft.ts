@@ -1,3 +1,4 @@
+import { matchesTrigger } from '../events/getters.ts';
 import type { Contract, Endpoint } from '../types.ts';
 import { type AuthDraft, authDraftOf } from './auth-draft.ts';
 
@@ -12,8 +13,8 @@ export interface Draft {
   pairs: DraftPair[];
   /** In contracts whose events are free: their names, separated by commas. */
   triggers: string;
-  /** Subscriptions that had a filter before: they keep it. */
-  filtered: Endpoint['subscriptions'];
+  /** What was subscribed before. */
+  before: Endpoint['subscriptions'];
   url: string;
   description: string;
   /** Lines of `Name: value`. */
@@ -34,7 +35,7 @@ export function draftOf(
   return {
     pairs: subscriptions.map(({ topic, trigger }) => ({ topic: topic ?? '', trigger })),
     triggers: subscriptions.map(({ trigger }) => trigger).join(', '),
-    filtered: subscriptions.filter(({ filter }) => filter !== undefined),
+    before: endpoint?.subscriptions ?? [],
     url: endpoint?.url ?? url,
     description: endpoint?.description ?? '',
     headers: Object.entries(endpoint?.headers ?? {})
@@ -78,26 +79,31 @@ export function wishOf(draft: Draft, contract: Contract, hasTopics: boolean): ob
   };
 }
 
+/** What is subscribed still stays as it was, with its filters. */
 function subscriptionsOf(draft: Draft, contract: Contract, hasTopics: boolean): Endpoint['subscriptions'] {
-  return pairsOf(draft, contract, hasTopics).map((pair) => withFilter(pair, draft.filtered));
+  const pairs = new Map(pairsOf(draft, contract, hasTopics).map((pair) => [keyOf(pair), pair]));
+  return [...pairs].flatMap(([key, pair]) => {
+    const before = draft.before.filter((one) => keyOf(one) === key);
+    return before.length > 0 ? before : [pair];
+  });
 }
+
+const keyOf = ({ topic = '', trigger }: Endpoint['subscriptions'][number]) => `${topic} ${trigger}`;
 
 function pairsOf({ pairs, triggers }: Draft, contract: Contract, hasTopics: boolean): Endpoint['subscriptions'] {
   if (contract.free_triggers) {
     const names = triggers.split(',').map((name) => name.trim());
-    return [...new Set(names.filter((name) => name !== ''))].map((trigger) => ({ trigger }));
+    return names.filter((name) => name !== '').map((trigger) => ({ trigger }));
   }
   return pairs.map((pair) => (hasTopics ? pair : { trigger: pair.trigger }));
 }
 
-/** What is subscribed still keeps the filter that it had. */
-export function withFilter(
-  pair: Endpoint['subscriptions'][number],
-  before: Endpoint['subscriptions'],
-): Endpoint['subscriptions'][number] {
-  const { topic = '', trigger } = pair;
-  const filter = before.find((one) => (one.topic ?? topic) === topic && one.trigger === trigger)?.filter;
-  return filter === undefined ? pair : { ...pair, filter };
+/** A single trigger with what those that match it have wanted: one without a filter takes everything. */
+export function singleOf(trigger: string, before: Endpoint['subscriptions']): Endpoint['subscriptions'][number] {
+  const matching = before.filter((one) => matchesTrigger(one.trigger, trigger));
+  const filters = matching.flatMap(({ filter }) => filter ?? []);
+  if (filters.length === 0 || filters.length < matching.length) return { trigger };
+  return { trigger, filter: filters.length === 1 ? filters[0] : { or: filters } };
 }
 
 const HEADER_LINE = /^([^:]+):(.*)$/;

@@ -6,7 +6,7 @@ import type { Endpoint } from '../types.ts';
 import { Check } from '../ui/field.tsx';
 import { ErrorNote } from '../ui/notes.tsx';
 import { useEndpointActions } from './endpoint-actions.ts';
-import { withFilter } from './endpoint-draft.ts';
+import { singleOf } from './endpoint-draft.ts';
 
 /** A toggle for each group of events; its name opens the single ones. Of an endpoint, or of one that is to be. */
 export function EventToggles(props: { endpoint: Endpoint } | Choice) {
@@ -30,9 +30,7 @@ function OfEndpoint({ endpoint }: { endpoint: Endpoint }) {
   return (
     <Groups
       chosen={chosen}
-      onChoose={(next) =>
-        actions.subscribe([...next].map((trigger) => withFilter({ trigger }, endpoint.subscriptions)))
-      }
+      onChoose={(next) => actions.subscribe([...next].map((trigger) => singleOf(trigger, endpoint.subscriptions)))}
       error={actions.error}
     />
   );

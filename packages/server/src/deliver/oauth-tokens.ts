@@ -7,6 +7,7 @@ import type { AttemptOutcome } from '../domain/outcome.ts';
 import type { DeliveryPolicy } from '../domain/policy.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { EgressGuard } from '../egress/guard.ts';
+import type { KnownEndpoint } from '../fanout/directory.ts';
 import type { StoredToken, TokenStore } from '../storage/store.ts';
 
 const KNOWN_MAX = 10_000;
@@ -20,15 +21,17 @@ const FAILED_FOR_MS = 5_000;
 const MARGIN_MS = 60_000;
 /** Where the answer does not say (RFC 6749, 5.1). */
 const LIFE_DEFAULT_S = 300;
+const LIFE_MIN_S = 5;
+const LIFE_MAX_S = 86_400;
+/** One that is refused is not replaced more often than this: a receiver may refuse every one. */
+const KEPT_AT_LEAST_MS = 30_000;
 const TOKEN_LENGTH_MAX = 16_384;
 
-interface Endpoint {
-  id: string;
-  accountId: string;
-}
+type Endpoint = Pick<KnownEndpoint, 'id' | 'accountId' | 'contract'>;
 
 interface Known extends StoredToken {
   config: Buffer;
+  sinceMs: number;
 }
 
 /** No token: the attempt fails with this in its words. */
@@ -60,14 +63,17 @@ export class OAuthTokens {
     return this.obtainOnce(endpoint, auth, config);
   }
 
-  /** The receiver has refused it. */
-  async refused(endpointId: string): Promise<void> {
+  /** The receiver has refused this token. */
+  async refused(endpointId: string, token: string): Promise<void> {
+    const known = this.known.get(endpointId);
+    // Another one is there already, or this one is too young to be replaced.
+    if (known?.token !== token || this.parts.clock.now() < known.sinceMs + KEPT_AT_LEAST_MS) return;
     this.known.delete(endpointId);
-    await this.parts.store.forget(endpointId);
+    await this.parts.store.forget(endpointId, digestOfToken(token));
   }
 
   private obtainOnce(endpoint: Endpoint, auth: OAuth2, config: Buffer): Promise<string> {
-    const key = `${endpoint.id} ${config.toString('base64')}`;
+    const key = keyOf(endpoint, config);
     const waiting = this.underWay.get(key);
     if (waiting) return waiting;
     const obtaining = this.obtain(endpoint, auth, config).finally(() => this.underWay.delete(key));
@@ -77,14 +83,21 @@ export class OAuthTokens {
 
   private async obtain(endpoint: Endpoint, auth: OAuth2, config: Buffer): Promise<string> {
     const { store, clock } = this.parts;
-    const failed = this.failed.get(endpoint.id);
+    const failed = this.failed.get(keyOf(endpoint, config));
     if (failed && clock.now() < failed.untilMs) throw new NoToken(failed.detail);
     const untilMs = clock.monotonicMs() + ASKING_MS;
     for (;;) {
       const nowMs = clock.now();
       const stored = await store.find(endpoint.id, config);
       if (stored && stored.renewAtMs > nowMs) return this.remember(endpoint.id, config, stored);
-      if (await store.claim(endpoint.id, config, nowMs, nowMs + ASKING_MS)) return this.ask(endpoint, auth, config);
+      const isAsking = await store.claim(endpoint.id, config, nowMs, nowMs + ASKING_MS);
+      const isValid = stored !== undefined && stored.expiresAtMs > nowMs;
+      if (isAsking && !isValid) return this.ask(endpoint, auth, config);
+      if (isValid) {
+        // Whoever asks renews it; until then it goes on.
+        if (isAsking) this.ask(endpoint, auth, config).catch(() => {});
+        return this.remember(endpoint.id, config, stored);
+      }
       if (clock.monotonicMs() > untilMs) throw new NoToken('Another node asks for a token and gets no answer.');
       await new Promise<void>((resolve) => void clock.after(LOOK_EVERY_MS, resolve));
     }
@@ -92,24 +105,25 @@ export class OAuthTokens {
 
   private async ask(endpoint: Endpoint, auth: OAuth2, config: Buffer): Promise<string> {
     const { store, clock } = this.parts;
+    const key = keyOf(endpoint, config);
     try {
       const nowMs = clock.now();
       const { token, lifeS } = tokenIn(await this.request(endpoint, auth));
       const lifeMs = lifeS * 1_000;
       const renewAtMs = nowMs + lifeMs - Math.min(MARGIN_MS, lifeMs / 5);
       const stored = { token, renewAtMs, expiresAtMs: nowMs + lifeMs };
-      await store.keep(endpoint.id, config, stored);
-      this.failed.delete(endpoint.id);
+      await store.keep(endpoint.id, config, stored, digestOfToken(token));
+      this.failed.delete(key);
       return this.remember(endpoint.id, config, stored);
     } catch (error) {
       await store.release(endpoint.id, config);
       if (error instanceof NoToken)
-        this.failed.set(endpoint.id, { untilMs: clock.now() + FAILED_FOR_MS, detail: error.message });
+        this.failed.set(key, { untilMs: clock.now() + FAILED_FOR_MS, detail: error.message });
       throw error;
     }
   }
 
-  private request({ accountId }: Endpoint, auth: OAuth2): Promise<AttemptOutcome> {
+  private request({ accountId, contract }: Endpoint, auth: OAuth2): Promise<AttemptOutcome> {
     const { egress, guard } = this.parts;
     const form = new URLSearchParams({
       grant_type: 'client_credentials',
@@ -129,7 +143,7 @@ export class OAuthTokens {
       ]);
     let url: URL;
     try {
-      url = guard.checkUrl(auth.token_url, false);
+      url = guard.checkUrl(auth.token_url, contract.limits.httpsOnly);
     } catch (error) {
       throw error instanceof Problem ? new NoToken(`${auth.token_url} may not be used: ${error.message}`) : error;
     }
@@ -137,7 +151,7 @@ export class OAuthTokens {
   }
 
   private remember(endpointId: string, config: Buffer, stored: StoredToken): string {
-    this.known.set(endpointId, { ...stored, config });
+    this.known.set(endpointId, { ...stored, config, sinceMs: this.parts.clock.now() });
     return stored.token;
   }
 }
@@ -147,14 +161,16 @@ function tokenIn({ response, error, errorDetail }: AttemptOutcome): { token: str
   if (!response) throw new NoToken(`The token endpoint cannot be reached (${error}). ${errorDetail ?? ''}`.trim());
   const answer = jsonOf(response.body) as { access_token?: unknown; expires_in?: unknown; error?: unknown } | undefined;
   if (response.status !== 200) {
-    const said = typeof answer?.error === 'string' ? ` and says ${answer.error.slice(0, 100)}` : '';
+    const said =
+      typeof answer?.error === 'string' ? ` and says ${answer.error.replace(/[^\x20-\x7e]/g, '?').slice(0, 100)}` : '';
     throw new NoToken(`The token endpoint answers ${response.status}${said}.`);
   }
   const token = answer?.access_token;
   if (typeof token !== 'string' || token.length > TOKEN_LENGTH_MAX || !/^[\x21-\x7e]+$/.test(token))
     throw new NoToken('The token endpoint answers without an access_token.');
   const lifeS = Number(answer?.expires_in ?? LIFE_DEFAULT_S);
-  return { token, lifeS: Number.isFinite(lifeS) && lifeS > 0 ? lifeS : LIFE_DEFAULT_S };
+  if (!(lifeS > 0)) return { token, lifeS: LIFE_DEFAULT_S };
+  return { token, lifeS: Math.min(Math.max(lifeS, LIFE_MIN_S), LIFE_MAX_S) };
 }
 
 function jsonOf(body: Buffer): unknown {
@@ -168,3 +184,7 @@ function jsonOf(body: Buffer): unknown {
 function digestOf(auth: OAuth2): Buffer {
   return createHash('sha256').update(JSON.stringify(auth)).digest();
 }
+
+const digestOfToken = (token: string): Buffer => createHash('sha256').update(token).digest();
+
+const keyOf = ({ id }: Endpoint, config: Buffer): string => `${id} ${config.toString('base64')}`;

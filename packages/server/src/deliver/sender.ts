@@ -15,6 +15,16 @@ import { NoToken, type OAuthTokens } from './oauth-tokens.ts';
 /** URLs of endpoints, parsed and checked. */
 const URLS_MAX = 10_000;
 const NO_HEADERS: OwnHeaders = { id: null, values: [] };
+const AUTHORIZATION = 'authorization';
+const BEARER = 'Bearer ';
+
+/** What a request authenticates with, and how long that took; or why there is nothing. */
+interface Authorization {
+  authorization: [string, string][];
+  waitedMs: number;
+  failure?: AttemptOutcome;
+}
+const NO_AUTH: Authorization = { authorization: [], waitedMs: 0 };
 
 export interface SenderParts {
   directory: Directory;
@@ -72,13 +82,21 @@ export class Sender {
       });
     }
     if (endpoint.status === 'inactive' && !forced) return undefined;
-    const body = this.bodyOf(endpoint, delivery);
-    const requestHeaders = this.headersFor(endpoint, delivery, body, startedAtMs);
     const { headers: ownHeaders, url } = endpoint;
-    const headers = ownHeaders.values.length === 0 ? requestHeaders : [...requestHeaders, ...ownHeaders.values];
-    const outcome = endpoint.auth
-      ? await this.sendAuthorized(endpoint, endpoint.auth, headers, body)
-      : await this.send(endpoint, headers, body);
+    const { authorization, waitedMs, failure } = endpoint.auth
+      ? await this.authorize(endpoint, endpoint.auth)
+      : NO_AUTH;
+    const body = this.bodyOf(endpoint, delivery);
+    // Signed when it is sent: a token may have taken its time.
+    const requestHeaders = this.headersFor(endpoint, delivery, body, clock.now());
+    const more = ownHeaders.values.length + authorization.length;
+    const headers = more === 0 ? requestHeaders : [...requestHeaders, ...ownHeaders.values, ...authorization];
+    const sent = failure ?? (await this.send(endpoint, headers, body));
+    // What it waited for its token is the endpoint's own time.
+    const outcome =
+      waitedMs === 0 ? sent : { ...sent, timings: { ...sent.timings, total: sent.timings.total + waitedMs } };
+    if (endpoint.auth?.type === 'oauth2' && outcome.response?.status === 401)
+      await this.refuse(endpoint, authorization);
     const decision = this.decide(endpoint, delivery, outcome, startedAtMs);
     return { delivery, startedAtMs, url, requestHeaders, ownHeaders, outcome, decision };
   }
@@ -112,24 +130,24 @@ export class Sender {
     return [...contract.defaultHeaders, ...own];
   }
 
-  private async sendAuthorized(
-    endpoint: KnownEndpoint,
-    auth: EndpointAuth,
-    headers: [string, string][],
-    body: Buffer,
-  ): Promise<AttemptOutcome> {
-    const { tokens } = this.parts;
-    let authorization: string;
+  private async authorize(endpoint: KnownEndpoint, auth: EndpointAuth): Promise<Authorization> {
+    if (auth.type !== 'oauth2') return { ...NO_AUTH, authorization: [[AUTHORIZATION, authorizationOf(auth)]] };
+    const { tokens, clock } = this.parts;
+    const startedMs = clock.monotonicMs();
+    const waited = () => clock.monotonicMs() - startedMs;
     try {
-      authorization = auth.type === 'oauth2' ? `Bearer ${await tokens.get(endpoint, auth)}` : authorizationOf(auth);
+      const token = await tokens.get(endpoint, auth);
+      return { authorization: [[AUTHORIZATION, `${BEARER}${token}`]], waitedMs: waited() };
     } catch (error) {
       if (!(error instanceof NoToken)) throw error;
-      return { error: 'auth_failed', errorDetail: error.message, timings: { total: 0 } };
+      const failure: AttemptOutcome = { error: 'auth_failed', errorDetail: error.message, timings: { total: 0 } };
+      return { authorization: [], waitedMs: waited(), failure };
     }
-    const outcome = await this.send(endpoint, [...headers, ['authorization', authorization]], body);
-    // The next try has a new one.
-    if (auth.type === 'oauth2' && outcome.response?.status === 401) await tokens.refused(endpoint.id);
-    return outcome;
+  }
+
+  /** The next try has a new one. */
+  private async refuse(endpoint: KnownEndpoint, [header]: Authorization['authorization']): Promise<void> {
+    if (header) await this.parts.tokens.refused(endpoint.id, header[1].slice(BEARER.length));
   }
 
   private send(endpoint: KnownEndpoint, headers: [string, string][], body: Buffer): Promise<AttemptOutcome> {
@@ -179,7 +197,7 @@ export class Sender {
 }
 
 function authorizationOf(auth: Exclude<EndpointAuth, { type: 'oauth2' }>): string {
-  return auth.type === 'basic' ? basicCredentials(auth.username, auth.password) : `Bearer ${auth.token}`;
+  return auth.type === 'basic' ? basicCredentials(auth.username, auth.password) : `${BEARER}${auth.token}`;
 }
 
 function notSent(

@@ -1,6 +1,6 @@
 import { invalidAt, pointerTo } from './errors.ts';
 
-/** What a subscription wants of a payload: docs/publishing.md has the language. */
+/** What a subscription wants of a payload: docs/filters.md has the language. */
 export type Filter =
   | { readonly and: readonly Filter[] }
   | { readonly or: readonly Filter[] }
@@ -32,8 +32,9 @@ const CONDITIONS_MAX = 50;
 const LIST_MAX = 100;
 const BYTES_MAX = 4_096;
 
-const isScalar = (value: unknown): boolean => value === null || ['string', 'number', 'boolean'].includes(typeof value);
-const isNumber = (value: unknown): boolean => typeof value === 'number';
+const isNumber = (value: unknown): boolean => Number.isFinite(value);
+const isScalar = (value: unknown): boolean =>
+  value === null || typeof value === 'string' || typeof value === 'boolean' || isNumber(value);
 
 /** Operators: what their value may be, in words and as a test, and what they ask of the value at the place. */
 const OPERATORS: Readonly<
@@ -91,7 +92,8 @@ const OPERATORS: Readonly<
  * @throws Problem `invalid_request`, with the place of what is wrong
  */
 export function checkFilter(value: unknown, pointer: string): asserts value is Filter {
-  if (JSON.stringify(value)?.length > BYTES_MAX) throw invalidAt(pointer, `has at most ${BYTES_MAX} bytes`);
+  if (Buffer.byteLength(JSON.stringify(value) ?? '') > BYTES_MAX)
+    throw invalidAt(pointer, `has at most ${BYTES_MAX} bytes`);
   let conditions = 0;
   const check = (one: unknown, place: string, depth: number): void => {
     if (typeof one !== 'object' || one === null || Array.isArray(one)) throw invalidAt(place, 'is an object');

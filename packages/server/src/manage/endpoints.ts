@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Contract } from '../contract/contract.ts';
 import type { Clock } from '../domain/clock.ts';
 import { type AuthWish, type EndpointAuth, toAuth } from '../domain/endpoint-auth.ts';
@@ -136,7 +137,13 @@ export class Endpoints {
     checkRateLimit(change.rateLimit, contract);
     const auth = wishedAuth ? toAuth(wishedAuth, '#/auth') : wishedAuth;
     if (auth !== undefined || change.headers !== undefined)
-      this.checkAuth(auth === undefined ? before.auth : auth, change.headers ?? before.headers, contract);
+      this.checkAuth(
+        auth === undefined ? before.auth : auth,
+        change.headers ?? before.headers,
+        contract,
+        Boolean(auth),
+      );
+    if (auth === undefined) checkMove(before, change.url);
     const subscriptions = wished && completeSubscriptions(wished, contract, before.subscriptions);
     return this.changed(accountId, () =>
       this.parts.store.change(accountId, id, {
@@ -215,9 +222,11 @@ export class Endpoints {
     auth: EndpointAuth | null | undefined,
     headers: Record<string, string>,
     { limits }: Contract,
+    isNew = true,
   ): void {
     if (!auth) return;
-    if (!limits.authentication) throw new Problem('not_supported', 'Endpoints of this contract do not authenticate.');
+    if (isNew && !limits.authentication)
+      throw new Problem('not_supported', 'Endpoints of this contract do not authenticate.');
     const own = Object.keys(headers).find((name) => name.toLowerCase() === 'authorization');
     if (own !== undefined) throw invalidAt(pointerTo('#/headers', own), 'is written by `auth`');
     if (auth.type !== 'oauth2') return;
@@ -263,7 +272,8 @@ function completeSubscriptions(
     const pointer = `#/subscriptions/${i}`;
     const pair = isKept(subscription) ? subscription : catalog.complete(subscription, pointer);
     if (filter === undefined || filter === null) return pair;
-    if (!limits.filters) throw new Problem('not_supported', 'Subscriptions of this contract have no filters.');
+    const had = before.some((one) => isDeepStrictEqual(one, { ...pair, filter }));
+    if (!limits.filters && !had) throw new Problem('not_supported', 'Subscriptions of this contract have no filters.');
     checkFilter(filter, `${pointer}/filter`);
     return { ...pair, filter };
   });
@@ -285,6 +295,16 @@ function checkHeaders(headers: Record<string, string>, contract: Contract): void
   if (repeated !== undefined) {
     throw invalidAt(pointerTo('#/headers', repeated), 'is there already: names are equal whatever their case');
   }
+}
+
+/**
+ * Credentials do not go along to another address: they would be sent to whoever names it.
+ * @throws Problem `invalid_request`
+ */
+function checkMove({ auth, url: before }: Endpoint, url: string | undefined): void {
+  if (!auth || url === undefined || new URL(url).origin === new URL(before).origin) return;
+  const secret = { basic: 'password', bearer: 'token', oauth2: 'client_secret' }[auth.type];
+  throw invalidAt(`#/auth/${secret}`, 'is needed again for another address; or send `auth` as null');
 }
 
 /** @throws Problem `unknown_version` */

@@ -76,12 +76,12 @@ export function tokenStore(database: Database, vault: Vault): TokenStore {
       return claimed.length > 0;
     },
 
-    async keep(endpointId, config, { token, renewAtMs, expiresAtMs }) {
+    async keep(endpointId, config, { token, renewAtMs, expiresAtMs }, digest) {
       const { keyId, ciphertext } = vault.seal(token, tokenIdentity(endpointId));
       await database.run(
-        `UPDATE endpoint_tokens SET key_id = $3, ciphertext = $4, renew_at = $5, expires_at = $6, asked_until = NULL
+        `UPDATE endpoint_tokens SET key_id = $3, ciphertext = $4, renew_at = $5, expires_at = $6, digest = $7, asked_until = NULL
          WHERE endpoint_id = $1 AND config = $2`,
-        [toUuidText('ep', endpointId), config, keyId, ciphertext, new Date(renewAtMs), new Date(expiresAtMs)],
+        [toUuidText('ep', endpointId), config, keyId, ciphertext, new Date(renewAtMs), new Date(expiresAtMs), digest],
       );
     },
 
@@ -92,8 +92,11 @@ export function tokenStore(database: Database, vault: Vault): TokenStore {
       ]);
     },
 
-    async forget(endpointId) {
-      await database.run('DELETE FROM endpoint_tokens WHERE endpoint_id = $1', [toUuidText('ep', endpointId)]);
+    async forget(endpointId, digest) {
+      await database.run('DELETE FROM endpoint_tokens WHERE endpoint_id = $1 AND digest = $2', [
+        toUuidText('ep', endpointId),
+        digest,
+      ]);
     },
   };
 }

@@ -393,10 +393,11 @@ export interface TokenStore {
   find(endpointId: string, config: Buffer): Promise<StoredToken | undefined>;
   /** @returns false while another node asks for one */
   claim(endpointId: string, config: Buffer, nowMs: number, untilMs: number): Promise<boolean>;
-  keep(endpointId: string, config: Buffer, token: StoredToken): Promise<void>;
+  keep(endpointId: string, config: Buffer, token: StoredToken, digest: Buffer): Promise<void>;
   /** Another node may ask. */
   release(endpointId: string, config: Buffer): Promise<void>;
-  forget(endpointId: string): Promise<void>;
+  /** Only if it is this one that is stored. */
+  forget(endpointId: string, digest: Buffer): Promise<void>;
 }
 
 export interface EndpointStore {

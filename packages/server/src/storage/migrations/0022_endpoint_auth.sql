@@ -15,6 +15,7 @@ CREATE TABLE endpoint_tokens (
   asked_until timestamptz,
   key_id      text,
   ciphertext  bytea,
+  digest      bytea,
   renew_at    timestamptz,
   expires_at  timestamptz
 ) WITH (fillfactor = 70);
