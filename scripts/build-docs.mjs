@@ -14,7 +14,17 @@ const out = join(docs, 'dist');
 const SECTIONS = [
   [
     'Start',
-    ['index.md', 'concepts.md', 'publishing.md', 'filters.md', 'authentication.md', 'sdk.md', 'cli.md', 'moving.md', 'comparison.md'],
+    [
+      'index.md',
+      'concepts.md',
+      'publishing.md',
+      'filters.md',
+      'authentication.md',
+      'sdk.md',
+      'cli.md',
+      'moving.md',
+      'comparison.md',
+    ],
   ],
   [
     'Contracts',
