@@ -137,6 +137,7 @@ describe('the client', () => {
     const following = (async () => {
       for await (const page of shop.feed.follow({ limit: 2 }, controller.signal)) {
         seen.push(...page.data.map(({ payload }) => payload));
+        expect(page.missed, `behind ${JSON.stringify(seen)}`).toBe(0);
         if (seen.length >= 4) controller.abort(new Error('enough'));
       }
     })();

@@ -166,7 +166,8 @@ export class AccountClient {
     for (let cursor = query.cursor; ; ) {
       const page = await this.feed.read({ wait: FEED_WAIT_S, ...query, ...(cursor ? { cursor } : {}) }, signal);
       cursor = page.next_cursor;
-      if (page.data.length > 0) yield page;
+      // What is not kept any more is news, too.
+      if (page.data.length > 0 || page.missed > 0) yield page;
     }
   }
 
