@@ -1,4 +1,6 @@
 /** The feed: the events of an account in an order that never changes, whatever commits at the same time. */
+import { setTimeout } from 'node:timers/promises';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Database } from '../../packages/server/src/storage/database.ts';
 import { retentionStore } from '../../packages/server/src/storage/retention.ts';
@@ -36,10 +38,15 @@ const readPage = (account: string, options = '', from = node) =>
   from.call('GET', `/v1/accounts/${account}/feed?${options}`);
 
 /** Everything from a cursor on, in pages. */
-async function readAll(account: string, cursor?: string, limit = 7): Promise<{ entries: Entry[]; cursor: string }> {
+async function readAll(
+  account: string,
+  cursor?: string,
+  limit = 7,
+  from = node,
+): Promise<{ entries: Entry[]; cursor: string }> {
   const entries: Entry[] = [];
   for (let at = cursor; ; ) {
-    const { body, text } = await readPage(account, `limit=${limit}${at === undefined ? '' : `&cursor=${at}`}`);
+    const { body, text } = await readPage(account, `limit=${limit}${at === undefined ? '' : `&cursor=${at}`}`, from);
     if (!body.data) throw new Error(text);
     entries.push(...body.data);
     at = body.next_cursor;
@@ -124,6 +131,36 @@ describe('a feed', () => {
     // And whoever reads it again reads the same.
     const again = ids((await readAll(account, undefined, 200)).entries);
     expect(again).toEqual(seen);
+  });
+
+  test('skips nothing that was being committed when it began', async () => {
+    // What commits waits for the disk, without a snapshot by then; the feed itself does not wait.
+    await query(databaseUrl, `ALTER DATABASE ${new URL(databaseUrl).pathname.slice(1)} SET synchronous_commit = off`);
+    const asleep = await startTestNode({ databaseUrl });
+    const storing = new pg.Client({ connectionString: databaseUrl, application_name: 'posthorn test hot' });
+    await storing.connect();
+    await storing.query('SET synchronous_commit = on; SET commit_delay = 100000; SET commit_siblings = 0');
+    const [{ pid }] = (await storing.query('SELECT pg_backend_pid() AS pid')).rows;
+    for (let round = 0; round < 5; round++) {
+      const account = await createAccount();
+      const { body } = await asleep.publish(account, 'a.b', {});
+      const stored = storing.query(
+        `INSERT INTO events (account_id, id, external_id, trigger, by_topic, test, payload)
+         SELECT account_id, overlay(id::text PLACING 'ffffffff' FROM 29)::uuid, 'late', trigger, by_topic, test, payload
+         FROM events WHERE account_id = $1`,
+        [account],
+      );
+      await eventually(
+        () => query(databaseUrl, 'SELECT FROM pg_stat_activity WHERE pid = $1 AND backend_xid IS NOT NULL', [pid]),
+        (rows) => rows.length > 0,
+      );
+      await setTimeout(10 * round);
+      const { entries } = await readAll(account, undefined, 50, asleep);
+      await stored;
+      expect(ids(entries)).toEqual([body.id, 'late']);
+    }
+    await storing.end();
+    await asleep.stop();
   });
 
   test('waits for what comes, and is woken by it, also on another node', async () => {

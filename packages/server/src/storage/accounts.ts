@@ -5,11 +5,11 @@ import { openHeaders, type SealedHeaders, sealPlainHeaders } from './endpoint-he
 import { fromUuidText } from './rows.ts';
 import { statement } from './statement.ts';
 import type { AccountStore, EndpointSnapshot } from './store.ts';
+import { hasOlderEnded } from './under-way.ts';
 import type { Vault } from './vault.ts';
 
 const DIRECTORY = statement('directory');
 const REMOVE_ACCOUNT = statement('remove_account').text;
-const OLDER_STATEMENTS = statement('older_statements').text;
 const REMOVE_CLOSED = statement('remove_closed').text;
 const REMOVED_AT_ONCE = 5_000;
 /** What an account has few of goes when it is closed; the rest follows in pieces. */
@@ -122,17 +122,20 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
       });
     },
 
-    removeClosed() {
+    async removeClosed() {
+      const [oldest] = await database.run<{ id: string; closed_xid: string }>(
+        'SELECT id, closed_xid FROM accounts WHERE closed_at IS NOT NULL ORDER BY closed_at LIMIT 1',
+      );
+      // What is under way and does not know that it is closed could store an event for it.
+      const isComplete = oldest && (await hasOlderEnded(database, 'posthorn%', oldest.closed_xid));
       return database.transaction(async (run) => {
-        const [closed] = await run<{ id: string; closed_xid: string }>(
-          'SELECT id, closed_xid FROM accounts WHERE closed_at IS NOT NULL ORDER BY closed_at LIMIT 1 FOR UPDATE SKIP LOCKED',
+        const [closed] = await run<{ id: string }>(
+          'SELECT id FROM accounts WHERE closed_at IS NOT NULL ORDER BY closed_at LIMIT 1 FOR UPDATE SKIP LOCKED',
         );
         if (!closed) return false;
-        // Until they have ended, one of them could store an event for it.
-        const [older] = await run<{ are_running: boolean }>(OLDER_STATEMENTS, ['posthorn%', closed.closed_xid]);
         const [row] = await run<{ gone: number }>(REMOVE_ACCOUNT, [closed.id, REMOVED_AT_ONCE]);
         if (row?.gone) return true;
-        if (older?.are_running) return false;
+        if (closed.id !== oldest?.id || !isComplete) return false;
         return (await run(REMOVE_CLOSED, [closed.id])).length > 0;
       });
     },

@@ -4,12 +4,12 @@ import { areOlderNodesRunning } from './migrate.ts';
 import type { Feed, FeedPage, FeedStore } from './page-store.ts';
 import { type EventRow, toStoredEvent, toUuidText } from './rows.ts';
 import { statement } from './statement.ts';
+import { hasOlderEnded } from './under-way.ts';
 
 const PAGE = statement('feed_page').text;
 const HISTORY = statement('feed_history').text;
 /** Payloads that one page holds. */
 const PAGE_BYTES_MAX = 8 * 1024 * 1024;
-const OLDER_STATEMENTS = statement('older_statements').text;
 const SMALLEST_UUID = '00000000-0000-0000-0000-000000000000';
 
 type Row = EventRow & { position: number };
@@ -40,10 +40,9 @@ export function feedStore(database: Database): FeedStore {
       await run("SELECT pg_notify('posthorn_account', $1)", [accountId]);
     });
 
-  /** When no statement of ours that began before the feed did is still under way: see the migration. */
+  /** Once every statement of ours has ended that does not know of the feed: see the migration. */
   const finishBeginning = async (accountId: string, begunXid: string): Promise<boolean> => {
-    const [older] = await database.run<{ are_running: boolean }>(OLDER_STATEMENTS, ['posthorn% hot', begunXid]);
-    if (older?.are_running) return false;
+    if (!(await hasOlderEnded(database, 'posthorn% hot', begunXid))) return false;
     await database.run(
       `UPDATE feeds SET history_until = coalesce(
          (SELECT id FROM events e WHERE e.account_id = $1 ORDER BY id DESC LIMIT 1), '${SMALLEST_UUID}')
