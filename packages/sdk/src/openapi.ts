@@ -1532,8 +1532,7 @@ export interface components {
             subscriptions: {
                 topic?: string;
                 trigger: string;
-                /** @description What it wants of the payload */
-                filter?: unknown;
+                filter?: components["schemas"]["Filter"];
             }[];
             headers: {
                 [key: string]: string;
@@ -1591,8 +1590,7 @@ export interface components {
             subscriptions: {
                 topic?: string;
                 trigger: string;
-                /** @description What it wants of the payload */
-                filter?: unknown;
+                filter?: components["schemas"]["Filter"];
             }[];
             headers: {
                 [key: string]: string;
@@ -1688,6 +1686,33 @@ export interface components {
             has_more: boolean;
             /** @description Events between the cursor and the end of this page that are not kept any more: whoever was away longer than the history is kept */
             missed: number;
+        };
+        /**
+         * @description What a subscription wants of the payload: events that do not pass are skipped
+         * @example {
+         *       "at": "/total",
+         *       "gte": 100
+         *     }
+         */
+        Filter: {
+            /** @description JSON pointer (RFC 6901) */
+            at: string;
+            equals?: string | number | boolean | null;
+            in?: (string | number | boolean | null)[];
+            /** @description A list that holds it */
+            contains?: string | number | boolean | null;
+            prefix?: string;
+            exists?: boolean;
+            gt?: number;
+            gte?: number;
+            lt?: number;
+            lte?: number;
+        } | {
+            and: components["schemas"]["Filter"][];
+        } | {
+            or: components["schemas"]["Filter"][];
+        } | {
+            not: components["schemas"]["Filter"];
         };
         Key: {
             id: string;
@@ -2968,8 +2993,7 @@ export interface operations {
                         topic?: string;
                         /** @description A trigger, `*`, or a prefix as `order.*` */
                         trigger: string;
-                        /** @description What it wants of the payload, as `{"at": "/total", "gte": 100}`, or `and`, `or`, `not` of such: events that do not pass are skipped */
-                        filter?: unknown;
+                        filter?: components["schemas"]["Filter"];
                     }[];
                     /** @enum {unknown} */
                     status?: "active" | "inactive";
@@ -3409,8 +3433,7 @@ export interface operations {
                         topic?: string;
                         /** @description A trigger, `*`, or a prefix as `order.*` */
                         trigger: string;
-                        /** @description What it wants of the payload, as `{"at": "/total", "gte": 100}`, or `and`, `or`, `not` of such: events that do not pass are skipped */
-                        filter?: unknown;
+                        filter?: components["schemas"]["Filter"];
                     }[];
                     description?: string;
                     /** @description Sent with every delivery, besides those of the contract */
@@ -4345,8 +4368,7 @@ export interface operations {
                     topic?: string;
                     /** @description Of the subscription, as `order.*` */
                     trigger: string;
-                    /** @description As in a subscription */
-                    filter: unknown;
+                    filter: components["schemas"]["Filter"];
                 };
             };
         };

@@ -102,8 +102,9 @@ function pairsOf({ pairs, triggers }: Draft, contract: Contract, hasTopics: bool
 export function singleOf(trigger: string, before: Endpoint['subscriptions']): Endpoint['subscriptions'][number] {
   const matching = before.filter((one) => matchesTrigger(one.trigger, trigger));
   const filters = matching.flatMap(({ filter }) => filter ?? []);
-  if (filters.length === 0 || filters.length < matching.length) return { trigger };
-  return { trigger, filter: filters.length === 1 ? filters[0] : { or: filters } };
+  const [first, ...more] = filters;
+  if (!first || filters.length < matching.length) return { trigger };
+  return { trigger, filter: more.length === 0 ? first : { or: filters } };
 }
 
 const HEADER_LINE = /^([^:]+):(.*)$/;

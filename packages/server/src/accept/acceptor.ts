@@ -11,6 +11,7 @@ import { DatabaseUnavailable, isOutage, kindOf } from '../storage/database-error
 import type { AcceptBatch, AcceptResult, QueueStore } from '../storage/store.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { Publication } from './publication.ts';
+import { findRepeats, keyOf } from './repeats.ts';
 
 /** Events and deliveries of one statement: it takes some 50 ms, and everybody else waits for that long. */
 const BATCH_ROWS_MAX = 2_000;
@@ -401,17 +402,15 @@ export class Acceptor {
 
   /** Answers publications whose key stands for an earlier event; the rest goes round again. */
   private async answerRepeats(known: Waiting[]): Promise<Waiting[]> {
-    const asked = known.flatMap(({ publication: { accountId, keys } }) => keys.map((key) => ({ accountId, key })));
-    const found = await this.parts.queue.findKeys(asked);
-    const entries = new Map(found.map((entry) => [keyOf(entry.accountId, entry.key), entry]));
-    return known.filter(({ publication, resolve, reject }) => {
-      const taken = publication.keys.flatMap((key) => entries.get(keyOf(publication.accountId, key)) ?? []);
-      const [first] = taken;
-      if (!first) return true;
-      if (taken.every((entry) => publication.digest !== null && entry.digest.equals(publication.digest))) {
-        resolve({ id: first.externalId ?? publication.externalId ?? first.eventId, deliveries: first.deliveries });
-      } else reject(new Problem('idempotency_conflict'));
-      return false;
+    const repeats = await findRepeats(
+      this.parts.queue,
+      known.map(({ publication }) => publication),
+    );
+    return known.filter(({ resolve, reject }, i) => {
+      const earlier = repeats[i];
+      if (earlier instanceof Problem) reject(earlier);
+      else if (earlier) resolve(earlier);
+      return !earlier;
     });
   }
 }
@@ -436,10 +435,6 @@ function toProblem(error: unknown): unknown {
   if (isOutage(kind)) return new Problem('database_unavailable');
   if (kind === 'busy' || kind === 'no_partition') return new Problem('overloaded', 'The database is busy; try again.');
   return error;
-}
-
-function keyOf(accountId: string, key: string): string {
-  return `${accountId} ${key}`;
 }
 
 function takeBack({ deliveries }: Planned): void {

@@ -9,6 +9,7 @@ import type { QueueStore } from '../storage/store.ts';
 import type { Accepted, Acceptor } from './acceptor.ts';
 import { type EventInput, type Publication, toPublication } from './publication.ts';
 import { digestOfEvent, parseRawBody, payloadOf } from './read-events.ts';
+import { findRepeats } from './repeats.ts';
 
 const LOOK_EVERY_MS = 1_000;
 /** What is published in one transaction. */
@@ -89,11 +90,10 @@ export class Scheduler {
    * @param pointer to the event in the request's body
    * @throws Problem `invalid_request`
    */
-  timeOf({ scheduled_for }: { scheduled_for?: string }, pointer: string): number | undefined {
+  timeOf({ scheduled_for }: { scheduled_for?: string }, pointer: string, nowMs: number): number | undefined {
     if (scheduled_for === undefined) return undefined;
     const atMs = Date.parse(scheduled_for);
-    if (atMs > this.parts.clock.now() + AHEAD_MAX_MS)
-      throw invalidAt(`${pointer}/scheduled_for`, 'is more than 366 days ahead');
+    if (atMs > nowMs + AHEAD_MAX_MS) throw invalidAt(`${pointer}/scheduled_for`, 'is more than 366 days ahead');
     return atMs;
   }
 
@@ -113,11 +113,20 @@ export class Scheduler {
     const answers = new Map<ForLater, Scheduled | Problem>();
     for (const [i, event] of ahead.entries()) answers.set(event, answerOf(event, putDown[i]));
     for (const [i, event] of past.entries()) if (waiting[i]) answers.set(event, answerOf(event, waiting[i]));
-    // Looked for last: one that waited when it was looked for first may have been published since.
-    const published = await this.findPublished(accountId, [...ahead, ...past]);
-    const twice = ahead.flatMap((event, i) => (published.has(event) && putDown[i]?.isNew ? [putDown[i].id] : []));
+    // The first may have been published already. Looked for last: it may have been so since it was looked for first.
+    const asked = [...ahead, ...past];
+    const published = await findRepeats(
+      this.parts.queue,
+      asked.map(({ publication }) => publication),
+    );
+    const twice = ahead.flatMap((_, i) => (published[i] && putDown[i]?.isNew ? [putDown[i].id] : []));
     if (twice.length > 0) await this.parts.store.takeBack(accountId, twice);
-    return new Map([...answers, ...published]);
+    for (const [i, event] of asked.entries()) {
+      const earlier = published[i];
+      if (earlier)
+        answers.set(event, earlier instanceof Problem ? earlier : { ...earlier, scheduledForMs: event.atMs });
+    }
+    return answers;
   }
 
   private async putDown(accountId: string, events: readonly ForLater[]): Promise<(PutDown | undefined)[]> {
@@ -134,28 +143,6 @@ export class Scheduler {
     const putDown = await store.add(accountId, rows, WAITING_MAX);
     if (!putDown) throw new Problem('account_not_found');
     return putDown;
-  }
-
-  /** A repeat may come when the first has been published already. */
-  private async findPublished(
-    accountId: string,
-    events: readonly ForLater[],
-  ): Promise<Map<ForLater, Scheduled | Problem>> {
-    const answers = new Map<ForLater, Scheduled | Problem>();
-    const keys = events.flatMap(({ publication }) => publication.keys.map((key) => ({ accountId, key })));
-    if (keys.length === 0) return answers;
-    const entryOf = new Map((await this.parts.queue.findKeys(keys)).map((entry) => [entry.key, entry]));
-    for (const event of events) {
-      const { keys, digest, externalId: ownId } = event.publication;
-      const entries = keys.flatMap((key) => entryOf.get(key) ?? []);
-      const [first] = entries;
-      if (!first) continue;
-      if (entries.every((entry) => digest?.equals(entry.digest))) {
-        const { externalId, eventId, deliveries } = first;
-        answers.set(event, { id: externalId ?? ownId ?? eventId, deliveries, scheduledForMs: event.atMs });
-      } else answers.set(event, new Problem('idempotency_conflict'));
-    }
-    return answers;
   }
 
   /** Called while it is under way, it looks once more. */

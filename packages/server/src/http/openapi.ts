@@ -4,6 +4,7 @@ import type { App } from './app.ts';
 import { nameSchemas } from './name-schemas.ts';
 import { ProblemSchema } from './problem.ts';
 import { problemsOf } from './schemas.ts';
+import { FILTER } from './v1/filter-schema.ts';
 
 /** Generates the OpenAPI document from the routes' own schemas, and serves it with a readable reference. */
 export async function openApi(app: App): Promise<void> {
@@ -35,7 +36,7 @@ export async function openApi(app: App): Promise<void> {
       security: [{ operator: [] }],
     },
     transformObject: (document) =>
-      'openapiObject' in document ? nameSchemas(document.openapiObject) : document.swaggerObject,
+      'openapiObject' in document ? nameSchemas(document.openapiObject, { Filter: FILTER }) : document.swaggerObject,
     refResolver: {
       buildLocalReference: (json, _base, _fragment, i) => (typeof json.$id === 'string' ? json.$id : `def-${i}`),
     },

@@ -3,6 +3,7 @@ import type { EndpointAuth } from '../../domain/endpoint-auth.ts';
 import type { Endpoint } from '../../domain/model.ts';
 import { HIDDEN } from '../present-http.ts';
 import { closed, Nullable, named, Time } from '../schemas.ts';
+import { Filter } from './filter-schema.ts';
 
 export const Url = Type.String({ maxLength: 2048, description: 'Absolute https or http URL without credentials' });
 export const Description = Type.String({ maxLength: 500 });
@@ -15,12 +16,7 @@ export const Subscriptions = Type.Array(
       }),
     ),
     trigger: Type.String({ maxLength: 256, description: 'A trigger, `*`, or a prefix as `order.*`' }),
-    filter: Type.Optional(
-      Type.Unknown({
-        description:
-          'What it wants of the payload, as `{"at": "/total", "gte": 100}`, or `and`, `or`, `not` of such: events that do not pass are skipped',
-      }),
-    ),
+    filter: Type.Optional(Filter),
   }),
   { maxItems: 1000, description: 'None: it gets nothing, until it has some' },
 );
@@ -85,7 +81,7 @@ export const EndpointView = named(
       Type.Object({
         topic: Type.Optional(Type.String()),
         trigger: Type.String(),
-        filter: Type.Optional(Type.Unknown({ description: 'What it wants of the payload' })),
+        filter: Type.Optional(Filter),
       }),
     ),
     headers: Type.Record(Type.String(), Type.String()),

@@ -119,10 +119,11 @@ export function eventRoutes(
         const account = await accountOf(request.params.account);
         const payload = payloadOf(rawBodyOf(request));
         const key = request.headers['idempotency-key'];
-        const publication = toPublication(account, request.body, payload, '#', clock.now(), key);
+        const nowMs = clock.now();
+        const publication = toPublication(account, request.body, payload, '#', nowMs, key);
         const { traceparent } = request.headers;
         if (traceparent !== undefined) publication.traceparent = traceparent;
-        const atMs = scheduler.timeOf(request.body, '#');
+        const atMs = scheduler.timeOf(request.body, '#', nowMs);
         const event = { publication, key, atMs };
         const accepted = isForLater(event)
           ? await publish(event, await scheduler.schedule(account.id, [event]))
@@ -171,11 +172,12 @@ export function eventRoutes(
         const { traceparent } = request.headers;
         // No header holds a control character: a batch's keys are nobody else's.
         const keys = events.map((_, i) => (key === undefined ? undefined : `${key}\u0001${i}`));
+        const nowMs = clock.now();
         const toPublish = events.map((event, i) => {
           const payload = payloads[i] ?? { bytes: Buffer.alloc(0), isCanonical: false };
-          const publication = toPublication(account, event, payload, `#/events/${i}`, clock.now(), keys[i]);
+          const publication = toPublication(account, event, payload, `#/events/${i}`, nowMs, keys[i]);
           if (traceparent !== undefined) publication.traceparent = traceparent;
-          return { publication, key: keys[i], atMs: scheduler.timeOf(event, `#/events/${i}`) };
+          return { publication, key: keys[i], atMs: scheduler.timeOf(event, `#/events/${i}`, nowMs) };
         });
         const later = toPublish.filter(isForLater);
         const scheduled = later.length === 0 ? new Map() : await scheduler.schedule(account.id, later);

@@ -5,6 +5,7 @@ import { matchesTrigger } from '../../domain/subscription.ts';
 import { payloadsOf } from '../../fanout/fan-out.ts';
 import type { App, HttpParts } from '../app.ts';
 import { AccountParams, closed, named, responses, Time } from '../schemas.ts';
+import { Filter } from './filter-schema.ts';
 
 /** Newest events that are looked through. */
 const LOOKED_AT = 200;
@@ -35,7 +36,7 @@ export function filterRoutes(app: App, { directory, store }: HttpParts): void {
         body: closed({
           topic: Type.Optional(Type.String({ maxLength: 128 })),
           trigger: Type.String({ maxLength: 256, description: 'Of the subscription, as `order.*`' }),
-          filter: Type.Unknown({ description: 'As in a subscription' }),
+          filter: Filter,
         }),
         response: responses({ 200: TriedView }),
       },
