@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { type Network, parseNetwork } from './egress/address.ts';
+import { readSources, type SourceConfig, SourcesError } from './sources/source-config.ts';
 import { CONNECTIONS_DEFAULT, CONNECTIONS_MAX, CONNECTIONS_MIN } from './storage/connections.ts';
 
 const LOGGED_ATTEMPTS = ['all', 'failed', 'none'] as const;
@@ -43,6 +44,8 @@ export interface Config {
   isTracing: boolean;
   /** Whose server sends e-mails, and who they come from. */
   smtp: { url: string; from: string } | undefined;
+  /** Brokers and tables that events are read from. */
+  sources: SourceConfig[];
 }
 
 /** A wrong setting. The message is one line that names the variable, the value and what is right. */
@@ -77,6 +80,7 @@ const NAMES = [
   'POSTHORN_PROCESSES',
   'POSTHORN_SMTP_URL',
   'POSTHORN_SMTP_FROM',
+  'POSTHORN_SOURCES',
 ];
 /** What the command `posthorn` reads to find a server, in the same environment. */
 const OF_THE_COMMAND = new Set(['POSTHORN_URL', 'POSTHORN_ACCOUNT', 'POSTHORN_IMPORT_TOKEN']);
@@ -146,6 +150,7 @@ export function readConfig(env: Environment): Config {
       value('OTEL_SDK_DISABLED') !== 'true' &&
       (value('OTEL_EXPORTER_OTLP_ENDPOINT') ?? value('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT')) !== undefined,
     smtp: readSmtp(value('POSTHORN_SMTP_URL'), value('POSTHORN_SMTP_FROM')),
+    sources: readSourcesFile(value('POSTHORN_SOURCES'), env),
   };
 }
 
@@ -154,6 +159,16 @@ function list(text: string | undefined): string[] {
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '');
+}
+
+function readSourcesFile(path: string | undefined, env: Environment): SourceConfig[] {
+  if (path === undefined) return [];
+  try {
+    return readSources(path, env);
+  } catch (error) {
+    if (error instanceof SourcesError) throw new ConfigError('POSTHORN_SOURCES', error.message);
+    throw error;
+  }
 }
 
 function readSmtp(url: string | undefined, from: string | undefined): Config['smtp'] {

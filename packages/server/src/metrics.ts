@@ -10,7 +10,7 @@ export interface Tally {
   readonly finished: Map<string, number>;
 }
 
-/** What /metrics shows. No account, endpoint or URL appears in a label. */
+/** What /metrics shows. No account, endpoint or URL appears in a label; sources have names of the operator. */
 export class Metrics {
   readonly registry = new Registry();
   readonly tally: Tally = { accepted: 0, fenced: 0, refusedLater: 0, attempts: new Map(), finished: new Map() };
@@ -38,6 +38,13 @@ export class Metrics {
     help: 'Duration of group commits: accept or settle',
     labelNames: ['kind'],
     buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3],
+    registers: [this.registry],
+  });
+
+  readonly sourceMessages = new Counter({
+    name: 'posthorn_source_messages_total',
+    help: 'Messages of sources: accepted as events, or kept as dead letters',
+    labelNames: ['source', 'outcome'],
     registers: [this.registry],
   });
 

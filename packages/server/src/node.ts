@@ -136,6 +136,9 @@ export async function startNode(
       contracts,
       guard,
       egress,
+      sources: config.sources,
+      onSourceState: (source, state, error) =>
+        error === null ? log.info({ source, state }, 'source') : log.warn({ source, state, error }, 'source'),
       mailer,
       ids,
       clock,
@@ -151,7 +154,7 @@ export async function startNode(
       isStopping: () => isStopping,
       onError,
     });
-    const { acceptor, scheduler, dispatcher, settler, keyVerifier, notices, accountNotices, replays } = parts;
+    const { acceptor, scheduler, sources, dispatcher, settler, keyVerifier, notices, accountNotices, replays } = parts;
     const maintainer = buildMaintainer(parts, { store, contracts, clock, ids, node, register, log: logInfo, onError });
 
     database.beforeUp(async () => {
@@ -198,6 +201,7 @@ export async function startNode(
     const start = () => {
       dispatcher.start();
       scheduler.start();
+      sources.start();
     };
     const upgrade = await deliverWhenAlone({ database, connection, start, clock, log, onError });
     replays.start();
@@ -218,6 +222,7 @@ export async function startNode(
       await notices.stop();
       await upgrade.stop();
       await scheduler.stop();
+      await sources.stop();
       await acceptor.stop();
       await dispatcher.stop(DRAIN_MS);
       egress.close();

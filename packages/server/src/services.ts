@@ -30,6 +30,10 @@ import { Verification } from './manage/verification.ts';
 import { countUp, type Metrics } from './metrics.ts';
 import { EndpointHealth } from './settle/endpoint-health.ts';
 import { Settler } from './settle/settler.ts';
+import { Intake } from './sources/intake.ts';
+import type { SourceConfig } from './sources/source-config.ts';
+import { Sources } from './sources/sources.ts';
+import type { SourceState } from './storage/page-store.ts';
 import type { Store } from './storage/store.ts';
 import type { Tracing } from './tracing.ts';
 
@@ -51,6 +55,10 @@ export interface Dependencies {
   contracts: ReadonlyMap<string, Contract>;
   guard: EgressGuard;
   egress: Egress;
+  /** Where events come from besides the API. */
+  sources?: readonly SourceConfig[];
+  /** A source of this node fails, or goes on. */
+  onSourceState?: (name: string, state: SourceState, error: string | null) => void;
   /** Where an SMTP server is configured. */
   mailer: Mailer | undefined;
   ids: IdSource;
@@ -190,6 +198,23 @@ export function buildServices(dependencies: Dependencies) {
       metrics.tally.refusedLater++;
     },
   });
+  const intake = new Intake({ store: store.sources, acceptor, directory, ids, clock, whenUp, onError });
+  const sources = new Sources({
+    configs: dependencies.sources ?? [],
+    store: store.sources,
+    intake,
+    clock,
+    node,
+    isUp,
+    whenUp,
+    onError,
+    onState: (...state) => dependencies.onSourceState?.(...state),
+    onTaken: (source, { accepted, dead }) => {
+      metrics.tally.accepted += accepted;
+      metrics.sourceMessages.inc({ source, outcome: 'accepted' }, accepted);
+      metrics.sourceMessages.inc({ source, outcome: 'dead_letter' }, dead);
+    },
+  });
   const feeds = new Feeds({ store: store.feeds, clock, isUp, onError });
   const samples = new Samples({ acceptor, directory, limits, deliveries: store.deliveries, clock });
   const keyVerifier = new KeyVerifier({ keys: store.keys, clock, onError });
@@ -223,6 +248,7 @@ export function buildServices(dependencies: Dependencies) {
     directory,
     acceptor,
     scheduler,
+    sources,
     feeds,
     dispatcher,
     settler,

@@ -32,6 +32,8 @@ export const CATALOGUE = {
     'Deliveries are kept for the retention of the contract.',
   ],
   attempt_not_found: [404, 'There is no such attempt', 'Attempts are numbered from 1; the delivery lists them.'],
+  source_not_found: [404, 'No such source', 'GET /v1/sources lists those that are configured.'],
+  dead_letter_not_found: [404, 'No such dead letter of this source', 'It may have been published by now.'],
   method_not_allowed: [405, 'The address exists, but not for this method', 'Compare the method with /docs.'],
   request_timeout: [408, 'The request did not arrive in time', 'Send it again, faster or in smaller pieces.'],
   account_exists: [409, 'An account with this id exists', 'Use another id, or PATCH the existing account.'],

@@ -29,6 +29,7 @@ import type { UrlChecks } from '../manage/url-checks.ts';
 import type { Verification } from '../manage/verification.ts';
 import type { Metrics } from '../metrics.ts';
 import type { OneTimeToken } from '../processes/one-time-token.ts';
+import type { Sources } from '../sources/sources.ts';
 import type { Store } from '../storage/store.ts';
 
 /** A Fastify instance whose handlers know the types of their schemas. */
@@ -47,6 +48,7 @@ export interface HttpParts {
   directory: Directory;
   acceptor: Acceptor;
   scheduler: Scheduler;
+  sources: Sources;
   feeds: Feeds;
   dispatcher: Dispatcher;
   endpoints: Endpoints;

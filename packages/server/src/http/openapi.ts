@@ -28,6 +28,7 @@ export async function openApi(app: App): Promise<void> {
         { name: 'API keys', description: 'Of accounts, for the API of your product' },
         { name: 'Developers page', description: 'Sessions, numbers, the audit log' },
         { name: 'Inspector', description: 'Request bins' },
+        { name: 'Sources', description: 'Brokers and tables that events are read from' },
         { name: 'Operation', description: 'Health and metrics' },
       ],
       components: {

@@ -1,5 +1,6 @@
 /** Schemas that several resources share. They check requests, give types, and make up the OpenAPI document. */
 import { type TProperties, type TSchema, Type } from 'typebox';
+import { ACCOUNT_ID_LENGTH_MAX, ACCOUNT_ID_PATTERN } from '../domain/event-form.ts';
 
 export const closed = <T extends TProperties>(properties: T, options: { description?: string } = {}) =>
   Type.Object(properties, { additionalProperties: false, ...options });
@@ -12,9 +13,8 @@ export const Time = Type.String({ format: 'date-time' });
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 export const AccountId = Type.String({
-  // Not of dots alone: in a path they lead somewhere else.
-  pattern: '^\\.*[A-Za-z0-9_:-][A-Za-z0-9_.:-]*$',
-  maxLength: 128,
+  pattern: ACCOUNT_ID_PATTERN,
+  maxLength: ACCOUNT_ID_LENGTH_MAX,
   description: 'Your own id of the customer, or one made here',
 });
 export const AccountParams = Type.Object({ account: Type.String({ maxLength: 128 }) });

@@ -40,6 +40,7 @@ import { previewRoutes } from './v1/previews.ts';
 import { replayRoutes } from './v1/replays.ts';
 import { scheduledEventRoutes } from './v1/scheduled-events.ts';
 import { signatureRoutes } from './v1/signatures.ts';
+import { sourceRoutes } from './v1/sources.ts';
 import { statsRoutes } from './v1/stats.ts';
 import { urlCheckRoutes } from './v1/url-checks.ts';
 
@@ -141,6 +142,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
       noticeRoutes(v1, parts);
       liveRoutes(v1, parts);
       databaseRoutes(v1, parts);
+      sourceRoutes(v1, parts);
     },
     { prefix: '/v1' },
   );

@@ -26,6 +26,7 @@ const DAY_MS = 86_400_000;
 const REPLAYS_KEPT_MS = 30 * DAY_MS;
 /** Scheduled events that could not be published. */
 const REFUSED_KEPT_MS = 30 * DAY_MS;
+const DEAD_LETTERS_KEPT_MS = 30 * DAY_MS;
 const AUDIT_KEPT_MS = 366 * DAY_MS;
 /** Idempotency keys outlive the promised 24 hours by a margin. */
 const KEYS_KEPT_MS = 2 * DAY_MS;
@@ -278,6 +279,7 @@ export class Maintainer {
     await store.notices.dropBefore(nowMs - NOTICES_KEPT_MS);
     await store.replays.dropBefore(nowMs - REPLAYS_KEPT_MS);
     await store.scheduledEvents.dropRefusedBefore(nowMs - REFUSED_KEPT_MS);
+    await store.sources.dropBefore(nowMs - DEAD_LETTERS_KEPT_MS);
     await store.audit.dropBefore(nowMs - AUDIT_KEPT_MS);
     while (!this.rounds.isStopped && (await store.retention.dropKeysBefore(nowMs - KEYS_KEPT_MS)));
   }

@@ -483,3 +483,65 @@ export interface FeedStore {
   /** The number of the newest event, by account; of accounts that have a feed. */
   positions(accountIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
 }
+
+/** `starting`: not opened yet. `standby`: another node reads it. `held`: it has as many dead letters as are kept. */
+export type SourceState = 'starting' | 'running' | 'standby' | 'failing' | 'held';
+
+/** How a source does on one node, since that has started. */
+export interface SourceStatus {
+  state: SourceState;
+  error: string | null;
+  accepted: number;
+  dead: number;
+  /** When something came last. */
+  lastAtMs: number | null;
+}
+
+export interface SourceReport extends SourceStatus {
+  name: string;
+  type: string;
+}
+
+/** A message of a source that is no event. */
+export interface NewDeadLetter {
+  uuid: Uint8Array;
+  /** Where it stands in the source: of one place there is one dead letter. */
+  place: string;
+  code: string;
+  detail: string;
+  headers: Readonly<Record<string, string>>;
+  body: Buffer;
+  /** Otherwise only the beginning is here. */
+  isWhole: boolean;
+}
+
+export interface DeadLetter extends Omit<NewDeadLetter, 'uuid'> {
+  /** `ddl_…` */
+  id: string;
+  createdAtMs: number;
+  triedAtMs: number;
+}
+
+/** Sources of events, and what of them is no event. */
+export interface SourceStore {
+  /** @returns false when the source would have more than `max`: then none is kept */
+  keep(source: string, letters: readonly NewDeadLetter[], max: number): Promise<boolean>;
+  /** The newest first; of their bodies the beginning. */
+  list(source: string, page: Page): Promise<DeadLetter[]>;
+  /** Those that are whole, the oldest first. @param bytes after which the page ends */
+  oldest(
+    source: string,
+    page: { limit: number; bytes: number; after?: string | undefined; ids?: readonly string[] | undefined },
+  ): Promise<DeadLetter[]>;
+  find(source: string, id: string): Promise<DeadLetter | undefined>;
+  /** @returns how many there were */
+  remove(source: string, ids: readonly string[]): Promise<number>;
+  dropBefore(ms: number): Promise<void>;
+  /** By source. */
+  counts(): Promise<Map<string, number>>;
+  /** How this node does with its sources. */
+  report(node: number, states: readonly SourceReport[]): Promise<void>;
+  forget(node: number): Promise<void>;
+  /** Of all nodes that are alive. */
+  states(): Promise<(SourceReport & { node: number })[]>;
+}

@@ -18,6 +18,7 @@ import { retentionStore } from './retention.ts';
 import { scheduledEventStore } from './scheduled-events.ts';
 import { sealedStore } from './sealed.ts';
 import { auditStore, sessionStore } from './sessions.ts';
+import { sourceStore } from './sources.ts';
 import type { Store } from './store.ts';
 import type { Vault } from './vault.ts';
 
@@ -39,6 +40,7 @@ export function postgresStore(database: Database, vault: Vault): Store {
     replays: replayStore(database),
     feeds: feedStore(database),
     tokens: tokenStore(database, vault),
+    sources: sourceStore(database),
     scheduledEvents: scheduledEventStore(database),
     accountNotices: accountNoticeStore(database, vault),
     charts: chartStore(database),

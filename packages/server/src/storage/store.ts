@@ -24,6 +24,7 @@ import type {
   ReplayStore,
   ScheduledEventStore,
   SessionStore,
+  SourceStore,
 } from './page-store.ts';
 
 /** An account with its endpoints as they stood at `version`: what a node keeps in memory. */
@@ -651,6 +652,7 @@ export interface Store {
   readonly scheduledEvents: ScheduledEventStore;
   readonly feeds: FeedStore;
   readonly tokens: TokenStore;
+  readonly sources: SourceStore;
   readonly accountNotices: AccountNoticeStore;
   readonly charts: ChartStore;
   readonly nodes: NodeStore;

@@ -4,6 +4,7 @@ import { type Publication, toPublication } from '../../accept/publication.ts';
 import { parseRawBody, payloadOf, payloadsOf } from '../../accept/read-events.ts';
 import type { ForLater, Scheduled } from '../../accept/scheduler.ts';
 import { Problem } from '../../domain/errors.ts';
+import { EVENT_ID_PATTERN, TRIGGER_LENGTH_MAX } from '../../domain/event-form.ts';
 import { isId } from '../../domain/ids.ts';
 import type { StoredEvent } from '../../domain/model.ts';
 import type { KnownAccount } from '../../fanout/directory.ts';
@@ -24,13 +25,12 @@ const EventInput = named(
   closed({
     id: Type.Optional(
       Type.String({
-        // No dots: Standard Webhooks signs `id.timestamp.body`, and an id with a dot could stand for another message.
-        pattern: '^[A-Za-z0-9_:-]{1,128}$',
+        pattern: EVENT_ID_PATTERN,
         description:
           "Your own id of the event, not in the form of ours; receivers see it as the event's id. A repeat answers the same, without a second event.",
       }),
     ),
-    trigger: Type.String({ minLength: 1, maxLength: 256 }),
+    trigger: Type.String({ minLength: 1, maxLength: TRIGGER_LENGTH_MAX }),
     payload: Type.Optional(
       Type.Unknown({ description: 'Any JSON. Numbers and key order reach the receiver as you wrote them.' }),
     ),

@@ -1,0 +1,190 @@
+import type { Clock } from '../domain/clock.ts';
+import { Problem } from '../domain/errors.ts';
+import { Rounds } from '../domain/rounds.ts';
+import { isPassing } from '../storage/database-errors.ts';
+import type { DeadLetter, SourceState, SourceStatus, SourceStore } from '../storage/page-store.ts';
+import { type Intake, TooManyDeadLetters } from './intake.ts';
+import { openReader } from './open-reader.ts';
+import type { Message, SourceReader } from './reader.ts';
+import type { SourceConfig } from './source-config.ts';
+
+/** How long is waited before a source that failed is opened again: twice as long each time. */
+const REOPEN_MS = { first: 500, max: 30_000 };
+/** How long a source is left alone that has too many dead letters. */
+const HELD_MS = 10_000;
+const HOLD_EVERY_MS = 5_000;
+const REPORT_EVERY_MS = 2_000;
+const REDRIVEN_AT_ONCE = 500;
+
+interface Running {
+  config: SourceConfig;
+  status: SourceStatus;
+  done: Promise<void>;
+}
+
+/** Reads the configured sources on this node, each by itself, and tells how they do. */
+export class Sources {
+  private readonly running: Running[] = [];
+  private readonly rounds: Rounds;
+  private readonly stopping = new AbortController();
+
+  constructor(
+    private readonly parts: {
+      configs: readonly SourceConfig[];
+      store: SourceStore;
+      intake: Intake;
+      clock: Clock;
+      node: { readonly id: number };
+      isUp: () => boolean;
+      whenUp: () => Promise<void>;
+      onError: (error: unknown) => void;
+      /** A source fails, or does again what it should. */
+      onState: (name: string, state: SourceState, error: string | null) => void;
+      onTaken: (name: string, counts: { accepted: number; dead: number }) => void;
+    },
+  ) {
+    this.rounds = new Rounds(parts);
+  }
+
+  start(): void {
+    for (const config of this.parts.configs) {
+      const status: SourceStatus = { state: 'starting', error: null, accepted: 0, dead: 0, lastAtMs: null };
+      this.running.push({ config, status, done: this.run(config, status) });
+    }
+    if (this.running.length > 0) this.rounds.every(REPORT_EVERY_MS, () => this.report());
+  }
+
+  /** Finishes what is being stored. */
+  async stop(): Promise<void> {
+    this.stopping.abort(new Problem('shutting_down'));
+    await Promise.all(this.running.map(({ done }) => done));
+    await this.rounds.stop();
+    if (this.running.length > 0) await this.parts.store.forget(this.parts.node.id).catch(this.parts.onError);
+  }
+
+  find(name: string): SourceConfig | undefined {
+    return this.parts.configs.find((config) => config.name === name);
+  }
+
+  get configs(): readonly SourceConfig[] {
+    return this.parts.configs;
+  }
+
+  /**
+   * Publishes dead letters again, as the source's mapping and the contracts are by now. What is an event then is one no more.
+   * @param letters in the order in which they came
+   * @returns how many are events
+   */
+  async redrive(config: SourceConfig, letters: readonly DeadLetter[]): Promise<number> {
+    const { store, intake } = this.parts;
+    let accepted = 0;
+    for (let from = 0; from < letters.length; from += REDRIVEN_AT_ONCE) {
+      const some = letters.slice(from, from + REDRIVEN_AT_ONCE);
+      // Those that fail again are noted with the reason of now.
+      const dead = new Set<Message>(await intake.take(config, some, this.stopping.signal));
+      const taken = some.filter((letter) => !dead.has(letter));
+      await store.remove(
+        config.name,
+        taken.map(({ id }) => id),
+      );
+      accepted += taken.length;
+    }
+    return accepted;
+  }
+
+  private async run(config: SourceConfig, status: SourceStatus): Promise<void> {
+    const { signal } = this.stopping;
+    const { clock, onError, onState } = this.parts;
+    const set = (state: SourceState, error: string | null = null) => {
+      if (status.state === state && status.error === error) return;
+      Object.assign(status, { state, error });
+      onState(config.name, state, error);
+    };
+    for (let waitMs = REOPEN_MS.first; !signal.aborted; ) {
+      let reader: SourceReader | undefined;
+      let pauseMs = 0;
+      try {
+        await this.parts.whenUp();
+        reader = await openReader(config);
+        while (!signal.aborted) {
+          set(reader.isStandby ? 'standby' : 'running');
+          if (await this.readOnce(config, status, reader)) waitMs = REOPEN_MS.first;
+        }
+      } catch (error) {
+        if (!signal.aborted) {
+          pauseMs = error instanceof TooManyDeadLetters ? HELD_MS : waitMs;
+          set(error instanceof TooManyDeadLetters ? 'held' : 'failing', messageOf(error));
+          waitMs = Math.min(2 * waitMs, REOPEN_MS.max);
+        }
+      }
+      await reader?.close().catch(onError);
+      if (!signal.aborted) await pause(clock, pauseMs, signal);
+    }
+  }
+
+  /** @returns whether something came */
+  private async readOnce(config: SourceConfig, status: SourceStatus, reader: SourceReader): Promise<boolean> {
+    const { intake, clock, onTaken, whenUp } = this.parts;
+    const { signal } = this.stopping;
+    // Nothing is read that could not be stored.
+    await whenUp();
+    const batch = await reader.read(signal);
+    if (!batch || batch.messages.length === 0) return false;
+    let isOver = false;
+    let lost: unknown;
+    const hold = () => {
+      if (isOver) return;
+      batch.hold?.().catch((error: unknown) => {
+        lost = error;
+      });
+      cancel = clock.after(HOLD_EVERY_MS, hold);
+    };
+    let cancel = clock.after(HOLD_EVERY_MS, hold);
+    let dead: number;
+    try {
+      dead = (await intake.take(config, batch.messages, signal)).length;
+    } finally {
+      isOver = true;
+      cancel();
+    }
+    const accepted = batch.messages.length - dead;
+    status.accepted += accepted;
+    status.dead += dead;
+    status.lastAtMs = clock.now();
+    onTaken(config.name, { accepted, dead });
+    await batch.done();
+    if (lost !== undefined) throw lost;
+    return true;
+  }
+
+  private async report(): Promise<void> {
+    const { store, node, isUp } = this.parts;
+    if (!isUp()) return;
+    try {
+      await store.report(
+        node.id,
+        this.running.map(({ config, status }) => ({ name: config.name, type: config.type, ...status })),
+      );
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+    }
+  }
+}
+
+function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      cancel();
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const cancel = clock.after(ms, end);
+    signal.addEventListener('abort', end);
+  });
+}
+
+/** Of several addresses that were tried, or of one. */
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.map(messageOf).join('; ');
+  return error instanceof Error ? error.message : String(error);
+}
