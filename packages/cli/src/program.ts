@@ -12,6 +12,7 @@ import { listenCommand } from './commands/listen.js';
 import { mcpCommand } from './commands/mcp.js';
 import { replayCommand } from './commands/replay.js';
 import { serverCommands } from './commands/server.js';
+import { sourceCommands } from './commands/source.js';
 import { tailCommand } from './commands/tail.js';
 import { triggerCommand } from './commands/trigger.js';
 import { EXIT } from './exit-codes.js';
@@ -36,6 +37,7 @@ export function buildProgram(version: string): Command {
   tailCommand(program);
   replayCommand(program);
   contractCommands(program);
+  sourceCommands(program);
   importCommand(program);
   doctorCommand(program);
   mcpCommand(program);

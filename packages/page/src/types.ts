@@ -41,6 +41,10 @@ export type Overview = Schemas['Overview'];
 export type NodeInfo = Schemas['Node'];
 export type FailingEndpoint = Schemas['FailingEndpoint'];
 
+export type Source = Schemas['Source'];
+export type DeadLetter = Schemas['DeadLetter'];
+export type Redriven = Schemas['Redriven'];
+
 export type ApiKey = Schemas['Key'];
 export type Bin = Schemas['Bin'];
 export type BinRequest = Schemas['BinRequest'];

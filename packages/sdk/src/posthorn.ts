@@ -45,6 +45,20 @@ export class Posthorn {
       this.transport.call({ method: 'GET', path: `/v1/contracts/${part(name)}` }),
   };
 
+  /** Where events come from besides this API, and messages of theirs that could not become one. */
+  readonly sources = {
+    list: (): Promise<AnswerOf<'listSources'>> => this.transport.call({ method: 'GET', path: '/v1/sources' }),
+    deadLetters: (name: string, query: QueryOf<'listDeadLetters'> = {}): Promise<AnswerOf<'listDeadLetters'>> =>
+      this.transport.call({ method: 'GET', path: `/v1/sources/${part(name)}/dead-letters`, query }),
+    deadLetter: (name: string, id: string): Promise<AnswerOf<'getDeadLetter'>> =>
+      this.transport.call({ method: 'GET', path: `/v1/sources/${part(name)}/dead-letters/${part(id)}` }),
+    deleteDeadLetter: (name: string, id: string): Promise<void> =>
+      this.transport.call({ method: 'DELETE', path: `/v1/sources/${part(name)}/dead-letters/${part(id)}` }),
+    /** Publishes dead letters again, some at a time: `next_after` says where to go on. */
+    redrive: (name: string, body: BodyOf<'redriveDeadLetters'> = {}): Promise<AnswerOf<'redriveDeadLetters'>> =>
+      this.transport.call({ method: 'POST', path: `/v1/sources/${part(name)}/redrive`, body }),
+  };
+
   readonly keys = {
     /** Says whether a key that a customer has sent is valid, and for what. It asks the server each time: see `verifier`. */
     verify: (question: BodyOf<'verifyKey'>): Promise<KeyVerdict> =>

@@ -74,9 +74,10 @@ describe.skipIf(!hasElasticMq)('a queue of SQS (skipped where ElasticMQ’s jars
     await node.stop();
   });
 
-  test('nothing is lost and nothing twice while broker, nodes and database connections are killed', async () => {
+  // ElasticMQ itself is not killed: it has not written to its disk all that it has taken.
+  test('nothing is lost and nothing twice while nodes and database connections are killed', async () => {
     const url = await createQueue('killed');
-    await killUnderLoad(sourceOf('killed', url), [broker], (from, count) =>
+    await killUnderLoad(sourceOf('killed', url), [], (from, count) =>
       send(
         url,
         Array.from({ length: count }, (_, i) => eventText(from + i)),

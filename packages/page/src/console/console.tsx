@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { Activity, FileText, History, LogOut, Users } from 'lucide-react';
+import { Activity, FileText, History, LogOut, Users, Waypoints } from 'lucide-react';
 import { Link, Route, Router, Switch, useLocation, useParams } from 'wouter';
 import { ApiError, get, part, post, SESSION } from '../api.ts';
 import { AuditTable } from '../audit/audit-table.tsx';
@@ -18,6 +18,7 @@ import { Accounts } from './accounts.tsx';
 import { Contracts } from './contracts.tsx';
 import { Health } from './health.tsx';
 import { SignIn } from './sign-in.tsx';
+import { Sources } from './sources.tsx';
 
 const ALL: Permission[] = ['read', 'webhooks', 'keys'];
 
@@ -61,6 +62,7 @@ function Sections() {
   const sections = [
     { path: '/', title: t.console.accounts, icon: Users },
     { path: '/health', title: t.console.health, icon: Activity },
+    { path: '/sources', title: t.sources.sources, icon: Waypoints },
     { path: '/contracts', title: t.console.contracts, icon: FileText },
     { path: '/audit', title: t.nav.audit, icon: History },
   ];
@@ -86,6 +88,7 @@ function Sections() {
       <Boundary key={location}>
         <Switch>
           <Route path="/health" component={Health} />
+          <Route path="/sources" component={Sources} />
           <Route path="/contracts" component={Contracts} />
           <Route path="/audit">
             <Head title={t.nav.audit} />

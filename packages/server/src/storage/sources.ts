@@ -138,6 +138,7 @@ export function sourceStore(database: Database): SourceStore {
       const rows = await database.run<StateRow>(
         `SELECT s.source, s.node, s.type, s.state, s.error, s.accepted::float8, s.dead::float8, s.last_at
          FROM source_states s JOIN nodes n ON n.id = s.node AND n.dead_at IS NULL
+         WHERE s.reported_at > now() - interval '15 seconds'
          ORDER BY s.source, s.node`,
       );
       return rows.map(({ source, last_at, ...row }): SourceReport & { node: number } => ({

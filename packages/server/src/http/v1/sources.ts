@@ -47,6 +47,14 @@ const DeadLetterView = named(
     tried_at: Time,
   }),
 );
+const Redriven = named(
+  'Redriven',
+  Type.Object({
+    published: Type.Integer({ description: 'Those that are events now' }),
+    failed: Type.Integer({ description: 'Those that are none still' }),
+    next_after: Nullable(Type.String({ description: 'null: that was all' })),
+  }),
+);
 const SourceParams = Type.Object({ source: Type.String({ maxLength: 64 }) });
 const LetterParams = Type.Object({
   source: Type.String({ maxLength: 64 }),
@@ -171,11 +179,7 @@ export function sourceRoutes(app: App, { store, sources }: HttpParts): void {
           after: Type.Optional(Type.String({ maxLength: 64, description: '`next_after` of the request before' })),
         }),
         response: responses({
-          200: Type.Object({
-            published: Type.Integer({ description: 'Those that are events now' }),
-            failed: Type.Integer({ description: 'Those that are none still' }),
-            next_after: Nullable(Type.String({ description: 'null: that was all' })),
-          }),
+          200: Redriven,
         }),
       },
     },
