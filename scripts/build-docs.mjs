@@ -18,6 +18,7 @@ const SECTIONS = [
       'index.md',
       'concepts.md',
       'publishing.md',
+      'sources.md',
       'filters.md',
       'authentication.md',
       'sdk.md',

@@ -38,6 +38,8 @@ test('every code block is run, compiled or loaded by a test, or shows nothing th
     'docs/publishing.md json': ran,
     'docs/publishing.md sh': ran,
     'docs/sdk.md ts': ran,
+    'docs/sources.md json': 'packages/server/src/sources/source-config.test.ts',
+    'docs/sources.md sql': 'test/e2e/sources/outbox.test.ts',
     'docs/contracts/README.md': 'a list of files',
     'docs/contracts/README.md json': 'test/contracts/own-contract.test.ts',
     'docs/contracts/README.md json acme': 'test/contracts/own-contract.test.ts',

@@ -1,5 +1,4 @@
 /** Events out of Apache Kafka, with real brokers. */
-import { Admin, Producer, stringSerializers } from '@platformatic/kafka';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Broker } from '../../support/brokers/broker.ts';
 import { hasKafka, startKafka } from '../../support/brokers/kafka.ts';
@@ -7,25 +6,7 @@ import { createDatabase } from '../../support/database.ts';
 import { eventText, killUnderLoad } from '../../support/load-source.ts';
 import { eventually } from '../../support/node.ts';
 import { deadLettersOf, eventsOf, payloadsOf, startNodeWith } from '../../support/sources.ts';
-
-/** Makes a topic, and answers what sends to it. */
-async function topicAt(brokers: readonly Broker[], topic: string, replicas = 1) {
-  const bootstrapBrokers = brokers.map(({ url }) => url);
-  const admin = new Admin({ clientId: 'test', bootstrapBrokers, retries: 20, retryDelay: 500 });
-  await admin.createTopics({ topics: [topic], partitions: 4, replicas });
-  await admin.close();
-  return async (values: readonly string[], more: { key?: string; headers?: Record<string, string> } = {}) => {
-    const producer = new Producer({
-      clientId: 'test',
-      bootstrapBrokers,
-      serializers: stringSerializers,
-      retries: 30,
-      retryDelay: 500,
-    });
-    await producer.send({ messages: values.map((value) => ({ topic, value, ...more })), acks: -1 });
-    await producer.close();
-  };
-}
+import { topicAt } from '../../support/topics.ts';
 
 describe.skipIf(!hasKafka)('a topic of Kafka (skipped where its jars are not there: npm run brokers)', () => {
   let brokers: Broker[];

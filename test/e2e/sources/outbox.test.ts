@@ -1,4 +1,5 @@
 /** Sources in general, and the outbox table of an application: messages become events, exactly one each, or dead letters. */
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createDatabase, query } from '../../support/database.ts';
 import { cutConnections, relayTo } from '../../support/faults.ts';
@@ -53,6 +54,22 @@ describe('an outbox table', () => {
     await receiver.received(1_500);
     await eventually(outbox, (rows) => rows.length === 0);
     await receiver.stop();
+  });
+
+  test('the table of the documentation needs no mapping', async () => {
+    const account = await createAccount();
+    const page = readFileSync(new URL('../../../docs/sources.md', import.meta.url), 'utf8');
+    const [, sql = ''] = /```sql\n([\s\S]*?)```/.exec(page) ?? [];
+    await query(app, sql.replace('TABLE outbox', 'TABLE documented'));
+    const documented = { ...source, name: 'documented', table: 'documented' };
+    const other = await startNodeWith([documented], { databaseUrl });
+    await query(app, `INSERT INTO documented (account, trigger, payload) VALUES ($1, 'order.created', '{"n":5.0}')`, [
+      account,
+    ]);
+    await eventsOf(databaseUrl, account, 1);
+    const { body } = await node.call('GET', `/v1/accounts/${account}/events`);
+    expect((await node.call('GET', `/v1/accounts/${account}/events/${body.data[0].id}`)).text).toContain('{"n":5.0}');
+    await other.stop();
   });
 
   test('a commit is picked up at once where it notifies', async () => {

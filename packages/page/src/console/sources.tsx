@@ -227,6 +227,7 @@ function Letter(props: {
       <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
         <summary>
           <span className="grow">{letter.error.detail}</span>
+          <code className="quiet">{letter.place}</code>
           <span className="quiet num">
             <Time at={letter.created_at} />
           </span>

@@ -151,7 +151,7 @@ export async function tailSource(
 }
 
 /**
- * Lets a source begin at another place the next time: what was published within the last day is no second event then, and
+ * Lets a source begin at another place the next time: what was published within the last two days is no second event then, and
  * what is older is.
  * @throws NotPossible; Error while servers read it
  */

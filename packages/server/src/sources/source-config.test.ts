@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { checkSources, readSources } from './source-config.ts';
+import { checkSources, readSources, SOURCE_TYPES } from './source-config.ts';
 
 const check = (source: object, env = {}) => checkSources({ sources: [source] }, 'sources.json', env);
 const KAFKA = { name: 'orders', type: 'kafka', brokers: ['localhost:9092'], topics: ['orders'] };
@@ -14,6 +14,14 @@ test('a file of sources is read, with what the environment holds in its place', 
   writeFileSync(file, JSON.stringify({ sources: [source, KAFKA] }));
   expect(readSources(file, { APP_URL: 'postgres://app' })).toEqual([{ ...source, url: 'postgres://app' }, KAFKA]);
   rmSync(folder, { recursive: true });
+});
+
+test('the file of the documentation is right', () => {
+  const page = readFileSync(new URL('../../../../docs/sources.md', import.meta.url), 'utf8');
+  const [, json = ''] = /```json\n([\s\S]*?)```/.exec(page) ?? [];
+  const environment = { KAFKA_PASSWORD: 'x', AMQP_URL: 'amqp://x', APP_DATABASE_URL: 'postgres://x' };
+  const sources = checkSources(JSON.parse(json), 'sources.json', environment);
+  expect(sources.map(({ type }) => type).sort()).toEqual([...SOURCE_TYPES].sort());
 });
 
 test.each([
