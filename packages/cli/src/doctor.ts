@@ -10,7 +10,8 @@ import { CONTRACTS_FOLDER } from '@posthorn/server/dist/folders.js';
 import { runningEmbedded } from '@posthorn/server/dist/storage/embedded.js';
 import { readMigrations } from '@posthorn/server/dist/storage/migrate.js';
 import { checkDatabase } from '@posthorn/server/dist/storage/requirements.js';
-import pg from 'pg';
+import { PrimaryClient } from '@posthorn/server/dist/storage/servers.js';
+import type pg from 'pg';
 import { coloured, legible, type Print } from './output.js';
 
 export interface Finding {
@@ -107,7 +108,7 @@ async function database({ databaseUrl, dataFolder, databaseConnections }: Config
     return [{ what, state: 'well', detail }];
   }
   const notes: string[] = [];
-  const client = new pg.Client({
+  const client = new PrimaryClient({
     ...connection,
     connectionTimeoutMillis: ANSWER_WITHIN_MS,
     query_timeout: ANSWER_WITHIN_MS,

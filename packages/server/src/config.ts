@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { type Network, parseNetwork } from './egress/address.ts';
 import { readSources, type SourceConfig, SourcesError } from './sources/source-config.ts';
 import { CONNECTIONS_DEFAULT, CONNECTIONS_MAX, CONNECTIONS_MIN } from './storage/connections.ts';
+import { splitUrl } from './storage/servers.ts';
 
 const LOGGED_ATTEMPTS = ['all', 'failed', 'none'] as const;
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -200,10 +201,11 @@ function readNumber(name: string, text: string, min: number, max: number): numbe
 
 function readDatabaseUrl(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
-  if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) {
+  const urls = /^postgres(ql)?:\/\//.test(text) ? splitUrl(text) : undefined;
+  if (!urls) {
     throw new ConfigError(
       'DATABASE_URL',
-      'not a PostgreSQL URL: write it as postgres://user:password@host:5432/database',
+      'not a PostgreSQL URL: write it as postgres://user:password@host:5432/database, or with several hosts as host1:5432,host2:5432',
     );
   }
   return text;

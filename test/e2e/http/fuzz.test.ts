@@ -6,19 +6,23 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { CATALOGUE } from '../../../packages/server/src/domain/errors.ts';
+import { createDatabase, query } from '../../support/database.ts';
 import { type FuzzAnswer, FuzzClient } from '../../support/fuzz/client.ts';
 import type { Json } from '../../support/fuzz/json-tree.ts';
 import { type FuzzRequest, type Operation, requestsOf, type World } from '../../support/fuzz/operations.ts';
 import { idsOf, TIMES } from '../../support/fuzz/values.ts';
-import { eventually, OPERATOR_KEY, startTestNode } from '../../support/node.ts';
+import { eventually, OPERATOR_KEY } from '../../support/node.ts';
 import { sendRaw } from '../../support/raw-http.ts';
 import { Receiver } from '../../support/receiver.ts';
+import { deadLettersOf, startNodeWith } from '../../support/sources.ts';
 
 const SEED = 20_261_127;
 const RUNS = 80;
 
 const receiver = await Receiver.start();
-const node = await startTestNode();
+const app = await createDatabase();
+await query(app, 'CREATE TABLE outbox (id bigserial PRIMARY KEY, account text, trigger text, payload jsonb)');
+const node = await startNodeWith([{ name: 'shop', type: 'postgresql', url: app, table: 'outbox' }]);
 const client = new FuzzClient(node.url);
 const world = await makeWorld();
 const document = (await node.call('GET', '/openapi.json')).body as {
@@ -35,13 +39,19 @@ const ajv = new Ajv2020({
 });
 ajv.addSchema(document, 'openapi');
 
-/** With the schemas that it refers to in their places: that is what requests are made from. */
-function inline<T>(value: T): T {
-  if (Array.isArray(value)) return value.map(inline) as T;
+/**
+ * With the schemas that it refers to in their places: that is what requests are made from. What is within itself is anything
+ * from its third level on.
+ */
+function inline<T>(value: T, within: readonly string[] = []): T {
+  if (Array.isArray(value)) return value.map((one) => inline(one, within)) as T;
   if (typeof value !== 'object' || value === null) return value;
   const { $ref } = value as { $ref?: string };
-  if ($ref?.startsWith('#/components/schemas/')) return inline(schemas[$ref.slice(21)] as T);
-  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, inline(part)])) as T;
+  if ($ref?.startsWith('#/components/schemas/')) {
+    if (within.filter((one) => one === $ref).length >= 2) return {} as T;
+    return inline(schemas[$ref.slice(21)] as T, [...within, $ref]);
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, inline(part, within)])) as T;
 }
 
 afterAll(async () => {
@@ -77,6 +87,14 @@ async function makeWorld(): Promise<World> {
     async () => (await node.call('GET', of('deliveries?status=succeeded'))).body,
     (page) => page.data.length > 1,
   );
+  await query(
+    app,
+    `INSERT INTO outbox (account, trigger, payload) SELECT 'nobody', 'a.b', '1' FROM generate_series(1, 40)`,
+  );
+  const letters = await eventually(
+    () => deadLettersOf(node, 'shop'),
+    (found) => found.length === 40,
+  );
   const session = async (permissions: string[]) =>
     (await node.call('POST', of('page-sessions'), { permissions })).body.token as string;
   const ids = {
@@ -91,6 +109,8 @@ async function makeWorld(): Promise<World> {
     request: requests.map(({ id }: { id: string }) => id),
     replay: [replay.id],
     scheduled_event: scheduled,
+    source: ['shop', 'none'],
+    dead_letter: letters.map(({ id }: { id: string }) => id),
   };
   /** The first of them most often. */
   const some = (values: readonly string[]) =>
@@ -130,6 +150,7 @@ async function makeWorld(): Promise<World> {
       from: some(['2020-01-01T00:00:00Z', ...TIMES]),
       to: some(['2030-01-01T00:00:00Z', ...TIMES]),
       scheduled_for: some([new Date(Date.now() + 3_600_000).toISOString(), ...TIMES]),
+      after: some([letters[3].id, 'ddl_x']),
       expires_at: some(['2030-01-01T00:00:00Z', ...TIMES]),
     },
   };

@@ -7,6 +7,7 @@ export interface Schema {
   enum?: Json[];
   const?: Json;
   anyOf?: Schema[];
+  oneOf?: Schema[];
   properties?: Record<string, Schema>;
   patternProperties?: Record<string, Schema>;
   required?: string[];
@@ -28,7 +29,8 @@ export type Known = Readonly<Record<string, Arbitrary<Json>>>;
 export function fromSchema(schema: Schema, known: Known): Arbitrary<Json> {
   if (schema.enum) return fc.constantFrom(...schema.enum);
   if (schema.const !== undefined) return fc.constant(schema.const);
-  if (schema.anyOf) return fc.oneof(...schema.anyOf.map((one) => fromSchema(one, known)));
+  const alternatives = schema.anyOf ?? schema.oneOf;
+  if (alternatives) return fc.oneof(...alternatives.map((one) => fromSchema(one, known)));
   switch (schema.type) {
     case 'null':
       return fc.constant(null);

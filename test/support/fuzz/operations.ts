@@ -36,6 +36,7 @@ const PREFIXES: Readonly<Record<string, string>> = {
   bin: 'bin',
   replay: 'rpl',
   scheduled_event: 'sch',
+  dead_letter: 'ddl',
   account: 'acc',
 };
 

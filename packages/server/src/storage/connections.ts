@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { PrimaryClient } from './servers.ts';
 
 /** What a pool is for. Nothing that one of them waits for holds up the others. */
 export const POOL_NAMES = ['hot', 'run', 'read', 'maintenance'] as const;
@@ -63,6 +64,7 @@ export function openPool(name: PoolName, max: number, config: pg.ClientConfig, a
   };
   const pool = new pg.Pool({
     ...config,
+    Client: PrimaryClient,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: SILENCE_TIMEOUT_MS,
     keepAlive: true,

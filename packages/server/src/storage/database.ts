@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { Availability } from './availability.ts';
 import { endBackends } from './backends.ts';
 import {
@@ -20,6 +20,7 @@ import {
   kindOfDriverError,
 } from './database-errors.ts';
 import { type Heard, Listener } from './listener.ts';
+import { PrimaryClient, serversOf } from './servers.ts';
 import type { Parameter, Statement } from './statement.ts';
 import { Turns } from './turns.ts';
 
@@ -29,6 +30,8 @@ type Query = <Row extends pg.QueryResultRow>(config: pg.QueryConfig) => Promise<
 /** A statement that was rolled back because of another one is tried again so often. */
 const TRIES_MAX = 4;
 const TRY_AGAIN_MS = 10;
+/** How often the servers are asked which one takes writes, where there are several. */
+const WATCH_EVERY_MS = 2_000;
 /** While PostgreSQL has no connection left for us. */
 const CONNECT_AGAIN_MS = 100;
 
@@ -45,7 +48,10 @@ export class Database {
   readonly budget: ConnectionBudget;
   private readonly pools: Readonly<Record<PoolName, pg.Pool>>;
   readonly availability: Availability;
+  private readonly clients = new Set<pg.PoolClient>();
   private readonly turns: Turns;
+  private readonly servers: ReturnType<typeof serversOf>;
+  private stopWatching = () => {};
   private listener: Listener | undefined;
   private isStopped = false;
   private isRecovering = false;
@@ -58,9 +64,15 @@ export class Database {
     connections = CONNECTIONS_DEFAULT,
   ) {
     this.budget = shareOut(connections);
-    const open = (name: PoolName) => openPool(name, this.budget[name], config, `${this.name} ${name}`);
+    const open = (name: PoolName) => {
+      const pool = openPool(name, this.budget[name], config, `${this.name} ${name}`);
+      pool.on('connect', (client) => this.clients.add(client));
+      pool.on('remove', (client) => this.clients.delete(client));
+      return pool;
+    };
     this.pools = { hot: open('hot'), run: open('run'), read: open('read'), maintenance: open('maintenance') };
     this.turns = new Turns(this.budget.read);
+    this.servers = serversOf(config);
     this.availability = new Availability({ probe: () => this.probe(), log });
   }
 
@@ -70,6 +82,7 @@ export class Database {
 
   /** Opens the connections that publish and settle: nobody waits for them later. @throws DatabaseUnavailable */
   async open(): Promise<void> {
+    if (this.servers.areSeveral) this.watchServers();
     const clients = [];
     try {
       while (clients.length < this.budget.hot) clients.push(await this.acquire('hot'));
@@ -130,9 +143,25 @@ export class Database {
     if (this.isStopped) return;
     this.isStopped = true;
     this.availability.stop();
+    this.stopWatching();
     const ends = Promise.allSettled([this.listener?.stop(), ...Object.values(this.pools).map((pool) => pool.end())]);
     // A connection whose other side is silent never ends by itself.
     await Promise.race([ends, setTimeout(CONNECT_TIMEOUT_MS, undefined, { ref: false })]);
+  }
+
+  /**
+   * A primary that is cut off from the others goes on for a while, and what it is asked to commit hangs. When another one has
+   * been chosen meanwhile, nobody waits for it any longer.
+   */
+  private watchServers(): void {
+    const timer = setInterval(async () => {
+      if (!this.up || !(await this.servers.find())) return;
+      this.availability.goDown('away');
+      for (const client of this.clients) client.connection.stream.destroy();
+      this.listener?.breakOff();
+    }, WATCH_EVERY_MS);
+    timer.unref();
+    this.stopWatching = () => clearInterval(timer);
   }
 
   private guarded<Row extends pg.QueryResultRow>(pool: PoolName, query: pg.QueryConfig): Promise<Row[]> {
@@ -214,7 +243,8 @@ export class Database {
 
   /** Whether the database can be used: reached, written to, and asked about what was under way. Bounded in time. */
   private async probe(): Promise<void> {
-    const client = new pg.Client({
+    await this.servers.find();
+    const client = new PrimaryClient({
       ...this.config,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: CONNECT_TIMEOUT_MS,

@@ -1,5 +1,6 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { CONNECT_TIMEOUT_MS } from './connections.ts';
+import { PrimaryClient } from './servers.ts';
 
 const AGAIN_MS = 500;
 const PULSE_MS = 15_000;
@@ -21,7 +22,7 @@ export class Listener {
   /** Resolves when it listens, or when it has failed once and goes on trying. */
   async start(): Promise<void> {
     if (this.isStopped) return;
-    const client = new pg.Client({
+    const client = new PrimaryClient({
       ...this.config,
       keepAlive: true,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -48,6 +49,11 @@ export class Listener {
       client.end().catch(() => {});
       if (this.client === client) this.startAgain();
     }
+  }
+
+  /** Opens another connection. */
+  breakOff(): void {
+    this.client?.connection.stream.destroy();
   }
 
   async stop(): Promise<void> {

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { CONNECT_TIMEOUT_MS, SCHEMA_FIRST, settingStatement } from './connections.ts';
 import type { Database } from './database.ts';
 import { kindOf, kindOfDriverError } from './database-errors.ts';
 import { ENGINE } from './nodes.ts';
+import { PrimaryClient, serversOf } from './servers.ts';
 
 const FOLDER = new URL('../../src/storage/migrations/', import.meta.url);
 /** Serialises migrations of nodes that start at the same moment (any constant will do). */
@@ -76,6 +77,7 @@ export async function migrate(
   migrations = readMigrations(),
   lookEveryMs = LOOK_EVERY_MS,
 ): Promise<string[]> {
+  await serversOf(config).find();
   const client = newClient({ ...config, keepAlive: true });
   let stopLooking = () => {};
   try {
@@ -101,7 +103,7 @@ export async function migrate(
 }
 
 function newClient(config: pg.ClientConfig): pg.Client {
-  const client = new pg.Client({ ...config, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  const client = new PrimaryClient({ ...config, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   client.on('error', () => {});
   return client;
 }

@@ -1,6 +1,7 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { CONNECT_TIMEOUT_MS } from './connections.ts';
 import { DatabaseUnavailable, isOutage, kindOfDriverError, PROTOCOL_VIOLATION, sqlStateOf } from './database-errors.ts';
+import { PrimaryClient, serversOf } from './servers.ts';
 
 /** This database cannot be used as it is set up. The message says what to do. */
 export class DatabaseRefused extends Error {
@@ -20,6 +21,7 @@ export async function checkDatabase(
   connections: number,
   log: (message: string) => void,
 ): Promise<void> {
+  await serversOf(config).find();
   const clients = [newClient(config), newClient(config)] as const;
   try {
     for (const client of clients) await client.connect();
@@ -35,7 +37,7 @@ export async function checkDatabase(
 }
 
 function newClient(config: pg.ClientConfig): pg.Client {
-  const client = new pg.Client({
+  const client = new PrimaryClient({
     ...config,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: CONNECT_TIMEOUT_MS,
