@@ -1,7 +1,7 @@
 /**
- * Brings the brokers that the tests of sources use, as far as this machine can have them: nats-server and rabbitmq-server from
- * Debian's packages (as root), Apache Kafka and ElasticMQ from Maven Central (with Maven and Java). What is there already
- * stays. Without one, its tests are skipped.
+ * Brings the brokers that the tests of sources use, and Patroni for failover, as far as this machine can have them:
+ * nats-server, rabbitmq-server, patroni, etcd and PostgreSQL from Debian's packages (as root), Apache Kafka and ElasticMQ from
+ * Maven Central (with Maven and Java). What is there already stays. Without one, its tests are skipped.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,13 +14,16 @@ const JARS = {
   kafka: ['org.apache.kafka:kafka_2.13:4.0.0', 'org.slf4j:slf4j-nop:1.7.36'],
   elasticmq: ['org.elasticmq:elasticmq-server_2.13:1.6.12'],
 };
-const PROGRAMS = { 'nats-server': '/usr/sbin/nats-server', 'rabbitmq-server': '/usr/lib/rabbitmq/bin/rabbitmq-server' };
+const PROGRAMS = {
+  'nats-server': { path: '/usr/sbin/nats-server' },
+  'rabbitmq-server': { path: '/usr/lib/rabbitmq/bin/rabbitmq-server' },
+  patroni: { path: '/usr/bin/patroni', packages: ['patroni', 'python3-psycopg2', 'etcd-server', 'postgresql'] },
+};
 
 const has = (program) => spawnSync('which', [program]).status === 0;
 
-for (const [name, path] of Object.entries(PROGRAMS)) {
-  if (existsSync(path) || has(name)) tell(name, true);
-  else tell(name, installed(name) && existsSync(path));
+for (const [name, { path, packages = [name] }] of Object.entries(PROGRAMS)) {
+  tell(name, existsSync(path) || has(name) || (installed(packages) && existsSync(path)));
 }
 for (const [name, artifacts] of Object.entries(JARS)) {
   tell(name, existsSync(join(FOLDER, name)) || (has('mvn') && has('java') && fetched(name, artifacts)));
@@ -30,10 +33,10 @@ function tell(name, isThere) {
   console.log(isThere ? `${name}: here` : `${name}: not to be had, its tests are skipped`);
 }
 
-function installed(name) {
+function installed(packages) {
   if (process.getuid?.() !== 0 || !has('apt-get')) return false;
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const install = ['install', '-y', '-q', '--no-install-recommends', name];
+  const install = ['install', '-y', '-q', '--no-install-recommends', ...packages];
   const run = (args) => spawnSync('apt-get', args, { env, stdio: 'ignore', timeout: 300_000 }).status === 0;
   return run(install) || (run(['update', '-q']) && run(install));
 }

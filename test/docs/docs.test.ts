@@ -26,6 +26,7 @@ test('every code block is run, compiled or loaded by a test, or shows nothing th
     'docs/authentication.md json': 'test/e2e/endpoint-auth.test.ts',
     'docs/cli.md sh': ran,
     'docs/cli.md json': 'test/e2e/mcp.test.ts starts that command',
+    'docs/failover.md': 'packages/server/src/storage/servers.test.ts',
     'docs/filters.md json': 'test/e2e/filters.test.ts',
     'docs/index.md sh': `${ran}, and the CI`,
     'docs/keys.md sh keys': ran,

@@ -117,6 +117,25 @@ test('about to be switched off, switched off, recovered: told once each, with wh
   expect(again?.subject).toMatch(/1 webhook working again$/);
 }, 60_000);
 
+test('a chat is told as Slack takes it, and no name calls everybody or becomes a link', async () => {
+  const slack = await node.call('PATCH', notices(), { url: receiver.url('/chat'), format: 'slack' });
+  expect(slack.body).toMatchObject({ url: receiver.url('/chat'), format: 'slack', secret: null });
+  await node.call('PATCH', `/v1/accounts/${account}`, { name: 'Shop <!channel> *&* <https://x.example|here>' });
+  expect((await node.call('POST', `${notices()}/test`)).body.data).toEqual([{ channel: 'webhook', error: null }]);
+  const request = receiver.requests.find(({ path }) => path === '/chat');
+  expect(request?.headers['content-type']).toBe('application/json');
+  const { text } = JSON.parse(request?.body.toString() ?? '');
+  expect(text).toMatch(
+    /^\*A test: webhooks of Shop &lt;!channel&gt; {2}&amp; {2}&lt;https:\/\/x\.example\|here&gt;\*\n/,
+  );
+  const back = await node.call('PATCH', notices(), { format: 'standard' });
+  expect(back.body).toMatchObject({ format: 'standard', secret: expect.stringMatching(/^whsec_/) });
+  const none = await node.call('PATCH', notices(), { url: null });
+  expect(none.body).toMatchObject({ url: null, secret: null });
+  const { body: known } = await node.call('PATCH', notices(), { url: 'https://hooks.slack.com/services/T0/B0/x' });
+  expect(known.format).toBe('slack');
+});
+
 test('a storm is one summary; a webhook is told with a signature that verifies', async () => {
   const chosen = await node.call('PATCH', notices(), { url: receiver.url('/notices') });
   expect(chosen.body).toMatchObject({ url: receiver.url('/notices'), secret: expect.stringMatching(/^whsec_/) });

@@ -1897,6 +1897,11 @@ export interface components {
             url: string | null;
             /** @description Signs requests to `url`, as the `standard` contract does */
             secret: string | null;
+            /**
+             * @description Of what goes to `url`: a signed event, or a message as Slack (and chats that read the same) take it
+             * @enum {unknown}
+             */
+            format: "standard" | "slack";
             /** @description When the last message went out */
             sent_at: string | null;
             /** @description Why the last one did not */
@@ -8803,6 +8808,11 @@ export interface operations {
                 "application/json": {
                     email?: string | null;
                     url?: string | null;
+                    /**
+                     * @description Without it: slack for hooks.slack.com, standard for others
+                     * @enum {unknown}
+                     */
+                    format?: "standard" | "slack";
                 };
             };
         };

@@ -51,6 +51,8 @@ export interface Program {
   command: string;
   args: readonly string[];
   env?: Record<string, string>;
+  /** As whom it runs, when not as us. */
+  user?: { uid: number; gid: number };
   /** Resolves when it answers; throws until then. */
   isReady: () => Promise<void>;
   /** What has to be done once it has ended. */
@@ -60,7 +62,7 @@ export interface Program {
 export const newFolder = (name: string): string => mkdtempSync(join(tmpdir(), `posthorn-${name}-`));
 
 /** Starts a program, and waits until it answers. */
-export async function startBroker({ url, folder, command, args, env, isReady, after }: Program): Promise<Broker> {
+export async function startBroker({ url, folder, command, args, env, user, isReady, after }: Program): Promise<Broker> {
   let child: ChildProcess | undefined;
   const logFile = join(folder, 'broker.log');
   const start = async () => {
@@ -68,6 +70,7 @@ export async function startBroker({ url, folder, command, args, env, isReady, af
     const running = spawn(command, args, {
       cwd: folder,
       env: { ...process.env, ...env },
+      ...user,
       stdio: ['ignore', log, log],
       // Of a script and what it starts, all are ended together.
       detached: true,

@@ -7,11 +7,13 @@ import { useLanguage } from '../texts/language.tsx';
 import { fieldMistake } from '../texts/problem-words.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
-import { Field } from '../ui/field.tsx';
+import { Field, Select } from '../ui/field.tsx';
 import { ErrorNote, QueryError, Skeleton } from '../ui/notes.tsx';
 import { Secret } from '../ui/secret.tsx';
 import { Time } from '../ui/time.tsx';
 import { toast } from '../ui/toasts.tsx';
+
+type Format = 'standard' | 'slack';
 
 interface Notices {
   email: string | null;
@@ -19,6 +21,7 @@ interface Notices {
   can_email: boolean;
   url: string | null;
   secret: string | null;
+  format: Format;
   sent_at: string | null;
   last_error: string | null;
 }
@@ -55,7 +58,7 @@ function NoticesDialog({ onClose }: { onClose: () => void }) {
         {data && (
           <>
             {data.can_email && <EmailPart key={`${data.email} ${data.pending_email}`} notices={data} />}
-            <UrlPart key={data.url} notices={data} />
+            <UrlPart key={`${data.url} ${data.format}`} notices={data} />
             <TestPart notices={data} />
           </>
         )}
@@ -196,7 +199,7 @@ function UrlPart({ notices }: { notices: Notices }) {
       <OneField
         name="url"
         label={t.notices.url}
-        hint={t.notices.urlHint}
+        hint={notices.format === 'slack' ? t.notices.chatHint : t.notices.urlHint}
         verb={t.common.save}
         isReady={url !== (notices.url ?? '')}
         value={url}
@@ -204,8 +207,32 @@ function UrlPart({ notices }: { notices: Notices }) {
         run={save}
         attributes={{ type: 'url', placeholder: 'https://example.com/alerts' }}
       />
+      {notices.url !== null && <FormatPart format={notices.format} />}
       {notices.secret !== null && <Secret text={notices.secret} />}
     </div>
+  );
+}
+
+function FormatPart({ format }: { format: Format }) {
+  const { t } = useLanguage();
+  const [wanted, setWanted] = useState(format);
+  const save = useChange(
+    (path) => call('PATCH', `${path}/notices`, { format: wanted }),
+    () => t.common.saved,
+  );
+  const choices = (['standard', 'slack'] as const).map((value) => ({ value, label: t.notices.formats[value] }));
+  return (
+    <>
+      <div className="row end">
+        <Field label={t.notices.format} className="grow">
+          <Select value={wanted} choices={choices} onChange={(value) => setWanted(value as Format)} />
+        </Field>
+        <Button disabled={wanted === format || save.isPending} onClick={() => save.mutate()}>
+          {t.common.save}
+        </Button>
+      </div>
+      <ErrorNote error={save.error} />
+    </>
   );
 }
 

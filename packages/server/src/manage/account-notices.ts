@@ -13,6 +13,7 @@ import type {
   EndpointDay,
   EndpointStanding,
   NoticeContent,
+  NoticeFormat,
   NoticeMessage,
   NoticeSettings,
   Standing,
@@ -46,6 +47,7 @@ const EMAIL = /^[^\s@<>",;]{1,64}@[^\s@<>",;]{1,190}\.[^\s@<>",;.]{2,63}$/;
 export interface NoticeWish {
   email?: string | null;
   url?: string | null;
+  format?: NoticeFormat;
 }
 
 /**
@@ -96,7 +98,7 @@ export class AccountNotices {
    * @throws Problem `account_not_found`, `invalid_request`, `invalid_url`, `blocked_address`, `not_supported`,
    *   `mail_unavailable`; TooManyRequests
    */
-  async change(accountId: string, { email, url }: NoticeWish): Promise<NoticeSettings> {
+  async change(accountId: string, { email, url, format }: NoticeWish): Promise<NoticeSettings> {
     const { store, endpoints, contract } = this.parts;
     const before = await this.settings(accountId);
     if (typeof url === 'string') await endpoints.checkUrl(accountId, url, contract);
@@ -105,9 +107,13 @@ export class AccountNotices {
     if (email === null) await store.forgetEmail(accountId);
     else if (email !== undefined && email === before.email) await store.forgetPending(accountId);
     else if (email !== undefined) await this.sendCode(accountId, email);
-    if (url !== undefined && url !== before.url) {
-      const secret = url === null ? null : (before.secret ?? contract.signature.generateSecret('v1'));
-      await store.setUrl(accountId, url, secret);
+    const goesTo = url === undefined ? before.url : url;
+    const written = format ?? (goesTo === before.url ? before.format : formatOf(goesTo));
+    if (goesTo !== before.url || written !== before.format) {
+      // Chats do not verify what they are told.
+      const isSigned = goesTo !== null && written === 'standard';
+      const secret = isSigned ? (before.secret ?? contract.signature.generateSecret('v1')) : null;
+      await store.setUrl(accountId, goesTo, secret, written);
     }
     return this.settings(accountId);
   }
@@ -262,10 +268,13 @@ const NOTHING: NoticeSettings = {
   pendingEmail: null,
   url: null,
   secret: null,
+  format: 'standard',
   sentAt: null,
   lastError: null,
 };
 
+const formatOf = (url: string | null): NoticeFormat =>
+  url !== null && new URL(url).hostname === 'hooks.slack.com' ? 'slack' : 'standard';
 const digestOf = (code: string) => createHash('sha256').update(code.trim()).digest();
 const wordsOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 

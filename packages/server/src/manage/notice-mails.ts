@@ -53,6 +53,16 @@ export function noticeMail({ account_name: name, webhooks }: NoticeContent): { s
   };
 }
 
+/** As Slack's incoming webhooks take it (`text` in mrkdwn), and Mattermost's, Rocket.Chat's and Discord's `/slack`. */
+export function chatMessage(content: NoticeContent): { text: string } {
+  const { subject, text } = noticeMail(content);
+  const body = content.webhooks.length === 0 ? text : text.slice(0, text.lastIndexOf('\n\n'));
+  return { text: `*${escaped(subject).replaceAll('*', ' ')}*\n${escaped(body)}` };
+}
+
+/** No name of a customer becomes a link, or calls everybody in a channel. */
+const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+
 function paragraphOf(webhook: Webhook, subject: string): string {
   const { url, events, standing, since, failures, limit, held, last_status: status, last_error: error } = webhook;
   const answer = status != null ? `answered ${status}` : error != null ? `failed (${error})` : undefined;

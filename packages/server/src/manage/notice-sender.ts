@@ -5,7 +5,12 @@ import { encodeId, type IdSource } from '../domain/ids.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { NoticeContent, NoticeMessage, NoticeSettings } from '../storage/page-store.ts';
 import type { Inspector } from './inspector.ts';
-import { codeMail, noticeMail } from './notice-mails.ts';
+import { chatMessage, codeMail, noticeMail } from './notice-mails.ts';
+
+interface Written {
+  headers: [string, string][];
+  body: Buffer;
+}
 
 /** The event that a notice is, for webhooks. */
 const TRIGGER = 'webhooks.changed';
@@ -28,7 +33,7 @@ export class NotMailed extends Error {
   }
 }
 
-/** Brings notices to where an account wants them: by e-mail, or as a signed webhook of the `standard` contract. */
+/** Brings notices to where an account wants them: by e-mail, as a signed webhook of the `standard` contract, or into a chat. */
 export class NoticeSender {
   constructor(
     private readonly parts: {
@@ -60,8 +65,13 @@ export class NoticeSender {
   ): Promise<void> {
     if (channel === 'email') {
       if (settings.email !== null) await this.mail({ to: settings.email, ...noticeMail(message) });
+    } else if (settings.url !== null && settings.format === 'slack') {
+      await this.post(settings.url, message.account_id, {
+        headers: [['Content-Type', 'application/json']],
+        body: Buffer.from(JSON.stringify(chatMessage(message))),
+      });
     } else if (settings.url !== null && settings.secret !== null) {
-      await this.post(settings.url, settings.secret, message, id);
+      await this.post(settings.url, message.account_id, this.signed(settings.secret, message, id));
     }
   }
 
@@ -76,8 +86,8 @@ export class NoticeSender {
     }
   }
 
-  private async post(url: string, secret: string, message: NoticeContent, id: string): Promise<void> {
-    const { contract, egress, inspector, ids, clock } = this.parts;
+  private signed(secret: string, message: NoticeContent, id: string): Written {
+    const { contract, ids, clock } = this.parts;
     const event: EventFacts = {
       id,
       externalId: null,
@@ -99,10 +109,14 @@ export class NoticeSender {
       keys: [contract.signature.parseSecret(secret)],
       nowMs: clock.now(),
     });
-    const outcome = await egress.send(message.account_id, {
+    return { headers: [...contract.defaultHeaders, ...own], body };
+  }
+
+  private async post(url: string, accountId: string, written: Written): Promise<void> {
+    const { contract, egress, inspector } = this.parts;
+    const outcome = await egress.send(accountId, {
       url: new URL(url),
-      headers: [...contract.defaultHeaders, ...own],
-      body,
+      ...written,
       timeouts: contract.policy.timeouts,
       isOwnBin: inspector.isBin(url),
     });

@@ -3,7 +3,7 @@ import type { InactiveReason } from '../domain/model.ts';
 import type { Subscription } from '../domain/subscription.ts';
 import { texts, timestamps, uuids } from './arrays.ts';
 import type { Database } from './database.ts';
-import type { AccountNoticeStore, NoticeMessage, Standing } from './page-store.ts';
+import type { AccountNoticeStore, NoticeFormat, NoticeMessage, Standing } from './page-store.ts';
 import { bytesOfUuid, fromUuidText, toUuid, toUuidText } from './rows.ts';
 import type { Vault } from './vault.ts';
 
@@ -17,6 +17,7 @@ interface SettingsRow {
   email: string | null;
   pending_email: string | null;
   url: string | null;
+  format: NoticeFormat;
   key_id: string | null;
   ciphertext: Buffer | null;
   sent_at: Date | null;
@@ -30,7 +31,7 @@ export function accountNoticeStore(database: Database, vault: Vault): AccountNot
   return {
     async find(accountId) {
       const [row] = await database.run<SettingsRow>(
-        `SELECT number, email, pending_email, url, key_id, ciphertext, sent_at, last_error
+        `SELECT number, email, pending_email, url, format, key_id, ciphertext, sent_at, last_error
          FROM account_notices WHERE account_id = $1`,
         [accountId],
       );
@@ -40,18 +41,19 @@ export function accountNoticeStore(database: Database, vault: Vault): AccountNot
           pendingEmail: row.pending_email,
           url: row.url,
           secret: open(accountId, row),
+          format: row.format,
           sentAt: row.sent_at,
           lastError: row.last_error,
         }
       );
     },
 
-    async setUrl(accountId, url, secret) {
+    async setUrl(accountId, url, secret, format) {
       const sealed = secret === null ? undefined : vault.seal(secret, noticeIdentity(accountId, 1));
       await database.run(
-        `INSERT INTO account_notices (account_id, url, key_id, ciphertext) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (account_id) DO UPDATE SET url = $2, key_id = $3, ciphertext = $4, last_error = NULL`,
-        [accountId, url, sealed?.keyId ?? null, sealed?.ciphertext ?? null],
+        `INSERT INTO account_notices (account_id, url, key_id, ciphertext, format) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (account_id) DO UPDATE SET url = $2, key_id = $3, ciphertext = $4, format = $5, last_error = NULL`,
+        [accountId, url, sealed?.keyId ?? null, sealed?.ciphertext ?? null, format],
       );
     },
 

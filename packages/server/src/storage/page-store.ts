@@ -158,6 +158,10 @@ export interface ReplayStore {
  */
 export type Standing = 'ok' | 'failing' | 'half_way' | 'switched_off' | 'paused';
 
+export const NOTICE_FORMATS = ['standard', 'slack'] as const;
+/** What goes to an account's URL: a signed event of the `standard` contract, or a message as Slack's incoming webhooks take it. */
+export type NoticeFormat = (typeof NOTICE_FORMATS)[number];
+
 export interface NoticeSettings {
   email: string | null;
   /** Waits for the code that was sent there. */
@@ -165,6 +169,7 @@ export interface NoticeSettings {
   url: string | null;
   /** What signs requests to `url`. */
   secret: string | null;
+  format: NoticeFormat;
   /** When the last message went out. */
   sentAt: Date | null;
   /** Why the last one did not. */
@@ -224,7 +229,7 @@ export interface DueAccount {
 
 export interface AccountNoticeStore {
   find(accountId: string): Promise<NoticeSettings | undefined>;
-  setUrl(accountId: string, url: string | null, secret: string | null): Promise<void>;
+  setUrl(accountId: string, url: string | null, secret: string | null, format: NoticeFormat): Promise<void>;
   forgetEmail(accountId: string): Promise<void>;
   /** The address that waits for its code is given up; a confirmed one stays. */
   forgetPending(accountId: string): Promise<void>;

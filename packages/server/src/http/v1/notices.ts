@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import type { NoticeSettings } from '../../storage/page-store.ts';
+import { NOTICE_FORMATS, type NoticeSettings } from '../../storage/page-store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { AccountParams, closed, Nullable, named, responses, Time } from '../schemas.ts';
 import { Url } from './endpoint-schemas.ts';
@@ -14,6 +14,10 @@ const NoticesView = named(
     secret: Type.Union([Type.String(), Type.Null()], {
       description: 'Signs requests to `url`, as the `standard` contract does',
     }),
+    format: Type.Enum(NOTICE_FORMATS, {
+      description:
+        'Of what goes to `url`: a signed event, or a message as Slack (and chats that read the same) take it',
+    }),
     sent_at: Type.Union([Time, Type.Null()], { description: 'When the last message went out' }),
     last_error: Type.Union([Type.String(), Type.Null()], { description: 'Why the last one did not' }),
   }),
@@ -21,12 +25,13 @@ const NoticesView = named(
 
 /** Where the people of an account are told how its webhooks stand. */
 export function noticeRoutes(app: App, { accountNotices }: HttpParts): void {
-  const present = ({ email, pendingEmail, url, secret, sentAt, lastError }: NoticeSettings) => ({
+  const present = ({ email, pendingEmail, url, secret, format, sentAt, lastError }: NoticeSettings) => ({
     email,
     pending_email: pendingEmail,
     can_email: accountNotices.canSendEmail,
     url,
     secret,
+    format,
     sent_at: sentAt?.toISOString() ?? null,
     last_error: lastError,
   });
@@ -58,6 +63,9 @@ export function noticeRoutes(app: App, { accountNotices }: HttpParts): void {
         body: closed({
           email: Type.Optional(Nullable(Type.String({ maxLength: 254 }))),
           url: Type.Optional(Nullable(Url)),
+          format: Type.Optional(
+            Type.Enum(NOTICE_FORMATS, { description: 'Without it: slack for hooks.slack.com, standard for others' }),
+          ),
         }),
         response: responses({ 200: NoticesView }, 422),
       },
