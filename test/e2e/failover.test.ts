@@ -2,6 +2,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { hasPatroni, startCluster } from '../support/brokers/patroni.ts';
+import { cutConnections } from '../support/faults.ts';
 import { eventually, startTestNode } from '../support/node.ts';
 import { Receiver } from '../support/receiver.ts';
 
@@ -84,12 +85,23 @@ describe.skipIf(!hasPatroni)('a cluster that fails over (skipped without Patroni
     await publish(20);
     const before = await cluster.primary();
     const goOn = await cluster.freezePrimary();
-    // Hangs there, until the other one has been promoted.
+    // What is sent there hangs, until the other one has been promoted.
     await publish(20);
-    expect(await cluster.promoted()).not.toBe(before);
     goOn();
-    await publish(200);
-    await cluster.primary();
+    const after = await eventually(
+      () => cluster.promoted(),
+      (port) => port !== undefined,
+    );
+    expect(after).not.toBe(before);
+    // Long enough for several looks at who takes writes; connections that break look anew, too.
+    for (let round = 0; round < 4; round++) {
+      await publish(50);
+      await cutConnections(
+        `postgres://postgres:x@127.0.0.1:${after}/postgres`,
+        "application_name LIKE 'posthorn% hot'",
+      );
+      await setTimeout(1_000);
+    }
     await eventually(
       async () => new Set(receiver.requests.map(({ headers }) => headers['webhook-id'])),
       (delivered) => accepted.every((id) => delivered.has(id)),

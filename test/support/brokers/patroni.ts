@@ -26,7 +26,10 @@ export interface Cluster {
   promoted(): Promise<number | undefined>;
   /** Kills the primary's PostgreSQL; the other one is promoted, and this one comes back as its standby. */
   killPrimary(): Promise<void>;
-  /** Stops the primary's processes where they are, as a machine that is cut off; answers what lets them go on. */
+  /**
+   * Stops the primary's processes where they are, as a machine that is cut off. Answers what lets PostgreSQL go on, and nobody
+   * tell it that another one was chosen.
+   */
   freezePrimary(): Promise<() => void>;
   stop(): Promise<void>;
 }
@@ -84,9 +87,9 @@ export async function startCluster(): Promise<Cluster> {
   };
 }
 
-/** Of PostgreSQL's processes whose data is here, and with STOP and CONT of Patroni, too. */
+/** To PostgreSQL's processes whose data is here, and with STOP to Patroni, too. */
 function signal(name: 'KILL' | 'STOP' | 'CONT', folder: string): void {
-  const what = name === 'KILL' ? `-D ${join(folder, 'data')}` : folder;
+  const what = name === 'STOP' ? folder : `-D ${join(folder, 'data')}`;
   const { stdout } = spawnSync('pgrep', ['-f', '--', what], { encoding: 'utf8' });
   const pids = stdout.split('\n').filter((pid) => pid !== '');
   const children = pids.flatMap((pid) => spawnSync('pgrep', ['-P', pid], { encoding: 'utf8' }).stdout.split('\n'));

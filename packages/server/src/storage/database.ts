@@ -52,6 +52,7 @@ export class Database {
   private readonly turns: Turns;
   private readonly servers: ReturnType<typeof serversOf>;
   private stopWatching = () => {};
+  private toldOfStale: string | undefined;
   private listener: Listener | undefined;
   private isStopped = false;
   private isRecovering = false;
@@ -60,7 +61,7 @@ export class Database {
 
   constructor(
     private readonly config: pg.ClientConfig,
-    log: (message: string) => void = () => {},
+    private readonly log: (message: string) => void = () => {},
     connections = CONNECTIONS_DEFAULT,
   ) {
     this.budget = shareOut(connections);
@@ -241,9 +242,20 @@ export class Database {
     return this.checking;
   }
 
+  /** Once: somebody has to look at that cluster. */
+  private tellOfStale(): void {
+    const { stale } = this.servers;
+    if (stale !== undefined && stale !== this.toldOfStale)
+      this.log(
+        `${stale} takes writes, but its history is older than that of the server before: it is not used. If it is meant to go on from there, start this server again.`,
+      );
+    this.toldOfStale = stale;
+  }
+
   /** Whether the database can be used: reached, written to, and asked about what was under way. Bounded in time. */
   private async probe(): Promise<void> {
     await this.servers.find();
+    this.tellOfStale();
     const client = new PrimaryClient({
       ...this.config,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,

@@ -35,6 +35,8 @@ class Servers {
   private current = 0;
   private timeline = 0;
   private finding: Promise<boolean> | undefined;
+  /** The one that takes writes, where that is not believed. */
+  stale: string | undefined;
 
   constructor(private readonly urls: readonly string[]) {}
 
@@ -66,7 +68,9 @@ class Servers {
     await Promise.race([Promise.allSettled(asked), setTimeout(OTHERS_WAIT_MS)]);
     const newest = answers.reduce<Answer | undefined>((a, b) => (a && a.timeline >= b.timeline ? a : b), undefined);
     // A primary that has not noticed that another one was chosen goes on with an older history: what it takes is lost.
-    if (!newest || newest.timeline < this.timeline) return false;
+    const isStale = newest !== undefined && newest.timeline < this.timeline;
+    this.stale = isStale ? new URL(this.urls[newest.server] ?? '').host : undefined;
+    if (!newest || isStale) return false;
     const isOther = newest.server !== this.current;
     this.current = newest.server;
     this.timeline = newest.timeline;
