@@ -26,7 +26,7 @@ export interface SourceReader {
 }
 
 /** At most so many messages are read at once, and so many bytes, as far as the source lets that be known before. */
-export const BATCH_MAX = { messages: 500, bytes: 4 * 1024 * 1024 };
+export const BATCH_MAX = { messages: 1_500, bytes: 4 * 1024 * 1024 };
 /** How long a reader waits for the first message. */
 export const READ_WAIT_MS = 1_000;
 
