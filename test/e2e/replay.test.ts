@@ -56,6 +56,19 @@ test('a plan says how many, how fast and for how long, and sends nothing', async
   expect(receiver.requests).toHaveLength(COUNT);
 });
 
+test('what an endpoint missed while it was inactive is sent when somebody asks for that, and nothing else', async () => {
+  const path = `/v1/accounts/${account}/endpoints/${endpoint}`;
+  await first().call('POST', `${path}/deactivate`);
+  for (let i = 0; i < 3; i++) await first().publish(account, 'a.b', { missed: i });
+  await first().call('POST', `${path}/activate`);
+  // Without `to`: until now.
+  const started = await replay({ from: range().from, endpoint, status: 'skipped' });
+  expect(started.body.count).toBe(3);
+  await receiver.received(COUNT + 3);
+  const missed = receiver.requests.slice(COUNT).map(({ body }) => JSON.parse(body.toString()).data.missed);
+  expect(missed.sort()).toEqual([0, 1, 2]);
+});
+
 test('each delivery is sent once more, with the same id, although two nodes work on it', async () => {
   const started = await replay(range());
   expect(started).toMatchObject({ status: 202, body: { status: 'running', count: COUNT } });

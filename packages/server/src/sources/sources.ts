@@ -14,6 +14,9 @@ const REOPEN_MS = { first: 500, max: 30_000 };
 const HELD_MS = 10_000;
 const HOLD_EVERY_MS = 5_000;
 const REPORT_EVERY_MS = 2_000;
+/** A broker that does not answer holds up neither the end of the server nor a new try for longer. */
+const CLOSE_MAX_MS = 5_000;
+const STOP_MAX_MS = 10_000;
 const REDRIVEN_AT_ONCE = 500;
 
 interface Running {
@@ -57,7 +60,8 @@ export class Sources {
   /** Finishes what is being stored. */
   async stop(): Promise<void> {
     this.stopping.abort(new Problem('shutting_down'));
-    await Promise.all(this.running.map(({ done }) => done));
+    // What is being stored is; whether a broker hears of it is not waited for without end: it would come again, and be known.
+    await within(this.parts.clock, STOP_MAX_MS, Promise.all(this.running.map(({ done }) => done)));
     await this.rounds.stop();
     if (this.running.length > 0) await this.parts.store.forget(this.parts.node.id).catch(this.parts.onError);
   }
@@ -94,7 +98,7 @@ export class Sources {
 
   private async run(config: SourceConfig, status: SourceStatus): Promise<void> {
     const { signal } = this.stopping;
-    const { clock, onError, onState } = this.parts;
+    const { clock, onState } = this.parts;
     const set = (state: SourceState, error: string | null = null) => {
       if (status.state === state && status.error === error) return;
       Object.assign(status, { state, error });
@@ -105,7 +109,7 @@ export class Sources {
       let pauseMs = 0;
       try {
         await this.parts.whenUp();
-        reader = await openReader(config);
+        reader = await this.open(config);
         while (!signal.aborted) {
           set(reader.isStandby ? 'standby' : 'running');
           if (await this.readOnce(config, status, reader)) waitMs = REOPEN_MS.first;
@@ -117,9 +121,33 @@ export class Sources {
           waitMs = Math.min(2 * waitMs, REOPEN_MS.max);
         }
       }
-      await reader?.close().catch(onError);
+      if (reader) await this.close(reader);
       if (!signal.aborted) await pause(clock, pauseMs, signal);
     }
+  }
+
+  /** @throws the signal's reason: whatever it takes to connect, a server that stops does not wait for it */
+  private async open(config: SourceConfig): Promise<SourceReader> {
+    const { signal } = this.stopping;
+    signal.throwIfAborted();
+    const opening = openReader(config);
+    const stopped = new Promise<never>((_, reject) => {
+      const stop = () => reject(signal.reason);
+      signal.addEventListener('abort', stop);
+      const forget = () => signal.removeEventListener('abort', stop);
+      opening.then(forget, forget);
+    });
+    try {
+      return await Promise.race([opening, stopped]);
+    } catch (error) {
+      if (signal.aborted) opening.then((reader) => this.close(reader)).catch(() => {});
+      throw error;
+    }
+  }
+
+  private async close(reader: SourceReader): Promise<void> {
+    const { clock, onError } = this.parts;
+    await within(clock, CLOSE_MAX_MS, reader.close().catch(onError));
   }
 
   /** @returns whether something came */
@@ -169,6 +197,16 @@ export class Sources {
       if (!isPassing(error)) throw error;
     }
   }
+}
+
+/** Waits for something, but no longer than that. */
+async function within(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
+  let cancel = () => {};
+  const tooLong = new Promise<void>((resolve) => {
+    cancel = clock.after(ms, resolve);
+  });
+  await Promise.race([work, tooLong]);
+  cancel();
 }
 
 function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
