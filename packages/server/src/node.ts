@@ -31,6 +31,7 @@ import { oneTimeToken } from './processes/one-time-token.ts';
 import type { Siblings } from './processes/worker.ts';
 import { readinessOf } from './readiness.ts';
 import { buildServices, type NodeIdentity, type Services } from './services.ts';
+import { openReader } from './sources/open-reader.ts';
 import { Database } from './storage/database.ts';
 import { isOutage, kindOf } from './storage/database-errors.ts';
 import { EmbeddedPostgres } from './storage/embedded.ts';
@@ -136,7 +137,7 @@ export async function startNode(
       contracts,
       guard,
       egress,
-      sources: config.sources,
+      sources: { configs: config.sources, openReader },
       onSourceState: (source, state, error) =>
         error === null ? log.info({ source, state }, 'source') : log.warn({ source, state, error }, 'source'),
       mailer,

@@ -31,6 +31,7 @@ import { countUp, type Metrics } from './metrics.ts';
 import { EndpointHealth } from './settle/endpoint-health.ts';
 import { Settler } from './settle/settler.ts';
 import { Intake } from './sources/intake.ts';
+import type { SourceReader } from './sources/reader.ts';
 import type { SourceConfig } from './sources/source-config.ts';
 import { Sources } from './sources/sources.ts';
 import type { SourceState } from './storage/page-store.ts';
@@ -55,8 +56,8 @@ export interface Dependencies {
   contracts: ReadonlyMap<string, Contract>;
   guard: EgressGuard;
   egress: Egress;
-  /** Where events come from besides the API. */
-  sources?: readonly SourceConfig[];
+  /** Where events come from besides the API, and what opens that. */
+  sources?: { configs: readonly SourceConfig[]; openReader: (source: SourceConfig) => Promise<SourceReader> };
   /** A source of this node fails, or goes on. */
   onSourceState?: (name: string, state: SourceState, error: string | null) => void;
   /** Where an SMTP server is configured. */
@@ -200,7 +201,8 @@ export function buildServices(dependencies: Dependencies) {
   });
   const intake = new Intake({ store: store.sources, acceptor, directory, ids, clock, whenUp, onError });
   const sources = new Sources({
-    configs: dependencies.sources ?? [],
+    configs: dependencies.sources?.configs ?? [],
+    openReader: (source) => dependencies.sources?.openReader(source) ?? Promise.reject(new Error('no sources')),
     store: store.sources,
     intake,
     clock,

@@ -4,7 +4,6 @@ import { Rounds } from '../domain/rounds.ts';
 import { isPassing } from '../storage/database-errors.ts';
 import type { DeadLetter, SourceState, SourceStatus, SourceStore } from '../storage/page-store.ts';
 import { type Intake, TooManyDeadLetters } from './intake.ts';
-import { openReader } from './open-reader.ts';
 import type { Message, SourceReader } from './reader.ts';
 import type { SourceConfig } from './source-config.ts';
 
@@ -34,6 +33,7 @@ export class Sources {
   constructor(
     private readonly parts: {
       configs: readonly SourceConfig[];
+      openReader: (source: SourceConfig) => Promise<SourceReader>;
       store: SourceStore;
       intake: Intake;
       clock: Clock;
@@ -130,7 +130,7 @@ export class Sources {
   private async open(config: SourceConfig): Promise<SourceReader> {
     const { signal } = this.stopping;
     signal.throwIfAborted();
-    const opening = openReader(config);
+    const opening = this.parts.openReader(config);
     const stopped = new Promise<never>((_, reject) => {
       const stop = () => reject(signal.reason);
       signal.addEventListener('abort', stop);
