@@ -151,6 +151,24 @@ describe('an outbox table', () => {
 });
 
 describe('what is no event', () => {
+  test('another message at a place that is known is a dead letter, not taken for a repeat', async () => {
+    const account = await createAccount();
+    const insert = (n: number) =>
+      query(app, `INSERT INTO outbox (id, account, trigger, payload) VALUES (-1, $1, 'a.b', $2)`, [account, { n }]);
+    await insert(1);
+    await eventually(outbox, (rows) => rows.length === 0);
+    await insert(1);
+    await eventually(outbox, (rows) => rows.length === 0);
+    await insert(2);
+    const [letter] = await eventually(
+      () => deadLettersOf(node, 'shop'),
+      (letters) => letters.length === 1,
+    );
+    expect(letter).toMatchObject({ place: '-1', error: { code: 'idempotency_conflict' } });
+    expect(await payloadsOf(databaseUrl, account)).toEqual([{ n: 1 }]);
+    await node.call('DELETE', `/v1/sources/shop/dead-letters/${letter.id}`);
+  });
+
   test('is a dead letter with the reason, holds up nothing, and is published again when it has been mended', async () => {
     const account = await createAccount();
     await put(account, [{ n: 0 }]);

@@ -94,10 +94,8 @@ export class Intake {
           await acceptor.accept(toPublication(account, event.input, event.text, '#', clock.now(), key));
           return 'accepted';
         } catch (error) {
-          const outcome = this.toOutcome(error);
-          // By its place alone: it is an event already, as it was read before the mapping was changed.
-          const isTaken = outcome instanceof Problem && outcome.code === 'idempotency_conflict' && !isNamed;
-          return isTaken ? 'accepted' : outcome;
+          // Another message at a place that is known (a topic or table that was made again) is no repeat: a dead letter, not lost.
+          return this.toOutcome(error);
         }
       }),
     );

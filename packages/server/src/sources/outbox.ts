@@ -24,6 +24,8 @@ export function connectOutbox({ url }: SourceOf<'postgresql'>): pg.Client {
     connectionString: url,
     application_name: 'posthorn outbox',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    // A server that is gone without a word would never answer.
+    query_timeout: STATEMENT_TIMEOUT_MS + 5_000,
     keepAlive: true,
   });
 }

@@ -67,7 +67,10 @@ export class Database {
     this.budget = shareOut(connections);
     const open = (name: PoolName) => {
       const pool = openPool(name, this.budget[name], config, `${this.name} ${name}`);
-      pool.on('connect', (client) => this.clients.add(client));
+      pool.on('connect', (client) => {
+        this.clients.add(client);
+        this.leaveIfElsewhere(client);
+      });
       pool.on('remove', (client) => this.clients.delete(client));
       return pool;
     };
@@ -158,11 +161,21 @@ export class Database {
     const timer = setInterval(async () => {
       if (!this.up || !(await this.servers.find())) return;
       this.availability.goDown('away');
-      for (const client of this.clients) client.connection.stream.destroy();
-      this.listener?.breakOff();
+      this.leaveOthers();
     }, WATCH_EVERY_MS);
     timer.unref();
     this.stopWatching = () => clearInterval(timer);
+  }
+
+  /** Connections to the server that took writes before are of no use, and may look well. */
+  private leaveOthers(): void {
+    for (const client of this.clients) this.leaveIfElsewhere(client);
+    this.listener?.breakOff();
+  }
+
+  private leaveIfElsewhere(client: pg.PoolClient): void {
+    const isElsewhere = client instanceof PrimaryClient && this.servers.areSeveral && client.url !== this.servers.url;
+    if (isElsewhere) client.connection.stream.destroy();
   }
 
   private guarded<Row extends pg.QueryResultRow>(pool: PoolName, query: pg.QueryConfig): Promise<Row[]> {
@@ -254,7 +267,7 @@ export class Database {
 
   /** Whether the database can be used: reached, written to, and asked about what was under way. Bounded in time. */
   private async probe(): Promise<void> {
-    await this.servers.find();
+    if (await this.servers.find()) this.leaveOthers();
     this.tellOfStale();
     const client = new PrimaryClient({
       ...this.config,

@@ -4,7 +4,7 @@ import pg from 'pg';
 /** How long a server may take to say what it is. One that is away must not hold up the others. */
 const ASK_TIMEOUT_MS = 2_000;
 /** When one has said that it takes writes, how long the others may still say that they do so with a newer history. */
-const OTHERS_WAIT_MS = 250;
+const OTHERS_WAIT_MS = 2_000;
 
 const URL_PARTS = /^(postgres(?:ql)?:\/\/)(?:([^@/?]*)@)?([^/?]+)(\/[^?]*)?(?:\?(.*))?$/;
 
@@ -118,7 +118,12 @@ export function toPrimary<T extends pg.ClientConfig>(config: T): T {
 
 /** For a pool: each new connection goes where the primary is by then. */
 export class PrimaryClient extends pg.Client {
+  /** Where it leads. */
+  readonly url: string | undefined;
+
   constructor(config: pg.ClientConfig = {}) {
-    super(toPrimary(config));
+    const primary = toPrimary(config);
+    super(primary);
+    this.url = primary.connectionString;
   }
 }
