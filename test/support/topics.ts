@@ -12,6 +12,8 @@ export async function topicAt(brokers: readonly Broker[], topic: string, replica
       clientId: 'test',
       bootstrapBrokers,
       serializers: stringSerializers,
+      // What is sent again, since the broker was killed before it answered, is one message there.
+      idempotent: true,
       retries: 30,
       retryDelay: 500,
     });

@@ -1,5 +1,6 @@
 import { ConfigError, readConfig } from '@posthorn/server/dist/config.js';
 import { checkSource, NotPossible, resetSource, tailSource } from '@posthorn/server/dist/sources/look.js';
+import { messageOf } from '@posthorn/server/dist/sources/reader.js';
 import type { SourceConfig } from '@posthorn/server/dist/sources/source-config.js';
 import { mappingOf, toEvent } from '@posthorn/server/dist/sources/to-event.js';
 import { CommandFailed, EXIT } from './exit-codes.js';
@@ -83,7 +84,3 @@ async function possible(work: () => Promise<void>): Promise<void> {
 }
 
 /** Of several causes, all. */
-function messageOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.map(messageOf).join('; ');
-  return error instanceof Error ? error.message : String(error);
-}

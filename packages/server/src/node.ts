@@ -39,6 +39,7 @@ import { migrate } from './storage/migrate.ts';
 import { postgresStore } from './storage/postgres-store.ts';
 import { checkDatabase } from './storage/requirements.ts';
 import { fromUuidText } from './storage/rows.ts';
+import { serversOf } from './storage/servers.ts';
 import type { Store } from './storage/store.ts';
 import { openTracing } from './tracing.ts';
 import { deliverWhenAlone } from './upgrade.ts';
@@ -96,6 +97,7 @@ export async function startNode(
   const embedded = isEmbedded && !siblings ? new EmbeddedPostgres(config.dataFolder, logInfo) : undefined;
   await embedded?.start();
   const connection = embedded?.connection ?? siblings?.start.connection ?? { connectionString: config.databaseUrl };
+  serversOf(connection).rememberIn(config.dataFolder);
   const database = new Database(connection, logInfo, config.databaseConnections);
   const stopDatabase = async () => {
     await database.stop();

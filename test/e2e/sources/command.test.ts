@@ -127,7 +127,7 @@ describe.skipIf(!hasKafka)('with Kafka', () => {
         await send([eventText(0)]);
         return tail.out;
       },
-      (out) => /orders\/\d\/\d+ {2}acme {2}order\.created/.test(out),
+      (out) => /orders\/\d\/\d+@\d+ {2}acme {2}order\.created/.test(out),
       30_000,
     );
     tail.child.kill('SIGINT');

@@ -1,4 +1,5 @@
 /** Events out of Apache Kafka, with real brokers. */
+import { Producer, stringSerializers } from '@platformatic/kafka';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Broker } from '../../support/brokers/broker.ts';
 import { hasKafka, startKafka } from '../../support/brokers/kafka.ts';
@@ -48,7 +49,7 @@ describe.skipIf(!hasKafka)('a topic of Kafka (skipped where its jars are not the
       error: { code: 'malformed_json' },
       headers: { shop: 'acme', ':topic': 'orders', ':key': 'one-partition' },
       body: 'no JSON',
-      place: expect.stringMatching(/^orders\/\d\/1001$/),
+      place: expect.stringMatching(/^orders\/\d\/1001@\d{13}$/),
     });
     expect(await payloadsOf(databaseUrl, 'acme')).toHaveLength(1_000);
     await node.stop();
@@ -83,6 +84,78 @@ describe.skipIf(!hasKafka)('a topic of Kafka (skipped where its jars are not the
     expect(all.map(({ n }) => n).sort((a, b) => a - b)).toEqual(Array.from({ length: sent }, (_, n) => n));
     await one.stop();
   }, 120_000);
+
+  test('what belongs to transactions that were given up is no event', async () => {
+    const databaseUrl = await createDatabase();
+    await topicAt(brokers, 'transactions');
+    const producer = new Producer({
+      clientId: 'test',
+      bootstrapBrokers: brokers.map(({ url }) => url),
+      serializers: stringSerializers,
+      idempotent: true,
+      transactionalId: 'shop',
+      retries: 30,
+      retryDelay: 200,
+    });
+    const transact = async (from: number, how: 'commit' | 'abort') => {
+      const transaction = await producer.beginTransaction();
+      for (const n of [from, from + 1])
+        await transaction.send({ messages: [{ topic: 'transactions', key: 'one-partition', value: eventText(n) }] });
+      await transaction[how]();
+    };
+    for (const [from, how] of [
+      [0, 'abort'],
+      [2, 'commit'],
+      [4, 'abort'],
+      [6, 'abort'],
+      [8, 'commit'],
+    ] as const)
+      await transact(from, how);
+    const source = { name: 'transactions', type: 'kafka', brokers: [brokers[0]?.url], topics: ['transactions'] };
+    const node = await startNodeWith([source], { databaseUrl });
+    await node.call('POST', '/v1/accounts', { id: 'acme', name: 'Acme', contract: 'standard' });
+    await eventually(
+      async () => {
+        await node.call('POST', '/v1/sources/transactions/redrive', {});
+        return await payloadsOf(databaseUrl, 'acme');
+      },
+      (payloads) => payloads.length >= 4,
+      30_000,
+    );
+    await transact(10, 'abort');
+    await transact(12, 'commit');
+    const all = (await eventsOf(databaseUrl, 'acme', 6)) as { n: number }[];
+    expect(all.map(({ n }) => n).sort((a, b) => a - b)).toEqual([2, 3, 8, 9, 12, 13]);
+    await producer.close();
+    await node.stop();
+  }, 60_000);
+
+  test('from the latest on: what arrives while no server runs is read, also where nothing was read before', async () => {
+    const databaseUrl = await createDatabase();
+    const send = await topicAt(brokers, 'latest');
+    await send([eventText(1)]);
+    const source = {
+      name: 'latest',
+      type: 'kafka',
+      brokers: [brokers[0]?.url],
+      topics: ['latest'],
+      group: 'latest',
+      from: 'latest',
+    };
+    const first = await startNodeWith([source], { databaseUrl });
+    await first.call('POST', '/v1/accounts', { id: 'acme', name: 'Acme', contract: 'standard' });
+    await eventually(
+      async () => (await first.call('GET', '/v1/sources')).body.data[0].nodes[0]?.state,
+      (state) => state === 'running',
+      30_000,
+    );
+    await first.stop();
+    for (const n of [2, 3, 4, 5, 6]) await send([eventText(n)], { key: `k${n}` });
+    const second = await startNodeWith([source], { databaseUrl });
+    const all = (await eventsOf(databaseUrl, 'acme', 5)) as { n: number }[];
+    expect(all.map(({ n }) => n).sort()).toEqual([2, 3, 4, 5, 6]);
+    await second.stop();
+  }, 60_000);
 
   test('a broker that is not there is told of, and tried again', async () => {
     const source = { name: 'gone', type: 'kafka', brokers: ['127.0.0.1:1'], topics: ['gone'] };

@@ -2,11 +2,13 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { resetSource } from '../../../packages/server/src/sources/look.ts';
+import type { SourceConfig } from '../../../packages/server/src/sources/source-config.ts';
 import type { Broker } from '../../support/brokers/broker.ts';
 import { hasNats, startNats } from '../../support/brokers/nats.ts';
 import { createDatabase } from '../../support/database.ts';
 import { eventText, killUnderLoad } from '../../support/load-source.ts';
-import { eventually } from '../../support/node.ts';
+import { eventually, type TestNode } from '../../support/node.ts';
 import { deadLettersOf, eventsOf, startNodeWith } from '../../support/sources.ts';
 
 describe.skipIf(!hasNats)('a stream of NATS (skipped where nats-server is not installed: npm run brokers)', () => {
@@ -33,6 +35,12 @@ describe.skipIf(!hasNats)('a stream of NATS (skipped where nats-server is not in
     await Promise.all(texts.map((text) => js.publish(subject, text, { headers: named })));
     await connection.close();
   }
+
+  const running = (node: TestNode) =>
+    eventually(
+      async () => (await node.call('GET', '/v1/sources')).body.data[0].nodes[0],
+      (one) => one?.state === 'running',
+    );
 
   test('its messages become events, those of other subjects do not, and what is none is a dead letter by its place', async () => {
     const databaseUrl = await createDatabase();
@@ -61,12 +69,65 @@ describe.skipIf(!hasNats)('a stream of NATS (skipped where nats-server is not in
       (found) => found.length === 1,
     );
     expect(letter).toMatchObject({
-      place: 'shop/1002',
+      place: expect.stringMatching(/^shop\/1002@\d{13}$/),
       headers: { ':subject': 'shop.orders.eu' },
       error: { code: 'invalid_request', detail: 'header Shop: has no account' },
     });
     await node.stop();
   });
+
+  test('its consumer follows the file; one of another kind is told of; nothing is reset while a server reads', async () => {
+    const databaseUrl = await createDatabase();
+    await streamOf('moved');
+    const source = {
+      name: 'moved',
+      type: 'nats',
+      servers: [broker.url],
+      stream: 'moved',
+      subjects: ['moved.a'],
+    } satisfies SourceConfig;
+    const first = await startNodeWith([source], { databaseUrl });
+    await first.call('POST', '/v1/accounts', { id: 'acme', name: 'Acme', contract: 'standard' });
+    await send('moved.a', [eventText(1)]);
+    await eventsOf(databaseUrl, 'acme', 1);
+    await expect(resetSource(source, 'earliest')).rejects.toThrow('servers read moved: stop them first');
+    await first.stop();
+    await expect(resetSource({ ...source, stream: 'nowhere' }, 'earliest')).rejects.toThrow('stream not found');
+    const { subjects: _, ...all } = source;
+    const next = await startNodeWith([all], { databaseUrl });
+    await running(next);
+    await send('moved.c', [eventText(2)]);
+    await eventsOf(databaseUrl, 'acme', 2);
+    await next.stop();
+    const connection = await connect({ servers: broker.url });
+    const manager = await jetstreamManager(connection);
+    await manager.consumers.add('moved', { durable_name: 'careless', ack_policy: 'none' });
+    await connection.close();
+    const careless = await startNodeWith([{ ...source, consumer: 'careless' }], { databaseUrl });
+    const { body } = await eventually(
+      () => careless.call('GET', '/v1/sources'),
+      (answer) => answer.body.data[0].nodes[0]?.state === 'failing',
+    );
+    expect(body.data[0].nodes[0].error).toContain('explicit acknowledgements');
+    await careless.stop();
+  }, 60_000);
+
+  test('messages of a megabyte come through, a few at a time', async () => {
+    const databaseUrl = await createDatabase();
+    await streamOf('large');
+    const source = { name: 'large', type: 'nats', servers: [broker.url], stream: 'large' };
+    const node = await startNodeWith([source], { databaseUrl });
+    await node.call('POST', '/v1/accounts', { id: 'acme', name: 'Acme', contract: 'standard' });
+    const filler = 'x'.repeat(1_000_000);
+    const text = (n: number) => JSON.stringify({ account: 'acme', trigger: 'a.b', payload: { n, filler } });
+    await send(
+      'large.x',
+      Array.from({ length: 20 }, (_, n) => text(n)),
+    );
+    const all = (await eventsOf(databaseUrl, 'acme', 20, 60_000)) as { n: number }[];
+    expect(all.map(({ n }) => n)).toEqual(Array.from({ length: 20 }, (_, n) => n));
+    await node.stop();
+  }, 90_000);
 
   test('nothing is lost and nothing twice while broker, nodes and database connections are killed', async () => {
     await streamOf('killed');

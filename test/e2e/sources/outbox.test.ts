@@ -1,6 +1,7 @@
 /** Sources in general, and the outbox table of an application: messages become events, exactly one each, or dead letters. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connectOutbox, describeOutbox } from '../../../packages/server/src/sources/outbox.ts';
 import { createDatabase, query } from '../../support/database.ts';
 import { cutConnections, relayTo } from '../../support/faults.ts';
 import { eventually, startTestNode, type TestNode } from '../../support/node.ts';
@@ -132,6 +133,75 @@ describe('an outbox table', () => {
     await kept.stop();
   });
 
+  test('a payload that is no JSON for the database is a dead letter, and holds up nothing; bytes are one as they are', async () => {
+    const account = await createAccount();
+    await query(app, 'CREATE TABLE raw (id bigserial PRIMARY KEY, account text, trigger text, payload json)');
+    await query(app, 'CREATE TABLE bytes (id bigserial PRIMARY KEY, account text, trigger text, payload bytea)');
+    const raw = await startNodeWith(
+      [
+        { ...source, name: 'raw', table: 'raw' },
+        { ...source, name: 'bytes', table: 'bytes' },
+      ],
+      { databaseUrl },
+    );
+    for (const payload of ['{"n":"\\u0000"}', '{"n":"\\ud800"}', '{"n":1e999999}', '{"n": 7.0}'])
+      await query(app, `INSERT INTO raw (account, trigger, payload) VALUES ($1, 'a.b', $2)`, [account, payload]);
+    await query(app, `INSERT INTO bytes (account, trigger, payload) VALUES ($1, 'a.b', $2)`, [
+      account,
+      Buffer.from('{"n":8}'),
+    ]);
+    await eventually(
+      () => query(app, 'SELECT FROM raw UNION ALL SELECT FROM bytes'),
+      (rows) => rows.length === 0,
+    );
+    const letters = await deadLettersOf(raw, 'raw');
+    const events = await payloadsOf(databaseUrl, account);
+    expect(events.length + letters.length).toBe(5);
+    expect(events).toEqual(expect.arrayContaining([{ n: 7 }, { n: 8 }]));
+    await raw.stop();
+  });
+
+  test('rows are looked for and finished by the index, of whatever type the id is', async () => {
+    await query(
+      app,
+      'CREATE TABLE typed (id uuid PRIMARY KEY, account text, trigger text, payload jsonb, done_at timestamptz)',
+    );
+    await query(app, 'CREATE INDEX ON typed (id) WHERE done_at IS NULL');
+    await query(
+      app,
+      `INSERT INTO typed SELECT gen_random_uuid(), 'acme', 'a.b', '{}', now() FROM generate_series(1, 20000)`,
+    );
+    await query(app, `INSERT INTO typed SELECT gen_random_uuid(), 'acme', 'a.b', '{}' FROM generate_series(1, 3)`);
+    await query(app, 'ANALYZE typed');
+    const config = {
+      ...source,
+      type: 'postgresql',
+      name: 'typed',
+      url: app,
+      table: 'typed',
+      done_column: 'done_at',
+    } as const;
+    const client = connectOutbox(config);
+    await client.connect();
+    const outbox = await describeOutbox(client, config);
+    const messages = await outbox.next({ messages: 10, bytes: 1_000 });
+    await outbox.finish(messages.map(({ place = '' }) => place));
+    await client.end();
+    expect(messages).toHaveLength(3);
+    // What is counted of a connection is told when it ends.
+    const [counted] = await eventually(
+      () =>
+        query<{ scans: number; found: number }>(
+          app,
+          `SELECT seq_scan::int AS scans, idx_scan::int AS found FROM pg_stat_user_tables WHERE relname = 'typed'`,
+        ),
+      ([row]) => (row?.found ?? 0) >= 2,
+    );
+    // Its two indexes and ANALYZE have read it, nobody else.
+    expect(counted?.scans).toBeLessThanOrEqual(2);
+    expect(await query(app, 'SELECT FROM typed WHERE done_at IS NULL')).toEqual([]);
+  });
+
   test('of two nodes one reads, and the other takes over when it is gone', async () => {
     const account = await createAccount();
     const states = async () => {
@@ -212,11 +282,12 @@ describe('what is no event', () => {
     await node.call('DELETE', `/v1/sources/shop/dead-letters/${letters[0].id}`);
   });
 
-  test('a source that has too many is held, and says so', async () => {
+  test('a source that has too many is held, says so, and goes on where it was', async () => {
+    const account = await createAccount();
     await query(
       databaseUrl,
       `INSERT INTO dead_letters (id, source, place, code, detail, headers, body, is_whole)
-       SELECT gen_random_uuid(), 'shop', 'full ' || i, 'invalid_request', '', '{}', '', true FROM generate_series(1, 100000) i`,
+       SELECT gen_random_uuid(), 'shop', 'full ' || i, 'invalid_request', '', '{}', '', true FROM generate_series(1, 99999) i`,
     );
     await put('nobody', [{ n: 1 }]);
     const { body } = await eventually(
@@ -224,11 +295,16 @@ describe('what is no event', () => {
       (answer) => answer.body.data[0].nodes[0]?.state === 'held',
     );
     expect(body.data[0].nodes[0].error).toContain('There are 100000 dead letters');
-    expect(await outbox()).toHaveLength(1);
+    expect(body.data[0].dead_letters).toBe(100_000);
+    await put(account, numbered(2));
+    // As often as it looks.
+    await new Promise((resolve) => setTimeout(resolve, 6_000));
+    expect(await outbox()).toHaveLength(2);
+    expect(await payloadsOf(databaseUrl, account)).toEqual([]);
     await query(databaseUrl, 'DELETE FROM dead_letters');
-    await eventually(outbox, (rows) => rows.length === 0);
-    await query(databaseUrl, 'DELETE FROM dead_letters');
-  });
+    await eventually(outbox, (rows) => rows.length === 0, 15_000);
+    expect(await payloadsOf(databaseUrl, account)).toEqual(numbered(2));
+  }, 40_000);
 
   test('of a source that is not configured there is nothing', async () => {
     for (const [method, path] of [

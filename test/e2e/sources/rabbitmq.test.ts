@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Broker } from '../../support/brokers/broker.ts';
 import { hasRabbitMq, startRabbitMq } from '../../support/brokers/rabbitmq.ts';
 import { createDatabase } from '../../support/database.ts';
+import { failInserts } from '../../support/faults.ts';
 import { eventText, killUnderLoad } from '../../support/load-source.ts';
 import { eventually } from '../../support/node.ts';
 import { deadLettersOf, eventsOf, payloadsOf, startNodeWith } from '../../support/sources.ts';
@@ -56,6 +57,34 @@ describe.skipIf(!hasRabbitMq)('a queue of RabbitMQ (skipped where it is not inst
     expect(await payloadsOf(databaseUrl, 'acme')).toHaveLength(1_001);
     await node.stop();
   });
+
+  test('however large its messages are, only some of them are on their way here', async () => {
+    const databaseUrl = await createDatabase();
+    await send('large', []);
+    const node = await startNodeWith([{ name: 'large', type: 'rabbitmq', url: broker.url, queue: 'large' }], {
+      databaseUrl,
+    });
+    await node.call('POST', '/v1/accounts', { id: 'acme', name: 'Acme', contract: 'standard' });
+    const filler = 'x'.repeat(200_000);
+    const messages = (from: number, count: number) =>
+      Array.from({ length: count }, (_, i) => ({
+        text: JSON.stringify({ account: 'acme', trigger: 'a.b', payload: { n: from + i, filler } }),
+        id: `m-${from + i}`,
+      }));
+    await send('large', messages(0, 120));
+    await eventsOf(databaseUrl, 'acme', 120);
+    const heal = await failInserts(databaseUrl, 'events', '53100');
+    await send('large', messages(120, 300));
+    const connection = await connect(broker.url);
+    const channel = await connection.createChannel();
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    // What is not on its way is ready for others; 8 MiB are 41 of these.
+    expect((await channel.checkQueue('large')).messageCount).toBeGreaterThan(200);
+    await connection.close();
+    await heal();
+    await eventsOf(databaseUrl, 'acme', 420, 60_000);
+    await node.stop();
+  }, 90_000);
 
   test('a queue that is not there is told of', async () => {
     const node = await startNodeWith([{ name: 'none', type: 'rabbitmq', url: broker.url, queue: 'none' }]);

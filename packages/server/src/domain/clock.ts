@@ -10,3 +10,17 @@ export interface Clock {
 
 /** A number in [0, 1). Injected, so that jitter can be replayed from a seed. */
 export type Random = () => number;
+
+/** Waits, but no longer than until the signal. */
+export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = () => {
+      cancel();
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const cancel = clock.after(ms, end);
+    signal.addEventListener('abort', end);
+  });
+}

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Acceptor } from '../accept/acceptor.ts';
 import { toPublication } from '../accept/publication.ts';
-import type { Clock } from '../domain/clock.ts';
+import { type Clock, pause } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
 import type { IdSource } from '../domain/ids.ts';
 import type { Directory } from '../fanout/directory.ts';
@@ -13,13 +13,8 @@ import { mappingOf, toEvent } from './to-event.ts';
 
 /** How long is waited before what the database could not take is tried again: twice as long each time. */
 const AGAIN_MS = { first: 50, max: 2_000 };
-/** Of one source. When there are more, it is held until somebody has dealt with them. */
-export const DEAD_LETTERS_MAX = 100_000;
 /** What is kept of a message that is no event. */
 const BODY_MAX = 1024 * 1024;
-
-/** A source has as many dead letters as are kept: nothing of it is read until somebody has dealt with them. */
-export class TooManyDeadLetters extends Error {}
 
 /** What became of a message. */
 type Outcome = 'accepted' | 'again' | Problem;
@@ -41,7 +36,7 @@ export class Intake {
   /**
    * When it resolves, each of them is stored: as an event, exactly one for its place in the source, or as a dead letter.
    * @returns those that are dead letters
-   * @throws TooManyDeadLetters; the signal's reason; whatever ends the server
+   * @throws the signal's reason; whatever ends the server
    */
   async take(source: SourceConfig, messages: readonly Message[], signal: AbortSignal): Promise<Message[]> {
     const dead: Message[] = [];
@@ -112,10 +107,7 @@ export class Intake {
   private async keep(source: string, letters: readonly NewDeadLetter[], signal: AbortSignal): Promise<void> {
     for (let waitMs = AGAIN_MS.first; ; waitMs = Math.min(2 * waitMs, AGAIN_MS.max)) {
       try {
-        if (!(await this.parts.store.keep(source, letters, DEAD_LETTERS_MAX)))
-          throw new TooManyDeadLetters(
-            `There are ${DEAD_LETTERS_MAX} dead letters: publish them again, or delete them, and it goes on.`,
-          );
+        await this.parts.store.keep(source, letters);
         return;
       } catch (error) {
         if (!isPassing(error)) throw error;
@@ -127,15 +119,7 @@ export class Intake {
   private async pause(ms: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     await this.parts.whenUp();
-    await new Promise<void>((resolve) => {
-      const end = () => {
-        cancel();
-        signal.removeEventListener('abort', end);
-        resolve();
-      };
-      const cancel = this.parts.clock.after(ms, end);
-      signal.addEventListener('abort', end);
-    });
+    await pause(this.parts.clock, ms, signal);
     signal.throwIfAborted();
   }
 }

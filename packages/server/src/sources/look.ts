@@ -2,11 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
-import { DeliverPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { DeliverPolicy, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Admin, Consumer, ListOffsetTimestamps } from '@platformatic/kafka';
-import { groupOf, toMessage as kafkaMessage, kafkaOptions } from './kafka.ts';
-import { connectNats, consumerConfig, consumerOf, toMessage as natsMessage } from './nats.ts';
-import { connectOutbox, toMessage as outboxMessage, selectRows } from './outbox.ts';
+import { commitAs, toMessage as kafkaMessage, kafkaOptions, offsetsAt } from './kafka.ts';
+import { connectNats, consumerConfig, consumerOf, findConsumer, toMessage as natsMessage } from './nats.ts';
+import { connectOutbox, describeOutbox } from './outbox.ts';
 import { connectRabbitMq } from './rabbitmq.ts';
 import { BATCH_MAX, type Message } from './reader.ts';
 import type { SourceConfig, SourceOf } from './source-config.ts';
@@ -27,7 +27,7 @@ export async function checkSource(source: SourceConfig): Promise<string> {
       try {
         const manager = await jetstreamManager(connection);
         const { state } = await manager.streams.info(source.stream);
-        const consumer = await manager.consumers.info(source.stream, consumerOf(source)).catch(() => undefined);
+        const consumer = await findConsumer(manager, source);
         const waiting = consumer ? `${consumer.num_pending} wait` : `${consumerOf(source)} is made at the first start`;
         return `stream ${source.stream} has ${state.messages} messages, ${waiting}`;
       } finally {
@@ -62,14 +62,14 @@ export async function checkSource(source: SourceConfig): Promise<string> {
       const client = connectOutbox(source);
       await client.connect();
       try {
-        const { rows } = await client.query(selectRows(source), [source.payload_column ?? 'payload', 1, 1]);
+        const waiting = await (await describeOutbox(client, source)).next({ messages: 1, bytes: 1 });
         const { rows: rights } = await client.query<{ may: boolean }>('SELECT has_table_privilege($1, $2) AS may', [
           source.table,
           source.done_column === undefined ? 'DELETE' : 'UPDATE',
         ]);
         if (!rights[0]?.may)
           throw new Error(`may not ${source.done_column === undefined ? 'delete from' : 'update'} ${source.table}`);
-        return `table ${source.table} can be read, and ${rows.length === 0 ? 'nothing waits' : 'something waits'}`;
+        return `table ${source.table} can be read, and ${waiting.length === 0 ? 'nothing waits' : 'something waits'}`;
       } finally {
         await client.end();
       }
@@ -127,15 +127,11 @@ export async function tailSource(
     case 'postgresql': {
       const client = connectOutbox(source);
       await client.connect();
+      const outbox = await describeOutbox(client, source);
       // What waits is shown once, for as long as it waits.
       let shown = new Set<string>();
       while (!signal.aborted) {
-        const { rows } = await client.query(selectRows(source), [
-          source.payload_column ?? 'payload',
-          BATCH_MAX.messages,
-          BATCH_MAX.bytes,
-        ]);
-        const messages = rows.map(outboxMessage);
+        const messages = await outbox.next(BATCH_MAX);
         for (const message of messages) if (!shown.has(message.place ?? '')) show(message);
         shown = new Set(messages.map(({ place }) => place ?? ''));
         await setTimeout(LOOK_EVERY_MS, undefined, { signal }).catch(() => {});
@@ -164,7 +160,8 @@ export async function resetSource(source: SourceConfig, to: 'earliest' | 'latest
   const connection = await connectNats(source);
   try {
     const manager = await jetstreamManager(connection);
-    await manager.consumers.delete(source.stream, consumerOf(source)).catch(() => {});
+    if (await isAskedFor(manager, source)) throw new Error(`servers read ${source.name}: stop them first`);
+    if (await findConsumer(manager, source)) await manager.consumers.delete(source.stream, consumerOf(source));
     const from =
       to instanceof Date
         ? { deliver_policy: DeliverPolicy.StartTime, opt_start_time: to.toISOString() }
@@ -175,36 +172,32 @@ export async function resetSource(source: SourceConfig, to: 'earliest' | 'latest
   }
 }
 
+/** Whether a server waits for messages. Between two requests none does, so it is looked at some times. */
+async function isAskedFor(manager: JetStreamManager, source: SourceOf<'nats'>): Promise<boolean> {
+  for (let look = 0; look < 4; look++) {
+    if (look > 0) await setTimeout(LOOK_EVERY_MS);
+    if (((await findConsumer(manager, source))?.num_waiting ?? 0) > 0) return true;
+  }
+  return false;
+}
+
 async function resetKafka(source: SourceOf<'kafka'>, to: 'earliest' | 'latest' | Date): Promise<void> {
   const admin = new Admin(kafkaOptions(source));
   try {
-    const known = await admin.metadata({ topics: source.topics });
-    const offsetsAt = (timestamp: bigint) =>
-      admin.listOffsets({
-        topics: source.topics.map((name) => ({
-          name,
-          partitions: Array.from({ length: known.topics.get(name)?.partitionsCount ?? 0 }, (_, partitionIndex) => ({
-            partitionIndex,
-            timestamp,
-          })),
-        })),
-      });
-    const ends = await offsetsAt(ListOffsetTimestamps.LATEST);
+    const ends = await offsetsAt(admin, source.topics, ListOffsetTimestamps.LATEST);
     const found =
       to instanceof Date
-        ? await offsetsAt(BigInt(to.getTime()))
-        : await offsetsAt(ListOffsetTimestamps[to === 'earliest' ? 'EARLIEST' : 'LATEST']);
-    await admin.alterConsumerGroupOffsets({
-      groupId: groupOf(source),
-      topics: found.map(({ name, partitions }, t) => ({
-        name,
-        partitionOffsets: partitions.map(({ partitionIndex, offset }, p) => ({
-          partition: partitionIndex,
-          // Behind the last message there is none of that time.
-          offset: offset >= 0n ? offset : (ends[t]?.partitions[p]?.offset ?? 0n),
-        })),
+        ? await offsetsAt(admin, source.topics, BigInt(to.getTime()))
+        : await offsetsAt(admin, source.topics, ListOffsetTimestamps[to === 'earliest' ? 'EARLIEST' : 'LATEST']);
+    const offsets = found.map(({ name, partitions }, t) => ({
+      name,
+      partitions: partitions.map((one, p) => ({
+        ...one,
+        // Behind the last message there is none of that time.
+        offset: one.offset >= 0n ? one.offset : (ends[t]?.partitions[p]?.offset ?? 0n),
       })),
-    });
+    }));
+    await commitAs(admin, source, offsets);
   } finally {
     await admin.close();
   }

@@ -6,17 +6,14 @@ import type { SourceOf } from './source-config.ts';
 const CONNECT_TIMEOUT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
 
-/** A column of ours beside theirs: the bytes of the payloads before. */
-const BEFORE = 'posthorn_bytes_before';
-
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 /** A table with or without its schema. */
 const tableName = (table: string): string => table.split('.').map(quoted).join('.');
 
 interface Row {
   place: string;
-  payload: string;
-  columns: Record<string, string | null>;
+  payload: string | Buffer | null;
+  columns: (string | null)[];
 }
 
 export function connectOutbox({ url }: SourceOf<'postgresql'>): pg.Client {
@@ -30,16 +27,53 @@ export function connectOutbox({ url }: SourceOf<'postgresql'>): pg.Client {
   });
 }
 
-/** The next rows, with all columns but the payload as text. */
-export function selectRows(source: SourceOf<'postgresql'>): string {
+/** What is asked of a table, as it is made. */
+export interface Outbox {
+  /** The next rows: at most so many, and so many bytes. */
+  next(max: { messages: number; bytes: number }): Promise<Message[]>;
+  finish(places: readonly string[]): Promise<void>;
+}
+
+/** Looks at a table, and prepares what is asked of it. @throws Error for one that is not as the source says */
+export async function describeOutbox(client: pg.Client, source: SourceOf<'postgresql'>): Promise<Outbox> {
   const { table, id_column: id = 'id', payload_column: payload = 'payload', done_column: done } = source;
-  return `SELECT ${quoted(id)}::text AS place, ${quoted(payload)}::text AS payload,
-       (SELECT jsonb_object_agg(key, value) FROM jsonb_each_text(to_jsonb(t) - $1::text - '${BEFORE}')) AS columns
-     FROM (SELECT *, sum(octet_length(${quoted(payload)}::text)) OVER (ORDER BY ${quoted(id)}) - octet_length(${quoted(payload)}::text) AS ${BEFORE}
+  const { rows: columns } = await client.query<{ name: string; type: string }>(
+    `SELECT attname AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute
+     WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum`,
+    [tableName(table)],
+  );
+  const typeOf = (name: string): string => {
+    const column = columns.find((one) => one.name === name);
+    if (!column) throw new Error(`${table} has no column ${name}`);
+    return column.type;
+  };
+  if (done !== undefined) typeOf(done);
+  const others = columns.map(({ name }) => name).filter((name) => name !== payload);
+  // As text: a payload that `jsonb` would refuse is a dead letter, and no error here.
+  const text = (name: string) => `${quoted(name)}::text`;
+  const body = typeOf(payload) === 'bytea' ? quoted(payload) : text(payload);
+  const bytes = [body, ...others.map(text)].map((column) => `coalesce(octet_length(${column}), 0)`).join(' + ');
+  const select = `SELECT ${text(id)} AS place, ${body} AS payload, ARRAY[${others.map(text).join(', ')}] AS columns
+     FROM (SELECT *, sum(${bytes}) OVER (ORDER BY ${quoted(id)} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS posthorn_bytes_before
            FROM (SELECT * FROM ${tableName(table)} ${done === undefined ? '' : `WHERE ${quoted(done)} IS NULL`}
-                 ORDER BY ${quoted(id)} LIMIT $2) page) t
-     WHERE coalesce(${BEFORE}, 0) <= $3
+                 ORDER BY ${quoted(id)} LIMIT $1) page) t
+     WHERE coalesce(posthorn_bytes_before, 0) <= $2
      ORDER BY ${quoted(id)}`;
+  // Of the type of the column: so its index is used.
+  const these = `${quoted(id)} = ANY ($1::text[]::${typeOf(id)}[])`;
+  const finish =
+    done === undefined
+      ? `DELETE FROM ${tableName(table)} WHERE ${these}`
+      : `UPDATE ${tableName(table)} SET ${quoted(done)} = now() WHERE ${these} AND ${quoted(done)} IS NULL`;
+  return {
+    async next({ messages, bytes: max }) {
+      const { rows } = await client.query<Row>(select, [messages, max]);
+      return rows.map((row) => toMessage(row, others));
+    },
+    async finish(places) {
+      await client.query(finish, [places]);
+    },
+  };
 }
 
 /**
@@ -47,7 +81,7 @@ export function selectRows(source: SourceOf<'postgresql'>): string {
  * transaction there. A row is gone, or marked, when it is stored here; its place is its id.
  */
 export async function openOutbox(source: SourceOf<'postgresql'>): Promise<SourceReader> {
-  const { name, table, id_column: id = 'id', payload_column: payload = 'payload', done_column: done, channel } = source;
+  const { name, channel } = source;
   const client = connectOutbox(source);
   let failure: Error | undefined;
   let wake = () => {};
@@ -60,18 +94,15 @@ export async function openOutbox(source: SourceOf<'postgresql'>): Promise<Source
   await client.connect();
   const lock = `posthorn source ${name}`;
   let isOurs = false;
+  let outbox: Outbox;
   try {
     await client.query(`SET statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
     if (channel !== undefined) await client.query(`LISTEN ${quoted(channel)}`);
+    outbox = await describeOutbox(client, source);
   } catch (error) {
     await client.end().catch(() => {});
     throw error;
   }
-  const select = selectRows(source);
-  const finish =
-    done === undefined
-      ? `DELETE FROM ${tableName(table)} WHERE ${quoted(id)}::text = ANY ($1)`
-      : `UPDATE ${tableName(table)} SET ${quoted(done)} = now() WHERE ${quoted(id)}::text = ANY ($1) AND ${quoted(done)} IS NULL`;
 
   const wait = async (signal: AbortSignal): Promise<void> => {
     const over = new AbortController();
@@ -93,21 +124,18 @@ export async function openOutbox(source: SourceOf<'postgresql'>): Promise<Source
         );
         isOurs = rows[0]?.is_ours ?? false;
       }
-      const rows = isOurs ? (await client.query<Row>(select, [payload, BATCH_MAX.messages, BATCH_MAX.bytes])).rows : [];
-      if (rows.length === 0) {
+      const messages = isOurs ? await outbox.next(BATCH_MAX) : [];
+      if (messages.length === 0) {
         await wait(signal);
         return undefined;
       }
-      return {
-        messages: rows.map(toMessage),
-        done: async () => void (await client.query(finish, [rows.map(({ place }) => place)])),
-      };
+      return { messages, done: () => outbox.finish(messages.map(({ place = '' }) => place)) };
     },
     close: () => client.end(),
   };
 }
 
-export function toMessage({ place, payload, columns }: Row): Message {
-  const headers = Object.entries(columns ?? {}).filter((entry): entry is [string, string] => entry[1] !== null);
+function toMessage({ place, payload, columns }: Row, names: readonly string[]): Message {
+  const headers = names.flatMap((name, i) => (columns[i] == null ? [] : [[name, columns[i]] as const]));
   return { place, headers: Object.fromEntries(headers), body: Buffer.from(payload ?? '') };
 }

@@ -1,9 +1,11 @@
 import { type ChannelModel, type ConsumeMessage, connect } from 'amqplib';
-import { BATCH_MAX, Inbox, type Message, type SourceReader } from './reader.ts';
+import { averageOf, countOf, Inbox, type Message, type SourceReader } from './reader.ts';
 import type { SourceOf } from './source-config.ts';
 import { tlsOptions } from './tls.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
+/** How many messages are on their way here: the next batch comes while one is being stored. */
+const PREFETCH = 500;
 
 export async function connectRabbitMq({ url, tls }: SourceOf<'rabbitmq'>): Promise<ChannelModel> {
   return await connect(url, {
@@ -26,13 +28,26 @@ export async function openRabbitMq(source: SourceOf<'rabbitmq'>): Promise<Source
     const channel = await connection.createChannel();
     channel.on('error', (error) => inbox.fail(error));
     channel.on('close', () => inbox.fail(new Error('the broker has closed the channel')));
-    // What is on its way here: the next batch comes while one is being stored.
-    await channel.prefetch(2 * BATCH_MAX.messages);
     await channel.checkQueue(source.queue);
-    await channel.consume(source.queue, (message) => {
-      if (message) inbox.put(message);
-      else inbox.fail(new Error(`the queue ${source.queue} was deleted`));
-    });
+    let prefetch = PREFETCH;
+    let consumer = '';
+    const consume = async () => {
+      await channel.prefetch(prefetch);
+      const { consumerTag } = await channel.consume(source.queue, (message) => {
+        if (message) inbox.put(message);
+        else inbox.fail(new Error(`the queue ${source.queue} was deleted`));
+      });
+      consumer = consumerTag;
+    };
+    /** The broker counts messages, no bytes: of large ones fewer are asked for. What is under way then may come in another order. */
+    const adapt = async (taken: readonly ConsumeMessage[]): Promise<void> => {
+      const fitting = countOf(averageOf(taken.map(({ content }) => content)));
+      if (fitting > prefetch / 2) return;
+      prefetch = fitting;
+      await channel.cancel(consumer);
+      await consume();
+    };
+    await consume();
     return {
       async read(signal) {
         const taken = await inbox.take(signal);
@@ -41,6 +56,7 @@ export async function openRabbitMq(source: SourceOf<'rabbitmq'>): Promise<Source
           messages: taken.map(toMessage),
           async done() {
             for (const message of taken) channel.ack(message);
+            await adapt(taken);
           },
         };
       },

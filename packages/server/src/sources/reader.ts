@@ -30,6 +30,13 @@ export const BATCH_MAX = { messages: 1_500, bytes: 4 * 1024 * 1024 };
 /** How long a reader waits for the first message. */
 export const READ_WAIT_MS = 1_000;
 
+/** How many messages of this size may be asked for at once, where a broker counts them and no bytes. */
+export const countOf = (averageBytes: number): number =>
+  Math.min(BATCH_MAX.messages, Math.max(4, Math.floor(BATCH_MAX.bytes / Math.max(1, averageBytes))));
+
+export const averageOf = (bodies: readonly { length: number }[]): number =>
+  bodies.reduce((sum, { length }) => sum + length, 0) / Math.max(1, bodies.length);
+
 /** Messages that come by themselves, until they are read: a source that is pushed, made one that is asked. */
 export class Inbox<T> {
   private readonly waiting: T[] = [];
@@ -99,4 +106,10 @@ export class Inbox<T> {
       this.wake = end;
     });
   }
+}
+
+/** Why something failed: with a server, or with each of several addresses that were tried. */
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.map(messageOf).join('; ');
+  return error instanceof Error ? error.message : String(error);
 }

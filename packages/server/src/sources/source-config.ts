@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
 import { type Static, type TProperties, Type } from 'typebox';
+import { messageOf } from './reader.ts';
 
 /** A source's file that is wrong. The message names the place in it. */
 export class SourcesError extends Error {
@@ -199,8 +200,4 @@ function resolveSecrets(value: unknown, where: string, env: Readonly<Record<stri
   return Object.fromEntries(
     Object.entries(value).map(([key, one]) => [key, resolveSecrets(one, `${where}/${key}`, env)]),
   );
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,16 +1,21 @@
-import type { Clock } from '../domain/clock.ts';
+import { type Clock, pause } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
 import { Rounds } from '../domain/rounds.ts';
 import { isPassing } from '../storage/database-errors.ts';
 import type { DeadLetter, SourceState, SourceStatus, SourceStore } from '../storage/page-store.ts';
-import { type Intake, TooManyDeadLetters } from './intake.ts';
-import type { Message, SourceReader } from './reader.ts';
+import type { Intake } from './intake.ts';
+import { type Message, messageOf, type SourceReader } from './reader.ts';
 import type { SourceConfig } from './source-config.ts';
 
 /** How long is waited before a source that failed is opened again: twice as long each time. */
 const REOPEN_MS = { first: 500, max: 30_000 };
-/** How long a source is left alone that has too many dead letters. */
-const HELD_MS = 10_000;
+/**
+ * When a source has so many, nothing of it is read until somebody has dealt with them. What was being read by then is stored all
+ * the same.
+ */
+export const DEAD_LETTERS_MAX = 100_000;
+/** How often is looked whether somebody has. */
+const HELD_MS = 5_000;
 const HOLD_EVERY_MS = 5_000;
 const REPORT_EVERY_MS = 2_000;
 /** A broker that does not answer holds up neither the end of the server nor a new try for longer. */
@@ -109,20 +114,40 @@ export class Sources {
       let pauseMs = 0;
       try {
         await this.parts.whenUp();
+        if (await this.isFull(config)) {
+          set(
+            'held',
+            `There are ${DEAD_LETTERS_MAX} dead letters: publish them again, or delete them, and it goes on.`,
+          );
+          await pause(clock, HELD_MS, signal);
+          continue;
+        }
         reader = await this.open(config);
-        while (!signal.aborted) {
+        for (let mayRead = true; mayRead && !signal.aborted; ) {
           set(reader.isStandby ? 'standby' : 'running');
-          if (await this.readOnce(config, status, reader)) waitMs = REOPEN_MS.first;
+          const read = await this.readOnce(config, status, reader);
+          if (read.count > 0) waitMs = REOPEN_MS.first;
+          mayRead = read.dead === 0 || !(await this.isFull(config));
         }
       } catch (error) {
         if (!signal.aborted) {
-          pauseMs = error instanceof TooManyDeadLetters ? HELD_MS : waitMs;
-          set(error instanceof TooManyDeadLetters ? 'held' : 'failing', messageOf(error));
+          pauseMs = waitMs;
+          set('failing', messageOf(error));
           waitMs = Math.min(2 * waitMs, REOPEN_MS.max);
         }
       }
       if (reader) await this.close(reader);
-      if (!signal.aborted) await pause(clock, pauseMs, signal);
+      await pause(clock, pauseMs, signal);
+    }
+  }
+
+  private async isFull({ name }: SourceConfig): Promise<boolean> {
+    try {
+      return await this.parts.store.isFull(name, DEAD_LETTERS_MAX);
+    } catch (error) {
+      // Nothing is read while the database is away, and it is asked again after the next dead letter.
+      if (isPassing(error)) return false;
+      throw error;
     }
   }
 
@@ -150,14 +175,18 @@ export class Sources {
     await within(clock, CLOSE_MAX_MS, reader.close().catch(onError));
   }
 
-  /** @returns whether something came */
-  private async readOnce(config: SourceConfig, status: SourceStatus, reader: SourceReader): Promise<boolean> {
+  /** @returns how many messages came, and how many of them are no events */
+  private async readOnce(
+    config: SourceConfig,
+    status: SourceStatus,
+    reader: SourceReader,
+  ): Promise<{ count: number; dead: number }> {
     const { intake, clock, onTaken, whenUp } = this.parts;
     const { signal } = this.stopping;
     // Nothing is read that could not be stored.
     await whenUp();
     const batch = await reader.read(signal);
-    if (!batch || batch.messages.length === 0) return false;
+    if (!batch || batch.messages.length === 0) return { count: 0, dead: 0 };
     let isOver = false;
     let lost: unknown;
     const hold = () => {
@@ -182,7 +211,7 @@ export class Sources {
     onTaken(config.name, { accepted, dead });
     await batch.done();
     if (lost !== undefined) throw lost;
-    return true;
+    return { count: batch.messages.length, dead };
   }
 
   private async report(): Promise<void> {
@@ -207,22 +236,4 @@ async function within(clock: Clock, ms: number, work: Promise<unknown>): Promise
   });
   await Promise.race([work, tooLong]);
   cancel();
-}
-
-function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      cancel();
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const cancel = clock.after(ms, end);
-    signal.addEventListener('abort', end);
-  });
-}
-
-/** Of several addresses that were tried, or of one. */
-function messageOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.map(messageOf).join('; ');
-  return error instanceof Error ? error.message : String(error);
 }

@@ -258,10 +258,7 @@ export class Database {
   /** Once: somebody has to look at that cluster. */
   private tellOfStale(): void {
     const { stale } = this.servers;
-    if (stale !== undefined && stale !== this.toldOfStale)
-      this.log(
-        `${stale} takes writes, but its history is older than that of the server before: it is not used. If it is meant to go on from there, start this server again.`,
-      );
+    if (stale !== undefined && stale !== this.toldOfStale) this.log(stale);
     this.toldOfStale = stale;
   }
 

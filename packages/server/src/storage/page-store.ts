@@ -529,8 +529,9 @@ export interface DeadLetter extends Omit<NewDeadLetter, 'uuid'> {
 
 /** Sources of events, and what of them is no event. */
 export interface SourceStore {
-  /** @returns false when the source would have more than `max`: then none is kept */
-  keep(source: string, letters: readonly NewDeadLetter[], max: number): Promise<boolean>;
+  keep(source: string, letters: readonly NewDeadLetter[]): Promise<void>;
+  /** Whether a source has at least so many. */
+  isFull(source: string, max: number): Promise<boolean>;
   /** The newest first; of their bodies the beginning. */
   list(source: string, page: Page): Promise<DeadLetter[]>;
   /** Those that are whole, the oldest first. @param bytes after which the page ends */

@@ -21,7 +21,9 @@ export async function checkDatabase(
   connections: number,
   log: (message: string) => void,
 ): Promise<void> {
-  await serversOf(config).find();
+  const servers = serversOf(config);
+  await servers.find();
+  if (servers.stale !== undefined) throw new DatabaseRefused(servers.stale);
   const clients = [newClient(config), newClient(config)] as const;
   try {
     for (const client of clients) await client.connect();

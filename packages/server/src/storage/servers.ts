@@ -1,3 +1,5 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 
@@ -21,10 +23,41 @@ export function splitUrl(text: string): string[] | undefined {
   return urls.every((url) => URL.canParse(url)) ? urls : undefined;
 }
 
-interface Answer {
-  server: number;
+/** What a server that takes writes says of its history. */
+interface History {
+  /** Of the cluster, from its initdb on; empty where this role may not know it. */
+  system: string;
   /** Rises with every failover: the one with the highest is the primary, whatever the others think of themselves. */
   timeline: number;
+}
+
+interface Answer extends History {
+  server: number;
+}
+
+/** The newest history that was ever seen of a cluster, in a file each: a process that starts believes no older one, either. */
+class SeenTimelines {
+  constructor(private readonly folder: string) {}
+
+  pathOf(system: string): string {
+    return join(this.folder, `timeline-${system}`);
+  }
+
+  newest(system: string): number {
+    try {
+      return Number(readFileSync(this.pathOf(system), 'utf8')) || 0;
+    } catch {
+      return 0;
+    }
+  }
+
+  note({ system, timeline }: History): void {
+    if (timeline <= this.newest(system)) return;
+    mkdirSync(this.folder, { recursive: true });
+    const fresh = `${this.pathOf(system)}.${process.pid}`;
+    writeFileSync(fresh, `${timeline}\n`);
+    renameSync(fresh, this.pathOf(system));
+  }
 }
 
 /**
@@ -35,7 +68,8 @@ class Servers {
   private current = 0;
   private timeline = 0;
   private finding: Promise<boolean> | undefined;
-  /** The one that takes writes, where that is not believed. */
+  private seen: SeenTimelines | undefined;
+  /** Why the one that takes writes is not believed; undefined where it is. */
   stale: string | undefined;
 
   constructor(private readonly urls: readonly string[]) {}
@@ -46,6 +80,11 @@ class Servers {
 
   get url(): string {
     return this.urls[this.current] ?? '';
+  }
+
+  /** What is seen is kept in this folder, and what was seen before counts. */
+  rememberIn(folder: string): void {
+    this.seen = new SeenTimelines(folder);
   }
 
   /** Asks all at the same time which one takes writes. @returns whether it is another one than before */
@@ -60,26 +99,34 @@ class Servers {
   private async ask(): Promise<boolean> {
     const answers: Answer[] = [];
     const asked = this.urls.map(async (url, server) => {
-      const timeline = await timelineOf(url).catch(() => undefined);
-      if (timeline !== undefined) answers.push({ server, timeline });
+      const history = await historyOf(url).catch(() => undefined);
+      if (history) answers.push({ server, ...history });
       else throw new Error('takes no writes');
     });
     await Promise.any(asked).catch(() => {});
     await Promise.race([Promise.allSettled(asked), setTimeout(OTHERS_WAIT_MS)]);
     const newest = answers.reduce<Answer | undefined>((a, b) => (a && a.timeline >= b.timeline ? a : b), undefined);
-    // A primary that has not noticed that another one was chosen goes on with an older history: what it takes is lost.
-    const isStale = newest !== undefined && newest.timeline < this.timeline;
-    this.stale = isStale ? new URL(this.urls[newest.server] ?? '').host : undefined;
-    if (!newest || isStale) return false;
+    this.stale = newest && this.doubtOf(newest);
+    if (!newest || this.stale !== undefined) return false;
+    this.seen?.note(newest);
     const isOther = newest.server !== this.current;
     this.current = newest.server;
     this.timeline = newest.timeline;
     return isOther;
   }
+
+  /** A primary that has not noticed that another one was chosen goes on with an older history: what it takes is lost. */
+  private doubtOf({ server, system, timeline }: Answer): string | undefined {
+    const wasSeen = this.seen?.newest(system) ?? 0;
+    if (timeline >= Math.max(this.timeline, wasSeen)) return undefined;
+    const { host } = new URL(this.urls[server] ?? '');
+    const forget = wasSeen > timeline ? `delete ${this.seen?.pathOf(system)} and ` : '';
+    return `${host} takes writes, but its history is older than that of the server before: it is not used. If it is meant to go on from there, ${forget}start this server again.`;
+  }
 }
 
 /** @returns undefined for a server that takes no writes */
-async function timelineOf(url: string): Promise<number | undefined> {
+async function historyOf(url: string): Promise<History | undefined> {
   const client = new pg.Client({
     connectionString: url,
     application_name: 'posthorn finder',
@@ -94,7 +141,11 @@ async function timelineOf(url: string): Promise<number | undefined> {
                    ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END AS timeline`,
     );
     const timeline = rows[0]?.timeline;
-    return timeline == null ? undefined : Number.parseInt(timeline, 16);
+    if (timeline == null) return undefined;
+    const { rows: systems } = await client
+      .query<{ system: string }>('SELECT system_identifier::text AS system FROM pg_control_system()')
+      .catch(() => ({ rows: [] }));
+    return { system: systems[0]?.system ?? '', timeline: Number.parseInt(timeline, 16) };
   } finally {
     client.end().catch(() => {});
   }

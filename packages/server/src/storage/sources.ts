@@ -49,8 +49,8 @@ function toDeadLetter({ is_whole, created_at, tried_at, ...row }: Row): DeadLett
 
 export function sourceStore(database: Database): SourceStore {
   return {
-    async keep(source, letters, max) {
-      const rows = await database.run<{ is_kept: boolean }>(KEEP, [
+    async keep(source, letters) {
+      await database.run(KEEP, [
         source,
         uuids(letters.map(({ uuid }) => uuid)),
         texts(letters.map(({ place }) => place)),
@@ -59,9 +59,15 @@ export function sourceStore(database: Database): SourceStore {
         texts(letters.map(({ headers }) => JSON.stringify(headers))),
         byteas(letters.map(({ body }) => body)),
         bools(letters.map(({ isWhole }) => isWhole)),
-        max,
       ]);
-      return rows[0]?.is_kept ?? false;
+    },
+
+    async isFull(source, max) {
+      const rows = await database.run<{ count: number }>(
+        'SELECT count(*)::int AS count FROM (SELECT FROM dead_letters WHERE source = $1 LIMIT $2) kept',
+        [source, max],
+      );
+      return (rows[0]?.count ?? 0) >= max;
     },
 
     async list(source, { limit, before }) {
