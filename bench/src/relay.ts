@@ -91,6 +91,7 @@ const snapshot = async (id: string): Promise<AccountSnapshot> => {
     rateLimit: null,
     testingUntil: null,
     auth: null,
+    tls: null,
     secrets: [{ secret: generateSecret('v1'), expiresAt: null }],
   };
   return {
@@ -137,6 +138,7 @@ const parts: HttpParts = {
   metricsText: () => metrics.text(),
   signInToken: oneTimeToken(key),
   pageOrigin: () => '',
+  egressFacts: { addresses: [], ownAuthorities: false },
   embedOrigins: [],
   trustedProxies: [],
   isReady: async () => ({ ready: true, warnings: [] }),

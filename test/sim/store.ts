@@ -61,6 +61,7 @@ export function simulatedStore(parts: StoreParts): Store {
                 headers: {},
                 headersId: null,
                 auth: null,
+                tls: null,
                 version: null,
                 rateLimit: null,
                 testingUntil: endpoint.testing ? new Date(endpoint.testing.untilMs) : null,

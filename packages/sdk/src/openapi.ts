@@ -1643,6 +1643,24 @@ export interface components {
                 /** @enum {unknown} */
                 credentials_in?: "header" | "body";
             } | null;
+            tls: {
+                certificate: {
+                    subject: string;
+                    issuer: string;
+                    /** @description SHA-256 */
+                    fingerprint: string;
+                    /** Format: date-time */
+                    expires_at: string;
+                } | null;
+                certificate_authority: {
+                    subject: string;
+                    issuer: string;
+                    /** @description SHA-256 */
+                    fingerprint: string;
+                    /** Format: date-time */
+                    expires_at: string;
+                } | null;
+            } | null;
             /** @enum {unknown} */
             signature: "v1" | "v1a" | "hmac";
             /** @description Of the API, in contracts that have versions */
@@ -1700,6 +1718,24 @@ export interface components {
                 audience?: string;
                 /** @enum {unknown} */
                 credentials_in?: "header" | "body";
+            } | null;
+            tls: {
+                certificate: {
+                    subject: string;
+                    issuer: string;
+                    /** @description SHA-256 */
+                    fingerprint: string;
+                    /** Format: date-time */
+                    expires_at: string;
+                } | null;
+                certificate_authority: {
+                    subject: string;
+                    issuer: string;
+                    /** @description SHA-256 */
+                    fingerprint: string;
+                    /** Format: date-time */
+                    expires_at: string;
+                } | null;
             } | null;
             /** @enum {unknown} */
             signature: "v1" | "v1a" | "hmac";
@@ -1942,6 +1978,12 @@ export interface components {
             expires_in: number | null;
             /** @description The session shows this bin, and nothing else */
             bin: string | null;
+            egress: {
+                /** @description Addresses and networks that requests come from, where the server knows them */
+                addresses: string[];
+                /** @description Whether endpoints may have `tls.certificate_authority` */
+                own_authorities: boolean;
+            };
         };
         PageSession: {
             url: string;
@@ -3155,6 +3197,15 @@ export interface operations {
                          */
                         credentials_in?: "header" | "body";
                     } | null;
+                    /** @description Certificates for connections to it: mutual TLS, an authority of its own */
+                    tls?: {
+                        /** @description Of this client, PEM, with those between it and its authority behind it */
+                        certificate?: string;
+                        /** @description Of the certificate, PEM, without a passphrase; stored encrypted, and never shown */
+                        private_key?: string;
+                        /** @description Who may have signed the receiver's certificate, PEM, instead of the authorities that everybody trusts; where the server allows it */
+                        certificate_authority?: string;
+                    } | null;
                     /**
                      * @description Standard Webhooks: v1 is HMAC-SHA256 (default), v1a ed25519; hmac: a scheme of the contract
                      * @enum {unknown}
@@ -3592,6 +3643,15 @@ export interface operations {
                          * @enum {unknown}
                          */
                         credentials_in?: "header" | "body";
+                    } | null;
+                    /** @description Certificates for connections to it: mutual TLS, an authority of its own */
+                    tls?: {
+                        /** @description Of this client, PEM, with those between it and its authority behind it */
+                        certificate?: string;
+                        /** @description Of the certificate, PEM, without a passphrase; stored encrypted, and never shown */
+                        private_key?: string;
+                        /** @description Who may have signed the receiver's certificate, PEM, instead of the authorities that everybody trusts; where the server allows it */
+                        certificate_authority?: string;
                     } | null;
                     /** @description One of the versions of the contract */
                     version?: string;

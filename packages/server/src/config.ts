@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { type Network, parseNetwork } from './egress/address.ts';
+import type { ForwardProxy } from './egress/proxy.ts';
 import { readSources, type SourceConfig, SourcesError } from './sources/source-config.ts';
 import { CONNECTIONS_DEFAULT, CONNECTIONS_MAX, CONNECTIONS_MIN } from './storage/connections.ts';
 import { splitUrl } from './storage/servers.ts';
@@ -29,6 +30,11 @@ export interface Config {
   operatorWebhook: { url: string; secret: string | undefined } | undefined;
   /** PEM text of further certificate authorities that deliveries trust. */
   extraCa: string | undefined;
+  /** Whether endpoints may say themselves who signs their receivers' certificates. */
+  allowOwnCa: boolean;
+  proxy: ForwardProxy | undefined;
+  /** Addresses and networks that requests come from, as the page tells them to receivers. */
+  sourceAddresses: string[];
   /** Requests in flight at a time, and how many of them to endpoints that are not known to answer well. */
   requestsMax: number;
   unprovenRequestsMax: number;
@@ -71,6 +77,10 @@ const NAMES = [
   'POSTHORN_OPERATOR_WEBHOOK_URL',
   'POSTHORN_OPERATOR_WEBHOOK_SECRET',
   'POSTHORN_EXTRA_CA',
+  'POSTHORN_ENDPOINT_CA',
+  'POSTHORN_PROXY_URL',
+  'POSTHORN_PROXY_RESOLVES',
+  'POSTHORN_SOURCE_ADDRESSES',
   'POSTHORN_REQUESTS_MAX',
   'POSTHORN_UNPROVEN_REQUESTS_MAX',
   'POSTHORN_PUBLIC_URL',
@@ -128,6 +138,12 @@ export function readConfig(env: Environment): Config {
       value('POSTHORN_OPERATOR_WEBHOOK_SECRET'),
     ),
     extraCa: readExtraCa(value('POSTHORN_EXTRA_CA')),
+    allowOwnCa: readSwitch('POSTHORN_ENDPOINT_CA', value('POSTHORN_ENDPOINT_CA')),
+    proxy: readProxyUrl(
+      value('POSTHORN_PROXY_URL'),
+      readSwitch('POSTHORN_PROXY_RESOLVES', value('POSTHORN_PROXY_RESOLVES')),
+    ),
+    sourceAddresses: list(value('POSTHORN_SOURCE_ADDRESSES')).map(readSourceAddress),
     requestsMax,
     unprovenRequestsMax: readNumber(
       'POSTHORN_UNPROVEN_REQUESTS_MAX',
@@ -265,6 +281,30 @@ function readOperatorWebhook(url: string | undefined, secret: string | undefined
     throw new ConfigError('POSTHORN_OPERATOR_WEBHOOK_URL', 'use an absolute http or https URL');
   }
   return { url, secret };
+}
+
+function readSwitch(name: string, text: string | undefined): boolean {
+  if (text === undefined || text === 'off') return false;
+  if (text === 'on') return true;
+  throw new ConfigError(name, `"${text}" is neither on nor off`);
+}
+
+function readProxyUrl(text: string | undefined, resolves: boolean): Config['proxy'] {
+  if (text === undefined) {
+    if (resolves) throw new ConfigError('POSTHORN_PROXY_RESOLVES', 'set POSTHORN_PROXY_URL too');
+    return undefined;
+  }
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isProxy = url && /^(?:https?|socks5):$/.test(url.protocol) && url.hostname !== '' && /^\/?$/.test(url.pathname);
+  if (!isProxy)
+    throw new ConfigError('POSTHORN_PROXY_URL', 'use http://host:port, https://host:port or socks5://host:port');
+  return { url, resolves };
+}
+
+/** As it is shown: an address, or a network. */
+function readSourceAddress(text: string): string {
+  readNetwork('POSTHORN_SOURCE_ADDRESSES', text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`);
+  return text;
 }
 
 function readExtraCa(file: string | undefined): string | undefined {

@@ -17,7 +17,7 @@ import { SteadyClock } from './domain/steady-clock.ts';
 import { Egress } from './egress/egress.ts';
 import { EgressGuard } from './egress/guard.ts';
 import { systemResolver } from './egress/resolve.ts';
-import { trustAlso } from './egress/trust.ts';
+import { Trust } from './egress/trust.ts';
 import { CONTRACTS_FOLDER } from './folders.ts';
 import { showGauges, showQueue } from './gauges.ts';
 import type { App } from './http/app.ts';
@@ -128,7 +128,7 @@ export async function startNode(
 
     const metrics = new Metrics();
     const guard = new EgressGuard(config.allowNetworks);
-    const egress = new Egress(guard, systemResolver(DNS_TIMEOUT_MS), trustAlso(config.extraCa));
+    const egress = new Egress(guard, systemResolver(DNS_TIMEOUT_MS), new Trust(config.extraCa), config.proxy);
     const mailer = config.smtp && (await openMailer(config.smtp));
     const tracing = config.isTracing ? await openTracing(VERSION) : undefined;
     let isStopping = false;
@@ -139,6 +139,7 @@ export async function startNode(
       contracts,
       guard,
       egress,
+      allowOwnCa: config.allowOwnCa,
       sources: { configs: config.sources, openReader },
       onSourceState: (source, state, error) =>
         error === null ? log.info({ source, state }, 'source') : log.warn({ source, state, error }, 'source'),
@@ -190,6 +191,7 @@ export async function startNode(
         operatorKeyDigest: operatorKey.digest,
         signInToken: siblings?.token ?? oneTimeToken(signInToken),
         pageOrigin: () => origin,
+        egressFacts: { addresses: config.sourceAddresses, ownAuthorities: config.allowOwnCa },
         trustedProxies: config.trustedProxies,
         embedOrigins: config.embedOrigins,
         isReady: readinessOf(database, clock, maintainer),

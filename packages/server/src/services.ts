@@ -56,6 +56,8 @@ export interface Dependencies {
   contracts: ReadonlyMap<string, Contract>;
   guard: EgressGuard;
   egress: Egress;
+  /** Whether endpoints may say whom their receivers' certificates are signed by. */
+  allowOwnCa?: boolean;
   /** Where events come from besides the API, and what opens that. */
   sources?: { configs: readonly SourceConfig[]; openReader: (source: SourceConfig) => Promise<SourceReader> };
   /** A source of this node fails, or goes on. */
@@ -92,7 +94,7 @@ export type Services = ReturnType<typeof buildServices>;
 /** Builds the parts of a node, along the way of an event. Nothing runs yet. */
 export function buildServices(dependencies: Dependencies) {
   const { store, contracts, guard, egress, ids, clock, random, node, requests, metrics } = dependencies;
-  const { isUp, whenUp, isStopping, onError, origin, mailer, tracing, logAttempt } = dependencies;
+  const { isUp, whenUp, isStopping, onError, origin, mailer, tracing, logAttempt, allowOwnCa = false } = dependencies;
   const makePartitions = (ms: readonly number[]) => store.retention.ensureDays(daysOf(ms));
   const writtenAs = (kind: 'accept' | 'settle') => (size: number, ms: number) => {
     metrics.batchSize.observe({ kind }, size);
@@ -103,7 +105,7 @@ export function buildServices(dependencies: Dependencies) {
   const verification = new Verification({ clock });
   const previews = new Previews({ directory, events: store.events, ids, clock });
   const inspector = new Inspector({ store: store.bins, directory, verification, limits, ids, clock, origin });
-  const endpoints = new Endpoints({ store: store.endpoints, directory, guard, inspector, ids, clock });
+  const endpoints = new Endpoints({ store: store.endpoints, directory, guard, inspector, ids, clock, allowOwnCa });
   const notices = new Notices({
     accounts: store.accounts,
     store: store.endpoints,

@@ -260,6 +260,8 @@ export const en = {
       refused: 'This combination does not exist.',
     },
     urlHint: 'Where your server takes the requests.',
+    comesFrom: (addresses: string) => `They come from ${addresses}.`,
+    sourceAddresses: 'Requests come from',
     urlMistakes: {
       incomplete: 'Write the whole address, as https://example.com/webhooks',
       protocol: 'Webhooks go to https or http.',
@@ -643,6 +645,24 @@ export const en = {
     optional: 'May be left empty.',
     credentialsIn: 'Client credentials are sent',
     places: { header: 'as a header', body: 'in the body' },
+  },
+  tls: {
+    title: 'Certificates',
+    hint: 'For a server that wants to see a client certificate (mutual TLS), or whose own is signed by an authority of yours.',
+    types: { none: 'As usual', own: 'Of your own' },
+    fields: {
+      certificate: 'Client certificate',
+      private_key: 'Private key',
+      certificate_authority: 'Certificate authority',
+    },
+    hints: {
+      certificate: 'PEM, with those between it and its authority behind it.',
+      private_key: 'PEM, without a passphrase. It is stored encrypted, and never shown.',
+      certificate_authority: 'PEM. Your server’s certificate is trusted if this one has signed it, and no other.',
+    },
+    again: 'It is not shown. Put all of them in again to change one.',
+    until: (day: string) => `valid until ${day}`,
+    expired: (day: string) => `expired on ${day}`,
   },
   filters: {
     add: 'Add a filter',

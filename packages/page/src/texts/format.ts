@@ -17,6 +17,8 @@ export interface Format {
   /** Hour and minute. */
   clock(ms: number): string;
   day(ms: number): string;
+  /** With the year. */
+  longDay(ms: number): string;
   /** The moment, as short as it is clear from now: `09:12`, `22 Nov, 09:12` */
   since(ms: number, nowMs: number): string;
   /** The zone of all these at a moment: `UTC`, `UTC+1`. */
@@ -58,6 +60,7 @@ export function formatOf(language: string, zone: Zone): Format {
   const clock = new Intl.DateTimeFormat(language, { ...timeZone, hour: 'numeric', minute: '2-digit' });
   const utcDay = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'short', timeZone: 'UTC' });
   const day = new Intl.DateTimeFormat(language, { ...timeZone, day: 'numeric', month: 'short' });
+  const longDay = new Intl.DateTimeFormat(language, { ...timeZone, day: 'numeric', month: 'short', year: 'numeric' });
   const zoneAt = (ms: number) => (zone === 'utc' ? 'UTC' : offsetAt(ms));
   return {
     number: (value) => plain.format(value),
@@ -89,6 +92,7 @@ export function formatOf(language: string, zone: Zone): Format {
     precise: (ms) => `${precise.format(ms)} ${zoneAt(ms)}`,
     clock: (ms) => clock.format(ms),
     day: (ms) => day.format(ms),
+    longDay: (ms) => longDay.format(ms),
     utcDay: (ms) => utcDay.format(ms),
     since: (ms, nowMs) =>
       day.format(ms) === day.format(nowMs) ? clock.format(ms) : `${day.format(ms)}, ${clock.format(ms)}`,

@@ -1,6 +1,7 @@
 import { matchesTrigger } from '../events/getters.ts';
 import type { Contract, Endpoint } from '../types.ts';
 import { type AuthDraft, authDraftOf } from './auth-draft.ts';
+import { type TlsDraft, tlsDraftOf } from './tls-draft.ts';
 
 /** What a contract with events to choose from is asked for. */
 export interface DraftPair {
@@ -21,6 +22,7 @@ export interface Draft {
   headers: string;
   version: string;
   auth: AuthDraft;
+  tls: TlsDraft;
   /** Requests a second; empty: as many as the contract allows. */
   rate: string;
 }
@@ -44,6 +46,7 @@ export function draftOf(
     version: endpoint?.version ?? contract.versions?.default ?? '',
     rate: endpoint?.rate_limit?.toString() ?? '',
     auth: authDraftOf(endpoint?.auth),
+    tls: tlsDraftOf(endpoint?.tls),
   };
 }
 

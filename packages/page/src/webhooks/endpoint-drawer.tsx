@@ -18,6 +18,7 @@ import { RecentMessages } from './recent-messages.tsx';
 import { SecretView } from './secret-view.tsx';
 import { TestResultView, useTest } from './send-test.tsx';
 import { TestingMode } from './testing-mode.tsx';
+import { TlsFacts, useEgress } from './tls-fields.tsx';
 import { VerifyHelp } from './verify.tsx';
 import { useWebhookName } from './webhook-name.ts';
 
@@ -87,6 +88,7 @@ export function EndpointDrawer({ endpoint, onClose }: { endpoint: Endpoint; onCl
 function Settings({ endpoint }: { endpoint: Endpoint }) {
   const { contract, may, triggerLabel, topicLabel } = useAccount();
   const { t, f } = useLanguage();
+  const addresses = useEgress()?.addresses ?? [];
   const [isEditing, setEditing] = useState(false);
   const headers = Object.entries(endpoint.headers);
   return (
@@ -142,6 +144,15 @@ function Settings({ endpoint }: { endpoint: Endpoint }) {
             <dt>{t.auth.title}</dt>
             <dd>
               {t.auth.types[endpoint.auth.type]} <code>{endpoint.auth.username ?? endpoint.auth.client_id}</code>
+            </dd>
+          </div>
+        )}
+        {endpoint.tls !== null && <TlsFacts tls={endpoint.tls} />}
+        {addresses.length > 0 && (
+          <div>
+            <dt>{t.webhooks.sourceAddresses}</dt>
+            <dd>
+              <code>{addresses.join(', ')}</code>
             </dd>
           </div>
         )}

@@ -17,6 +17,8 @@ import { AuthFields } from './auth-fields.tsx';
 import { type Draft, detailsOf, draftOf, headerMistake, isEmptyDraft, wishOf } from './endpoint-draft.ts';
 import { useNewSecret } from './new-secret.ts';
 import { SubscriptionFields } from './subscription-fields.tsx';
+import { tlsWish } from './tls-draft.ts';
+import { TlsFields, useEgress } from './tls-fields.tsx';
 import { UrlCheckView } from './url-check.tsx';
 
 interface Props {
@@ -48,11 +50,13 @@ export function EndpointForm(props: Props) {
   const word = contract.words.endpoint;
   const address = useAddressMistake(draft.url, error);
   const wrong = (field: string) => fieldMistake(error, field, t);
+  const addresses = useEgress()?.addresses ?? [];
 
   const save = async () => {
     const wish = {
       ...(parts === 'details' ? detailsOf(draft, contract) : wishOf(draft, contract, hasTopicChoice)),
       ...authWish(draft.auth, endpoint?.auth),
+      ...tlsWish(draft.tls, endpoint?.tls),
     };
     const saved = endpoint
       ? await call<Endpoint>('PATCH', `${path}/endpoints/${endpoint.id}`, wish)
@@ -84,7 +88,11 @@ export function EndpointForm(props: Props) {
           <AddressField
             url={draft.url}
             mistake={address.text}
-            hint={t.webhooks.urlHint}
+            hint={
+              addresses.length === 0
+                ? t.webhooks.urlHint
+                : `${t.webhooks.urlHint} ${t.webhooks.comesFrom(addresses.join(', '))}`
+            }
             onChange={(url) => change({ url })}
           />
           {address.text === undefined && <UrlCheckView url={draft.url} />}
@@ -99,13 +107,7 @@ export function EndpointForm(props: Props) {
           )}
         </>
       )}
-      <MoreFields
-        draft={draft}
-        change={change}
-        wrong={wrong}
-        isOpen={parts === 'details'}
-        hasAuth={endpoint !== undefined && endpoint.auth !== null}
-      />
+      <MoreFields draft={draft} change={change} wrong={wrong} isOpen={parts === 'details'} before={endpoint} />
       {parts === 'all' && <Sample draft={draft} />}
       {secret !== undefined && (
         <section className="stack tight" aria-label={contract.words.secret}>
@@ -119,7 +121,7 @@ export function EndpointForm(props: Props) {
 }
 
 /** Whose mistakes stand beside them. */
-const FIELDS = ['url', 'subscriptions', 'version', 'description', 'headers', 'rate_limit', 'auth'];
+const FIELDS = ['url', 'subscriptions', 'version', 'description', 'headers', 'rate_limit', 'auth', 'tls'];
 
 interface Part {
   draft: Draft;
@@ -127,12 +129,18 @@ interface Part {
   wrong: (field: string) => string | undefined;
 }
 
-function MoreFields({ draft, change, wrong, isOpen, hasAuth }: Part & { isOpen: boolean; hasAuth: boolean }) {
+function MoreFields({
+  draft,
+  change,
+  wrong,
+  isOpen,
+  before,
+}: Part & { isOpen: boolean; before: Endpoint | undefined }) {
   const { contract } = useAccount();
   const { t } = useLanguage();
   const noHeader = headerMistake(draft.headers);
   const headersError = noHeader === undefined ? wrong('headers') : t.webhooks.noHeader(noHeader);
-  const isWrong = ['description', 'headers', 'rate_limit', 'auth'].some((field) => wrong(field) !== undefined);
+  const isWrong = ['description', 'headers', 'rate_limit', 'auth', 'tls'].some((field) => wrong(field) !== undefined);
   const fields = (
     <>
       <Field label={t.webhooks.description} error={wrong('description')}>
@@ -152,12 +160,20 @@ function MoreFields({ draft, change, wrong, isOpen, hasAuth }: Part & { isOpen: 
         />
       </Field>
       {contract.limits.authentication && (
-        <AuthFields
-          draft={draft.auth}
-          change={(changes) => change({ auth: { ...draft.auth, ...changes } })}
-          wrong={wrong}
-          isThere={hasAuth}
-        />
+        <>
+          <AuthFields
+            draft={draft.auth}
+            change={(changes) => change({ auth: { ...draft.auth, ...changes } })}
+            wrong={wrong}
+            isThere={before !== undefined && before.auth !== null}
+          />
+          <TlsFields
+            draft={draft.tls}
+            change={(changes) => change({ tls: { ...draft.tls, ...changes } })}
+            wrong={wrong}
+            isThere={before !== undefined && before.tls !== null}
+          />
+        </>
       )}
       {contract.limits.own_rate_limit && (
         <Field label={t.webhooks.rate} error={wrong('rate_limit')}>

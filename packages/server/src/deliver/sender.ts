@@ -92,6 +92,12 @@ export class Sender {
     const more = ownHeaders.values.length + authorization.length;
     const headers = more === 0 ? requestHeaders : [...requestHeaders, ...ownHeaders.values, ...authorization];
     const sent = failure ?? (await this.send(endpoint, headers, body));
+    // The proxy, for one: nothing went out, and no receiver is to blame.
+    if (sent.error === 'interrupted')
+      return notSent(delivery, startedAtMs, sent.errorDetail ?? '', {
+        kind: 'retry',
+        delayMs: INTERNAL_ERROR_DELAY_MS,
+      });
     // What it waited for its token is the endpoint's own time.
     const outcome =
       waitedMs === 0 ? sent : { ...sent, timings: { ...sent.timings, total: sent.timings.total + waitedMs } };
@@ -165,6 +171,7 @@ export class Sender {
       body,
       timeouts: endpoint.contract.policy.timeouts,
       isOwnBin: this.parts.inspector.isBin(endpoint.url),
+      tls: endpoint.tls,
     });
   }
 

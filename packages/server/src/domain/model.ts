@@ -1,5 +1,6 @@
 import type { Decision } from './decide.ts';
 import type { EndpointAuth } from './endpoint-auth.ts';
+import type { EndpointTls } from './endpoint-tls.ts';
 import type { AttemptError, AttemptOutcome, Timings } from './outcome.ts';
 import type { SignatureKind } from './signature.ts';
 import type { Subscription } from './subscription.ts';
@@ -33,6 +34,8 @@ export interface Endpoint {
   headers: Record<string, string>;
   /** How requests authenticate, besides their signature. */
   auth: EndpointAuth | null;
+  /** Certificates of its own. */
+  tls: EndpointTls | null;
   signature: SignatureKind;
   publicKey: string | null;
   /** Of the API, in contracts that have versions. */

@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { createSecureContext } from 'node:tls';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { RawReceiver } from '../../../../test/support/raw-receiver.ts';
@@ -12,6 +11,7 @@ import { Egress } from './egress.ts';
 import { alternating } from './first-to-connect.ts';
 import { EgressGuard } from './guard.ts';
 import { type Resolve, systemResolver } from './resolve.ts';
+import { Trust } from './trust.ts';
 
 const timeouts = { connectMs: 5_000, headersMs: 5_000, bodyMs: 5_000, totalMs: 10_000 };
 const guardOf = (...networks: string[]) => new EgressGuard(networks.map(parseNetwork));
@@ -28,7 +28,7 @@ afterEach(async () => {
 });
 
 function post(url: string, resolve: Resolve, { guard = local, connectMs = timeouts.connectMs, trust = '' } = {}) {
-  egress = new Egress(guard, resolve, trust === '' ? undefined : createSecureContext({ ca: trust }));
+  egress = new Egress(guard, resolve, trust === '' ? undefined : new Trust(trust));
   const request = { url: new URL(url), headers: [], body: Buffer.from('{}'), timeouts: { ...timeouts, connectMs } };
   return egress.send('a', request);
 }

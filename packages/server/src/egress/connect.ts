@@ -5,6 +5,7 @@ import type { Timings } from '../domain/outcome.ts';
 import { EgressError, inWords, toTlsError } from './egress-error.ts';
 import { firstToConnect } from './first-to-connect.ts';
 import { type EgressGuard, hostOf, isLocalName } from './guard.ts';
+import { type ForwardProxy, throughProxy } from './proxy.ts';
 import type { Resolve } from './resolve.ts';
 
 export interface Connected {
@@ -17,11 +18,13 @@ export interface ConnectOptions {
   resolve: Resolve;
   timeoutMs: number;
   secureContext?: SecureContext | undefined;
+  proxy?: ForwardProxy | undefined;
 }
 
 /**
  * Opens a connection to a URL's host: resolves once, refuses when any of its addresses is refused, connects to exactly
- * the addresses that were checked, and checks the socket's remote address again before a byte is sent.
+ * the addresses that were checked, and checks the socket's remote address again before a byte is sent. Through a proxy it asks for
+ * one of the addresses that were checked, or, where the proxy resolves, for the name.
  * @throws EgressError
  */
 export async function openConnection(url: URL, options: ConnectOptions): Promise<Connected> {
@@ -29,11 +32,18 @@ export async function openConnection(url: URL, options: ConnectOptions): Promise
   const timeout = new EgressError('timeout', `No connection within ${inWords(options.timeoutMs)}`);
   const host = hostOf(url);
   const startedAt = performance.now();
-  const addresses = checked(await orTimeout(options.resolve(host), deadline, timeout), host, options.guard);
-  const timings: Connected['timings'] = isIP(host) ? {} : { dns: performance.now() - startedAt };
+  const { proxy, guard } = options;
+  const isResolvedHere = !proxy?.resolves || isIP(host) !== 0 || isLocalName(host);
+  const addresses = isResolvedHere
+    ? checked(await orTimeout(options.resolve(host), deadline, timeout), host, guard)
+    : [host];
+  const timings: Connected['timings'] = isResolvedHere && !isIP(host) ? { dns: performance.now() - startedAt } : {};
 
   const connectAt = performance.now();
-  const tcp = await firstToConnect(addresses, portOf(url), options.guard, deadline, timeout);
+  const port = portOf(url);
+  const tcp = proxy
+    ? await firstThrough(proxy, addresses, port, deadline, timeout)
+    : await firstToConnect(addresses, port, guard, deadline, timeout);
   timings.connect = performance.now() - connectAt;
   if (url.protocol === 'http:') return { socket: tcp, timings };
 
@@ -41,6 +51,24 @@ export async function openConnection(url: URL, options: ConnectOptions): Promise
   const socket = await secure(tcp, host, options.secureContext, deadline, timeout);
   timings.tls = performance.now() - tlsAt;
   return { socket, timings };
+}
+
+/** One after the other: the proxy may have no way to addresses of one family. */
+async function firstThrough(
+  proxy: ForwardProxy,
+  addresses: readonly string[],
+  port: number,
+  deadline: AbortSignal,
+  timeout: EgressError,
+): Promise<Socket> {
+  const [first, ...others] = addresses;
+  if (first === undefined) throw new EgressError('dns_failed', 'The name has no address');
+  try {
+    return await throughProxy(proxy, first, port, deadline, timeout);
+  } catch (error) {
+    if (others.length === 0 || !(error instanceof EgressError) || error.code !== 'unreachable') throw error;
+    return await firstThrough(proxy, others, port, deadline, timeout);
+  }
 }
 
 function portOf(url: URL): number {

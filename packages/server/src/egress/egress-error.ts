@@ -27,7 +27,9 @@ const BY_CODE: Readonly<Record<string, [AttemptError, (place: string) => string]
 /** Maps what the operating system reports to one of our codes. */
 export function toEgressError(error: unknown, otherwise: AttemptError = 'reset'): EgressError {
   if (error instanceof EgressError) return error;
-  const { code = '', address, port } = errnoOf(error);
+  const { code = '', address, port, library } = errnoOf(error);
+  // In TLS 1.3 a server looks at the client's certificate when the client takes the connection to be open.
+  if (library !== undefined) return new EgressError('tls_failed', handshakeSentence(code));
   const place = address === undefined ? 'The server' : placeOf(address, port);
   const [known, sentence] = BY_CODE[code] ?? [otherwise, () => `The connection failed (${code || 'no reason given'})`];
   return new EgressError(known, sentence(place));
@@ -61,6 +63,9 @@ const HANDSHAKES: readonly (readonly [ending: string, why: string])[] = [
   ['_HANDSHAKE_FAILURE', 'the server accepts none of the ciphers that are safe today'],
   ['_UNRECOGNIZED_NAME', 'the server does not know this host name'],
   ['_ALERT_INTERNAL_ERROR', 'the server has an error of its own'],
+  ['_CERTIFICATE_REQUIRED', 'the server wants to see a client certificate'],
+  ['_BAD_CERTIFICATE', 'the server does not take this client certificate'],
+  ['_UNKNOWN_CA', 'the server does not trust the authority of this client certificate'],
 ];
 
 /** Maps what fails between a TCP connection and a TLS one. */
@@ -79,11 +84,13 @@ function tlsSentence(error: unknown, host: string): string {
   if (certificate !== undefined) return `The server's certificate ${certificate}`;
   // OpenSSL's own errors carry a library; what is left are reasons against a certificate. What they say themselves is
   // for whoever started this process, and changes with its version.
-  if (library !== undefined) {
-    const [, why = code] = HANDSHAKES.find(([ending]) => code.endsWith(ending)) ?? [];
-    return `The TLS handshake failed: ${why}`;
-  }
+  if (library !== undefined) return handshakeSentence(code);
   return `The server's certificate is not trusted: ${code}`;
+}
+
+function handshakeSentence(code: string): string {
+  const [, why = code] = HANDSHAKES.find(([ending]) => code.endsWith(ending)) ?? [];
+  return `The TLS handshake failed: ${why}`;
 }
 
 interface Errno {

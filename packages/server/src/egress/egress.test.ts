@@ -1,12 +1,12 @@
 /** The guard on real sockets: what a name leads to is checked at every connection, not when the endpoint was made. */
 import { createServer as createTlsServer } from 'node:https';
-import { createSecureContext } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Receiver } from '../../../../test/support/receiver.ts';
 import { SELF_SIGNED } from '../../../../test/support/self-signed.ts';
 import { parseNetwork } from './address.ts';
 import { Egress } from './egress.ts';
 import { EgressGuard } from './guard.ts';
+import { Trust } from './trust.ts';
 
 const timeouts = { connectMs: 300, headersMs: 300, bodyMs: 300, totalMs: 600 };
 const local = new EgressGuard([parseNetwork('127.0.0.0/8')]);
@@ -72,7 +72,7 @@ describe('timeouts', () => {
 
 test('TLS goes to the checked address and is verified for the name', async () => {
   const tls = await Receiver.start(createTlsServer(SELF_SIGNED) as unknown as never);
-  const trusting = new Egress(local, async () => ['127.0.0.1'], createSecureContext({ ca: SELF_SIGNED.cert }));
+  const trusting = new Egress(local, async () => ['127.0.0.1'], new Trust(SELF_SIGNED.cert));
   const outcome = await post(trusting, `https://receiver.test:${tls.port}/`);
   expect(outcome.response?.status).toBe(200);
   expect(outcome.timings.tls).toBeGreaterThan(0);

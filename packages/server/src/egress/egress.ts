@@ -1,10 +1,11 @@
-import type { SecureContext } from 'node:tls';
 import type { AttemptOutcome } from '../domain/outcome.ts';
 import { parseNetwork } from './address.ts';
 import { Connection } from './connection.ts';
 import { EgressGuard } from './guard.ts';
+import type { ForwardProxy } from './proxy.ts';
 import type { OutgoingRequest } from './request.ts';
 import type { Resolve } from './resolve.ts';
+import { Trust } from './trust.ts';
 
 /** Idle connections kept for one account and origin, and in all. */
 const IDLE_PER_ORIGIN_MAX = 512;
@@ -21,20 +22,17 @@ export class Egress {
   private readonly idle = new Map<string, Connection[]>();
   private idleCount = 0;
   private readonly open = new Set<Connection>();
-  private readonly guard: EgressGuard;
-  private readonly resolve: Resolve;
-  private readonly secureContext: SecureContext | undefined;
 
-  /** @param secureContext trust for TLS; the system's own when absent */
-  constructor(guard: EgressGuard, resolve: Resolve, secureContext?: SecureContext) {
-    this.guard = guard;
-    this.resolve = resolve;
-    this.secureContext = secureContext;
-  }
+  constructor(
+    private readonly guard: EgressGuard,
+    private readonly resolve: Resolve,
+    private readonly trust = new Trust(),
+    private readonly proxy?: ForwardProxy | undefined,
+  ) {}
 
   async send(accountId: string, request: OutgoingRequest): Promise<AttemptOutcome> {
-    // A connection to a bin was opened without the guard: it carries nothing else.
-    const key = `${accountId} ${request.url.origin}${request.isOwnBin ? ' bin' : ''}`;
+    // A connection to a bin was opened without the guard: it carries nothing else. One with certificates is for those who have them.
+    const key = `${accountId} ${request.url.origin}${request.isOwnBin ? ' bin' : ''}${request.tls ? ` ${request.tls.id}` : ''}`;
     const connection = this.take(key) ?? this.connect(request);
     this.open.add(connection);
     try {
@@ -53,10 +51,12 @@ export class Egress {
     this.idleCount = 0;
   }
 
-  private connect({ url, timeouts, isOwnBin }: OutgoingRequest): Connection {
-    const { resolve, secureContext } = this;
+  private connect({ url, timeouts, isOwnBin, tls }: OutgoingRequest): Connection {
+    const { resolve, trust } = this;
+    const secureContext = trust.contextFor(tls);
     const guard = isOwnBin ? EVERYWHERE : this.guard;
-    return new Connection(url, { guard, resolve, timeoutMs: timeouts.connectMs, secureContext });
+    const proxy = isOwnBin ? undefined : this.proxy;
+    return new Connection(url, { guard, resolve, timeoutMs: timeouts.connectMs, secureContext, proxy });
   }
 
   private take(key: string): Connection | undefined {

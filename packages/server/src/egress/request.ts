@@ -1,3 +1,4 @@
+import type { KnownTls } from '../domain/endpoint-tls.ts';
 import type { DeliveryPolicy } from '../domain/policy.ts';
 import { TOKEN } from './response-head.ts';
 
@@ -11,6 +12,8 @@ export interface OutgoingRequest {
   timeouts: DeliveryPolicy['timeouts'];
   /** It leads to one of this server's own request bins: the one way to itself. */
   isOwnBin?: boolean;
+  /** Certificates for this receiver. */
+  tls?: KnownTls | undefined;
 }
 
 /** What may not stand in a header's value (RFC 9110 §5.5); above Latin-1 there is no byte for it. */

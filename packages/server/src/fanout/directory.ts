@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Contract } from '../contract/contract.ts';
 import type { AccountFacts } from '../contract/fields.ts';
 import type { EndpointAuth } from '../domain/endpoint-auth.ts';
+import { type KnownTls, knownTls } from '../domain/endpoint-tls.ts';
 import { compileFilter, type Test } from '../domain/filter.ts';
 import { decodeId } from '../domain/ids.ts';
 import type { EndpointStatus, OwnHeaders } from '../domain/model.ts';
@@ -26,6 +27,7 @@ export interface KnownEndpoint {
   readonly subscriptions: readonly Subscription[];
   readonly headers: OwnHeaders;
   readonly auth: EndpointAuth | null;
+  readonly tls: KnownTls | undefined;
   readonly contract: Contract;
   readonly account: AccountFacts;
   readonly version: string | null;
@@ -168,6 +170,7 @@ function compileEndpoint(account: AccountFacts, endpoint: EndpointSnapshot, cont
     subscriptions: endpoint.subscriptions,
     headers: { id: endpoint.headersId, values: Object.entries(endpoint.headers) },
     auth: endpoint.auth ?? null,
+    tls: endpoint.tls ? knownTls(endpoint.tls) : undefined,
     contract,
     account,
     version: endpoint.version ?? contract.versions?.default ?? null,

@@ -66,6 +66,8 @@ export interface HttpParts {
   replays: Replays;
   /** Where people reach the page; it stands in links. */
   pageOrigin: () => string;
+  /** What receivers may want to know of requests, and what endpoints may say of receivers. */
+  egressFacts: { addresses: readonly string[]; ownAuthorities: boolean };
   /** Networks whose word for whom they ask is believed (`X-Forwarded-For`). */
   trustedProxies: readonly string[];
   /** Origins whose pages may embed ours in an iframe. */

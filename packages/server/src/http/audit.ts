@@ -18,7 +18,7 @@ const NOT_NOTED = new Set([
 /** Reading a secret is worth a line, too. */
 const NOTED_READS = new Set(['getSecret']);
 /** `metadata` is the operator's own; the account sees its log. */
-const HIDDEN_FIELDS = new Set(['auth', 'secret', 'key', 'payload', 'headers', 'body', 'metadata']);
+const HIDDEN_FIELDS = new Set(['auth', 'tls', 'secret', 'key', 'payload', 'headers', 'body', 'metadata']);
 const VALUE_LENGTH_MAX = 1_000;
 
 /**

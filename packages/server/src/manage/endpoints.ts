@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Contract } from '../contract/contract.ts';
 import type { Clock } from '../domain/clock.ts';
 import { type AuthWish, type EndpointAuth, toAuth } from '../domain/endpoint-auth.ts';
+import { type EndpointTls, toTls } from '../domain/endpoint-tls.ts';
 import { invalidAt, Problem, pointerTo } from '../domain/errors.ts';
 import { checkFilter } from '../domain/filter.ts';
 import { isReservedHeader } from '../domain/header-names.ts';
@@ -10,6 +11,7 @@ import type { Endpoint, EndpointStatus } from '../domain/model.ts';
 import type { SignatureKind } from '../domain/signature.ts';
 import type { Subscription, WishedSubscription } from '../domain/subscription.ts';
 import type { EgressGuard } from '../egress/guard.ts';
+import { isUsable } from '../egress/trust.ts';
 import type { Directory, KnownAccount } from '../fanout/directory.ts';
 import type { EndpointChange, EndpointStore } from '../storage/store.ts';
 import type { Inspector } from './inspector.ts';
@@ -30,6 +32,7 @@ export interface EndpointInput {
   version?: string;
   rateLimit?: number | null;
   auth?: AuthWish | null;
+  tls?: EndpointTls | null;
 }
 
 export interface EndpointWish extends Omit<EndpointChange, 'subscriptions' | 'auth'> {
@@ -47,6 +50,8 @@ export class Endpoints {
       inspector: Inspector;
       ids: IdSource;
       clock: Clock;
+      /** Whether endpoints may say whom their receivers' certificates are signed by. */
+      allowOwnCa: boolean;
     },
   ) {}
 
@@ -80,6 +85,7 @@ export class Endpoints {
     checkRateLimit(input.rateLimit, contract);
     const auth = input.auth ? toAuth(input.auth, '#/auth') : null;
     this.checkAuth(auth, input.headers ?? {}, contract);
+    const tls = input.tls ? this.toTls(input.tls, contract) : null;
     const { signature: scheme, limits } = contract;
     const kind = input.signature ?? scheme.kinds[0] ?? 'v1';
     if (!scheme.kinds.includes(kind)) {
@@ -103,6 +109,7 @@ export class Endpoints {
         subscriptions,
         headers: input.headers ?? {},
         auth,
+        tls,
         signature: key.kind,
         publicKey: scheme.publicKeyOf(key) ?? null,
         version: input.version ?? contract.versions?.default ?? null,
@@ -127,7 +134,7 @@ export class Endpoints {
   async change(
     accountId: string,
     id: string,
-    { subscriptions: wished, auth: wishedAuth, ...change }: EndpointWish,
+    { subscriptions: wished, auth: wishedAuth, tls: wishedTls, ...change }: EndpointWish,
   ): Promise<Endpoint> {
     const { contract } = await this.accountOf(accountId);
     const before = await this.find(accountId, id);
@@ -144,12 +151,14 @@ export class Endpoints {
         Boolean(auth),
       );
     if (auth === undefined) checkMove(before, change.url);
+    const tls = wishedTls ? this.toTls(wishedTls, contract) : wishedTls;
     const subscriptions = wished && completeSubscriptions(wished, contract, before.subscriptions);
     return this.changed(accountId, () =>
       this.parts.store.change(accountId, id, {
         ...change,
         ...(subscriptions ? { subscriptions } : {}),
         ...(auth === undefined ? {} : { auth }),
+        ...(tls === undefined ? {} : { tls }),
       }),
     );
   }
@@ -236,6 +245,18 @@ export class Endpoints {
       if (!(error instanceof Problem)) throw error;
       throw new Problem(error.code, error.message, [{ pointer: '#/auth/token_url', detail: error.message }]);
     }
+  }
+
+  /** @throws Problem `not_supported`, `invalid_request` */
+  private toTls(wish: EndpointTls, { limits }: Contract): EndpointTls {
+    const { allowOwnCa, clock } = this.parts;
+    if (!limits.authentication)
+      throw new Problem('not_supported', 'Endpoints of this contract have no certificates of their own.');
+    if (wish.certificate_authority !== undefined && !allowOwnCa)
+      throw new Problem('not_supported', 'This server trusts no certificate authorities of endpoints.');
+    const tls = toTls(wish, '#/tls', clock.now());
+    if (!isUsable(tls)) throw invalidAt('#/tls/certificate', 'cannot be used for TLS: its key may be too short');
+    return tls;
   }
 
   /** A bin of this account is the one address of this server itself that may be used, plain HTTP or not. */

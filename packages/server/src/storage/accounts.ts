@@ -1,8 +1,9 @@
 import type { Account } from '../domain/model.ts';
 import type { Database } from './database.ts';
-import { openAuth, type SealedAuth } from './endpoint-auth.ts';
+import { authTable, tlsTable } from './endpoint-auth.ts';
 import { openHeaders, type SealedHeaders, sealPlainHeaders } from './endpoint-headers.ts';
 import { fromUuidText } from './rows.ts';
+import type { SealedPart } from './sealed-part.ts';
 import { statement } from './statement.ts';
 import type { AccountStore, EndpointSnapshot } from './store.ts';
 import { hasOlderEnded } from './under-way.ts';
@@ -36,7 +37,8 @@ interface SnapshotRow {
   has_feed: boolean;
   endpoints: (Pick<EndpointSnapshot, 'id' | 'url' | 'status' | 'subscriptions' | 'headers' | 'version'> & {
     sealed_headers: SealedHeaders | null;
-    sealed_auth: SealedAuth | null;
+    sealed_auth: SealedPart | null;
+    sealed_tls: SealedPart | null;
     rate_limit: number | null;
     testing_until: string | null;
     secrets: { number: number; key_id: string; ciphertext: string; expires_at: string | null }[];
@@ -153,25 +155,28 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
         account,
         version,
         hasFeed,
-        endpoints: endpoints.map(({ secrets, rate_limit, testing_until, sealed_headers, sealed_auth, ...endpoint }) => {
-          const endpointId = fromUuidText('ep', endpoint.id);
-          return {
-            ...endpoint,
-            id: endpointId,
-            headers: sealed_headers ? openHeaders(vault, endpointId, sealed_headers) : {},
-            headersId: sealed_headers?.id ?? null,
-            auth: openAuth(vault, endpointId, sealed_auth),
-            rateLimit: rate_limit,
-            testingUntil: testing_until === null ? null : new Date(testing_until),
-            secrets: secrets.map((s) => ({
-              secret: vault.open(
-                { keyId: s.key_id, ciphertext: Buffer.from(s.ciphertext, 'base64') },
-                secretIdentity(endpointId, s.number),
-              ),
-              expiresAt: s.expires_at === null ? null : new Date(s.expires_at),
-            })),
-          };
-        }),
+        endpoints: endpoints.map(
+          ({ secrets, rate_limit, testing_until, sealed_headers, sealed_auth, sealed_tls, ...endpoint }) => {
+            const endpointId = fromUuidText('ep', endpoint.id);
+            return {
+              ...endpoint,
+              id: endpointId,
+              headers: sealed_headers ? openHeaders(vault, endpointId, sealed_headers) : {},
+              headersId: sealed_headers?.id ?? null,
+              auth: authTable.open(vault, endpointId, sealed_auth),
+              tls: tlsTable.open(vault, endpointId, sealed_tls),
+              rateLimit: rate_limit,
+              testingUntil: testing_until === null ? null : new Date(testing_until),
+              secrets: secrets.map((s) => ({
+                secret: vault.open(
+                  { keyId: s.key_id, ciphertext: Buffer.from(s.ciphertext, 'base64') },
+                  secretIdentity(endpointId, s.number),
+                ),
+                expiresAt: s.expires_at === null ? null : new Date(s.expires_at),
+              })),
+            };
+          },
+        ),
       };
     },
   };

@@ -1,49 +1,25 @@
 /** What endpoints authenticate with, sealed, and the tokens that nodes share. */
 import type { EndpointAuth } from '../domain/endpoint-auth.ts';
+import type { EndpointTls } from '../domain/endpoint-tls.ts';
 import type { Database } from './database.ts';
 import { toUuidText } from './rows.ts';
+import { SealedPartTable } from './sealed-part.ts';
 import type { TokenStore } from './store.ts';
 import type { Vault } from './vault.ts';
 
-/** A row of `endpoint_auth` as statements answer it inside of JSON. */
-export interface SealedAuth {
-  key_id: string;
-  /** base64 */
-  ciphertext: string;
-}
+export const authTable = new SealedPartTable<EndpointAuth>('endpoint_auth');
+export const tlsTable = new SealedPartTable<EndpointTls>('endpoint_tls');
 
-/** For statements that read endpoints. */
-export const SEALED_AUTH = `(
-  SELECT json_build_object('key_id', a.key_id, 'ciphertext', encode(a.ciphertext, 'base64'))
-  FROM endpoint_auth a WHERE a.endpoint_id = endpoints.id)`;
-
-/** The associated data of an endpoint's authentication. */
-export const authIdentity = (endpointId: string): string => `endpoint_auth ${endpointId}`;
 const tokenIdentity = (endpointId: string): string => `endpoint_tokens ${endpointId}`;
 
-export function openAuth(vault: Vault, endpointId: string, sealed: SealedAuth | null): EndpointAuth | null {
-  if (!sealed) return null;
-  const { key_id: keyId, ciphertext } = sealed;
-  return JSON.parse(vault.open({ keyId, ciphertext: Buffer.from(ciphertext, 'base64') }, authIdentity(endpointId)));
-}
-
+/** With other credentials a token of before is of no use. */
 export async function storeAuth(
   run: Database['run'],
   vault: Vault,
   { accountId, id, auth }: { accountId: string; id: string; auth: EndpointAuth | null },
 ): Promise<void> {
-  const uuid = toUuidText('ep', id);
-  await run('DELETE FROM endpoint_tokens WHERE endpoint_id = $1', [uuid]);
-  if (auth === null) {
-    await run('DELETE FROM endpoint_auth WHERE endpoint_id = $1', [uuid]);
-    return;
-  }
-  const { keyId, ciphertext } = vault.seal(JSON.stringify(auth), authIdentity(id));
-  await run(
-    `INSERT INTO endpoint_auth (endpoint_id, account_id, key_id, ciphertext) VALUES ($1, $2, $3, $4)
-     ON CONFLICT (endpoint_id) DO UPDATE SET key_id = excluded.key_id, ciphertext = excluded.ciphertext`,
-    [uuid, accountId, keyId, ciphertext],
-  );
+  await run('DELETE FROM endpoint_tokens WHERE endpoint_id = $1', [toUuidText('ep', id)]);
+  await authTable.store(run, vault, accountId, id, auth);
 }
 
 export function tokenStore(database: Database, vault: Vault): TokenStore {

@@ -3,7 +3,7 @@ import type { SignatureKind } from '../domain/signature.ts';
 import type { Subscription } from '../domain/subscription.ts';
 import { secretIdentity } from './accounts.ts';
 import type { Database } from './database.ts';
-import { openAuth, SEALED_AUTH, type SealedAuth, storeAuth } from './endpoint-auth.ts';
+import { authTable, storeAuth, tlsTable } from './endpoint-auth.ts';
 import {
   openHeaders,
   retireHeaders,
@@ -13,6 +13,7 @@ import {
   storeHeaders,
 } from './endpoint-headers.ts';
 import { fromUuidText, toUuidText } from './rows.ts';
+import type { SealedPart } from './sealed-part.ts';
 import { statement } from './statement.ts';
 import type { EndpointStore } from './store.ts';
 import type { Vault } from './vault.ts';
@@ -32,7 +33,8 @@ interface EndpointRow {
   /** From before they were sealed. */
   headers: Record<string, string>;
   sealed_headers: SealedHeaders | null;
-  sealed_auth: SealedAuth | null;
+  sealed_auth: SealedPart | null;
+  sealed_tls: SealedPart | null;
   signature: SignatureKind;
   public_key: string | null;
   number: string;
@@ -47,7 +49,7 @@ interface EndpointRow {
 
 const COLUMNS =
   'id, account_id, url, description, status, inactive_reason, subscriptions, headers_id, signature, public_key, version, rate_limit, created_at, updated_at';
-const SHOWN = `${COLUMNS}, headers, ${SEALED_HEADERS} AS sealed_headers, ${SEALED_AUTH} AS sealed_auth, number::text, testing_until, status_at,
+const SHOWN = `${COLUMNS}, headers, ${SEALED_HEADERS} AS sealed_headers, ${authTable.selected} AS sealed_auth, ${tlsTable.selected} AS sealed_tls, number::text, testing_until, status_at,
   (SELECT max(s.expires_at) FROM endpoint_secrets s WHERE s.endpoint_id = endpoints.id) AS previous_secret_until`;
 
 function toEndpoint(row: EndpointRow, vault: Vault): Endpoint {
@@ -61,7 +63,8 @@ function toEndpoint(row: EndpointRow, vault: Vault): Endpoint {
     inactiveReason: row.inactive_reason,
     subscriptions: row.subscriptions,
     headers: row.sealed_headers ? openHeaders(vault, id, row.sealed_headers) : row.headers,
-    auth: openAuth(vault, id, row.sealed_auth),
+    auth: authTable.open(vault, id, row.sealed_auth),
+    tls: tlsTable.open(vault, id, row.sealed_tls),
     signature: row.signature,
     publicKey: row.public_key,
     number: Number(row.number),
@@ -129,6 +132,14 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
     await storeAuth(run, vault, { accountId, id, auth });
   };
 
+  const isThere = async (run: Database['run'], accountId: string, id: string): Promise<boolean> => {
+    const rows = await run('SELECT FROM endpoints WHERE account_id = $1 AND id = $2 FOR UPDATE', [
+      accountId,
+      toUuidText('ep', id),
+    ]);
+    return rows.length > 0;
+  };
+
   return {
     create(endpoint, max) {
       return database.transaction(async (run) => {
@@ -160,7 +171,8 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
         );
         await insertSecret(run, endpoint.id, 1, endpoint.secret);
         if (endpoint.auth !== null) await storeAuth(run, vault, endpoint);
-        return row && { ...show(row), auth: endpoint.auth };
+        if (endpoint.tls !== null) await tlsTable.store(run, vault, accountId, endpoint.id, endpoint.tls);
+        return row && { ...show(row), auth: endpoint.auth, tls: endpoint.tls };
       });
     },
 
@@ -181,11 +193,13 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
       return rows.map(show);
     },
 
-    change(accountId, id, { url, description, subscriptions, headers, version, rateLimit, auth }) {
+    change(accountId, id, { url, description, subscriptions, headers, version, rateLimit, auth, tls }) {
       return database.transaction(async (run) => {
         const uuid = toUuidText('ep', id);
         if (headers !== undefined) await changeHeaders(run, accountId, id, headers);
         if (auth !== undefined) await changeAuth(run, accountId, id, auth);
+        if (tls !== undefined && (await isThere(run, accountId, id)))
+          await tlsTable.store(run, vault, accountId, id, tls);
         const [row] = await run<EndpointRow>(
           `UPDATE endpoints SET url = coalesce($3, url), description = coalesce($4, description),
              subscriptions = coalesce($5, subscriptions), version = coalesce($6, version),

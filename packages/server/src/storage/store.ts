@@ -1,4 +1,5 @@
 import type { EndpointAuth } from '../domain/endpoint-auth.ts';
+import type { EndpointTls } from '../domain/endpoint-tls.ts';
 import type {
   Account,
   ActiveDelivery,
@@ -50,6 +51,7 @@ export interface EndpointSnapshot {
   /** Newest first. */
   secrets: EndpointSecret[];
   auth: EndpointAuth | null;
+  tls: EndpointTls | null;
 }
 
 /** A repeat of this key answers this event, for at least 24 hours. */
@@ -234,6 +236,7 @@ export interface EndpointChange {
   rateLimit?: number | null;
   /** `null` takes it away. */
   auth?: EndpointAuth | null;
+  tls?: EndpointTls | null;
 }
 
 /** What one batch of outcomes saw of an endpoint, in order. */

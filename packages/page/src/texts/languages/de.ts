@@ -270,6 +270,8 @@ export const texts: Texts = {
       refused: 'Diese Verbindung gibt es nicht.',
     },
     urlHint: 'Wo dein Server die Anfragen annimmt.',
+    comesFrom: (addresses) => `Sie kommen von ${addresses}.`,
+    sourceAddresses: 'Anfragen kommen von',
     urlMistakes: {
       incomplete: 'Schreib die ganze Adresse, etwa https://example.com/webhooks',
       protocol: 'Webhooks gehen an https oder http.',
@@ -651,6 +653,25 @@ export const texts: Texts = {
     optional: 'Darf leer bleiben.',
     credentialsIn: 'Zugangsdaten des Clients kommen',
     places: { header: 'als Header', body: 'im Inhalt' },
+  },
+  tls: {
+    title: 'Zertifikate',
+    hint: 'Für einen Server, der ein Client-Zertifikat sehen will (mTLS), oder dessen eigenes deine Zertifizierungsstelle ausgestellt hat.',
+    types: { none: 'Wie üblich', own: 'Eigene' },
+    fields: {
+      certificate: 'Client-Zertifikat',
+      private_key: 'Privater Schlüssel',
+      certificate_authority: 'Zertifizierungsstelle',
+    },
+    hints: {
+      certificate: 'PEM, dahinter die Zertifikate bis zu seiner Zertifizierungsstelle.',
+      private_key: 'PEM, ohne Passphrase. Er wird verschlüsselt gespeichert und nie gezeigt.',
+      certificate_authority:
+        'PEM. Dem Zertifikat deines Servers wird vertraut, wenn diese es ausgestellt hat, und keine andere.',
+    },
+    again: 'Es wird nicht gezeigt. Gib alle noch einmal ein, um eines zu ändern.',
+    until: (day) => `gültig bis ${day}`,
+    expired: (day) => `abgelaufen am ${day}`,
   },
   filters: {
     add: 'Filter hinzufügen',

@@ -271,6 +271,8 @@ export const texts: Texts = {
       refused: 'Esta combinación no existe.',
     },
     urlHint: 'Donde tu servidor recibe las solicitudes.',
+    comesFrom: (addresses) => `Llegan desde ${addresses}.`,
+    sourceAddresses: 'Las solicitudes llegan desde',
     urlMistakes: {
       incomplete: 'Escribe la dirección completa, como https://example.com/webhooks',
       protocol: 'Los webhooks van a https o http.',
@@ -651,6 +653,24 @@ export const texts: Texts = {
     optional: 'Puede quedar vacío.',
     credentialsIn: 'Las credenciales del cliente se envían',
     places: { header: 'como cabecera', body: 'en el cuerpo' },
+  },
+  tls: {
+    title: 'Certificados',
+    hint: 'Para un servidor que pide un certificado de cliente (TLS mutuo), o cuyo certificado firma una autoridad tuya.',
+    types: { none: 'Lo habitual', own: 'Propios' },
+    fields: {
+      certificate: 'Certificado de cliente',
+      private_key: 'Clave privada',
+      certificate_authority: 'Autoridad de certificación',
+    },
+    hints: {
+      certificate: 'PEM, seguido de los que hay entre él y su autoridad.',
+      private_key: 'PEM, sin contraseña. Se guarda cifrada y no se muestra nunca.',
+      certificate_authority: 'PEM. Se confía en el certificado de tu servidor si lo ha firmado esta, y ninguna otra.',
+    },
+    again: 'No se muestra. Vuelve a poner todos para cambiar uno.',
+    until: (day) => `válido hasta el ${day}`,
+    expired: (day) => `caducó el ${day}`,
   },
   filters: {
     add: 'Añadir un filtro',

@@ -272,6 +272,8 @@ export const texts: Texts = {
       refused: 'Cette combinaison n’existe pas.',
     },
     urlHint: 'Là où votre serveur reçoit les requêtes.',
+    comesFrom: (addresses) => `Elles viennent de ${addresses}.`,
+    sourceAddresses: 'Les requêtes viennent de',
     urlMistakes: {
       incomplete: 'Écrivez l’adresse entière, comme https://example.com/webhooks',
       protocol: 'Les webhooks vont vers https ou http.',
@@ -653,6 +655,24 @@ export const texts: Texts = {
     optional: 'Peut rester vide.',
     credentialsIn: 'Les identifiants du client sont envoyés',
     places: { header: 'en en-tête', body: 'dans le corps' },
+  },
+  tls: {
+    title: 'Certificats',
+    hint: 'Pour un serveur qui demande un certificat client (TLS mutuel), ou dont le certificat est signé par votre propre autorité.',
+    types: { none: 'Comme d’habitude', own: 'Les vôtres' },
+    fields: {
+      certificate: 'Certificat client',
+      private_key: 'Clé privée',
+      certificate_authority: 'Autorité de certification',
+    },
+    hints: {
+      certificate: 'PEM, suivi de ceux qui le relient à son autorité.',
+      private_key: 'PEM, sans phrase secrète. Elle est chiffrée, et jamais montrée.',
+      certificate_authority: 'PEM. Le certificat de votre serveur est accepté si elle l’a signé, et elle seule.',
+    },
+    again: 'Il n’est pas montré. Remettez-les tous pour en changer un.',
+    until: (day) => `valable jusqu’au ${day}`,
+    expired: (day) => `expiré le ${day}`,
   },
   filters: {
     add: 'Ajouter un filtre',

@@ -260,6 +260,8 @@ export const texts: Texts = {
       refused: 'この組み合わせは存在しません。',
     },
     urlHint: 'サーバーがリクエストを受け取る場所。',
+    comesFrom: (addresses) => `送信元は ${addresses} です。`,
+    sourceAddresses: 'リクエストの送信元',
     urlMistakes: {
       incomplete: 'https://example.com/webhooks のように、完全なアドレスを入力してください',
       protocol: 'Webhook の宛先は https か http です。',
@@ -631,6 +633,24 @@ export const texts: Texts = {
     optional: '空でもかまいません。',
     credentialsIn: 'クライアント認証情報の送信先',
     places: { header: 'ヘッダー', body: '本文' },
+  },
+  tls: {
+    title: '証明書',
+    hint: 'クライアント証明書を求めるサーバー（相互 TLS）、または独自の認証局が署名した証明書のサーバー向けです。',
+    types: { none: '通常どおり', own: '独自のもの' },
+    fields: {
+      certificate: 'クライアント証明書',
+      private_key: '秘密鍵',
+      certificate_authority: '認証局',
+    },
+    hints: {
+      certificate: 'PEM 形式。認証局までの中間証明書を続けて入れます。',
+      private_key: 'PEM 形式、パスフレーズなし。暗号化して保存され、表示されません。',
+      certificate_authority: 'PEM 形式。この認証局が署名した場合にだけ、サーバーの証明書を信頼します。',
+    },
+    again: '表示されません。一つ変えるにはすべてを入れ直してください。',
+    until: (day) => `${day} まで有効`,
+    expired: (day) => `${day} に期限切れ`,
   },
   filters: {
     add: 'フィルターを追加',

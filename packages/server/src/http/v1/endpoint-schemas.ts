@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import type { EndpointAuth } from '../../domain/endpoint-auth.ts';
+import { factsOf } from '../../domain/endpoint-tls.ts';
 import type { Endpoint } from '../../domain/model.ts';
 import { HIDDEN } from '../present-http.ts';
 import { closed, Nullable, named, Time } from '../schemas.ts';
@@ -53,6 +54,28 @@ export const Auth = Type.Union(
   ],
   { description: AUTH_DESCRIPTION },
 );
+const Pem = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 32_768, description }));
+export const Tls = Type.Union(
+  [
+    closed({
+      certificate: Pem('Of this client, PEM, with those between it and its authority behind it'),
+      private_key: Pem('Of the certificate, PEM, without a passphrase; stored encrypted, and never shown'),
+      certificate_authority: Pem(
+        "Who may have signed the receiver's certificate, PEM, instead of the authorities that everybody trusts; where the server allows it",
+      ),
+    }),
+    Type.Null(),
+  ],
+  { description: 'Certificates for connections to it: mutual TLS, an authority of its own' },
+);
+const Certificate = Nullable(
+  Type.Object({
+    subject: Type.String(),
+    issuer: Type.String(),
+    fingerprint: Type.String({ description: 'SHA-256' }),
+    expires_at: Time,
+  }),
+);
 export const Version = Type.String({ maxLength: 64, description: 'One of the versions of the contract' });
 export const RateLimit = Type.Integer({
   minimum: 1,
@@ -99,6 +122,12 @@ export const EndpointView = named(
         { description: 'How requests authenticate; without what is secret' },
       ),
     ),
+    tls: Nullable(
+      Type.Object(
+        { certificate: Certificate, certificate_authority: Certificate },
+        { description: 'Certificates for connections to it' },
+      ),
+    ),
     signature: Type.Enum(['v1', 'v1a', 'hmac']),
     version: Type.Union([Type.String(), Type.Null()], { description: 'Of the API, in contracts that have versions' }),
     rate_limit: Type.Union([Type.Integer(), Type.Null()], { description: 'Requests a second, if it asked for fewer' }),
@@ -136,6 +165,10 @@ export function presentEndpoint(endpoint: Endpoint, nowMs: number, withCredentia
     subscriptions: endpoint.subscriptions,
     headers: withCredentials ? endpoint.headers : hide(endpoint.headers),
     auth: endpoint.auth && withoutSecrets(endpoint.auth),
+    tls: endpoint.tls && {
+      certificate: presentCertificate(endpoint.tls.certificate),
+      certificate_authority: presentCertificate(endpoint.tls.certificate_authority),
+    },
     signature: endpoint.signature,
     version: endpoint.version,
     rate_limit: endpoint.rateLimit,
@@ -146,6 +179,13 @@ export function presentEndpoint(endpoint: Endpoint, nowMs: number, withCredentia
     created_at: endpoint.createdAt.toISOString(),
     updated_at: endpoint.updatedAt.toISOString(),
   };
+}
+
+function presentCertificate(pem: string | undefined) {
+  const facts = factsOf(pem);
+  if (!facts) return null;
+  const { expiresAt, ...shown } = facts;
+  return { ...shown, expires_at: expiresAt.toISOString() };
 }
 
 function withoutSecrets(auth: EndpointAuth) {

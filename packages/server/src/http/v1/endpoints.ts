@@ -16,6 +16,7 @@ import {
   RateLimit,
   Secret,
   Subscriptions,
+  Tls,
   Url,
   Version,
 } from './endpoint-schemas.ts';
@@ -59,6 +60,7 @@ function createEndpoint(app: App, { endpoints, clock }: HttpParts): void {
           description: Type.Optional(Description),
           headers: Type.Optional(Headers),
           auth: Type.Optional(Auth),
+          tls: Type.Optional(Tls),
           signature: Type.Optional(
             Type.Enum(['v1', 'v1a', 'hmac'], {
               description:
@@ -162,6 +164,7 @@ function changeEndpoint(app: App, { endpoints, clock }: HttpParts): void {
           description: Type.Optional(Description),
           headers: Type.Optional(Headers),
           auth: Type.Optional(Auth),
+          tls: Type.Optional(Tls),
           version: Type.Optional(Version),
           rate_limit: Type.Optional(Nullable(RateLimit)),
         }),

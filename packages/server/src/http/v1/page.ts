@@ -60,7 +60,9 @@ const AuditView = named(
 );
 
 /** What the Developers page needs besides the resources: its session, and the audit log. */
-export function pageRoutes(app: App, { store, sessions, directory, limits, clock, pageOrigin }: HttpParts): void {
+export function pageRoutes(app: App, parts: HttpParts): void {
+  const { store, sessions, directory, limits, clock, pageOrigin, egressFacts } = parts;
+  const egress = { addresses: [...egressFacts.addresses], own_authorities: egressFacts.ownAuthorities };
   app.post(
     '/accounts/:account/page-sessions',
     {
@@ -179,6 +181,14 @@ export function pageRoutes(app: App, { store, sessions, directory, limits, clock
                 bin: Type.Union([Type.String(), Type.Null()], {
                   description: 'The session shows this bin, and nothing else',
                 }),
+                egress: Type.Object({
+                  addresses: Type.Array(Type.String(), {
+                    description: 'Addresses and networks that requests come from, where the server knows them',
+                  }),
+                  own_authorities: Type.Boolean({
+                    description: 'Whether endpoints may have `tls.certificate_authority`',
+                  }),
+                }),
               }),
             ),
           },
@@ -201,13 +211,14 @@ export function pageRoutes(app: App, { store, sessions, directory, limits, clock
           theme: {},
           ...expires,
           bin: null,
+          egress,
         };
       }
       const account = await store.accounts.find(caller.accountId);
       if (!account) throw new Problem('account_not_found');
       const { id, name, contract } = account;
       const { permissions, theme, binId: bin } = caller.session;
-      return { role: 'account' as const, account: { id, name, contract }, permissions, theme, ...expires, bin };
+      return { role: 'account' as const, account: { id, name, contract }, permissions, theme, ...expires, bin, egress };
     },
   );
 

@@ -9,6 +9,9 @@ SELECT a.id, a.name, a.contract, a.metadata, a.version::text, EXISTS (SELECT FRO
       'sealed_auth', (
         SELECT json_build_object('key_id', h.key_id, 'ciphertext', encode(h.ciphertext, 'base64'))
         FROM endpoint_auth h WHERE h.endpoint_id = e.id),
+      'sealed_tls', (
+        SELECT json_build_object('key_id', h.key_id, 'ciphertext', encode(h.ciphertext, 'base64'))
+        FROM endpoint_tls h WHERE h.endpoint_id = e.id),
       'version', e.version, 'rate_limit', e.rate_limit, 'testing_until', e.testing_until,
       'secrets', (
         SELECT json_agg(json_build_object('number', s.number, 'key_id', s.key_id, 'ciphertext', encode(s.ciphertext, 'base64'),
