@@ -45,6 +45,8 @@ export type Source = Schemas['Source'];
 export type DeadLetter = Schemas['DeadLetter'];
 export type Redriven = Schemas['Redriven'];
 
+export type OperatorKey = Schemas['OperatorKey'];
+
 export type ApiKey = Schemas['Key'];
 export type Bin = Schemas['Bin'];
 export type BinRequest = Schemas['BinRequest'];

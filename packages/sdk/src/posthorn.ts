@@ -59,6 +59,20 @@ export class Posthorn {
       this.transport.call({ method: 'POST', path: `/v1/sources/${part(name)}/redrive`, body }),
   };
 
+  /** Keys with names and roles for those who operate the server. */
+  readonly operatorKeys = {
+    create: (body: BodyOf<'createOperatorKey'>): Promise<AnswerOf<'createOperatorKey'>> =>
+      this.transport.call({ method: 'POST', path: '/v1/operator-keys', body }),
+    list: (query: QueryOf<'listOperatorKeys'> = {}): Promise<AnswerOf<'listOperatorKeys'>> =>
+      this.transport.call({ method: 'GET', path: '/v1/operator-keys', query }),
+    get: (id: string): Promise<AnswerOf<'getOperatorKey'>> =>
+      this.transport.call({ method: 'GET', path: `/v1/operator-keys/${part(id)}` }),
+    rotate: (id: string, body: BodyOf<'rotateOperatorKey'> = {}): Promise<AnswerOf<'rotateOperatorKey'>> =>
+      this.transport.call({ method: 'POST', path: `/v1/operator-keys/${part(id)}/rotate`, body }),
+    delete: (id: string): Promise<void> =>
+      this.transport.call({ method: 'DELETE', path: `/v1/operator-keys/${part(id)}` }),
+  };
+
   readonly keys = {
     /** Says whether a key that a customer has sent is valid, and for what. It asks the server each time: see `verifier`. */
     verify: (question: BodyOf<'verifyKey'>): Promise<KeyVerdict> =>

@@ -21,6 +21,7 @@ import { Feeds } from './manage/feeds.ts';
 import { Inspector } from './manage/inspector.ts';
 import { type Mailer, NoticeSender } from './manage/notice-sender.ts';
 import { Notices } from './manage/notices.ts';
+import { OperatorKeys } from './manage/operator-keys.ts';
 import { Previews } from './manage/previews.ts';
 import { Replays } from './manage/replays.ts';
 import { Samples } from './manage/samples.ts';
@@ -224,6 +225,7 @@ export function buildServices(dependencies: Dependencies) {
   const keyVerifier = new KeyVerifier({ keys: store.keys, clock, onError });
   const apiKeys = new ApiKeys({ store: store.keys, directory, verifier: keyVerifier, ids, clock });
   const sessions = new Sessions({ store: store.sessions, clock });
+  const operatorKeys = new OperatorKeys({ store: store.operatorKeys, ids, clock, onError });
   const standard = contracts.get(NOTICE_CONTRACT);
   if (!standard) throw new Error(`the contract ${NOTICE_CONTRACT} is built in`);
   const noticeSender = new NoticeSender({ mailer, egress, inspector, contract: standard, ids, clock, onError });
@@ -263,6 +265,7 @@ export function buildServices(dependencies: Dependencies) {
     notices,
     inspector,
     sessions,
+    operatorKeys,
     verification,
     previews,
     urlChecks,

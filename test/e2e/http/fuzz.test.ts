@@ -95,6 +95,7 @@ async function makeWorld(): Promise<World> {
     () => deadLettersOf(node, 'shop'),
     (found) => found.length === 40,
   );
+  const { body: operatorKey } = await node.call('POST', '/v1/operator-keys', { name: 'Fuzz', role: 'support' });
   const session = async (permissions: string[]) =>
     (await node.call('POST', of('page-sessions'), { permissions })).body.token as string;
   const ids = {
@@ -111,6 +112,7 @@ async function makeWorld(): Promise<World> {
     scheduled_event: scheduled,
     source: ['shop', 'none'],
     dead_letter: letters.map(({ id }: { id: string }) => id),
+    operator_key: [operatorKey.id],
   };
   /** The first of them most often. */
   const some = (values: readonly string[]) =>

@@ -1,6 +1,6 @@
 /** What each permission of a page session may call: every operation of the API, one by one. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PERMISSION_OF } from '../../../packages/server/src/http/caller.ts';
+import { PERMISSION_OF } from '../../../packages/server/src/http/roles.ts';
 import { query } from '../../support/database.ts';
 import { OPERATOR_KEY, startTestNode, type TestNode } from '../../support/node.ts';
 import { Receiver } from '../../support/receiver.ts';

@@ -6,7 +6,7 @@ import { en, type Texts } from '../../../packages/page/src/texts/en.ts';
 import { formatOf } from '../../../packages/page/src/texts/format.ts';
 import { DELIVERY_STATUSES } from '../../../packages/server/src/domain/model.ts';
 import { ERROR_CODES } from '../../../packages/server/src/domain/outcome.ts';
-import { PERMISSION_OF } from '../../../packages/server/src/http/caller.ts';
+import { PERMISSION_OF } from '../../../packages/server/src/http/roles.ts';
 
 const SOURCES = new URL('../../../packages/page/src/', import.meta.url).pathname;
 const TRANSLATIONS = readdirSync(join(SOURCES, 'texts/languages'));

@@ -37,6 +37,7 @@ const PREFIXES: Readonly<Record<string, string>> = {
   replay: 'rpl',
   scheduled_event: 'sch',
   dead_letter: 'ddl',
+  operator_key: 'opk',
   account: 'acc',
 };
 

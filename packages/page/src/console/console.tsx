@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { Activity, FileText, History, LogOut, Users, Waypoints } from 'lucide-react';
+import { Activity, FileText, History, KeyRound, LogOut, Users, Waypoints } from 'lucide-react';
 import { Link, Route, Router, Switch, useLocation, useParams } from 'wouter';
 import { ApiError, get, part, post, SESSION } from '../api.ts';
 import { AuditTable } from '../audit/audit-table.tsx';
@@ -17,10 +17,9 @@ import { useTitle } from '../ui/title.ts';
 import { Accounts } from './accounts.tsx';
 import { Contracts } from './contracts.tsx';
 import { Health } from './health.tsx';
+import { OperatorKeys } from './operator-keys.tsx';
 import { SignIn } from './sign-in.tsx';
 import { Sources } from './sources.tsx';
-
-const ALL: Permission[] = ['read', 'webhooks', 'keys'];
 
 /** The operator's console: sign-in, then accounts, contracts and how everything is doing. */
 export function Console() {
@@ -41,8 +40,12 @@ export function Console() {
   return (
     <>
       <Switch>
-        <Route path="/accounts/:account/*?" component={OneAccount} />
-        <Route component={Sections} />
+        <Route path="/accounts/:account/*?">
+          <OneAccount permissions={page.data.permissions} />
+        </Route>
+        <Route>
+          <Sections operator={page.data.operator} />
+        </Route>
       </Switch>
       {connection === 'ended' && (
         // Above whatever is open: nothing that was typed is lost.
@@ -54,7 +57,7 @@ export function Console() {
   );
 }
 
-function Sections() {
+function Sections({ operator }: { operator: PageInfo['operator'] }) {
   const { t } = useLanguage();
   const [location] = useLocation();
   useTitle('Posthorn');
@@ -65,6 +68,9 @@ function Sections() {
     { path: '/sources', title: t.sources.sources, icon: Waypoints },
     { path: '/contracts', title: t.console.contracts, icon: FileText },
     { path: '/audit', title: t.nav.audit, icon: History },
+    ...(operator === null || operator.role === 'admin'
+      ? [{ path: '/operator-keys', title: t.operatorKeys.title, icon: KeyRound }]
+      : []),
   ];
   const signOut = async () => {
     await post('/sign-out').catch(() => {});
@@ -76,6 +82,11 @@ function Sections() {
       sections={sections}
       foot={
         <>
+          {operator && (
+            <span className="quiet" title={t.operatorKeys.roles[operator.role]}>
+              {operator.name}
+            </span>
+          )}
           <a className="button plain small" href="/docs">
             {t.console.api}
           </a>
@@ -90,6 +101,7 @@ function Sections() {
           <Route path="/health" component={Health} />
           <Route path="/sources" component={Sources} />
           <Route path="/contracts" component={Contracts} />
+          <Route path="/operator-keys" component={OperatorKeys} />
           <Route path="/audit">
             <Head title={t.nav.audit} />
             <AuditTable path="/v1/audit" withAccount />
@@ -102,7 +114,7 @@ function Sections() {
 }
 
 /** An account's page as its people see it. */
-function OneAccount() {
+function OneAccount({ permissions }: { permissions: Permission[] }) {
   const { account: id = '' } = useParams();
   const { t } = useLanguage();
   const account = useQuery({
@@ -124,7 +136,7 @@ function OneAccount() {
         id={id}
         name={name}
         contract={contract}
-        permissions={ALL}
+        permissions={permissions}
         foot={
           <Link href="~/console/" className="button plain small">
             {t.console.back}

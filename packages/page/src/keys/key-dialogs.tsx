@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { useAccount } from '../account.tsx';
 import { ApiError, call, post } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
@@ -171,19 +171,24 @@ function Facts({ apiKey }: { apiKey: ApiKey }) {
   );
 }
 
-export function RotateDialog(props: { apiKey: ApiKey; onClose: () => void; onDone: (text: string) => void }) {
-  const { apiKey, onClose, onDone } = props;
-  const { path } = useAccount();
+/** Gives a key another text. @param path of the key in the API */
+export function RotateDialog(props: {
+  name: string;
+  path: string;
+  onClose: () => void;
+  onDone: (text: string) => void;
+}) {
+  const { name, path, onClose, onDone } = props;
   const { t } = useLanguage();
   const [overlapS, setOverlapS] = useState(86_400);
   return (
     <FormDialog
-      title={t.keys.rotateTitle(apiKey.label)}
+      title={t.keys.rotateTitle(name)}
       verb={t.common.rotate}
       onClose={onClose}
       submit={async () => {
         const body = { overlap_seconds: overlapS };
-        onDone((await post<{ key: string }>(`${path}/keys/${apiKey.id}/rotate`, body)).key);
+        onDone((await post<{ key: string }>(`${path}/rotate`, body)).key);
       }}
     >
       <p>{t.keys.rotateText}</p>
@@ -194,11 +199,13 @@ export function RotateDialog(props: { apiKey: ApiKey; onClose: () => void; onDon
   );
 }
 
-export function ShownOnce({ text, onClose }: { text: string; onClose: () => void }) {
+/** A key's text, and below it what is done with it. */
+export function ShownOnce(props: { text: string; title: string; onClose: () => void; children?: ReactNode }) {
+  const { text, title, onClose, children } = props;
   const { t } = useLanguage();
   return (
     <Dialog
-      title={t.keys.shownTitle}
+      title={title}
       isFinal
       onClose={onClose}
       footer={
@@ -218,7 +225,7 @@ export function ShownOnce({ text, onClose }: { text: string; onClose: () => void
           </code>
           <Copyable text={text} label={t.keys.copy} secret />
         </div>
-        <KeyCode prefix={text} scopes={[]} />
+        {children}
       </div>
     </Dialog>
   );

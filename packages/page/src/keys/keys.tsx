@@ -15,6 +15,7 @@ import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
 import { useTitle } from '../ui/title.ts';
 import { toast } from '../ui/toasts.tsx';
+import { KeyCode } from './key-code.tsx';
 import { KeyDialog, RotateDialog, ShownOnce } from './key-dialogs.tsx';
 
 type Open =
@@ -105,8 +106,14 @@ function KeyList({ isPart = false }: { isPart?: boolean }): ReactNode {
       )}
       {open?.kind === 'new' && <KeyDialog scopes={open.scopes ?? []} onClose={close} onDone={done} />}
       {open?.kind === 'edit' && <KeyDialog existing={open.key} onClose={close} onDone={done} />}
-      {open?.kind === 'rotate' && <RotateDialog apiKey={open.key} onClose={close} onDone={done} />}
-      {open?.kind === 'shown' && <ShownOnce text={open.text} onClose={close} />}
+      {open?.kind === 'rotate' && (
+        <RotateDialog name={open.key.label} path={`${path}/keys/${open.key.id}`} onClose={close} onDone={done} />
+      )}
+      {open?.kind === 'shown' && (
+        <ShownOnce text={open.text} title={t.keys.shownTitle} onClose={close}>
+          <KeyCode prefix={open.text} scopes={[]} />
+        </ShownOnce>
+      )}
       {open?.kind === 'delete' && (
         <FormDialog
           title={t.keys.deleteTitle(open.key.label)}

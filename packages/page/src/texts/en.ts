@@ -881,7 +881,32 @@ export const en = {
       signIn: 'Signed in to the console',
       deleteDeadLetter: 'Deleted a dead letter',
       redriveDeadLetters: 'Published dead letters again',
+      createOperatorKey: 'Created an operator key',
+      rotateOperatorKey: 'Rotated an operator key',
+      deleteOperatorKey: 'Deleted an operator key',
     } as Record<string, string>,
+  },
+  operatorKeys: {
+    title: 'Operator keys',
+    create: 'New operator key',
+    none: 'No operator keys with names',
+    noneText:
+      'So far whoever operates this server shares the key of its settings. Give each person and program one of their own: the audit log names them, and one can be taken away without the others.',
+    name: 'Name',
+    nameHint: 'Who has it. It stands in the audit log.',
+    role: 'Role',
+    roles: { viewer: 'Viewer', support: 'Support', product: 'Product', admin: 'Administrator' },
+    about: {
+      viewer: 'Sees everything but secrets, and changes nothing.',
+      support: 'Sees everything but secrets, and does with webhooks what an account’s own people may.',
+      product:
+        'For your product’s own server: publishing, accounts, page sessions, checking API keys. It opens no console.',
+      admin: 'May do everything, as the key of the settings may.',
+    },
+    never: 'never',
+    shown: 'The operator key',
+    deleteText:
+      'Whoever uses this key is refused within some seconds, and signed out of the console. This cannot be undone.',
   },
   sources: {
     sources: 'Sources',

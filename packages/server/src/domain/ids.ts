@@ -2,7 +2,20 @@
  * Ids: a prefix that names the kind, and a UUIDv7 (RFC 9562) written as 26 characters of Crockford base32.
  * They sort by time of creation, which history relies on: its partitions are ranges of ids.
  */
-export type IdKind = 'acc' | 'ep' | 'evt' | 'dlv' | 'key' | 'bin' | 'req' | 'rpl' | 'sch' | 'aud' | 'ntc' | 'ddl';
+export type IdKind =
+  | 'acc'
+  | 'ep'
+  | 'evt'
+  | 'dlv'
+  | 'key'
+  | 'bin'
+  | 'req'
+  | 'rpl'
+  | 'sch'
+  | 'aud'
+  | 'ntc'
+  | 'ddl'
+  | 'opk';
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 const ENCODED_LENGTH = 26;

@@ -21,6 +21,7 @@ import type { BinForwards } from '../manage/bin-forwards.ts';
 import type { Endpoints } from '../manage/endpoints.ts';
 import type { Feeds } from '../manage/feeds.ts';
 import type { Inspector } from '../manage/inspector.ts';
+import type { OperatorKeys } from '../manage/operator-keys.ts';
 import type { Previews } from '../manage/previews.ts';
 import type { Replays } from '../manage/replays.ts';
 import type { Samples } from '../manage/samples.ts';
@@ -57,6 +58,7 @@ export interface HttpParts {
   keyVerifier: KeyVerifier;
   inspector: Inspector;
   sessions: Sessions;
+  operatorKeys: OperatorKeys;
   verification: Verification;
   previews: Previews;
   urlChecks: UrlChecks;

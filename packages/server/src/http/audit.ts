@@ -40,7 +40,7 @@ export function noteChanges(app: App, { store, ids }: HttpParts, fields?: readon
         id: ids.next('aud'),
         accountId: account ?? (operationId === 'createAccount' ? target : keyAccount(request)),
         actor: actorOf(request),
-        userName: callerOf(request).session?.userName ?? null,
+        userName: userNameOf(request),
         action: operationId,
         target,
         detail: { ...detailOf(request.body, fields), ...detailOf(known.get(request)) },
@@ -50,6 +50,12 @@ export function noteChanges(app: App, { store, ids }: HttpParts, fields?: readon
       request.log.error({ err: error }, 'a change could not be noted in the audit log');
     }
   });
+}
+
+/** Who sat in front of it, or whose key it was. */
+function userNameOf(request: FastifyRequest): string | null {
+  const caller = callerOf(request);
+  return (caller.kind === 'operator' ? caller.operator?.name : undefined) ?? caller.session?.userName ?? null;
 }
 
 function actorOf(request: FastifyRequest): string {

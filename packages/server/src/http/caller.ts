@@ -3,12 +3,13 @@ import { Problem } from '../domain/errors.ts';
 import type { KeyVerifier } from '../keys/verifier.ts';
 import type { AccountLimits } from '../manage/account-limits.ts';
 import { FEED_SCOPE } from '../manage/api-keys.ts';
-import type { PageSession, Permission } from '../storage/page-store.ts';
+import type { Operator, OperatorRole, PageSession } from '../storage/page-store.ts';
 import type { KnownKey } from '../storage/store.ts';
 import type { AnswersInFlight } from './answers-in-flight.ts';
 import type { App, HttpParts } from './app.ts';
 import type { requireOperator } from './auth.ts';
 import type { KeyGuard } from './key-guard.ts';
+import { mayCall, PERMISSION_OF, PERMISSIONS_OF } from './roles.ts';
 
 /** Behind TLS the name itself forbids that another host of the same domain sets it (RFC 6265bis, 4.1.3.2). */
 export function sessionCookie(origin: string): { name: string; attributes: string } {
@@ -23,7 +24,7 @@ const PAGE_HEADER = 'x-posthorn-page';
 
 /** Who calls: the operator (by key, or by the console's session), a session of an account's page, or an API key. */
 export type Caller =
-  | { kind: 'operator'; session?: PageSession }
+  | { kind: 'operator'; session?: PageSession; operator?: Operator | null }
   | { kind: 'account'; session: PageSession; accountId: string }
   | { kind: 'key'; session?: undefined; accountId: string; keyId: string };
 
@@ -109,83 +110,25 @@ export function callerOf(request: FastifyRequest): Caller {
   return request.caller;
 }
 
-/**
- * What a session of an account's page may call, by operation. What is not here is the operator's alone; what is here
- * is for the session's own account only.
- */
-export const PERMISSION_OF: Readonly<Record<string, Permission>> = {
-  getPage: 'read',
-  getContract: 'read',
-  getAccount: 'read',
-  listEndpoints: 'read',
-  getEndpoint: 'read',
-  getEndpointStats: 'read',
-  listEndpointStats: 'read',
-  listEvents: 'read',
-  getEvent: 'read',
-  getFeed: 'read',
-  listScheduledEvents: 'read',
-  getScheduledEvent: 'read',
-  listDeliveries: 'read',
-  getDeliveryCount: 'read',
-  getDeliveryExport: 'read',
-  watchDeliveries: 'read',
-  getDelivery: 'read',
-  getAttempt: 'read',
-  getStats: 'read',
-  getPreview: 'read',
-  listReplays: 'read',
-  getReplay: 'read',
-  listKeys: 'read',
-  getKey: 'read',
-  listAudit: 'read',
-  listBins: 'read',
-  getBin: 'read',
-  renderEvent: 'webhooks',
-  tryFilter: 'webhooks',
-  generateSecret: 'webhooks',
-  checkUrl: 'webhooks',
-  getNotices: 'webhooks',
-  changeNotices: 'webhooks',
-  confirmNotices: 'webhooks',
-  testNotices: 'webhooks',
-  createEndpoint: 'webhooks',
-  changeEndpoint: 'webhooks',
-  deleteEndpoint: 'webhooks',
-  activateEndpoint: 'webhooks',
-  deactivateEndpoint: 'webhooks',
-  setTestingMode: 'webhooks',
-  rotateSecret: 'webhooks',
-  getSecret: 'webhooks',
-  verifySignature: 'webhooks',
-  testEndpoint: 'webhooks',
-  sendExample: 'webhooks',
-  retryDelivery: 'webhooks',
-  replay: 'webhooks',
-  cancelReplay: 'webhooks',
-  shareBin: 'webhooks',
-  forwardBinRequest: 'webhooks',
-  createBin: 'webhooks',
-  changeBin: 'webhooks',
-  deleteBin: 'webhooks',
-  createKey: 'keys',
-  changeKey: 'keys',
-  deleteKey: 'keys',
-  rotateKey: 'keys',
-};
-
 /** Finds out who calls, and refuses what they may not, or not so often. */
 export function authorize(
   checkOperator: ReturnType<typeof requireOperator>,
   keyGuard: KeyGuard,
   answers: AnswersInFlight,
-  { sessions, limits, pageOrigin, keyVerifier }: Pick<HttpParts, 'sessions' | 'limits' | 'pageOrigin' | 'keyVerifier'>,
+  {
+    sessions,
+    limits,
+    pageOrigin,
+    keyVerifier,
+    operatorKeys,
+  }: Pick<HttpParts, 'sessions' | 'limits' | 'pageOrigin' | 'keyVerifier' | 'operatorKeys'>,
 ) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const { token, isCookie } = sessionTokenOf(request, pageOrigin());
     if (token === undefined) {
       const problem = checkOperator(request);
       if (!problem) setCaller(request, OPERATOR);
+      else if (await isNamedOperator(request, keyGuard, operatorKeys)) return;
       else if (await isReaderOfFeed(request, keyVerifier, limits)) answers.begin(feedOf(accountOfKey(request)), reply);
       else throw request.headers.authorization === undefined ? problem : keyGuard.failed(request, problem);
       return;
@@ -199,8 +142,10 @@ export function authorize(
     if (isCookie && request.method !== 'GET' && request.headers[PAGE_HEADER] === undefined) {
       throw new Problem('forbidden', `Send the header ${PAGE_HEADER} with the session's cookie.`);
     }
-    if (session.accountId === null) setCaller(request, { kind: 'operator', session });
-    else {
+    if (session.accountId === null) {
+      if (session.operator) requireRole(request, session.operator.role);
+      setCaller(request, { kind: 'operator', session, operator: session.operator });
+    } else {
       checkPermission(request, session, session.accountId);
       setCaller(request, { kind: 'account', session, accountId: session.accountId });
       // Whoever has a link to a bin does not use up what the account's own people may ask.
@@ -210,6 +155,34 @@ export function authorize(
       else if (operationOf(request) !== 'watchDeliveries') answers.begin(session.binId ?? session.accountId, reply);
     }
   };
+}
+
+/**
+ * With a key that has a name and a role.
+ * @returns false for what is no such key
+ * @throws Problem `forbidden` for one whose role does not allow it; TooManyRequests
+ */
+async function isNamedOperator(
+  request: FastifyRequest,
+  keyGuard: KeyGuard,
+  operatorKeys: HttpParts['operatorKeys'],
+): Promise<boolean> {
+  const text = /^Bearer +(pho_\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  if (text === undefined) return false;
+  const refusal = keyGuard.refusal(request);
+  if (refusal) throw refusal;
+  const operator = await operatorKeys.verify(text);
+  if (!operator) return false;
+  keyGuard.succeeded(request);
+  requireRole(request, operator.role);
+  setCaller(request, { kind: 'operator', operator });
+  return true;
+}
+
+/** @throws Problem `forbidden` */
+function requireRole(request: FastifyRequest, role: OperatorRole): void {
+  if (mayCall(role, operationOf(request), request.method)) return;
+  throw new Problem('forbidden', `The role ${role} does not allow this.`);
 }
 
 /** Whoever reads events, and waits for them, does not use up what the account's people may ask. */
@@ -248,7 +221,10 @@ export async function isSessionCurrent(
 
 /** Whether the caller may see what webhooks carry to prove themselves: who may change them may. */
 export function seesCredentials(request: FastifyRequest): boolean {
-  const { session } = callerOf(request);
+  const caller = callerOf(request);
+  if (caller.kind === 'operator')
+    return caller.operator == null || PERMISSIONS_OF[caller.operator.role].includes('webhooks');
+  const { session } = caller;
   return session === undefined || session.permissions.includes('webhooks');
 }
 

@@ -35,6 +35,7 @@ import { filterRoutes } from './v1/filters.ts';
 import { keyRoutes } from './v1/keys.ts';
 import { liveRoutes } from './v1/live.ts';
 import { noticeRoutes } from './v1/notices.ts';
+import { operatorKeyRoutes } from './v1/operator-keys.ts';
 import { pageRoutes } from './v1/page.ts';
 import { previewRoutes } from './v1/previews.ts';
 import { replayRoutes } from './v1/replays.ts';
@@ -143,6 +144,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
       liveRoutes(v1, parts);
       databaseRoutes(v1, parts);
       sourceRoutes(v1, parts);
+      operatorKeyRoutes(v1, parts);
     },
     { prefix: '/v1' },
   );

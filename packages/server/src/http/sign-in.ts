@@ -2,11 +2,12 @@ import { timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { Problem } from '../domain/errors.ts';
-import { PERMISSIONS } from '../storage/page-store.ts';
+import { type Operator, PERMISSIONS } from '../storage/page-store.ts';
 import type { App, HttpParts } from './app.ts';
 import { isKey } from './auth.ts';
 import { sessionCookie, tokenIn } from './caller.ts';
 import type { KeyGuard } from './key-guard.ts';
+import { PERMISSIONS_OF } from './roles.ts';
 import { closed } from './schemas.ts';
 
 const SESSION_MS = 12 * 3_600_000;
@@ -18,17 +19,18 @@ const LINK_MS = 15 * 60_000;
 /** The operator's way into the console: the start's link, once, or the operator key. */
 export function signInRoutes(
   app: App,
-  { store, ids, clock, sessions, operatorKeyDigest, signInToken, pageOrigin }: HttpParts,
+  { store, ids, clock, sessions, operatorKeys, operatorKeyDigest, signInToken, pageOrigin }: HttpParts,
   keyGuard: KeyGuard,
 ): void {
   const linkUntilMs = clock.monotonicMs() + LINK_MS;
-  const signIn = async (reply: FastifyReply, by: 'link' | 'key') => {
+  const signIn = async (reply: FastifyReply, by: 'link' | 'key', operator: Operator | null = null) => {
     const expiresAtMs = clock.now() + SESSION_MS;
     const token = await sessions.create({
       accountId: null,
       binId: null,
       userName: null,
-      permissions: [...PERMISSIONS],
+      operator,
+      permissions: [...(operator ? PERMISSIONS_OF[operator.role] : PERMISSIONS)],
       theme: {},
       expiresAtMs,
     });
@@ -36,7 +38,7 @@ export function signInRoutes(
       id: ids.next('aud'),
       accountId: null,
       actor: 'operator',
-      userName: null,
+      userName: operator?.name ?? null,
       action: 'signIn',
       target: null,
       detail: { by },
@@ -80,11 +82,15 @@ export function signInRoutes(
     async (request, reply) => {
       const refusal = keyGuard.refusal(request);
       if (refusal) throw refusal;
-      if (!isKey(request.body.key, operatorKeyDigest)) {
-        throw keyGuard.failed(request, new Problem('unauthorized', 'This is not the operator key.'));
-      }
+      const { key } = request.body;
+      const isTheirs = isKey(key, operatorKeyDigest);
+      const operator = isTheirs ? undefined : await operatorKeys.verify(key);
+      if (!isTheirs && !operator)
+        throw keyGuard.failed(request, new Problem('unauthorized', 'This is not an operator key.'));
       keyGuard.succeeded(request);
-      await signIn(reply, 'key');
+      // The product's server has no business in the console.
+      if (operator?.role === 'product') throw new Problem('forbidden', 'A key of the role product opens no console.');
+      await signIn(reply, 'key', operator);
       return reply.code(204).send();
     },
   );

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { TooManyRequests } from '../domain/too-many-requests.ts';
-import { PERMISSION_OF } from '../http/caller.ts';
+import { PERMISSION_OF } from '../http/roles.ts';
 import { AccountLimits } from './account-limits.ts';
 
 /** How many calls of an operation an account has at once. */

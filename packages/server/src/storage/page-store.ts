@@ -22,9 +22,50 @@ export interface PageTheme {
   language?: string;
 }
 
+/** What a key of the operator's people and programs may do: look; help customers; what a product's server does; everything. */
+export const OPERATOR_ROLES = ['viewer', 'support', 'product', 'admin'] as const;
+export type OperatorRole = (typeof OPERATOR_ROLES)[number];
+
+export interface OperatorKey {
+  id: string;
+  name: string;
+  role: OperatorRole;
+  /** The first characters, to recognise it by. */
+  prefix: string;
+  /** Until when the text from before the last rotation is valid, too. */
+  previousUntil: Date | null;
+  createdAt: Date;
+  expiresAt: Date | null;
+  /** Exact to a minute. */
+  lastUsedAt: Date | null;
+}
+
+/** Who operates, and what they may. With the key of the settings it is nobody in particular. */
+export interface Operator {
+  name: string;
+  role: OperatorRole;
+  /** Of their key; null: somebody else has said who they are (OpenID Connect). */
+  keyId: string | null;
+}
+
+export interface OperatorKeyStore {
+  /** @returns false when there are `max` already */
+  create(key: OperatorKey, digest: Buffer, max: number): Promise<boolean>;
+  /** The newest first. */
+  list(page: Page): Promise<OperatorKey[]>;
+  find(id: string): Promise<OperatorKey | undefined>;
+  /** One that is valid then. */
+  findByDigest(digest: Buffer, now: Date): Promise<OperatorKey | undefined>;
+  rotate(id: string, digest: Buffer, prefix: string, previousUntil: Date): Promise<OperatorKey | undefined>;
+  remove(id: string): Promise<boolean>;
+  noteUse(id: string, at: Date): Promise<void>;
+}
+
 export interface PageSession {
   /** `null`: the operator's. */
   accountId: string | null;
+  /** Whose key it was opened with; null: the key of the settings, or the link of the start. */
+  operator: Operator | null;
   permissions: Permission[];
   theme: PageTheme;
   /** Who sits in front of it, as the product named them. */

@@ -12,6 +12,7 @@ import { keyStore } from './keys.ts';
 import { laneStore } from './lanes.ts';
 import { nodeStore, overviewStore, settingStore } from './nodes.ts';
 import { noticeStore } from './notices.ts';
+import { operatorKeyStore } from './operator-keys.ts';
 import { queueStore } from './queue.ts';
 import { replayStore } from './replays.ts';
 import { retentionStore } from './retention.ts';
@@ -41,6 +42,7 @@ export function postgresStore(database: Database, vault: Vault): Store {
     feeds: feedStore(database),
     tokens: tokenStore(database, vault),
     sources: sourceStore(database),
+    operatorKeys: operatorKeyStore(database),
     scheduledEvents: scheduledEventStore(database),
     accountNotices: accountNoticeStore(database, vault),
     charts: chartStore(database),

@@ -1,18 +1,37 @@
 import { encodeId, firstUuidOf, timeOfId } from '../domain/ids.ts';
 import type { Database } from './database.ts';
-import type { AuditStore, PageTheme, Permission, SessionStore } from './page-store.ts';
+import type { AuditStore, Operator, OperatorRole, PageTheme, Permission, SessionStore } from './page-store.ts';
 import { bytesOfUuid, fromUuidText, toUuidText } from './rows.ts';
 
 /** Sessions of one account's page at a time, and links to one bin; those that end first make room. */
 const OF_ACCOUNT_MAX = 1_000;
 const OF_BIN_MAX = 50;
 
+interface SessionRow {
+  account_id: string | null;
+  permissions: Permission[];
+  theme: PageTheme;
+  user_name: string | null;
+  expires_at: Date;
+  bin_id: string | null;
+  key_id: string | null;
+  key_name: string | null;
+  key_role: OperatorRole | null;
+  operator_role: OperatorRole | null;
+}
+
+function operatorOf({ key_id, key_name, key_role, operator_role, user_name }: SessionRow): Operator | null {
+  if (key_id !== null && key_name !== null && key_role !== null)
+    return { keyId: fromUuidText('opk', key_id), name: key_name, role: key_role };
+  return operator_role === null ? null : { keyId: null, name: user_name ?? '', role: operator_role };
+}
+
 export function sessionStore(database: Database): SessionStore {
   return {
-    async create(digest, { accountId, permissions, theme, userName, expiresAtMs, binId }) {
+    async create(digest, { accountId, operator, permissions, theme, userName, expiresAtMs, binId }) {
       await database.run(
-        `INSERT INTO page_sessions (digest, account_id, permissions, theme, user_name, expires_at, bin_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+        `INSERT INTO page_sessions (digest, account_id, permissions, theme, user_name, expires_at, bin_id, operator_key, operator_role)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
         [
           digest,
           accountId,
@@ -21,6 +40,8 @@ export function sessionStore(database: Database): SessionStore {
           userName,
           new Date(expiresAtMs),
           binId === null ? null : toUuidText('bin', binId),
+          operator?.keyId ? toUuidText('opk', operator.keyId) : null,
+          operator?.keyId === null ? operator.role : null,
         ],
       );
       if (binId !== null) {
@@ -40,19 +61,16 @@ export function sessionStore(database: Database): SessionStore {
     },
 
     async find(digest) {
-      const [row] = await database.run<{
-        account_id: string | null;
-        permissions: Permission[];
-        theme: PageTheme;
-        user_name: string | null;
-        expires_at: Date;
-        bin_id: string | null;
-      }>('SELECT account_id, permissions, theme, user_name, expires_at, bin_id FROM page_sessions WHERE digest = $1', [
-        digest,
-      ]);
+      const [row] = await database.run<SessionRow>(
+        `SELECT account_id, permissions, theme, user_name, least(s.expires_at, k.expires_at) AS expires_at, bin_id,
+           operator_role, k.id AS key_id, k.name AS key_name, k.role AS key_role
+         FROM page_sessions s LEFT JOIN operator_keys k ON k.id = s.operator_key WHERE s.digest = $1`,
+        [digest],
+      );
       return (
         row && {
           accountId: row.account_id,
+          operator: operatorOf(row),
           permissions: row.permissions,
           theme: row.theme,
           userName: row.user_name,

@@ -22,6 +22,7 @@ import type {
   BinStore,
   ChartStore,
   FeedStore,
+  OperatorKeyStore,
   ReplayStore,
   ScheduledEventStore,
   SessionStore,
@@ -656,6 +657,7 @@ export interface Store {
   readonly feeds: FeedStore;
   readonly tokens: TokenStore;
   readonly sources: SourceStore;
+  readonly operatorKeys: OperatorKeyStore;
   readonly accountNotices: AccountNoticeStore;
   readonly charts: ChartStore;
   readonly nodes: NodeStore;

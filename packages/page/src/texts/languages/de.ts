@@ -890,7 +890,32 @@ export const texts: Texts = {
       signIn: 'An der Konsole angemeldet',
       deleteDeadLetter: 'Eine unzustellbare Nachricht gelöscht',
       redriveDeadLetters: 'Unzustellbare Nachrichten erneut veröffentlicht',
+      createOperatorKey: 'Betreiberschlüssel erstellt',
+      rotateOperatorKey: 'Betreiberschlüssel erneuert',
+      deleteOperatorKey: 'Betreiberschlüssel gelöscht',
     },
+  },
+  operatorKeys: {
+    title: 'Betreiberschlüssel',
+    create: 'Neuer Betreiberschlüssel',
+    none: 'Keine Betreiberschlüssel mit Namen',
+    noneText:
+      'Bisher teilen sich alle, die diesen Server betreiben, den Schlüssel aus den Einstellungen. Gib jeder Person und jedem Programm einen eigenen: Das Protokoll nennt sie, und einer lässt sich ohne die anderen wegnehmen.',
+    name: 'Name',
+    nameHint: 'Wer ihn hat. Er steht im Protokoll.',
+    role: 'Rolle',
+    roles: { viewer: 'Nur ansehen', support: 'Support', product: 'Produkt', admin: 'Verwaltung' },
+    about: {
+      viewer: 'Sieht alles außer Geheimnissen und ändert nichts.',
+      support: 'Sieht alles außer Geheimnissen und darf mit Webhooks, was die Leute eines Kontos dürfen.',
+      product:
+        'Für den Server deines Produkts: veröffentlichen, Konten, Seitensitzungen, API-Schlüssel prüfen. Öffnet keine Konsole.',
+      admin: 'Darf alles, wie der Schlüssel aus den Einstellungen.',
+    },
+    never: 'nie',
+    shown: 'Der Betreiberschlüssel',
+    deleteText:
+      'Wer diesen Schlüssel benutzt, wird nach einigen Sekunden abgewiesen und aus der Konsole abgemeldet. Das lässt sich nicht rückgängig machen.',
   },
   sources: {
     sources: 'Quellen',

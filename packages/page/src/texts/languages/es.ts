@@ -887,7 +887,32 @@ export const texts: Texts = {
       signIn: 'Sesión iniciada en la consola',
       deleteDeadLetter: 'Eliminó un mensaje muerto',
       redriveDeadLetters: 'Publicó de nuevo mensajes muertos',
+      createOperatorKey: 'Creó una clave de operador',
+      rotateOperatorKey: 'Renovó una clave de operador',
+      deleteOperatorKey: 'Eliminó una clave de operador',
     },
+  },
+  operatorKeys: {
+    title: 'Claves de operador',
+    create: 'Nueva clave de operador',
+    none: 'No hay claves de operador con nombre',
+    noneText:
+      'Hasta ahora quienes operan este servidor comparten la clave de la configuración. Da a cada persona y programa una propia: el registro los nombra, y se puede quitar una sin las demás.',
+    name: 'Nombre',
+    nameHint: 'Quién la tiene. Aparece en el registro de auditoría.',
+    role: 'Rol',
+    roles: { viewer: 'Lectura', support: 'Soporte', product: 'Producto', admin: 'Administración' },
+    about: {
+      viewer: 'Ve todo menos los secretos, y no cambia nada.',
+      support: 'Ve todo menos los secretos, y hace con los webhooks lo que puede la gente de una cuenta.',
+      product:
+        'Para el servidor de tu producto: publicar, cuentas, sesiones de página, comprobar claves de API. No abre la consola.',
+      admin: 'Puede todo, como la clave de la configuración.',
+    },
+    never: 'nunca',
+    shown: 'La clave de operador',
+    deleteText:
+      'A quien use esta clave se le rechaza en unos segundos, y se cierra su sesión en la consola. No se puede deshacer.',
   },
   sources: {
     sources: 'Fuentes',

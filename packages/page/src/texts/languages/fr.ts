@@ -890,7 +890,32 @@ export const texts: Texts = {
       signIn: 'Connexion à la console',
       deleteDeadLetter: 'A supprimé une lettre morte',
       redriveDeadLetters: 'A publié de nouveau des lettres mortes',
+      createOperatorKey: 'A créé une clé d’opérateur',
+      rotateOperatorKey: 'A renouvelé une clé d’opérateur',
+      deleteOperatorKey: 'A supprimé une clé d’opérateur',
     },
+  },
+  operatorKeys: {
+    title: 'Clés d’opérateur',
+    create: 'Nouvelle clé d’opérateur',
+    none: 'Aucune clé d’opérateur nominative',
+    noneText:
+      'Jusqu’ici, ceux qui exploitent ce serveur partagent la clé de sa configuration. Donnez à chaque personne et à chaque programme la sienne : le journal les nomme, et l’une peut être retirée sans les autres.',
+    name: 'Nom',
+    nameHint: 'Qui la possède. Il figure dans le journal.',
+    role: 'Rôle',
+    roles: { viewer: 'Lecture', support: 'Support', product: 'Produit', admin: 'Administration' },
+    about: {
+      viewer: 'Voit tout sauf les secrets, et ne change rien.',
+      support: 'Voit tout sauf les secrets, et fait avec les webhooks ce que peuvent les personnes d’un compte.',
+      product:
+        'Pour le serveur de votre produit : publier, comptes, sessions de page, vérifier des clés d’API. N’ouvre pas la console.',
+      admin: 'Peut tout faire, comme la clé de la configuration.',
+    },
+    never: 'jamais',
+    shown: 'La clé d’opérateur',
+    deleteText:
+      'Quiconque utilise cette clé est refusé en quelques secondes, et déconnecté de la console. C’est irréversible.',
   },
   sources: {
     sources: 'Sources',

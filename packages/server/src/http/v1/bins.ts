@@ -189,7 +189,14 @@ export function binRoutes(app: App, parts: HttpParts): void {
       const { id, expiresAt } = await inspector.find(account, bin);
       // Who made it: what ends their sessions ends their links, too.
       const { session: own } = callerOf(request);
-      const session = { accountId: account, permissions: [], theme: {}, userName: own?.userName ?? null, binId: id };
+      const session = {
+        accountId: account,
+        operator: null,
+        permissions: [],
+        theme: {},
+        userName: own?.userName ?? null,
+        binId: id,
+      };
       const token = await sessions.create({ ...session, expiresAtMs: expiresAt.getTime() });
       const url = `${pageOrigin()}/page/#token=${token}`;
       return reply.code(201).send({ url, expires_at: expiresAt.toISOString() });

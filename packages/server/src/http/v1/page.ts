@@ -1,10 +1,11 @@
 import { Type } from 'typebox';
 import { Problem } from '../../domain/errors.ts';
 import { isId } from '../../domain/ids.ts';
-import { PERMISSIONS } from '../../storage/page-store.ts';
+import { OPERATOR_ROLES, PERMISSIONS } from '../../storage/page-store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { callerOf } from '../caller.ts';
 import { answerPage, toPage } from '../cursor.ts';
+import { PERMISSIONS_OF } from '../roles.ts';
 import { AccountParams, closed, Nullable, named, PageQuery, pageOf, responses, Time } from '../schemas.ts';
 
 const EXPIRES_DEFAULT_S = 3_600;
@@ -128,6 +129,7 @@ export function pageRoutes(app: App, parts: HttpParts): void {
       const all = [...new Set(['read' as const, ...permissions])];
       const token = await sessions.create({
         accountId: account,
+        operator: null,
         permissions: all,
         theme,
         userName,
@@ -173,6 +175,12 @@ export function pageRoutes(app: App, parts: HttpParts): void {
               'PageInfo',
               Type.Object({
                 role: Type.Enum(['operator', 'account']),
+                operator: Nullable(
+                  Type.Object(
+                    { name: Type.String(), role: Type.Enum([...OPERATOR_ROLES]) },
+                    { description: 'Whose operator key it is; null: the one of the settings' },
+                  ),
+                ),
                 account: Nullable(Type.Object({ id: Type.String(), name: Type.String(), contract: Type.String() })),
                 permissions: Type.Array(Type.Enum([...PERMISSIONS])),
                 theme: Theme,
@@ -204,10 +212,12 @@ export function pageRoutes(app: App, parts: HttpParts): void {
           ? { expires_at: null, expires_in: null }
           : { expires_at: new Date(expiresAtMs).toISOString(), expires_in: (expiresAtMs - clock.now()) / 1_000 };
       if (caller.kind !== 'account') {
+        const operator = caller.kind === 'operator' ? caller.operator : undefined;
         return {
           role: 'operator' as const,
           account: null,
-          permissions: [...PERMISSIONS],
+          operator: operator ? { name: operator.name, role: operator.role } : null,
+          permissions: [...(operator ? PERMISSIONS_OF[operator.role] : PERMISSIONS)],
           theme: {},
           ...expires,
           bin: null,
@@ -218,7 +228,16 @@ export function pageRoutes(app: App, parts: HttpParts): void {
       if (!account) throw new Problem('account_not_found');
       const { id, name, contract } = account;
       const { permissions, theme, binId: bin } = caller.session;
-      return { role: 'account' as const, account: { id, name, contract }, permissions, theme, ...expires, bin, egress };
+      return {
+        role: 'account' as const,
+        operator: null,
+        account: { id, name, contract },
+        permissions,
+        theme,
+        ...expires,
+        bin,
+        egress,
+      };
     },
   );
 

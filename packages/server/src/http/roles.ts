@@ -1,0 +1,103 @@
+import type { OperatorRole, Permission } from '../storage/page-store.ts';
+
+/**
+ * What a session of an account's page may call, by operation. What is not here is the operator's alone; what is here
+ * is for the session's own account only.
+ */
+export const PERMISSION_OF: Readonly<Record<string, Permission>> = {
+  getPage: 'read',
+  getContract: 'read',
+  getAccount: 'read',
+  listEndpoints: 'read',
+  getEndpoint: 'read',
+  getEndpointStats: 'read',
+  listEndpointStats: 'read',
+  listEvents: 'read',
+  getEvent: 'read',
+  getFeed: 'read',
+  listScheduledEvents: 'read',
+  getScheduledEvent: 'read',
+  listDeliveries: 'read',
+  getDeliveryCount: 'read',
+  getDeliveryExport: 'read',
+  watchDeliveries: 'read',
+  getDelivery: 'read',
+  getAttempt: 'read',
+  getStats: 'read',
+  getPreview: 'read',
+  listReplays: 'read',
+  getReplay: 'read',
+  listKeys: 'read',
+  getKey: 'read',
+  listAudit: 'read',
+  listBins: 'read',
+  getBin: 'read',
+  renderEvent: 'webhooks',
+  tryFilter: 'webhooks',
+  generateSecret: 'webhooks',
+  checkUrl: 'webhooks',
+  getNotices: 'webhooks',
+  changeNotices: 'webhooks',
+  confirmNotices: 'webhooks',
+  testNotices: 'webhooks',
+  createEndpoint: 'webhooks',
+  changeEndpoint: 'webhooks',
+  deleteEndpoint: 'webhooks',
+  activateEndpoint: 'webhooks',
+  deactivateEndpoint: 'webhooks',
+  setTestingMode: 'webhooks',
+  rotateSecret: 'webhooks',
+  getSecret: 'webhooks',
+  verifySignature: 'webhooks',
+  testEndpoint: 'webhooks',
+  sendExample: 'webhooks',
+  retryDelivery: 'webhooks',
+  replay: 'webhooks',
+  cancelReplay: 'webhooks',
+  shareBin: 'webhooks',
+  forwardBinRequest: 'webhooks',
+  createBin: 'webhooks',
+  changeBin: 'webhooks',
+  deleteBin: 'webhooks',
+  createKey: 'keys',
+  changeKey: 'keys',
+  deleteKey: 'keys',
+  rotateKey: 'keys',
+};
+
+/** What shows secrets, and who else may come in: for administrators only. */
+const OF_ADMINS = new Set(['getSecret', 'rotateSecret', 'listOperatorKeys', 'getOperatorKey']);
+/** Besides what a customer's own people may do with webhooks. */
+const OF_SUPPORT = new Set(['redriveDeadLetters']);
+/** What the product's own server does, besides everything that an account's page may. */
+const OF_PRODUCT = new Set([
+  'publishEvent',
+  'publishEvents',
+  'cancelScheduledEvent',
+  'verifyKey',
+  'createAccount',
+  'changeAccount',
+  'deleteAccount',
+  'listAccounts',
+  'listAccountStats',
+  'listContracts',
+  'createPageSession',
+  'endPageSessions',
+]);
+
+/** What a page shows as possible. */
+export const PERMISSIONS_OF: Readonly<Record<OperatorRole, readonly Permission[]>> = {
+  viewer: ['read'],
+  support: ['read', 'webhooks'],
+  product: ['read', 'webhooks', 'keys'],
+  admin: ['read', 'webhooks', 'keys'],
+};
+
+/** Whether a role may call an operation. What is not named here is for administrators. */
+export function mayCall(role: OperatorRole, operation: string, method: string): boolean {
+  if (role === 'admin') return true;
+  if (role === 'product') return OF_PRODUCT.has(operation) || Object.hasOwn(PERMISSION_OF, operation);
+  if (OF_ADMINS.has(operation)) return false;
+  if (method === 'GET' || method === 'HEAD') return true;
+  return role === 'support' && (PERMISSION_OF[operation] === 'webhooks' || OF_SUPPORT.has(operation));
+}
