@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { type Network, parseNetwork } from './egress/address.ts';
 import type { ForwardProxy } from './egress/proxy.ts';
+import type { OpenIdConfig, RoleRule } from './manage/open-id-connect.ts';
 import { readSources, type SourceConfig, SourcesError } from './sources/source-config.ts';
 import { CONNECTIONS_DEFAULT, CONNECTIONS_MAX, CONNECTIONS_MIN } from './storage/connections.ts';
 import { splitUrl } from './storage/servers.ts';
@@ -32,6 +33,8 @@ export interface Config {
   extraCa: string | undefined;
   /** Whether endpoints may say themselves who signs their receivers' certificates. */
   allowOwnCa: boolean;
+  /** Where operators sign in, besides with keys. */
+  openId: OpenIdConfig | undefined;
   proxy: ForwardProxy | undefined;
   /** Addresses and networks that requests come from, as the page tells them to receivers. */
   sourceAddresses: string[];
@@ -92,6 +95,11 @@ const NAMES = [
   'POSTHORN_SMTP_URL',
   'POSTHORN_SMTP_FROM',
   'POSTHORN_SOURCES',
+  'POSTHORN_OIDC_ISSUER',
+  'POSTHORN_OIDC_CLIENT_ID',
+  'POSTHORN_OIDC_CLIENT_SECRET',
+  'POSTHORN_OIDC_ROLES',
+  'POSTHORN_OIDC_SCOPES',
 ];
 /** What the command `posthorn` reads to find a server, in the same environment. */
 const OF_THE_COMMAND = new Set(['POSTHORN_URL', 'POSTHORN_ACCOUNT', 'POSTHORN_IMPORT_TOKEN']);
@@ -139,6 +147,7 @@ export function readConfig(env: Environment): Config {
     ),
     extraCa: readExtraCa(value('POSTHORN_EXTRA_CA')),
     allowOwnCa: readSwitch('POSTHORN_ENDPOINT_CA', value('POSTHORN_ENDPOINT_CA')),
+    openId: readOpenId(value),
     proxy: readProxyUrl(
       value('POSTHORN_PROXY_URL'),
       readSwitch('POSTHORN_PROXY_RESOLVES', value('POSTHORN_PROXY_RESOLVES')),
@@ -281,6 +290,55 @@ function readOperatorWebhook(url: string | undefined, secret: string | undefined
     throw new ConfigError('POSTHORN_OPERATOR_WEBHOOK_URL', 'use an absolute http or https URL');
   }
   return { url, secret };
+}
+
+const OPENID_SCOPES = 'openid profile email';
+/** Who signs in opens the console: for a product's server there are keys. */
+const OPENID_ROLES = ['viewer', 'support', 'admin'] as const;
+
+function readOpenId(value: (name: string) => string | undefined): OpenIdConfig | undefined {
+  const issuer = value('POSTHORN_OIDC_ISSUER');
+  const clientId = value('POSTHORN_OIDC_CLIENT_ID');
+  const roles = list(value('POSTHORN_OIDC_ROLES')).map(readRoleRule);
+  const others = [
+    'POSTHORN_OIDC_CLIENT_ID',
+    'POSTHORN_OIDC_CLIENT_SECRET',
+    'POSTHORN_OIDC_ROLES',
+    'POSTHORN_OIDC_SCOPES',
+  ];
+  if (issuer === undefined) {
+    const lonely = others.find((name) => value(name) !== undefined);
+    if (lonely !== undefined) throw new ConfigError(lonely, 'set POSTHORN_OIDC_ISSUER too');
+    return undefined;
+  }
+  const url = URL.canParse(issuer) ? new URL(issuer) : undefined;
+  const isLocal = url?.protocol === 'http:' && /^(?:localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname);
+  if (!url || (url.protocol !== 'https:' && !isLocal))
+    throw new ConfigError('POSTHORN_OIDC_ISSUER', 'use the https URL of the issuer, as https://login.example.com');
+  if (clientId === undefined) throw new ConfigError('POSTHORN_OIDC_CLIENT_ID', 'is needed with POSTHORN_OIDC_ISSUER');
+  if (roles.length === 0)
+    throw new ConfigError(
+      'POSTHORN_OIDC_ROLES',
+      'say who may what, as groups=ops:admin,groups=support:support,*:viewer',
+    );
+  return {
+    issuer: url,
+    clientId,
+    clientSecret: value('POSTHORN_OIDC_CLIENT_SECRET'),
+    scopes: value('POSTHORN_OIDC_SCOPES') ?? OPENID_SCOPES,
+    roles,
+  };
+}
+
+function readRoleRule(text: string): RoleRule {
+  const [, claim, value = '', role = ''] = /^(?:([^=:]+)=(.+)|\*):([a-z]+)$/.exec(text) ?? [];
+  const known = OPENID_ROLES.find((one) => one === role);
+  if (!known)
+    throw new ConfigError(
+      'POSTHORN_OIDC_ROLES',
+      `"${text}" is neither claim=value:role nor *:role; roles are ${OPENID_ROLES.join(', ')}`,
+    );
+  return { claim, value, role: known };
 }
 
 function readSwitch(name: string, text: string | undefined): boolean {

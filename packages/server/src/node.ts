@@ -26,6 +26,7 @@ import { openOperatorKey, openVault, proveMasterKey } from './keyring.ts';
 import { openMailer } from './mailer.ts';
 import { Maintainer } from './maintain/maintainer.ts';
 import type { Notices } from './manage/notices.ts';
+import type { OpenIdConfig, OpenIdConnect } from './manage/open-id-connect.ts';
 import { Metrics } from './metrics.ts';
 import { oneTimeToken } from './processes/one-time-token.ts';
 import type { Siblings } from './processes/worker.ts';
@@ -79,6 +80,12 @@ export interface RunningNode {
  * nothing is accepted that could not be delivered, and nothing in flight is dropped.
  * @throws ConfigError, DataFolderInUse, DatabaseRefused, MigrationRefused, KeyRefused, BrokenContract
  */
+/** Most servers have none: its client is loaded where there is one. */
+async function openIdConnect(config: OpenIdConfig): Promise<OpenIdConnect> {
+  const { OpenIdConnect } = await import('./manage/open-id-connect.ts');
+  return new OpenIdConnect(config);
+}
+
 export async function startNode(
   config: Config,
   { clock: machineClock, random, signInToken, logger, siblings }: StartOptions,
@@ -191,6 +198,7 @@ export async function startNode(
         operatorKeyDigest: operatorKey.digest,
         signInToken: siblings?.token ?? oneTimeToken(signInToken),
         pageOrigin: () => origin,
+        openId: config.openId && (await openIdConnect(config.openId)),
         egressFacts: { addresses: config.sourceAddresses, ownAuthorities: config.allowOwnCa },
         trustedProxies: config.trustedProxies,
         embedOrigins: config.embedOrigins,

@@ -1,7 +1,7 @@
-import { useMutation } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { useSearch } from 'wouter';
-import { post } from '../api.ts';
+import { get, post } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
 import { Button } from '../ui/button.tsx';
 import { Field } from '../ui/field.tsx';
@@ -12,15 +12,33 @@ export function SignIn({ onDone }: { onDone: () => void }) {
   const { t } = useLanguage();
   const search = useSearch();
   const [key, setKey] = useState('');
+  const methods = useQuery({
+    queryKey: ['sign-in methods'],
+    queryFn: () => get<{ openid: boolean }>('/sign-in/methods'),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
   const signIn = useMutation({ mutationFn: () => post('/sign-in', { key }), onSuccess: onDone });
+  const hasOpenId = methods.data?.openid === true;
   const submit = (event: FormEvent) => {
     event.preventDefault();
     signIn.mutate();
   };
+  // What comes first is known a moment later: nothing jumps.
+  if (methods.isPending) return null;
   return (
     <>
       {search.includes('link=used') && <div className="note wait">{t.console.linkUsed}</div>}
       {search.includes('link=expired') && <div className="note wait">{t.console.linkExpired}</div>}
+      {search.includes('link=no-role') && <div className="note wait">{t.console.noRole}</div>}
+      {search.includes('link=failed') && <div className="note wait">{t.console.openIdFailed}</div>}
+      {hasOpenId && (
+        <>
+          <a className="button primary" href="/sign-in/openid">
+            {t.console.openId}
+          </a>
+          <p className="quiet">{t.console.orWithKey}</p>
+        </>
+      )}
       <form className="stack" onSubmit={submit}>
         <Field label={t.console.operatorKey} hint={t.console.operatorKeyHint}>
           <input
@@ -33,7 +51,7 @@ export function SignIn({ onDone }: { onDone: () => void }) {
             onChange={(event) => setKey(event.target.value)}
           />
         </Field>
-        <Button type="submit" kind="primary" disabled={signIn.isPending}>
+        <Button type="submit" {...(hasOpenId ? {} : { kind: 'primary' as const })} disabled={signIn.isPending}>
           {t.console.signIn}
         </Button>
         <ErrorNote error={signIn.error} />

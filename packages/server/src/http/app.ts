@@ -21,6 +21,7 @@ import type { BinForwards } from '../manage/bin-forwards.ts';
 import type { Endpoints } from '../manage/endpoints.ts';
 import type { Feeds } from '../manage/feeds.ts';
 import type { Inspector } from '../manage/inspector.ts';
+import type { OpenIdConnect } from '../manage/open-id-connect.ts';
 import type { OperatorKeys } from '../manage/operator-keys.ts';
 import type { Previews } from '../manage/previews.ts';
 import type { Replays } from '../manage/replays.ts';
@@ -59,6 +60,8 @@ export interface HttpParts {
   inspector: Inspector;
   sessions: Sessions;
   operatorKeys: OperatorKeys;
+  /** Where operators may sign in elsewhere. */
+  openId?: OpenIdConnect | undefined;
   verification: Verification;
   previews: Previews;
   urlChecks: UrlChecks;

@@ -947,6 +947,10 @@ export const texts: Texts = {
     back: 'Konsole',
     signIn: 'Anmelden',
     signOut: 'Abmelden',
+    openId: 'Mit Single Sign-on anmelden',
+    orWithKey: 'oder mit einem Betreiberschlüssel',
+    noRole: 'Du bist dort angemeldet, hast hier aber keine Rolle. Frag, wer diesen Server betreibt.',
+    openIdFailed: 'Die Anmeldung hat nicht geklappt. Versuch es noch einmal; was schiefging, steht im Log des Servers.',
     linkUsed: 'Dieser Link wurde schon benutzt oder ist falsch. Nimm den Betreiberschlüssel.',
     linkExpired:
       'Dieser Link galt 15 Minuten lang nach dem Start. Nimm den Betreiberschlüssel, oder starte den Server neu.',

@@ -950,6 +950,10 @@ export const texts: Texts = {
     back: 'Consola',
     signIn: 'Iniciar sesión',
     signOut: 'Cerrar sesión',
+    openId: 'Entrar con inicio de sesión único',
+    orWithKey: 'o con una clave de operador',
+    noRole: 'Has iniciado sesión allí, pero aquí no tienes ningún rol. Pregunta a quien opera este servidor.',
+    openIdFailed: 'No se pudo entrar. Inténtalo de nuevo; el motivo está en el registro del servidor.',
     linkUsed: 'Este enlace ya se usó o no es correcto. Usa la clave de operador.',
     linkExpired:
       'Este enlace valía 15 minutos desde el arranque. Usa la clave de operador, o arranca el servidor de nuevo.',

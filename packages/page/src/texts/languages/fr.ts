@@ -953,6 +953,10 @@ export const texts: Texts = {
     back: 'Console',
     signIn: 'Se connecter',
     signOut: 'Se déconnecter',
+    openId: 'Se connecter avec l’authentification unique',
+    orWithKey: 'ou avec une clé d’opérateur',
+    noRole: 'Vous êtes connecté là-bas, mais n’avez aucun rôle ici. Demandez à qui exploite ce serveur.',
+    openIdFailed: 'La connexion a échoué. Réessayez ; la raison se trouve dans le journal du serveur.',
     linkUsed: 'Ce lien a déjà servi ou est faux. Utilisez la clé d’opérateur.',
     linkExpired:
       'Ce lien était valable 15 minutes après le démarrage. Utilisez la clé d’opérateur, ou redémarrez le serveur.',
