@@ -90,6 +90,7 @@ const snapshot = async (id: string): Promise<AccountSnapshot> => {
     version: null,
     rateLimit: null,
     testingUntil: null,
+    recoveringAt: null,
     auth: null,
     tls: null,
     secrets: [{ secret: generateSecret('v1'), expiresAt: null }],

@@ -71,3 +71,32 @@ test('what is on hold is no retry, waits for nobody, and is sent when the endpoi
     (found) => !found.includes('held') && !found.includes('failed'),
   );
 });
+
+test('an endpoint that was switched off for its failures, and is switched on again, gets what waits for it gently', async () => {
+  const COUNT = 300;
+  const { account, endpoint } = await node.createEndpoint(receiver.url());
+  const path = `/v1/accounts/${account}/endpoints/${endpoint}`;
+  receiver.respond = (_, response) => void response.writeHead(503, { 'retry-after': '900' }).end();
+  const events = Array.from({ length: COUNT }, (_, n) => ({ trigger: 'a.b', payload: { n } }));
+  expect((await node.call('POST', `/v1/accounts/${account}/events/batch`, { events })).status).toBe(202);
+  await eventually(
+    async () => (await statsOf(account)).retrying,
+    (count) => count === COUNT,
+    30_000,
+  );
+  receiver.respond = (_, response) => void response.writeHead(410).end();
+  await node.publish(account, 'a.b', 'the last straw');
+  await eventually(
+    async () => (await node.call('GET', path)).body.inactive_reason,
+    (reason) => reason === 'gone',
+  );
+  receiver.respond = (_, response) => void response.writeHead(200).end();
+  const before = receiver.requests.length;
+  await node.call('POST', `${path}/activate`);
+  await receiver.received(before + COUNT);
+  const [first, ...others] = receiver.requests.slice(before).map(({ atMs }) => atMs);
+  const within = (ms: number) => others.filter((atMs) => atMs - (first ?? 0) < ms).length;
+  // Some ten requests in the first second, and twice as many every two.
+  expect(within(1_000)).toBeLessThan(30);
+  expect(within(3_000)).toBeLessThan(100);
+}, 90_000);

@@ -65,6 +65,7 @@ export function simulatedStore(parts: StoreParts): Store {
                 version: null,
                 rateLimit: null,
                 testingUntil: endpoint.testing ? new Date(endpoint.testing.untilMs) : null,
+                recoveringAt: null,
                 secrets: [{ secret, expiresAt: null }],
               },
             ];

@@ -9,6 +9,7 @@ import { Claimer } from './claimer.ts';
 import { DeliveryMemory } from './delivery-memory.ts';
 import type { Job, Lane, SendOptions } from './lane.ts';
 import { LaneOwnership } from './lane-ownership.ts';
+import { LONG_FAILURE_MS, RECOVERY_MS, Recovery } from './recovery.ts';
 import { type Reservation, Reservations } from './reservations.ts';
 import { type Slot, type SlotLimits, Slots } from './slots.ts';
 import { WriteBehind } from './write-behind.ts';
@@ -302,11 +303,16 @@ export class Dispatcher {
       });
   }
 
-  /** Whether the rate limit allows a request now. If not, the lane is pumped again when it does. */
+  /** Whether the rate limit, and a recovery, allow a request now. If not, the lane is pumped again when they do. */
   private isWithinRate(lane: Lane): boolean {
+    if (lane.switchedOnAtMs !== undefined) this.beginRecovery(lane, lane.switchedOnAtMs);
+    if (!lane.rateLimiter && !lane.recovery) return true;
     const { clock } = this.parts;
-    const waitMs = lane.rateLimiter?.waitMs(clock.monotonicMs());
-    if (!lane.rateLimiter || waitMs === 0) return true;
+    const nowMs = clock.monotonicMs();
+    if (lane.recovery?.isOver(nowMs)) lane.recovery = undefined;
+    const ownMs = lane.rateLimiter ? lane.rateLimiter.waitMs(nowMs) : 0;
+    const waitMs = ownMs === undefined ? undefined : Math.max(ownMs, lane.recovery?.waitMs(nowMs) ?? 0);
+    if (waitMs === 0) return true;
     if (waitMs !== undefined && !lane.isWaking) {
       lane.isWaking = true;
       clock.after(waitMs, () => {
@@ -317,6 +323,28 @@ export class Dispatcher {
     return false;
   }
 
+  /** It was switched on at a moment of the clock that other nodes have, too. */
+  private beginRecovery(lane: Lane, switchedOnAtMs: number): void {
+    const { clock } = this.parts;
+    lane.switchedOnAtMs = undefined;
+    const agoMs = clock.now() - switchedOnAtMs;
+    if (agoMs >= 0 && agoMs < RECOVERY_MS) lane.recovery = new Recovery(clock.monotonicMs() - agoMs);
+  }
+
+  /** What failed for long begins gently when it answers again. */
+  private noteFailing(lane: Lane): void {
+    if (lane.standing !== 'failing' && lane.failingSinceMs === undefined) return;
+    const nowMs = this.parts.clock.monotonicMs();
+    if (lane.standing === 'failing') {
+      lane.failingSinceMs ??= nowMs;
+      lane.recovery = undefined;
+      return;
+    }
+    const failedForMs = nowMs - (lane.failingSinceMs ?? nowMs);
+    lane.failingSinceMs = undefined;
+    if (failedForMs >= LONG_FAILURE_MS) lane.recovery = new Recovery(nowMs);
+  }
+
   /** One attempt: sent, its outcome assessed and stored; then the next. */
   private async run(slot: Slot, job: Job): Promise<void> {
     const { lane } = slot;
@@ -324,6 +352,7 @@ export class Dispatcher {
     // The limit may change while the request is under way: it ends where it began.
     const { rateLimiter } = lane;
     rateLimiter?.start(this.parts.clock.monotonicMs());
+    lane.recovery?.start(this.parts.clock.monotonicMs());
     this.writeBehind.started(job);
     try {
       const mayGoOn = this.parts.directory.peek(lane.accountId) !== undefined || (await this.readsAgain(job, lane));
@@ -363,6 +392,7 @@ export class Dispatcher {
     this.writeBehind.ended(job);
     const assessed = assess(lane, this.limitOf(lane), attempt.outcome);
     this.memory.move(lane, () => Object.assign(lane, assessed));
+    this.noteFailing(lane);
     this.ownership.remember(lane);
     if (lane.standing === 'failing' && lane.waiting > lane.concurrency * 2) {
       // What a failing endpoint will not get soon waits in the database, not in memory.

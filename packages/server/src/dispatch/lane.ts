@@ -3,6 +3,7 @@ import type { ActiveDelivery, SettledAttempt } from '../domain/model.ts';
 import type { KnownEndpoint } from '../fanout/directory.ts';
 import type { Standing } from './circuit-breaker.ts';
 import { EndpointRateLimiter } from './endpoint-rate-limiter.ts';
+import type { Recovery } from './recovery.ts';
 import type { Watched } from './write-behind.ts';
 
 export interface SendOptions {
@@ -71,6 +72,12 @@ export class Lane {
   isKnown = false;
   /** In contracts and endpoints with a rate limit. */
   rateLimiter: EndpointRateLimiter | undefined;
+  /** Since when it has been failing. */
+  failingSinceMs: number | undefined;
+  /** It answers again after a long time. */
+  recovery: Recovery | undefined;
+  /** When it was switched on again, after it had been switched off for its failures; undefined once that has been seen. */
+  switchedOnAtMs: number | undefined;
   /** Whether it is looked at again when the rate limit allows the next request. */
   isWaking = false;
   /** When the next delivery in the database is due that is not due yet, as far as this node knows. */
@@ -132,7 +139,8 @@ export class Lane {
     if (!endpoint) return;
     if (!this.isKnown && this.standing !== 'failing') this.concurrency = endpoint.contract.policy.concurrency;
     this.isKnown = true;
-    const { ratePerS } = endpoint;
+    const { ratePerS, recoveringAtMs } = endpoint;
+    this.switchedOnAtMs = recoveringAtMs;
     if (ratePerS === undefined) this.rateLimiter = undefined;
     else if (this.rateLimiter) this.rateLimiter.perS = ratePerS;
     else this.rateLimiter = new EndpointRateLimiter(ratePerS);

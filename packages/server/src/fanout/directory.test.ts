@@ -19,6 +19,7 @@ function snapshotOf(id: string, endpoints: number): AccountSnapshot {
       version: null,
       rateLimit: null,
       testingUntil: null,
+      recoveringAt: null,
       secrets: [{ secret: SECRET, expiresAt: null }],
     })),
   } as AccountSnapshot;

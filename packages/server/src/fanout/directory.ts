@@ -34,6 +34,8 @@ export interface KnownEndpoint {
   /** Requests in any second, over all nodes; undefined: no limit. */
   readonly ratePerS: number | undefined;
   readonly testingUntilMs: number;
+  /** When it was switched on again that had been switched off for its failures. */
+  readonly recoveringAtMs: number | undefined;
   /** Keys that sign at this moment, newest first. */
   keysAt(nowMs: number): SigningKey[];
 }
@@ -176,6 +178,7 @@ function compileEndpoint(account: AccountFacts, endpoint: EndpointSnapshot, cont
     version: endpoint.version ?? contract.versions?.default ?? null,
     ratePerS: rateOf(endpoint.rateLimit, contract.policy.ratePerS),
     testingUntilMs: endpoint.testingUntil?.getTime() ?? 0,
+    recoveringAtMs: endpoint.recoveringAt?.getTime(),
     keysAt: (nowMs) => secrets.filter((s) => s.expiresAtMs > nowMs).map((s) => s.key()),
   };
 }

@@ -41,6 +41,7 @@ interface SnapshotRow {
     sealed_tls: SealedPart | null;
     rate_limit: number | null;
     testing_until: string | null;
+    recovering_at: string | null;
     secrets: { number: number; key_id: string; ciphertext: string; expires_at: string | null }[];
   })[];
 }
@@ -156,7 +157,16 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
         version,
         hasFeed,
         endpoints: endpoints.map(
-          ({ secrets, rate_limit, testing_until, sealed_headers, sealed_auth, sealed_tls, ...endpoint }) => {
+          ({
+            secrets,
+            rate_limit,
+            testing_until,
+            recovering_at,
+            sealed_headers,
+            sealed_auth,
+            sealed_tls,
+            ...endpoint
+          }) => {
             const endpointId = fromUuidText('ep', endpoint.id);
             return {
               ...endpoint,
@@ -167,6 +177,7 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
               tls: tlsTable.open(vault, endpointId, sealed_tls),
               rateLimit: rate_limit,
               testingUntil: testing_until === null ? null : new Date(testing_until),
+              recoveringAt: recovering_at === null ? null : new Date(recovering_at),
               secrets: secrets.map((s) => ({
                 secret: vault.open(
                   { keyId: s.key_id, ciphertext: Buffer.from(s.ciphertext, 'base64') },

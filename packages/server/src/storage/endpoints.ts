@@ -281,7 +281,9 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
       }
       const [row] = await database.run<EndpointRow>(
         `UPDATE endpoints SET status = $3, inactive_reason = $4, updated_at = now(),
-           status_at = CASE WHEN status = $3 THEN status_at ELSE $5 END
+           status_at = CASE WHEN status = $3 THEN status_at ELSE $5 END,
+           recovering_at = CASE WHEN $3 = 'active' AND inactive_reason IN ('consecutive_failures', 'gone') THEN $5::timestamptz
+             ELSE recovering_at END
          WHERE account_id = $1 AND id = $2 RETURNING ${SHOWN}`,
         [accountId, toUuidText('ep', id), status, reason, new Date(nowMs)],
       );

@@ -49,6 +49,8 @@ export interface EndpointSnapshot {
   version: string | null;
   rateLimit: number | null;
   testingUntil: Date | null;
+  /** When it was switched on again that had been switched off for its failures. */
+  recoveringAt: Date | null;
   /** Newest first. */
   secrets: EndpointSecret[];
   auth: EndpointAuth | null;
