@@ -1,5 +1,5 @@
 /** Events out of Apache Kafka, with real brokers. */
-import { Producer, stringSerializers } from '@platformatic/kafka';
+import { Admin, Producer, stringSerializers } from '@platformatic/kafka';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Broker } from '../../support/brokers/broker.ts';
 import { hasKafka, startKafka } from '../../support/brokers/kafka.ts';
@@ -154,6 +154,38 @@ describe.skipIf(!hasKafka)('a topic of Kafka (skipped where its jars are not the
     const second = await startNodeWith([source], { databaseUrl });
     const all = (await eventsOf(databaseUrl, 'acme', 5)) as { n: number }[];
     expect(all.map(({ n }) => n).sort()).toEqual([2, 3, 4, 5, 6]);
+    await second.stop();
+  }, 60_000);
+
+  test('what the broker has deleted before it was read is passed over', async () => {
+    const databaseUrl = await createDatabase();
+    const send = await topicAt(brokers, 'deleted');
+    const source = { name: 'deleted', type: 'kafka', brokers: [brokers[0]?.url], topics: ['deleted'] };
+    const first = await startNodeWith([source], { databaseUrl });
+    await first.call('POST', '/v1/accounts', { id: 'acme', name: 'Acme', contract: 'standard' });
+    await send([eventText(0)], { key: 'k' });
+    await eventsOf(databaseUrl, 'acme', 1);
+    await first.stop();
+    await send(
+      [1, 2, 3].map((n) => eventText(n)),
+      { key: 'k' },
+    );
+    const admin = new Admin({ clientId: 'test', bootstrapBrokers: brokers.map(({ url }) => url) });
+    const ends = await admin.listOffsets({
+      topics: [
+        { name: 'deleted', partitions: [0, 1, 2, 3].map((partitionIndex) => ({ partitionIndex, timestamp: -1n })) },
+      ],
+    });
+    await admin.deleteRecords({
+      topics: ends.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map(({ partitionIndex, offset }) => ({ partition: partitionIndex, offset })),
+      })),
+    });
+    await admin.close();
+    const second = await startNodeWith([source], { databaseUrl });
+    await send([eventText(4)], { key: 'k' });
+    expect(await eventsOf(databaseUrl, 'acme', 2)).toEqual([{ n: 0 }, { n: 4 }]);
     await second.stop();
   }, 60_000);
 

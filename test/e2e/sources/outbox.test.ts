@@ -202,6 +202,21 @@ describe('an outbox table', () => {
     expect(await query(app, 'SELECT FROM typed WHERE done_at IS NULL')).toEqual([]);
   });
 
+  test('rows that cannot be finished stop the source, instead of coming again and again', async () => {
+    const account = await createAccount();
+    await query(app, 'CREATE TABLE stuck (LIKE outbox INCLUDING ALL)');
+    await query(app, 'CREATE RULE keep AS ON DELETE TO stuck DO INSTEAD NOTHING');
+    const stuck = await startNodeWith([{ ...source, name: 'stuck', table: 'stuck' }], { databaseUrl });
+    await query(app, `INSERT INTO stuck (account, trigger, payload) VALUES ($1, 'a.b', '{"n":1}')`, [account]);
+    const { body } = await eventually(
+      () => stuck.call('GET', '/v1/sources'),
+      (answer) => answer.body.data[0].nodes.some(({ state }: { state: string }) => state === 'failing'),
+    );
+    expect(JSON.stringify(body)).toContain('cannot be deleted: look for rules, triggers and policies');
+    expect(await payloadsOf(databaseUrl, account)).toEqual([{ n: 1 }]);
+    await stuck.stop();
+  });
+
   test('of two nodes one reads, and the other takes over when it is gone', async () => {
     const account = await createAccount();
     const states = async () => {

@@ -1,5 +1,11 @@
-import { Admin, Base, type BaseOptions, type Message as KafkaMessage, ListOffsetTimestamps } from '@platformatic/kafka';
-import { ReadCommittedConsumer } from './read-committed.ts';
+import {
+  type Admin,
+  Base,
+  type BaseOptions,
+  type Message as KafkaMessage,
+  ListOffsetTimestamps,
+} from '@platformatic/kafka';
+import { ReadCommittedConsumer, SafeAdmin } from './read-committed.ts';
 import { Inbox, type Message, type SourceReader } from './reader.ts';
 import type { SourceOf } from './source-config.ts';
 import { tlsOptions } from './tls.ts';
@@ -23,14 +29,15 @@ export function kafkaOptions({ brokers, tls, sasl }: SourceOf<'kafka'>): BaseOpt
   };
 }
 
-export const groupOf = ({ group = 'posthorn' }: SourceOf<'kafka'>): string => group;
+/** One for each source: whoever leads a group shares out the topics that it reads itself. */
+export const groupOf = ({ name, group = `posthorn-${name}` }: SourceOf<'kafka'>): string => group;
 
 /**
  * Reads topics as one of a consumer group: partitions are shared by all nodes. A message's place is
  * `topic/partition/offset@timestamp`: a topic that was made again has other messages at the offsets of before. Offsets are committed when the messages are stored; what was read and not committed comes again, and is no second event.
  */
 export async function openKafka(source: SourceOf<'kafka'>): Promise<SourceReader> {
-  if (source.from === 'latest') await beginAtTheEnd(source);
+  await prepareOffsets(source);
   const consumer = new ReadCommittedConsumer({
     ...kafkaOptions(source),
     groupId: groupOf(source),
@@ -48,6 +55,8 @@ export async function openKafka(source: SourceOf<'kafka'>): Promise<SourceReader
   };
   // Without a listener it would end the process.
   consumer.on('error', (error) => inbox.fail(error));
+  // It says so once, and sends no more: the group would go on without this one, and it would not know.
+  consumer.on('consumer:heartbeat:error', ({ error }) => inbox.fail(error));
   try {
     const stream = await consumer.consume({
       topics: source.topics,
@@ -81,31 +90,35 @@ export async function openKafka(source: SourceOf<'kafka'>): Promise<SourceReader
 }
 
 /**
- * Notes the end of topics of which the group has read nothing yet, so that it is the beginning from now on, whatever is sent
- * until the first message has been stored.
+ * Where the group goes on. With `latest` the end of a topic is noted when it is seen first, so that it is the beginning from then on,
+ * whatever is sent until the first message has been stored. What has been deleted at the source meanwhile is passed over.
  */
-async function beginAtTheEnd(source: SourceOf<'kafka'>): Promise<void> {
-  const admin = new Admin(kafkaOptions(source));
+async function prepareOffsets(source: SourceOf<'kafka'>): Promise<void> {
+  const admin = new SafeAdmin(kafkaOptions(source));
   try {
-    const ends = await offsetsAt(admin, source.topics, ListOffsetTimestamps.LATEST);
-    const partitionsOf = new Map(
-      ends.map(({ name, partitions }) => [name, partitions.map((one) => one.partitionIndex)]),
-    );
-    const [group] = await admin.listConsumerGroupOffsets({
-      groups: [
-        {
-          groupId: groupOf(source),
-          topics: [...partitionsOf].map(([name, partitionIndexes]) => ({ name, partitionIndexes })),
-        },
-      ],
+    const [starts, ends] = await Promise.all([
+      offsetsAt(admin, source.topics, ListOffsetTimestamps.EARLIEST),
+      offsetsAt(admin, source.topics, ListOffsetTimestamps.LATEST),
+    ]);
+    const topics = starts.map(({ name, partitions }) => ({
+      name,
+      partitionIndexes: partitions.map(({ partitionIndex }) => partitionIndex),
+    }));
+    const [group] = await admin.listConsumerGroupOffsets({ groups: [{ groupId: groupOf(source), topics }] });
+    const changes = ends.map(({ name, partitions }, t) => {
+      const committed = group?.topics.find((topic) => topic.name === name)?.partitions ?? [];
+      const isNew = committed.every(({ committedOffset }) => committedOffset < 0n);
+      const moved = partitions.flatMap((end, p) => {
+        const start = starts[t]?.partitions[p];
+        const { committedOffset: at = -1n } = committed.find((one) => one.partitionIndex === end.partitionIndex) ?? {};
+        if (isNew) return source.from === 'latest' ? [end] : [];
+        const isGone = at >= 0n && start !== undefined && (at < start.offset || at > end.offset);
+        return isGone ? [start] : [];
+      });
+      return { name, partitions: moved };
     });
-    const isRead = new Set(
-      group?.topics
-        .filter(({ partitions }) => partitions.some(({ committedOffset }) => committedOffset >= 0n))
-        .map(({ name }) => name),
-    );
-    const unread = ends.filter(({ name }) => !isRead.has(name));
-    if (unread.length > 0) await commitAs(admin, source, unread);
+    const moving = changes.filter(({ partitions }) => partitions.length > 0);
+    if (moving.length > 0) await commitAs(admin, source, moving);
   } finally {
     await admin.close();
   }

@@ -3,11 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { DeliverPolicy, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { Admin, Consumer, ListOffsetTimestamps } from '@platformatic/kafka';
+import { ListOffsetTimestamps } from '@platformatic/kafka';
 import { commitAs, toMessage as kafkaMessage, kafkaOptions, offsetsAt } from './kafka.ts';
 import { connectNats, consumerConfig, consumerOf, findConsumer, toMessage as natsMessage } from './nats.ts';
-import { connectOutbox, describeOutbox } from './outbox.ts';
+import { connectOutbox, describeOutbox, tableName } from './outbox.ts';
 import { connectRabbitMq } from './rabbitmq.ts';
+import { ReadCommittedConsumer, SafeAdmin } from './read-committed.ts';
 import { BATCH_MAX, type Message } from './reader.ts';
 import type { SourceConfig, SourceOf } from './source-config.ts';
 import { connectSqs } from './sqs.ts';
@@ -64,7 +65,7 @@ export async function checkSource(source: SourceConfig): Promise<string> {
       try {
         const waiting = await (await describeOutbox(client, source)).next({ messages: 1, bytes: 1 });
         const { rows: rights } = await client.query<{ may: boolean }>('SELECT has_table_privilege($1, $2) AS may', [
-          source.table,
+          tableName(source.table),
           source.done_column === undefined ? 'DELETE' : 'UPDATE',
         ]);
         if (!rights[0]?.may)
@@ -78,7 +79,7 @@ export async function checkSource(source: SourceConfig): Promise<string> {
 }
 
 async function checkKafka(source: SourceOf<'kafka'>): Promise<string> {
-  const admin = new Admin(kafkaOptions(source));
+  const admin = new SafeAdmin(kafkaOptions(source));
   try {
     const known = await admin.metadata({ topics: source.topics });
     const topics = source.topics.map((topic) => {
@@ -105,7 +106,7 @@ export async function tailSource(
   switch (source.type) {
     case 'kafka': {
       // A group of its own has nothing to do with the servers'.
-      const consumer = new Consumer({ ...kafkaOptions(source), groupId: `posthorn-tail-${randomUUID()}` });
+      const consumer = new ReadCommittedConsumer({ ...kafkaOptions(source), groupId: `posthorn-tail-${randomUUID()}` });
       const stream = await consumer.consume({ topics: source.topics, mode: 'latest', autocommit: false });
       stream.on('data', (message) => show(kafkaMessage(message)));
       await ended;
@@ -182,7 +183,7 @@ async function isAskedFor(manager: JetStreamManager, source: SourceOf<'nats'>): 
 }
 
 async function resetKafka(source: SourceOf<'kafka'>, to: 'earliest' | 'latest' | Date): Promise<void> {
-  const admin = new Admin(kafkaOptions(source));
+  const admin = new SafeAdmin(kafkaOptions(source));
   try {
     const ends = await offsetsAt(admin, source.topics, ListOffsetTimestamps.LATEST);
     const found =

@@ -22,7 +22,7 @@ const NS_PER_MS = 1_000_000;
 /** How long a request for messages stands at the server, if nothing comes. */
 const FETCH_MS = 30_000;
 /** How many messages are asked for first, and how much more at most each time: how large they are shows when they are here. */
-const COUNT = { first: 100, growth: 4 };
+const COUNT = { first: 100, growth: 4, max: 500 };
 
 export function connectNats(source: SourceOf<'nats'>): Promise<NatsConnection> {
   const { servers, username, password, token, credentials_file: credentials } = source;
@@ -131,7 +131,7 @@ class Fetcher {
 
   /** So many fit, as far as these tell. */
   adapt(taken: readonly JsMsg[]): void {
-    this.count = Math.min(this.count * COUNT.growth, countOf(averageOf(taken.map(({ data }) => data))));
+    this.count = Math.min(this.count * COUNT.growth, COUNT.max, countOf(averageOf(taken.map(({ data }) => data))));
   }
 
   stop(): void {

@@ -1,14 +1,17 @@
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
-import { BATCH_MAX, type Message, READ_WAIT_MS, type SourceReader } from './reader.ts';
+import { averageOf, BATCH_MAX, countOf, type Message, READ_WAIT_MS, type SourceReader } from './reader.ts';
 import type { SourceOf } from './source-config.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
 
+/** How many rows are looked at first, and how many times more at most each time. */
+const COUNT = { first: 100, growth: 4 };
+
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 /** A table with or without its schema. */
-const tableName = (table: string): string => table.split('.').map(quoted).join('.');
+export const tableName = (table: string): string => table.split('.').map(quoted).join('.');
 
 interface Row {
   place: string;
@@ -55,7 +58,8 @@ export async function describeOutbox(client: pg.Client, source: SourceOf<'postgr
   const bytes = [body, ...others.map(text)].map((column) => `coalesce(octet_length(${column}), 0)`).join(' + ');
   const select = `SELECT ${text(id)} AS place, ${body} AS payload, ARRAY[${others.map(text).join(', ')}] AS columns
      FROM (SELECT *, sum(${bytes}) OVER (ORDER BY ${quoted(id)} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS posthorn_bytes_before
-           FROM (SELECT * FROM ${tableName(table)} ${done === undefined ? '' : `WHERE ${quoted(done)} IS NULL`}
+           FROM (SELECT * FROM ${tableName(table)}
+                 WHERE ${quoted(id)} IS NOT NULL ${done === undefined ? '' : `AND ${quoted(done)} IS NULL`}
                  ORDER BY ${quoted(id)} LIMIT $1) page) t
      WHERE coalesce(posthorn_bytes_before, 0) <= $2
      ORDER BY ${quoted(id)}`;
@@ -71,7 +75,12 @@ export async function describeOutbox(client: pg.Client, source: SourceOf<'postgr
       return rows.map((row) => toMessage(row, others));
     },
     async finish(places) {
-      await client.query(finish, [places]);
+      const { rowCount } = await client.query(finish, [places]);
+      // They would come again at once, for ever, and be new events in two days.
+      if (rowCount === 0)
+        throw new Error(
+          `rows of ${table} are read, and cannot be ${done === undefined ? 'deleted' : 'marked'}: look for rules, triggers and policies`,
+        );
     },
   };
 }
@@ -94,9 +103,13 @@ export async function openOutbox(source: SourceOf<'postgresql'>): Promise<Source
   await client.connect();
   const lock = `posthorn source ${name}`;
   let isOurs = false;
+  let count = COUNT.first;
   let outbox: Outbox;
   try {
-    await client.query(`SET statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
+    // A server that has vanished must not keep its lock for hours.
+    await client.query(
+      `SET statement_timeout = ${STATEMENT_TIMEOUT_MS}; SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3`,
+    );
     if (channel !== undefined) await client.query(`LISTEN ${quoted(channel)}`);
     outbox = await describeOutbox(client, source);
   } catch (error) {
@@ -124,11 +137,13 @@ export async function openOutbox(source: SourceOf<'postgresql'>): Promise<Source
         );
         isOurs = rows[0]?.is_ours ?? false;
       }
-      const messages = isOurs ? await outbox.next(BATCH_MAX) : [];
+      const messages = isOurs ? await outbox.next({ messages: count, bytes: BATCH_MAX.bytes }) : [];
       if (messages.length === 0) {
         await wait(signal);
         return undefined;
       }
+      // Rows are weighed before they are read: of large ones fewer are looked at.
+      count = Math.min(COUNT.growth * count, countOf(averageOf(messages.map(({ body }) => body))));
       return { messages, done: () => outbox.finish(messages.map(({ place = '' }) => place)) };
     },
     close: () => client.end(),

@@ -4,8 +4,8 @@ import type { SourceOf } from './source-config.ts';
 import { tlsOptions } from './tls.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
-/** How many messages are on their way here: the next batch comes while one is being stored. */
-const PREFETCH = 500;
+/** How many messages are on their way here: the next batch comes while one is being stored. Some may be of megabytes. */
+const PREFETCH = 100;
 
 export async function connectRabbitMq({ url, tls }: SourceOf<'rabbitmq'>): Promise<ChannelModel> {
   return await connect(url, {

@@ -1,4 +1,4 @@
-import { Consumer, kGetApi } from '@platformatic/kafka';
+import { Admin, type Broker, type Connection, Consumer, kGetApi, kGetConnection, UserError } from '@platformatic/kafka';
 
 /** Attributes of a batch (KIP-98): it belongs to a transaction; it is a marker, no messages. */
 const IS_TRANSACTIONAL = 1 << 4;
@@ -12,11 +12,29 @@ type RecordsBatch = NonNullable<Partition['records']>[number];
 type FetchApi = (...args: [...unknown[], FetchDone]) => void;
 type FetchDone = (error: Error | null, response: FetchResponse) => void;
 
+type ConnectionDone = (error: Error | null, connection?: Connection) => void;
+
+/** The client remembers a coordinator or leader that has left the cluster, and throws where nobody can catch it. */
+const gone = (): Error => new UserError('a broker that was needed has left the cluster');
+
+/** An admin client that fails with an error where a broker is gone. */
+export class SafeAdmin extends Admin {
+  override [kGetConnection](broker: Broker | undefined, callback: ConnectionDone): void {
+    if (broker) super[kGetConnection](broker, callback as never);
+    else callback(gone());
+  }
+}
+
 /**
  * A consumer that leaves out what belongs to transactions that were given up. The client's own filter knows one such transaction of
  * each producer in a fetch, and only one whose end has been fetched with it.
  */
 export class ReadCommittedConsumer extends Consumer {
+  override [kGetConnection](broker: Broker | undefined, callback: ConnectionDone): void {
+    if (broker) super[kGetConnection](broker, callback as never);
+    else callback(gone());
+  }
+
   override [kGetApi](name: string, callback: (error: Error | null, api: never) => void): void {
     super[kGetApi](name, (error: Error | null, api: unknown) => {
       callback(error, (name === 'Fetch' && !error ? leaveOutAborted(api as FetchApi) : api) as never);

@@ -58,7 +58,7 @@ const Kafka = closed({
   type: Type.Literal('kafka'),
   brokers: Type.Array(Text('host:port'), { minItems: 1 }),
   topics: Type.Array(Text('A topic'), { minItems: 1 }),
-  group: Type.Optional(Text('Consumer group: posthorn without it')),
+  group: Type.Optional(Text('Consumer group, of this source alone: posthorn-<name> without it')),
   from: From,
   tls: Tls,
   sasl: Type.Optional(
@@ -164,6 +164,7 @@ export function checkSources(
   if (!Array.isArray(list)) throw new SourcesError(path, 'has no list "sources"');
   const ajv = new Ajv({ strict: false });
   const names = new Set<string>();
+  const groups = new Set<string>();
   const sources = list.map((entry: unknown, i) => {
     const type = String((entry as { type?: unknown } | null)?.type);
     const schema = Object.hasOwn(TYPES, type) ? TYPES[type as keyof typeof TYPES] : undefined;
@@ -182,6 +183,11 @@ export function checkSources(
       throw new SourcesError(`${path}#/sources/${i}/event`, 'has payload or payloads, not both');
     if (names.has(source.name)) throw new SourcesError(`${path}#/sources/${i}/name`, 'is the name of another one');
     names.add(source.name);
+    if (source.type === 'kafka' && source.group !== undefined) {
+      if (groups.has(source.group))
+        throw new SourcesError(`${path}#/sources/${i}/group`, 'is the group of another source');
+      groups.add(source.group);
+    }
     return source;
   });
   return sources;

@@ -159,9 +159,13 @@ export class Database {
    */
   private watchServers(): void {
     const timer = setInterval(async () => {
-      if (!this.up || !(await this.servers.find())) return;
-      this.availability.goDown('away');
-      this.leaveOthers();
+      try {
+        if (!this.up || !(await this.servers.find())) return;
+        this.availability.goDown('away');
+        this.leaveOthers();
+      } catch (error) {
+        this.log(`It could not be found out which server takes writes: ${error}`);
+      }
     }, WATCH_EVERY_MS);
     timer.unref();
     this.stopWatching = () => clearInterval(timer);

@@ -108,10 +108,14 @@ class Servers {
     const newest = answers.reduce<Answer | undefined>((a, b) => (a && a.timeline >= b.timeline ? a : b), undefined);
     this.stale = newest && this.doubtOf(newest);
     if (!newest || this.stale !== undefined) return false;
-    this.seen?.note(newest);
     const isOther = newest.server !== this.current;
     this.current = newest.server;
     this.timeline = newest.timeline;
+    try {
+      this.seen?.note(newest);
+    } catch {
+      // A folder that cannot be written holds up no failover: this process knows it all the same.
+    }
     return isOther;
   }
 
