@@ -75,7 +75,7 @@ test.each([
   ['that is away', 'http://127.0.0.1:1', 'cannot be used: ECONNREFUSED'],
   ['of SOCKS that is away', 'socks5://127.0.0.1:1', 'cannot be used'],
   ['that is a web server', '', 'cannot be used: '],
-  ['that refuses the password', 'refused', 'does not take these credentials'],
+  ['that refuses the password', 'refused', 'does not take the credentials'],
 ])('a proxy %s is no fault of the receiver', async (_, where, reason) => {
   const proxy = await startConnectProxy('name:right');
   const url =

@@ -19,7 +19,7 @@ export async function startConnectProxy(credentials?: string): Promise<TestProxy
     socket.on('error', () => {});
     const wanted = credentials && `Basic ${btoa(credentials)}`;
     if (wanted !== undefined && headers['proxy-authorization'] !== wanted)
-      return void socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n');
+      return void socket.end('HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\n\r\n');
     bridge(socket, url.slice(url.lastIndexOf(':') + 1), {
       open: () => socket.write('HTTP/1.1 200 Connection established\r\n\r\n'),
       fail: () => socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n'),

@@ -331,7 +331,7 @@ function readOpenId(value: (name: string) => string | undefined): OpenIdConfig |
 }
 
 function readRoleRule(text: string): RoleRule {
-  const [, claim, value = '', role = ''] = /^(?:([^=:]+)=(.+)|\*):([a-z]+)$/.exec(text) ?? [];
+  const [, claim, value = '', role = ''] = /^(?:([^=]+)=(.+)|\*):([a-z]+)$/.exec(text) ?? [];
   const known = OPENID_ROLES.find((one) => one === role);
   if (!known)
     throw new ConfigError(
@@ -353,10 +353,22 @@ function readProxyUrl(text: string | undefined, resolves: boolean): Config['prox
     return undefined;
   }
   const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url && !isDecodable(url)) throw new ConfigError('POSTHORN_PROXY_URL', 'write a % in the name or password as %25');
+  if (url && url.username === '' && url.password !== '')
+    throw new ConfigError('POSTHORN_PROXY_URL', 'has a password, and no name before it');
   const isProxy = url && /^(?:https?|socks5):$/.test(url.protocol) && url.hostname !== '' && /^\/?$/.test(url.pathname);
   if (!isProxy)
     throw new ConfigError('POSTHORN_PROXY_URL', 'use http://host:port, https://host:port or socks5://host:port');
   return { url, resolves };
+}
+
+function isDecodable({ username, password }: URL): boolean {
+  try {
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** As it is shown: an address, or a network. */

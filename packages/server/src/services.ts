@@ -225,7 +225,7 @@ export function buildServices(dependencies: Dependencies) {
   const keyVerifier = new KeyVerifier({ keys: store.keys, clock, onError });
   const apiKeys = new ApiKeys({ store: store.keys, directory, verifier: keyVerifier, ids, clock });
   const sessions = new Sessions({ store: store.sessions, clock });
-  const operatorKeys = new OperatorKeys({ store: store.operatorKeys, ids, clock, onError });
+  const operatorKeys = new OperatorKeys({ store: store.operatorKeys, sessions, ids, clock, onError });
   const standard = contracts.get(NOTICE_CONTRACT);
   if (!standard) throw new Error(`the contract ${NOTICE_CONTRACT} is built in`);
   const noticeSender = new NoticeSender({ mailer, egress, inspector, contract: standard, ids, clock, onError });

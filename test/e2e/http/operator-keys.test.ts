@@ -35,12 +35,12 @@ const as =
 
 /** Written down here once more, on purpose: a change of the table has to be meant. */
 const SUPPORT_MAY = `createEndpoint changeEndpoint deleteEndpoint activateEndpoint deactivateEndpoint setTestingMode
-  generateSecret renderEvent tryFilter checkUrl changeNotices confirmNotices testNotices verifySignature testEndpoint sendExample retryDelivery
+  generateSecret tryFilter checkUrl testNotices testEndpoint sendExample retryDelivery
   replay cancelReplay shareBin forwardBinRequest createBin changeBin deleteBin redriveDeadLetters`.split(/\s+/);
 const PRODUCT_MAY_NOT =
   `getOverview getDatabase listAllAudit diffContracts listSources listDeadLetters getDeadLetter deleteDeadLetter redriveDeadLetters
   createOperatorKey listOperatorKeys getOperatorKey rotateOperatorKey deleteOperatorKey`.split(/\s+/);
-const VIEWER_MAY_NOT_READ = ['getSecret', 'listOperatorKeys', 'getOperatorKey'];
+const VIEWER_MAY_NOT_READ = ['getSecret', 'getNotices', 'listOperatorKeys', 'getOperatorKey'];
 
 test('each role may what it says, for every operation there is', async () => {
   const { body } = await node.call('GET', '/openapi.json');
@@ -80,6 +80,44 @@ describe('over HTTP', () => {
         detail: 'The role viewer does not allow this.',
       });
   });
+
+  test('support helps, and sees no credentials, whatever it asks for', async () => {
+    const { key } = await create('support');
+    const call = as(key);
+    const path = `/v1/accounts/${account}/endpoints/${endpoint}`;
+    const answers = [
+      await call('GET', path),
+      await call('PATCH', path, { description: 'helped' }),
+      await call('POST', `${path}/deactivate`),
+      await call('POST', `${path}/activate`),
+      await call('POST', `${path}/test`),
+      await call('GET', `/v1/accounts/${account}/endpoints`),
+    ];
+    for (const { status, text } of answers) {
+      expect(status).toBe(200);
+      expect(text).not.toContain('own-secret');
+    }
+    for (const [method, at] of [
+      ['POST', `${path}/rotate-secret`],
+      ['GET', `/v1/accounts/${account}/notices`],
+      ['POST', '/v1/signatures/verify'],
+    ] as const)
+      expect([403, 404]).toContain((await call(method, at, method === 'GET' ? undefined : {})).status);
+  });
+
+  test('a live view ends with its key', async () => {
+    const { key, id } = await create('viewer');
+    const live = await fetch(`${node.url}/v1/accounts/${account}/deliveries/live`, {
+      headers: { authorization: `Bearer ${key}` },
+    });
+    expect(live.status).toBe(200);
+    await node.call('DELETE', `/v1/operator-keys/${id}`);
+    clock.jump(10_000);
+    // It is looked at again with what is sent.
+    await node.publish(account, 'a.b', {});
+    const body = live.text();
+    await expect(Promise.race([body, new Promise((_, fail) => setTimeout(fail, 60_000))])).resolves.toBeDefined();
+  }, 70_000);
 
   test('a product publishes, and the audit log names whose key made a change', async () => {
     const { key, id } = await create('product', { name: 'The shop’s backend' });
@@ -162,7 +200,14 @@ describe('in the console', () => {
     const [entry] = (await node.call('GET', '/v1/audit')).body.data;
     expect(entry).toMatchObject({ action: 'signIn', user_name: 'Jane' });
     await node.call('DELETE', `/v1/operator-keys/${id}`);
-    clock.jump(10_000);
+    expect((await withCookie(cookie, 'GET', '/v1/accounts')).status).toBe(401);
+  });
+
+  test('a session ends when its key gets another text', async () => {
+    const { key, id } = await create('admin');
+    const cookie = cookieOf(await signIn(key));
+    expect((await withCookie(cookie, 'GET', '/v1/accounts')).status).toBe(200);
+    await node.call('POST', `/v1/operator-keys/${id}/rotate`, { overlap_seconds: 60 });
     expect((await withCookie(cookie, 'GET', '/v1/accounts')).status).toBe(401);
   });
 

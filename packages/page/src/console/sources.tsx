@@ -14,6 +14,7 @@ import { Status, type Tone } from '../ui/status.tsx';
 import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
 import { toast } from '../ui/toasts.tsx';
+import { useOperatorRole } from './operator-role.ts';
 
 const LOOK_EVERY_MS = 5_000;
 
@@ -173,12 +174,13 @@ function DeadLetters({ source: { name, dead_letters: count } }: { source: Source
       await call('DELETE', `${path}/dead-letters/${id}`);
       return t.sources.deleted;
     });
+  const role = useOperatorRole();
   const list = letters.data?.pages.flatMap((page) => page.data);
   return (
     <section className="stack tight" aria-label={t.sources.deadLetters}>
       <div className="row">
         <h3 className="grow">{t.sources.deadLetters}</h3>
-        {count > 0 && (
+        {count > 0 && role !== 'viewer' && (
           <Button size="small" disabled={isBusy} onClick={() => redrive()}>
             <RotateCw size={14} aria-hidden /> {t.sources.redriveAll}
           </Button>
@@ -220,6 +222,7 @@ function Letter(props: {
   onDelete: () => void;
 }) {
   const { letter, path, isBusy, onRedrive, onDelete } = props;
+  const role = useOperatorRole();
   const { t } = useLanguage();
   const [isOpen, setOpen] = useState(false);
   return (
@@ -246,16 +249,17 @@ function Letter(props: {
             </dl>
             <LetterBody id={letter.id} path={path} />
             <div className="row">
-              {letter.is_whole ? (
+              {letter.is_whole && role !== 'viewer' && (
                 <Button size="small" disabled={isBusy} onClick={onRedrive}>
                   <RotateCw size={14} aria-hidden /> {t.sources.redrive}
                 </Button>
-              ) : (
-                <p className="quiet">{t.sources.notWhole}</p>
               )}
-              <Button size="small" disabled={isBusy} onClick={onDelete}>
-                <Trash2 size={14} aria-hidden /> {t.common.delete}
-              </Button>
+              {!letter.is_whole && <p className="quiet">{t.sources.notWhole}</p>}
+              {role === 'admin' && (
+                <Button size="small" disabled={isBusy} onClick={onDelete}>
+                  <Trash2 size={14} aria-hidden /> {t.common.delete}
+                </Button>
+              )}
             </div>
           </div>
         )}

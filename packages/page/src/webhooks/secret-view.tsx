@@ -2,6 +2,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useAccount } from '../account.tsx';
 import { get, post } from '../api.ts';
+import { useOperatorRole } from '../console/operator-role.ts';
 import { useLanguage } from '../texts/language.tsx';
 import type { Endpoint } from '../types.ts';
 import { Button } from '../ui/button.tsx';
@@ -20,6 +21,7 @@ export function SecretView({ endpoint }: { endpoint: Endpoint }) {
   const [secret, setSecret] = useState<string>();
   const [isRotating, setRotating] = useState(false);
   const nameOf = useWebhookName();
+  const role = useOperatorRole();
   const here = `${path}/endpoints/${endpoint.id}`;
   const fetchSecret = () => get<{ secret: string }>(`${here}/secret`);
   const read = useMutation({
@@ -31,7 +33,7 @@ export function SecretView({ endpoint }: { endpoint: Endpoint }) {
     setSecret(undefined);
     read.reset();
   };
-  if (!may('webhooks') || contract.signature.scheme === 'none') return null;
+  if (!may('webhooks') || role === 'support' || contract.signature.scheme === 'none') return null;
   return (
     <section className="stack tight" aria-label={contract.words.secret}>
       <h3>{contract.words.secret}</h3>

@@ -35,7 +35,15 @@ interface Known extends StoredToken {
 }
 
 /** No token: the attempt fails with this in its words. */
-export class NoToken extends Error {}
+export class NoToken extends Error {
+  /** @param isOurs nothing went out: the token endpoint is not to blame */
+  constructor(
+    message: string,
+    readonly isOurs = false,
+  ) {
+    super(message);
+  }
+}
 
 /**
  * Tokens of OAuth 2 for endpoints. One is asked for at a time, over all nodes: they share it in the database. It is kept in
@@ -117,7 +125,7 @@ export class OAuthTokens {
       return this.remember(endpoint.id, config, stored);
     } catch (error) {
       await store.release(endpoint.id, config);
-      if (error instanceof NoToken)
+      if (error instanceof NoToken && !error.isOurs)
         this.failed.set(key, { untilMs: clock.now() + FAILED_FOR_MS, detail: error.message });
       throw error;
     }
@@ -158,6 +166,7 @@ export class OAuthTokens {
 
 /** @throws NoToken */
 function tokenIn({ response, error, errorDetail }: AttemptOutcome): { token: string; lifeS: number } {
+  if (error === 'interrupted') throw new NoToken(errorDetail ?? '', true);
   if (!response) throw new NoToken(`The token endpoint cannot be reached (${error}). ${errorDetail ?? ''}`.trim());
   const answer = jsonOf(response.body) as { access_token?: unknown; expires_in?: unknown; error?: unknown } | undefined;
   if (response.status !== 200) {

@@ -146,7 +146,11 @@ export class Sender {
       return { authorization: [[AUTHORIZATION, `${BEARER}${token}`]], waitedMs: waited() };
     } catch (error) {
       if (!(error instanceof NoToken)) throw error;
-      const failure: AttemptOutcome = { error: 'auth_failed', errorDetail: error.message, timings: { total: 0 } };
+      const failure: AttemptOutcome = {
+        error: error.isOurs ? 'interrupted' : 'auth_failed',
+        errorDetail: error.message,
+        timings: { total: 0 },
+      };
       return { authorization: [], waitedMs: waited(), failure };
     }
   }

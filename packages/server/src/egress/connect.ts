@@ -3,10 +3,13 @@ import { performance } from 'node:perf_hooks';
 import { type SecureContext, connect as tlsConnect } from 'node:tls';
 import type { Timings } from '../domain/outcome.ts';
 import { EgressError, inWords, toTlsError } from './egress-error.ts';
-import { firstToConnect } from './first-to-connect.ts';
+import { alternating, firstToConnect } from './first-to-connect.ts';
 import { type EgressGuard, hostOf, isLocalName } from './guard.ts';
 import { type ForwardProxy, throughProxy } from './proxy.ts';
 import type { Resolve } from './resolve.ts';
+
+/** Of a name's addresses, how many a proxy is asked for. */
+const PROXIED_MAX = 4;
 
 export interface Connected {
   socket: Socket;
@@ -42,7 +45,7 @@ export async function openConnection(url: URL, options: ConnectOptions): Promise
   const connectAt = performance.now();
   const port = portOf(url);
   const tcp = proxy
-    ? await firstThrough(proxy, addresses, port, deadline, timeout)
+    ? await firstThrough(proxy, alternating(addresses).slice(0, PROXIED_MAX), port, deadline, timeout)
     : await firstToConnect(addresses, port, guard, deadline, timeout);
   timings.connect = performance.now() - connectAt;
   if (url.protocol === 'http:') return { socket: tcp, timings };

@@ -12,6 +12,8 @@ export interface ForwardProxy {
   resolves: boolean;
 }
 
+/** Whoever waits has a shorter limit of their own: so long a socket may be left over. */
+const SOCKS_TIMEOUT_MS = 15_000;
 /** Of those that a proxy takes. */
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443, 'socks5:': 1080 };
 
@@ -35,7 +37,6 @@ export async function throughProxy(
   return socket;
 }
 
-const placeOf = (proxy: URL): string => `${proxy.protocol}//${proxy.host}`;
 const portOf = (proxy: URL): number => Number(proxy.port) || (DEFAULT_PORTS[proxy.protocol] ?? 0);
 const hostOf = (proxy: URL): string => proxy.hostname.replace(/^\[|\]$/g, '');
 
@@ -57,28 +58,28 @@ function openTunnel(proxy: URL, host: string, port: number, signal: AbortSignal)
       agent: false,
       signal,
     });
-    request.once('connect', ({ statusCode = 0 }, socket: Socket, head: Buffer) => {
+    request.once('connect', ({ statusCode = 0, headers }, socket: Socket, head: Buffer) => {
       if (statusCode >= 200 && statusCode < 300) {
         if (head.length > 0) socket.unshift(head);
         resolve(socket);
         return;
       }
       socket.destroy();
-      reject(refusal(proxy, target, statusCode));
+      reject(refusal(target, statusCode, headers['proxy-authenticate'] !== undefined));
     });
-    request.once('error', (error: NodeJS.ErrnoException) => reject(noProxy(proxy, error.code ?? error.message)));
+    request.once('error', (error: NodeJS.ErrnoException) => reject(noProxy(error.code ?? 'the connection failed')));
     request.end();
   });
 }
 
 /** What a web server that is no proxy answers to CONNECT. */
-const NOT_FOR_IT = new Set([400, 404, 405, 501]);
+const NO_PROXY = new Set([405, 501]);
 
-function refusal(proxy: URL, target: string, status: number): EgressError {
-  if (status === 407)
-    return new EgressError('interrupted', `The proxy ${placeOf(proxy)} does not take these credentials`);
-  return NOT_FOR_IT.has(status)
-    ? noProxy(proxy, `it answers ${status}`)
+/** Most refusals are about where it should lead, and an endpoint's own affair; some proxies say so with 407. */
+function refusal(target: string, status: number, isAskedWho: boolean): EgressError {
+  if (status === 407 && isAskedWho) return noProxy('it does not take the credentials');
+  return NO_PROXY.has(status)
+    ? noProxy(`it answers ${status}`)
     : new EgressError('unreachable', `The proxy gets no connection to ${target}: it answers ${status}`);
 }
 
@@ -95,21 +96,20 @@ async function openSocks(proxy: URL, host: string, port: number): Promise<Socket
         ...(username === '' ? {} : { userId: decodeURIComponent(username), password: decodeURIComponent(password) }),
       },
       destination: { host, port },
+      timeout: SOCKS_TIMEOUT_MS,
     });
     return socket;
   } catch (error) {
     const reason = error instanceof SocksClientError ? error.message : String(error);
     // The library says it in words: which of both it was stands in them alone.
-    const isTarget = /rejected connection/i.test(reason);
-    throw isTarget
-      ? new EgressError('unreachable', `The proxy gets no connection to ${host}:${port}: ${reason}`)
-      : noProxy(proxy, reason);
+    if (/rejected connection/i.test(reason))
+      throw new EgressError('unreachable', `The proxy gets no connection to ${host}:${port}`);
+    throw noProxy(/authentication/i.test(reason) ? 'it does not take the credentials' : 'the connection failed');
   }
 }
 
-function noProxy(proxy: URL, reason: string): EgressError {
-  return new EgressError('interrupted', `The proxy ${placeOf(proxy)} cannot be used: ${reason}`);
-}
+/** Where it is, and what it says, is nothing for the endpoint's people. */
+const noProxy = (reason: string): EgressError => new EgressError('interrupted', `The proxy cannot be used: ${reason}`);
 
 function orTimeout(opening: Promise<Socket>, deadline: AbortSignal, timeout: EgressError): Promise<Socket> {
   return new Promise((resolve, reject) => {
@@ -119,6 +119,7 @@ function orTimeout(opening: Promise<Socket>, deadline: AbortSignal, timeout: Egr
       opening.then((socket) => socket.destroy()).catch(() => {});
     };
     deadline.addEventListener('abort', expire, { once: true });
+    if (deadline.aborted) expire();
     opening.then(resolve, reject).finally(() => deadline.removeEventListener('abort', expire));
   });
 }

@@ -19,6 +19,8 @@ const NOT_NOTED = new Set([
 const NOTED_READS = new Set(['getSecret']);
 /** `metadata` is the operator's own; the account sees its log. */
 const HIDDEN_FIELDS = new Set(['auth', 'tls', 'secret', 'key', 'payload', 'headers', 'body', 'metadata']);
+/** Whoever has the address of a chat can write there. */
+const HIDDEN_OF: Readonly<Record<string, readonly string[]>> = { changeNotices: ['url'] };
 const VALUE_LENGTH_MAX = 1_000;
 
 /**
@@ -43,7 +45,7 @@ export function noteChanges(app: App, { store, ids }: HttpParts, fields?: readon
         userName: userNameOf(request),
         action: operationId,
         target,
-        detail: { ...detailOf(request.body, fields), ...detailOf(known.get(request)) },
+        detail: { ...detailOf(request.body, fields, HIDDEN_OF[operationId]), ...detailOf(known.get(request)) },
       });
     } catch (error) {
       // The change itself has been made: saying that it failed would be wrong.
@@ -98,11 +100,15 @@ function idIn(payload: unknown): string | null {
 }
 
 /** The request's own fields, without what is secret or long. */
-export function detailOf(body: unknown, fields?: readonly string[]): Record<string, unknown> {
+export function detailOf(
+  body: unknown,
+  fields?: readonly string[],
+  hidden: readonly string[] = [],
+): Record<string, unknown> {
   if (typeof body !== 'object' || body === null) return {};
   const kept = Object.entries(body)
     .filter(([name]) => fields === undefined || fields.includes(name))
-    .map(([name, value]) => [name, isHidden(name) ? HIDDEN : storable(value)]);
+    .map(([name, value]) => [name, isHidden(name) || hidden.includes(name) ? HIDDEN : storable(value)]);
   return Object.fromEntries(kept) as Record<string, unknown>;
 }
 

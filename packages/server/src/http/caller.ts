@@ -9,7 +9,7 @@ import type { AnswersInFlight } from './answers-in-flight.ts';
 import type { App, HttpParts } from './app.ts';
 import type { requireOperator } from './auth.ts';
 import type { KeyGuard } from './key-guard.ts';
-import { mayCall, PERMISSION_OF, PERMISSIONS_OF } from './roles.ts';
+import { mayCall, PERMISSION_OF, seesSecrets } from './roles.ts';
 
 /** Behind TLS the name itself forbids that another host of the same domain sets it (RFC 6265bis, 4.1.3.2). */
 export function sessionCookie(origin: string): { name: string; attributes: string } {
@@ -160,6 +160,9 @@ export function authorize(
   };
 }
 
+const namedKeyOf = ({ headers }: FastifyRequest): string | undefined =>
+  /^Bearer +(pho_\S+)$/i.exec(headers.authorization ?? '')?.[1];
+
 /**
  * With a key that has a name and a role.
  * @returns false for what is no such key
@@ -170,7 +173,7 @@ async function isNamedOperator(
   keyGuard: KeyGuard,
   operatorKeys: HttpParts['operatorKeys'],
 ): Promise<boolean> {
-  const text = /^Bearer +(pho_\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  const text = namedKeyOf(request);
   if (text === undefined) return false;
   const refusal = keyGuard.refusal(request);
   if (refusal) throw refusal;
@@ -213,20 +216,22 @@ async function isReaderOfFeed(
   return true;
 }
 
-/** Whether the session that a long answer was begun with, if it was one, has not ended meanwhile. */
+/** Whether the session, or the key with a name, that a long answer was begun with has not ended meanwhile. */
 export async function isSessionCurrent(
   request: FastifyRequest,
-  { sessions, pageOrigin }: Pick<HttpParts, 'sessions' | 'pageOrigin'>,
+  { sessions, operatorKeys, pageOrigin }: Pick<HttpParts, 'sessions' | 'operatorKeys' | 'pageOrigin'>,
 ): Promise<boolean> {
   const { token } = sessionTokenOf(request, pageOrigin());
-  return token === undefined || (await sessions.find(token)) !== undefined;
+  if (token !== undefined) return (await sessions.find(token)) !== undefined;
+  const caller = callerOf(request);
+  const key = caller.kind === 'operator' && caller.operator ? namedKeyOf(request) : undefined;
+  return key === undefined || (await operatorKeys.verify(key)) !== undefined;
 }
 
 /** Whether the caller may see what webhooks carry to prove themselves: who may change them may. */
 export function seesCredentials(request: FastifyRequest): boolean {
   const caller = callerOf(request);
-  if (caller.kind === 'operator')
-    return caller.operator == null || PERMISSIONS_OF[caller.operator.role].includes('webhooks');
+  if (caller.kind === 'operator') return caller.operator == null || seesSecrets(caller.operator.role);
   const { session } = caller;
   return session === undefined || session.permissions.includes('webhooks');
 }

@@ -65,8 +65,18 @@ export const PERMISSION_OF: Readonly<Record<string, Permission>> = {
   rotateKey: 'keys',
 };
 
-/** What shows secrets, and who else may come in: for administrators only. */
-const OF_ADMINS = new Set(['getSecret', 'rotateSecret', 'listOperatorKeys', 'getOperatorKey']);
+/** What shows secrets or signs with them, and who else may come in: not for those who look or help. */
+const SECRETS = new Set([
+  'getSecret',
+  'rotateSecret',
+  'verifySignature',
+  'renderEvent',
+  'getNotices',
+  'changeNotices',
+  'confirmNotices',
+  'listOperatorKeys',
+  'getOperatorKey',
+]);
 /** Besides what a customer's own people may do with webhooks. */
 const OF_SUPPORT = new Set(['redriveDeadLetters']);
 /** What the product's own server does, besides everything that an account's page may. */
@@ -93,11 +103,14 @@ export const PERMISSIONS_OF: Readonly<Record<OperatorRole, readonly Permission[]
   admin: ['read', 'webhooks', 'keys'],
 };
 
+/** Whether a role sees what could be a credential: headers of endpoints' own, and of what they were sent. */
+export const seesSecrets = (role: OperatorRole): boolean => role === 'admin' || role === 'product';
+
 /** Whether a role may call an operation. What is not named here is for administrators. */
 export function mayCall(role: OperatorRole, operation: string, method: string): boolean {
   if (role === 'admin') return true;
   if (role === 'product') return OF_PRODUCT.has(operation) || Object.hasOwn(PERMISSION_OF, operation);
-  if (OF_ADMINS.has(operation)) return false;
+  if (SECRETS.has(operation)) return false;
   if (method === 'GET' || method === 'HEAD') return true;
   return role === 'support' && (PERMISSION_OF[operation] === 'webhooks' || OF_SUPPORT.has(operation));
 }

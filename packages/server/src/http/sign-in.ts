@@ -2,8 +2,8 @@ import { timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { Problem } from '../domain/errors.ts';
-import { TooManyRequests } from '../domain/too-many-requests.ts';
 import type { OpenIdConnect, SignInState } from '../manage/open-id-connect.ts';
+import { RateLimiter } from '../manage/rate-limiter.ts';
 import { type Operator, PERMISSIONS } from '../storage/page-store.ts';
 import type { App, HttpParts } from './app.ts';
 import { isKey } from './auth.ts';
@@ -15,9 +15,6 @@ import { closed } from './schemas.ts';
 const SESSION_MS = 12 * 3_600_000;
 /** Nobody is known yet: a key, and no more, is read. */
 const BODY_BYTES_MAX = 4 * 1024;
-/** While somebody signs in elsewhere. */
-const STATE_COOKIE = 'posthorn_openid';
-const STATE_IN_COOKIE = new RegExp(`(?:^|; *)${STATE_COOKIE}=([\\w-]+)\\.([\\w-]+)\\.([\\w-]+)`);
 /** From the start on. */
 const LINK_MS = 15 * 60_000;
 
@@ -98,7 +95,7 @@ export function signInRoutes(app: App, parts: HttpParts, keyGuard: KeyGuard): vo
   );
 
   app.get('/sign-in/methods', { schema: { hide: true } }, async () => ({ openid: openId !== undefined }));
-  if (openId) openIdRoutes(app, openId, keyGuard, parts, (reply, operator) => signIn(reply, 'openid', operator));
+  if (openId) openIdRoutes(app, openId, parts, (reply, operator) => signIn(reply, 'openid', operator));
 
   app.post('/sign-out', { bodyLimit: BODY_BYTES_MAX, schema: { hide: true } }, async (request, reply) => {
     const token = tokenIn(request.headers.cookie, pageOrigin());
@@ -109,22 +106,21 @@ export function signInRoutes(app: App, parts: HttpParts, keyGuard: KeyGuard): vo
 }
 
 const STATE_MS = 10 * 60_000;
+/** Of one address: each asks the provider. */
+const CALLBACKS = { burst: 20, perMinute: 20 };
 const CALLBACK = '/sign-in/openid/callback';
 
 /** There and back: what belongs together stands in a cookie meanwhile, which comes along when the provider sends somebody back. */
 function openIdRoutes(
   app: App,
   openId: OpenIdConnect,
-  keyGuard: KeyGuard,
-  { pageOrigin }: Pick<HttpParts, 'pageOrigin'>,
+  { pageOrigin, clock }: Pick<HttpParts, 'pageOrigin' | 'clock'>,
   signIn: (reply: FastifyReply, operator: Operator) => Promise<void>,
 ): void {
+  const rate = new RateLimiter(CALLBACKS, () => clock.monotonicMs());
   const setState = (reply: FastifyReply, value: string, maxAgeS: number) => {
-    const secure = pageOrigin().startsWith('https:') ? '; Secure' : '';
-    reply.header(
-      'set-cookie',
-      `${STATE_COOKIE}=${value}; Path=/sign-in/openid; Max-Age=${maxAgeS}; HttpOnly; SameSite=Lax${secure}`,
-    );
+    const { name, attributes } = stateCookie(pageOrigin());
+    reply.header('set-cookie', `${name}=${value}; Path=/; Max-Age=${maxAgeS}; ${attributes}`);
   };
   app.get('/sign-in/openid', { exposeHeadRoute: false, schema: { hide: true } }, async (request, reply) => {
     try {
@@ -138,31 +134,39 @@ function openIdRoutes(
   });
 
   app.get(CALLBACK, { exposeHeadRoute: false, schema: { hide: true } }, async (request, reply) => {
-    const refusal = keyGuard.refusal(request);
-    if (refusal) throw refusal;
-    const kept = stateIn(request.headers.cookie);
+    const refuse = (link: 'failed' | 'no-role', why: string, error?: unknown) => {
+      request.log.warn(error === undefined ? {} : { err: error }, why);
+      return reply.redirect(`/console/?link=${link}`, 303);
+    };
+    const kept = stateIn(request.headers.cookie, pageOrigin());
+    if (!kept) return refuse('failed', 'a sign-in that this browser has not begun, or too long ago');
+    setState(reply, '', 0);
+    if (rate.take(request.ip) > 0) return refuse('failed', 'too many sign-ins at the OpenID provider from one address');
     try {
-      if (!kept) throw new Error('nothing was begun in this browser, or too long ago');
       const { name, role } = await openId.finish(new URL(request.url, pageOrigin()), kept);
-      setState(reply, '', 0);
-      if (role === undefined) {
-        request.log.warn({ name }, 'somebody without a role has signed in at the OpenID provider');
-        return reply.redirect('/console/?link=no-role', 303);
-      }
+      if (role === undefined)
+        return refuse('no-role', `${JSON.stringify(name)} has signed in elsewhere, and has no role here`);
       await signIn(reply, { keyId: null, name, role });
       return reply.redirect('/console/', 303);
     } catch (error) {
-      request.log.warn({ err: error }, 'a sign-in at the OpenID provider was refused');
-      const problem = keyGuard.failed(request, new Problem('unauthorized'));
-      if (problem instanceof TooManyRequests) throw problem;
-      return reply.redirect('/console/?link=failed', 303);
+      return refuse('failed', 'a sign-in at the OpenID provider was refused', error);
     }
   });
 }
 
-function stateIn(cookie = ''): SignInState | undefined {
-  const [, state, nonce, verifier] = STATE_IN_COOKIE.exec(cookie) ?? [];
+function stateIn(cookie = '', origin: string): SignInState | undefined {
+  const { name } = stateCookie(origin);
+  const [, state, nonce, verifier] =
+    new RegExp(`(?:^|; *)${name}=([\\w-]+)\\.([\\w-]+)\\.([\\w-]+)`).exec(cookie) ?? [];
   return state === undefined || nonce === undefined || verifier === undefined ? undefined : { state, nonce, verifier };
+}
+
+/** It comes along when the provider sends somebody back: Lax. As with the session, no other host of the domain can set it. */
+function stateCookie(origin: string): { name: string; attributes: string } {
+  const lax = 'HttpOnly; SameSite=Lax';
+  return origin.startsWith('https:')
+    ? { name: '__Host-posthorn_openid', attributes: `${lax}; Secure` }
+    : { name: 'posthorn_openid', attributes: lax };
 }
 
 function isPrefetch({ headers }: FastifyRequest): boolean {

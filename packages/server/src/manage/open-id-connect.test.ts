@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { roleOf } from './open-id-connect.ts';
+import { roleOf, trusted } from './open-id-connect.ts';
 
 const RULES = [
   { claim: 'groups', value: 'ops', role: 'admin' },
@@ -20,4 +20,11 @@ test.each([
 
 test('a rule for everybody', () => {
   expect(roleOf({}, [...RULES, { claim: undefined, value: '', role: 'viewer' }])).toBe('viewer');
+});
+
+test('attack: an address that somebody has only said is theirs counts for nothing', () => {
+  const rules = [{ claim: 'email', value: 'boss@example.com', role: 'admin' }] as const;
+  expect(roleOf(trusted({ email: 'boss@example.com', email_verified: false }), rules)).toBeUndefined();
+  expect(roleOf(trusted({ email: 'boss@example.com', email_verified: true }), rules)).toBe('admin');
+  expect(roleOf(trusted({ email: 'boss@example.com' }), rules)).toBe('admin');
 });

@@ -77,9 +77,9 @@ export class OpenIdConnect {
     if (typeof sub !== 'string') throw new Error('the ID token has no subject');
     // Providers may keep what they know of somebody out of the token, and tell when they are asked (5.3).
     const hasMore = provider.serverMetadata().userinfo_endpoint !== undefined;
-    const claims: Claims = hasMore
-      ? { ...inToken, ...(await client.fetchUserInfo(provider, tokens.access_token, sub)) }
-      : inToken;
+    const claims = trusted(
+      hasMore ? { ...inToken, ...(await client.fetchUserInfo(provider, tokens.access_token, sub)) } : inToken,
+    );
     return { name: nameOf(claims, sub), role: roleOf(claims, this.config.roles) };
   }
 
@@ -109,6 +109,11 @@ export class OpenIdConnect {
     if (methods.includes('client_secret_basic')) return provider;
     return await client.discovery(issuer, clientId, clientSecret, client.ClientSecretPost(clientSecret), options);
   }
+}
+
+/** Without an address that somebody has only said is theirs. */
+export function trusted({ email, ...claims }: Claims): Claims {
+  return claims.email_verified === false || email === undefined ? claims : { ...claims, email };
 }
 
 export function roleOf(claims: Claims, rules: readonly RoleRule[]): OperatorRole | undefined {

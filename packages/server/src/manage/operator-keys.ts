@@ -26,6 +26,8 @@ export class OperatorKeys {
       store: OperatorKeyStore;
       ids: IdSource;
       clock: Clock;
+      /** Those of the console that were opened with a key. */
+      sessions: { forgetAll(): void };
       onError: (error: unknown) => void;
     },
   ) {
@@ -69,7 +71,7 @@ export class OperatorKeys {
     const text = newText();
     const until = new Date(this.parts.clock.now() + overlapMs);
     const key = await this.parts.store.rotate(id, digestOf(text), text.slice(0, SHOWN), until);
-    this.known.clear();
+    this.forgetAll();
     if (!key) throw new Problem('key_not_found');
     return { key, text };
   }
@@ -77,7 +79,7 @@ export class OperatorKeys {
   async remove(id: string): Promise<void> {
     await this.find(id);
     if (!(await this.parts.store.remove(id))) throw new Problem('key_not_found');
-    this.known.clear();
+    this.forgetAll();
   }
 
   /** Whose text this is; undefined: of no key that is valid. */
@@ -95,6 +97,11 @@ export class OperatorKeys {
     if (!key || (key.expiresAt && key.expiresAt.getTime() <= clock.now())) return undefined;
     this.noteUse(key.id);
     return { keyId: key.id, name: key.name, role: key.role };
+  }
+
+  private forgetAll(): void {
+    this.known.clear();
+    this.parts.sessions.forgetAll();
   }
 
   private noteUse(id: string): void {

@@ -68,6 +68,8 @@ export function operatorKeyStore(database: Database): OperatorKeyStore {
     },
 
     async rotate(id, digest, prefix, previousUntil) {
+      // Whoever had the text before may have signed in with it.
+      await database.run('DELETE FROM page_sessions WHERE operator_key = $1', [toUuidText('opk', id)]);
       const [row] = await database.run<Row>(
         `UPDATE operator_keys SET previous_digest = digest, previous_until = $4, digest = $2, prefix = $3
          WHERE id = $1 RETURNING ${COLUMNS}`,

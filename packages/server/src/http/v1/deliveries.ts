@@ -301,13 +301,15 @@ function testEndpoint(app: App, parts: HttpParts): void {
       const own = payload === undefined ? {} : { payload: payloadOf(rawBodyOf(request)) };
       const settled = await samples.sendTest(account, endpoint, { ...input, ...own });
       const { delivery, outcome } = settled;
+      const known = await parts.directory.get(account);
       return {
         succeeded: outcome.error === undefined,
         event_id: delivery.event.id,
         delivery_id: encodeId('dlv', delivery.uuid),
         attempt: presentAttempt(
           toAttempt(settled),
-          bodyOf(await parts.directory.get(account), delivery.event, delivery.topic),
+          bodyOf(known, delivery.event, delivery.topic),
+          seesCredentials(request) ? undefined : withoutCredentials(known?.contract ?? NO_CONTRACT),
         ),
       };
     },

@@ -152,7 +152,7 @@ export const EndpointWithSecret = named(
   }),
 );
 
-export function presentEndpoint(endpoint: Endpoint, nowMs: number, withCredentials = true) {
+export function presentEndpoint(endpoint: Endpoint, nowMs: number, withCredentials: boolean) {
   const isOverlapping = (endpoint.previousSecretUntil?.getTime() ?? 0) > nowMs;
   const isTesting = endpoint.testingUntil !== null && endpoint.testingUntil.getTime() > nowMs;
   return {

@@ -80,7 +80,7 @@ function createEndpoint(app: App, { endpoints, clock }: HttpParts): void {
         ...input,
         ...(rateLimit === undefined ? {} : { rateLimit }),
       });
-      return reply.code(201).send({ ...presentEndpoint(endpoint, clock.now()), secret });
+      return reply.code(201).send({ ...presentEndpoint(endpoint, clock.now(), seesCredentials(request)), secret });
     },
   );
 }
@@ -175,7 +175,7 @@ function changeEndpoint(app: App, { endpoints, clock }: HttpParts): void {
       const { account, endpoint } = request.params;
       const { rate_limit: rateLimit, ...change } = request.body;
       const input = { ...change, ...(rateLimit === undefined ? {} : { rateLimit }) };
-      return presentEndpoint(await endpoints.change(account, endpoint, input), clock.now());
+      return presentEndpoint(await endpoints.change(account, endpoint, input), clock.now(), seesCredentials(request));
     },
   );
 }
@@ -220,7 +220,11 @@ function setTestingMode(app: App, { endpoints, clock }: HttpParts): void {
     },
     async (request) => {
       const { account, endpoint } = request.params;
-      return presentEndpoint(await endpoints.setTesting(account, endpoint, request.body.enabled), clock.now());
+      return presentEndpoint(
+        await endpoints.setTesting(account, endpoint, request.body.enabled),
+        clock.now(),
+        seesCredentials(request),
+      );
     },
   );
 }
@@ -258,7 +262,7 @@ function rotateSecret(app: App, { endpoints, clock }: HttpParts): void {
       const { account, endpoint: id } = request.params;
       const overlapMs = (request.body?.overlap_seconds ?? OVERLAP_DEFAULT_S) * 1000;
       const { endpoint, secret } = await endpoints.rotateSecret(account, id, request.body?.secret, overlapMs);
-      return { ...presentEndpoint(endpoint, clock.now()), secret };
+      return { ...presentEndpoint(endpoint, clock.now(), seesCredentials(request)), secret };
     },
   );
 }
@@ -321,7 +325,11 @@ function setStatus(
     },
     async (request) => {
       const { account, endpoint } = request.params;
-      return presentEndpoint(await endpoints.setStatus(account, endpoint, status), clock.now());
+      return presentEndpoint(
+        await endpoints.setStatus(account, endpoint, status),
+        clock.now(),
+        seesCredentials(request),
+      );
     },
   );
 }
