@@ -38,7 +38,7 @@ const SECTIONS = [
     ],
   ],
   ['For your customers', ['page.md', 'keys.md']],
-  ['Operation', ['operation.md', 'failover.md', 'security.md', 'reliability.md', '../ARCHITECTURE.md']],
+  ['Operation', ['operation.md', 'failover.md', 'scale.md', 'security.md', 'reliability.md', '../ARCHITECTURE.md']],
   ['Reference', ['errors.md']],
 ];
 
