@@ -91,3 +91,16 @@ test.each([
   await node.stop();
   await proxy.stop();
 });
+
+test('a test is tried once, also when the proxy is away', async () => {
+  const node = await startBehind('http://127.0.0.1:1');
+  const { account, endpoint } = await node.createEndpoint(receiver.url('/hook'));
+  const { body } = await node.call('POST', `/v1/accounts/${account}/endpoints/${endpoint}/test`);
+  expect(body).toMatchObject({ succeeded: false, attempt: { error: 'interrupted' } });
+  const delivery = await eventually(
+    () => node.call('GET', `/v1/accounts/${account}/deliveries/${body.delivery_id}`),
+    (answer) => answer.body.attempt_count > 0,
+  );
+  expect(delivery.body).toMatchObject({ status: 'discarded', reason: 'test', next_attempt_at: null });
+  await node.stop();
+});

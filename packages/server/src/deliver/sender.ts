@@ -94,10 +94,14 @@ export class Sender {
     const sent = failure ?? (await this.send(endpoint, headers, body));
     // The proxy, for one: nothing went out, and no receiver is to blame.
     if (sent.error === 'interrupted')
-      return notSent(delivery, startedAtMs, sent.errorDetail ?? '', {
-        kind: 'retry',
-        delayMs: INTERNAL_ERROR_DELAY_MS,
-      });
+      return notSent(
+        delivery,
+        startedAtMs,
+        sent.errorDetail ?? '',
+        delivery.test
+          ? { kind: 'discarded', reason: 'test', endpointGone: false }
+          : { kind: 'retry', delayMs: INTERNAL_ERROR_DELAY_MS },
+      );
     // What it waited for its token is the endpoint's own time.
     const outcome =
       waitedMs === 0 ? sent : { ...sent, timings: { ...sent.timings, total: sent.timings.total + waitedMs } };

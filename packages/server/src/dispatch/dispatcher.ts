@@ -328,7 +328,8 @@ export class Dispatcher {
     const { clock } = this.parts;
     lane.switchedOnAtMs = undefined;
     const agoMs = clock.now() - switchedOnAtMs;
-    if (agoMs >= 0 && agoMs < RECOVERY_MS) lane.recovery = new Recovery(clock.monotonicMs() - agoMs);
+    // The account is read again and again meanwhile: what is under way goes on.
+    if (agoMs >= 0 && agoMs < RECOVERY_MS) lane.recovery ??= new Recovery(clock.monotonicMs() - agoMs);
   }
 
   /** What failed for long begins gently when it answers again. */

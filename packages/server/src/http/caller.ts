@@ -228,7 +228,7 @@ export async function isSessionCurrent(
   return key === undefined || (await operatorKeys.verify(key)) !== undefined;
 }
 
-/** Whether the caller may see what webhooks carry to prove themselves: who may change them may. */
+/** Whether the caller may see what webhooks carry to prove themselves: an account's people who may change them, and not those who help. */
 export function seesCredentials(request: FastifyRequest): boolean {
   const caller = callerOf(request);
   if (caller.kind === 'operator') return caller.operator == null || seesSecrets(caller.operator.role);

@@ -34,7 +34,8 @@ export const groupOf = ({ name, group = `posthorn-${name}` }: SourceOf<'kafka'>)
 
 /**
  * Reads topics as one of a consumer group: partitions are shared by all nodes. A message's place is
- * `topic/partition/offset@timestamp`: a topic that was made again has other messages at the offsets of before. Offsets are committed when the messages are stored; what was read and not committed comes again, and is no second event.
+ * `topic/partition/offset@timestamp`: a topic that was made again has other messages at the offsets of before. Offsets are committed
+ * when the messages are stored; what was read and not committed comes again, and is no second event.
  */
 export async function openKafka(source: SourceOf<'kafka'>): Promise<SourceReader> {
   await prepareOffsets(source);
