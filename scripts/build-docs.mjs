@@ -20,6 +20,7 @@ const SECTIONS = [
       'publishing.md',
       'sources.md',
       'filters.md',
+      'transformations.md',
       'authentication.md',
       'sdk.md',
       'cli.md',

@@ -93,6 +93,7 @@ const snapshot = async (id: string): Promise<AccountSnapshot> => {
     recoveringAt: null,
     auth: null,
     tls: null,
+    transformation: null,
     secrets: [{ secret: generateSecret('v1'), expiresAt: null }],
   };
   return {

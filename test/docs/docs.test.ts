@@ -28,6 +28,7 @@ test('every code block is run, compiled or loaded by a test, or shows nothing th
     'docs/cli.md json': 'test/e2e/mcp.test.ts starts that command',
     'docs/failover.md': 'packages/server/src/storage/servers.test.ts',
     'docs/filters.md json': 'test/e2e/filters.test.ts',
+    'docs/transformations.md json': 'test/e2e/transformations.test.ts',
     'docs/index.md sh': `${ran}, and the CI`,
     'docs/keys.md sh keys': ran,
     'docs/moving.md sh': `${ran} for the options, test/e2e/import.test.ts for what they do`,

@@ -62,6 +62,7 @@ export function simulatedStore(parts: StoreParts): Store {
                 headersId: null,
                 auth: null,
                 tls: null,
+                transformation: null,
                 version: null,
                 rateLimit: null,
                 testingUntil: endpoint.testing ? new Date(endpoint.testing.untilMs) : null,

@@ -19,6 +19,8 @@ const MEANING: Readonly<Record<ErrorCode, string>> = {
   invalid_response: 'What the receiver answered is no HTTP, or is over the limits.',
   invalid_url: 'Deliveries may not go to this URL. It has to be changed.',
   auth_failed: 'The token endpoint of the webhook gave no token; the detail says why. The delivery is tried again.',
+  transform_failed:
+    'The transformation of the webhook made no request; the detail says why. The delivery is tried again.',
   interrupted: 'The server stopped before the answer came; the delivery is tried again.',
 };
 

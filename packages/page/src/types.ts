@@ -18,6 +18,7 @@ export type SignatureRules = Schemas['SignatureRules'];
 export type Endpoint = Schemas['Endpoint'];
 export type Subscription = Endpoint['subscriptions'][number];
 export type TriedFilter = Schemas['TriedFilter'];
+export type TriedTransformation = Schemas['TriedTransformation'];
 export type InactiveReason = NonNullable<Endpoint['inactive_reason']>;
 
 export type Event = Schemas['Event'];

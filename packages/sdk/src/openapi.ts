@@ -360,6 +360,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/accounts/{account}/try-transformation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a transformation on an event, and answer the request that it makes
+         * @description On the contract's sample, or on an event that was published. Nothing is stored, and nothing is sent.
+         */
+        post: operations["tryTransformation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/accounts/{account}/scheduled-events": {
         parameters: {
             query?: never;
@@ -1296,7 +1316,7 @@ export interface components {
              * @description Stable; decide by this
              * @enum {unknown}
              */
-            code: "malformed_request" | "malformed_json" | "invalid_request" | "invalid_cursor" | "unauthorized" | "forbidden" | "route_not_found" | "contract_not_found" | "account_not_found" | "endpoint_not_found" | "event_not_found" | "scheduled_event_not_found" | "key_not_found" | "bin_not_found" | "replay_not_found" | "delivery_not_found" | "attempt_not_found" | "source_not_found" | "dead_letter_not_found" | "method_not_allowed" | "request_timeout" | "account_exists" | "idempotency_conflict" | "limit_reached" | "not_supported" | "not_retryable" | "payload_too_large" | "unsupported_media_type" | "unsupported_encoding" | "unknown_trigger" | "unknown_topic" | "unknown_pair" | "unknown_version" | "unknown_scope" | "invalid_payload" | "invalid_url" | "blocked_address" | "invalid_secret" | "too_many_requests" | "headers_too_large" | "internal_error" | "mail_unavailable" | "database_unavailable" | "overloaded" | "shutting_down";
+            code: "malformed_request" | "malformed_json" | "invalid_request" | "invalid_cursor" | "unauthorized" | "forbidden" | "route_not_found" | "contract_not_found" | "account_not_found" | "endpoint_not_found" | "event_not_found" | "scheduled_event_not_found" | "key_not_found" | "bin_not_found" | "replay_not_found" | "delivery_not_found" | "attempt_not_found" | "source_not_found" | "dead_letter_not_found" | "method_not_allowed" | "request_timeout" | "account_exists" | "idempotency_conflict" | "limit_reached" | "not_supported" | "not_retryable" | "payload_too_large" | "unsupported_media_type" | "unsupported_encoding" | "unknown_trigger" | "unknown_topic" | "unknown_pair" | "transform_failed" | "unknown_version" | "unknown_scope" | "invalid_payload" | "invalid_url" | "blocked_address" | "invalid_secret" | "too_many_requests" | "headers_too_large" | "internal_error" | "mail_unavailable" | "database_unavailable" | "overloaded" | "shutting_down";
             errors?: {
                 /** @description JSON Pointer (RFC 6901) into the body, or the name of a parameter */
                 pointer: string;
@@ -1346,7 +1366,7 @@ export interface components {
             /** Format: date-time */
             started_at: string;
             url: string;
-            error: ("dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "interrupted") | null;
+            error: ("dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "transform_failed" | "interrupted") | null;
             error_detail: string | null;
             duration_ms: number;
             /** @description Both bodies are empty here: ask for this attempt alone */
@@ -1360,6 +1380,8 @@ export interface components {
                 total: number;
             };
             request: {
+                /** @enum {unknown} */
+                method: "POST" | "PUT" | "PATCH" | "DELETE";
                 headers: {
                     [key: string]: string;
                 };
@@ -1600,6 +1622,7 @@ export interface components {
                 wildcards: boolean;
                 filters: boolean;
                 authentication: boolean;
+                transformations: boolean;
                 payload_bytes: number;
                 own_rate_limit: boolean;
             };
@@ -1648,7 +1671,7 @@ export interface components {
             tries: number | null;
             /** @description The last response's HTTP status */
             last_status: number | null;
-            last_error: ("dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "interrupted") | null;
+            last_error: ("dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "transform_failed" | "interrupted") | null;
             /** Format: date-time */
             created_at: string;
             next_attempt_at: string | null;
@@ -1670,7 +1693,7 @@ export interface components {
             tries: number | null;
             /** @description The last response's HTTP status */
             last_status: number | null;
-            last_error: ("dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "interrupted") | null;
+            last_error: ("dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "transform_failed" | "interrupted") | null;
             /** Format: date-time */
             created_at: string;
             next_attempt_at: string | null;
@@ -1723,6 +1746,8 @@ export interface components {
                     expires_at: string;
                 } | null;
             } | null;
+            /** @description The function that reshapes its requests; its code is shown to those who may change it */
+            transformation: string | null;
             /** @enum {unknown} */
             signature: "v1" | "v1a" | "hmac";
             /** @description Of the API, in contracts that have versions */
@@ -1799,6 +1824,8 @@ export interface components {
                     expires_at: string;
                 } | null;
             } | null;
+            /** @description The function that reshapes its requests; its code is shown to those who may change it */
+            transformation: string | null;
             /** @enum {unknown} */
             signature: "v1" | "v1a" | "hmac";
             /** @description Of the API, in contracts that have versions */
@@ -2101,6 +2128,8 @@ export interface components {
         };
         RenderedRequest: {
             topic: string | null;
+            /** @enum {unknown} */
+            method: "POST" | "PUT" | "PATCH" | "DELETE";
             headers: {
                 [key: string]: string;
             };
@@ -2139,7 +2168,7 @@ export interface components {
             /** @description The last response's HTTP status */
             last_status?: number;
             /** @enum {unknown} */
-            last_error?: "dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "interrupted";
+            last_error?: "dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "transform_failed" | "interrupted";
             trigger?: string;
             topic?: string;
             /** @description An id of a delivery or event; text in the payload or in an answer, or in headers for those who may see credentials; or a value at a place in the payload, as `data.id = 1001` or `items[0].sku = A-1` */
@@ -2354,6 +2383,30 @@ export interface components {
                 created_at: string;
                 passes: boolean;
             }[];
+        };
+        TriedTransformation: {
+            before: {
+                /** @enum {unknown} */
+                method: "POST" | "PUT" | "PATCH" | "DELETE";
+                headers: {
+                    [key: string]: string;
+                };
+                body: string;
+                /** @enum {unknown} */
+                body_encoding: "utf8" | "base64";
+            };
+            after: {
+                /** @enum {unknown} */
+                method: "POST" | "PUT" | "PATCH" | "DELETE";
+                headers: {
+                    [key: string]: string;
+                };
+                body: string;
+                /** @enum {unknown} */
+                body_encoding: "utf8" | "base64";
+            } | null;
+            /** @description Why there is no request */
+            error: string | null;
         };
     };
     responses: never;
@@ -3307,6 +3360,8 @@ export interface operations {
                         /** @description Who may have signed the receiver's certificate, PEM, instead of the authorities that everybody trusts; where the server allows it */
                         certificate_authority?: string;
                     } | null;
+                    /** @description JavaScript with a function `transform(request, event)` that reshapes its requests; where the contract allows it. Stored encrypted */
+                    transformation?: string | null;
                     /**
                      * @description Standard Webhooks: v1 is HMAC-SHA256 (default), v1a ed25519; hmac: a scheme of the contract
                      * @enum {unknown}
@@ -3754,6 +3809,8 @@ export interface operations {
                         /** @description Who may have signed the receiver's certificate, PEM, instead of the authorities that everybody trusts; where the server allows it */
                         certificate_authority?: string;
                     } | null;
+                    /** @description JavaScript with a function `transform(request, event)` that reshapes its requests; where the contract allows it. Stored encrypted */
+                    transformation?: string | null;
                     /** @description One of the versions of the contract */
                     version?: string;
                     rate_limit?: number | null;
@@ -4745,6 +4802,130 @@ export interface operations {
             };
         };
     };
+    tryTransformation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    transformation: string;
+                    /** @description Of which the headers are that it may not set again */
+                    endpoint?: string;
+                    trigger?: string;
+                    topic?: string;
+                    /** @description Instead of the sample */
+                    event?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriedTransformation"];
+                };
+            };
+            /** @description Problem details */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listScheduledEvents: {
         parameters: {
             query?: {
@@ -5095,7 +5276,7 @@ export interface operations {
                 status?: "pending" | "delivering" | "held" | "failed" | "succeeded" | "discarded" | "skipped";
                 /** @description The last response's HTTP status */
                 last_status?: number;
-                last_error?: "dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "interrupted";
+                last_error?: "dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "transform_failed" | "interrupted";
                 trigger?: string;
                 topic?: string;
                 /** @description An id of a delivery or event; text in the payload or in an answer, or in headers for those who may see credentials; or a value at a place in the payload, as `data.id = 1001` or `items[0].sku = A-1` */
@@ -5190,7 +5371,7 @@ export interface operations {
                 status?: "pending" | "delivering" | "held" | "failed" | "succeeded" | "discarded" | "skipped";
                 /** @description The last response's HTTP status */
                 last_status?: number;
-                last_error?: "dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "interrupted";
+                last_error?: "dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "transform_failed" | "interrupted";
                 trigger?: string;
                 topic?: string;
                 /** @description An id of a delivery or event; text in the payload or in an answer, or in headers for those who may see credentials; or a value at a place in the payload, as `data.id = 1001` or `items[0].sku = A-1` */
@@ -5672,7 +5853,7 @@ export interface operations {
                 status?: "pending" | "delivering" | "held" | "failed" | "succeeded" | "discarded" | "skipped";
                 /** @description The last response's HTTP status */
                 last_status?: number;
-                last_error?: "dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "interrupted";
+                last_error?: "dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "transform_failed" | "interrupted";
                 trigger?: string;
                 topic?: string;
                 /** @description An id of a delivery or event; text in the payload or in an answer, or in headers for those who may see credentials; or a value at a place in the payload, as `data.id = 1001` or `items[0].sku = A-1` */
@@ -7742,7 +7923,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        error: ("dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "interrupted") | null;
+                        error: ("dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "transform_failed" | "interrupted") | null;
                         error_detail: string | null;
                         duration_ms: number;
                         response: {
@@ -8789,7 +8970,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        error: ("dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "interrupted") | null;
+                        error: ("dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "transform_failed" | "interrupted") | null;
                         error_detail: string | null;
                         status: number | null;
                         duration_ms: number;

@@ -17,6 +17,7 @@ const LAYER: Readonly<Record<string, number>> = {
   fanout: 2,
   dispatch: 2,
   deliver: 2,
+  transform: 2,
   settle: 2,
   maintain: 2,
   keys: 2,

@@ -166,6 +166,7 @@ export async function startNode(
       onError,
     });
     const { acceptor, scheduler, sources, dispatcher, settler, keyVerifier, notices, accountNotices, replays } = parts;
+    const { transformer } = parts;
     const maintainer = buildMaintainer(parts, { store, contracts, clock, ids, node, register, log: logInfo, onError });
 
     database.beforeUp(async () => {
@@ -239,6 +240,7 @@ export async function startNode(
       await acceptor.stop();
       await dispatcher.stop(DRAIN_MS);
       egress.close();
+      await transformer.stop();
       await others;
       await new Promise((resolve) => setImmediate(resolve));
       await settler.drained();

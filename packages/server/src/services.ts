@@ -26,6 +26,7 @@ import { Previews } from './manage/previews.ts';
 import { Replays } from './manage/replays.ts';
 import { Samples } from './manage/samples.ts';
 import { Sessions } from './manage/sessions.ts';
+import { Transformations } from './manage/transformations.ts';
 import { UrlChecks } from './manage/url-checks.ts';
 import { Verification } from './manage/verification.ts';
 import { countUp, type Metrics } from './metrics.ts';
@@ -38,6 +39,7 @@ import { Sources } from './sources/sources.ts';
 import type { SourceState } from './storage/page-store.ts';
 import type { Store } from './storage/store.ts';
 import type { Tracing } from './tracing.ts';
+import { Transformer } from './transform/transformer.ts';
 
 /** What one account may have of the node's requests in flight, however many endpoints it has. */
 const ACCOUNT_SHARE = 0.25;
@@ -104,9 +106,20 @@ export function buildServices(dependencies: Dependencies) {
   const limits = new AccountLimits(() => clock.monotonicMs());
   const directory = new Directory(store.accounts.snapshot, contracts);
   const verification = new Verification({ clock });
-  const previews = new Previews({ directory, events: store.events, ids, clock });
+  const transformer = new Transformer(clock);
+  const previews = new Previews({ directory, events: store.events, transformer, ids, clock });
+  const transformations = new Transformations({ directory, previews, transformer });
   const inspector = new Inspector({ store: store.bins, directory, verification, limits, ids, clock, origin });
-  const endpoints = new Endpoints({ store: store.endpoints, directory, guard, inspector, ids, clock, allowOwnCa });
+  const endpoints = new Endpoints({
+    store: store.endpoints,
+    directory,
+    guard,
+    inspector,
+    transformer,
+    ids,
+    clock,
+    allowOwnCa,
+  });
   const notices = new Notices({
     accounts: store.accounts,
     store: store.endpoints,
@@ -147,6 +160,7 @@ export function buildServices(dependencies: Dependencies) {
   const tokens = new OAuthTokens({ store: store.tokens, egress, guard, clock });
   const sender = new Sender({
     tokens,
+    transformer,
     directory,
     egress,
     guard,
@@ -268,6 +282,8 @@ export function buildServices(dependencies: Dependencies) {
     operatorKeys,
     verification,
     previews,
+    transformer,
+    transformations,
     urlChecks,
     binForwards,
     accountNotices,

@@ -55,6 +55,7 @@ describe('the OpenAPI document', () => {
         'getFeed',
         'renderEvent',
         'tryFilter',
+        'tryTransformation',
         'listScheduledEvents',
         'listSources',
         'listDeadLetters',

@@ -11,7 +11,7 @@ type Permission = 'read' | 'webhooks' | 'keys';
 /** Written down here once more, on purpose: a change of the table has to be meant. */
 const WEBHOOKS =
   `createEndpoint changeEndpoint deleteEndpoint activateEndpoint deactivateEndpoint setTestingMode rotateSecret getSecret
-   generateSecret renderEvent tryFilter checkUrl getNotices changeNotices confirmNotices testNotices verifySignature testEndpoint sendExample retryDelivery replay cancelReplay shareBin forwardBinRequest createBin changeBin deleteBin`.split(
+   generateSecret renderEvent tryFilter tryTransformation checkUrl getNotices changeNotices confirmNotices testNotices verifySignature testEndpoint sendExample retryDelivery replay cancelReplay shareBin forwardBinRequest createBin changeBin deleteBin`.split(
     /\s+/,
   );
 const KEYS = 'createKey changeKey deleteKey rotateKey'.split(' ');

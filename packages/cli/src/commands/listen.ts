@@ -14,6 +14,7 @@ const TOO_MANY = 429;
 
 interface Forwarded {
   label: string;
+  method: string;
   headers: Record<string, string>;
   body: Uint8Array<ArrayBuffer>;
 }
@@ -105,12 +106,18 @@ class Listener {
     if (page.missed > 0) this.note(`${page.missed} events are not kept any more.`);
     for (const event of page.data) {
       if (!this.isWanted(event.trigger)) continue;
-      const rendered = await this.patiently(() => this.account.renderEvent(event.id, signing, this.ended.signal));
+      const rendered = await this.patiently(() =>
+        this.account.renderEvent(event.id, signing, this.ended.signal).catch((error: unknown) => {
+          if (!(error instanceof PosthornError && error.code === 'transform_failed')) throw error;
+          this.note(`${event.id}: ${error.message}`);
+          return { data: [] };
+        }),
+      );
       // The page is begun again by who goes on from its cursor: rather twice than not at all.
       if (!rendered) return;
-      for (const { topic, headers, body, body_encoding } of rendered.data) {
+      for (const { topic, method, headers, body, body_encoding } of rendered.data) {
         const label = `${event.trigger}${topic === null || topic === event.trigger ? '' : ` (${topic})`}  ${event.id}`;
-        await this.forward({ label, headers, body: new Uint8Array(Buffer.from(body, body_encoding)) });
+        await this.forward({ label, method, headers, body: new Uint8Array(Buffer.from(body, body_encoding)) });
         if (this.ended.signal.aborted) return;
       }
     }
@@ -148,10 +155,10 @@ class Listener {
   }
 
   /** @returns the status, or why there is none */
-  private async send({ headers, body }: Forwarded): Promise<number | string> {
+  private async send({ method, headers, body }: Forwarded): Promise<number | string> {
     try {
       const answer = await fetch(this.options.address, {
-        method: 'POST',
+        method,
         headers,
         body,
         redirect: 'manual',

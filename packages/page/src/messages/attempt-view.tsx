@@ -16,7 +16,7 @@ export function AttemptView({ attempt }: { attempt: Attempt }) {
         <section className="card" aria-label={t.attempt.request}>
           <header>
             <h3>{t.attempt.request}</h3>
-            <Copyable text={asCurl('POST', attempt.url, request)} label={t.attempt.copyCurl}>
+            <Copyable text={asCurl(request.method, attempt.url, request)} label={t.attempt.copyCurl}>
               {t.attempt.curl}
             </Copyable>
           </header>

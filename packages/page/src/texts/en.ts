@@ -517,6 +517,11 @@ export const en = {
       what: 'no access token could be had for the webhook',
       todo: 'Check the token URL and the credentials of the client.',
     },
+    transform_failed: {
+      short: 'function',
+      what: 'the transformation of the webhook failed',
+      todo: 'Look at the message: edit the function and try it out. The retry uses the new one.',
+    },
     interrupted: {
       short: 'interrupted',
       what: 'the attempt was interrupted on our side',
@@ -677,6 +682,18 @@ export const en = {
     passing: (passing: number, all: number) => `${passing} of the newest ${all} pass.`,
     passes: 'passes',
     keptBack: 'kept back',
+  },
+  transformation: {
+    add: 'Add a transformation',
+    edit: 'Transformation',
+    isThere: 'transformed',
+    title: 'Transformation',
+    about: 'A function in JavaScript that reshapes each request before it is signed and sent.',
+    code: 'Code of the function',
+    hint: 'request has method, headers and body; event has id, trigger, topic, created_at and account. It returns the request. Empty: requests stay as they are.',
+    triedOn: 'Tried out on',
+    given: 'What it is given',
+    made: 'What is sent',
   },
   feed: {
     follow: 'Follow',

@@ -19,6 +19,7 @@ import { SecretView } from './secret-view.tsx';
 import { TestResultView, useTest } from './send-test.tsx';
 import { TestingMode } from './testing-mode.tsx';
 import { TlsFacts, useEgress } from './tls-fields.tsx';
+import { Transformation } from './transformation.tsx';
 import { VerifyHelp } from './verify.tsx';
 import { useWebhookName } from './webhook-name.ts';
 
@@ -125,6 +126,7 @@ function Settings({ endpoint }: { endpoint: Endpoint }) {
               </span>
             ))}
             <Filters endpoint={endpoint} />
+            <Transformation endpoint={endpoint} />
           </dd>
         </div>
         {endpoint.version !== null && (

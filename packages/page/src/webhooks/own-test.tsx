@@ -2,29 +2,18 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useAccount } from '../account.tsx';
 import { get, RawJson } from '../api.ts';
-import { matchesTrigger } from '../events/getters.ts';
 import { useLanguage } from '../texts/language.tsx';
 import { fieldMistake } from '../texts/problem-words.ts';
-import type { Delivery, Endpoint, Page } from '../types.ts';
+import type { Endpoint } from '../types.ts';
 import { FormDialog } from '../ui/dialog.tsx';
 import { Field, Select } from '../ui/field.tsx';
 import { prettyJson } from '../ui/pretty-json.ts';
+import { type Source, useSources } from './payload-sources.ts';
 import { TestResultView, useTest } from './send-test.tsx';
 import { useWebhookName } from './webhook-name.ts';
 
-const RECENT = 10;
 /** Longer ones are slow to edit, and are tests of something else. */
 const PAYLOAD_LENGTH_MAX = 200_000;
-
-/** What a test is made of: an event of the contract, and where its payload comes from. */
-interface Source {
-  key: string;
-  label: string;
-  trigger: string;
-  topic: string | null;
-  /** Of a message that was sent; else it is the sample. */
-  event?: string;
-}
 
 /** Sends a test whose payload one edits: the sample's, or that of an event that was sent lately. */
 export function OwnTest({ endpoint, onClose }: { endpoint: Endpoint; onClose: () => void }) {
@@ -111,39 +100,6 @@ function usePayload(of: Source | undefined): string {
     retry: false,
   });
   return preview.data ? prettyJson(preview.data.payload) : '';
-}
-
-/** Samples of what is subscribed first, then events that this webhook got lately. */
-function useSources(endpoint: Endpoint): Source[] {
-  const { path, contract, hasTopicChoice, triggerLabel, topicLabel } = useAccount();
-  const { t, f } = useLanguage();
-  const recent = useQuery({
-    queryKey: [path, 'recent', endpoint.id, RECENT],
-    queryFn: () => get<Page<Delivery>>(`${path}/deliveries?endpoint=${endpoint.id}&test=false&limit=${RECENT}`),
-  });
-  const labelOf = (trigger: string, topic: string | null) =>
-    hasTopicChoice ? `${triggerLabel(trigger)} · ${topicLabel(topic)}` : triggerLabel(trigger);
-  const subscribed = contract.pairs.filter(({ trigger, topic }) =>
-    endpoint.subscriptions.some(
-      (one) => matchesTrigger(one.trigger, trigger) && (one.topic === undefined || one.topic === topic),
-    ),
-  );
-  const free = endpoint.subscriptions.find(({ trigger }) => !trigger.includes('*'))?.trigger ?? 'posthorn.test';
-  const pairs = contract.free_triggers ? [{ trigger: free, topic: null }] : subscribed;
-  const samples = pairs.map(({ trigger, topic }) => ({
-    key: `sample ${topic} ${trigger}`,
-    label: t.test.sampleOf(labelOf(trigger, topic)),
-    trigger,
-    topic,
-  }));
-  const events = (recent.data?.data ?? []).map((one) => ({
-    key: one.id,
-    label: t.test.eventOf(labelOf(one.trigger, one.topic), f.exact(Date.parse(one.created_at))),
-    trigger: one.trigger,
-    topic: one.topic,
-    event: one.event_id,
-  }));
-  return [...samples, ...events];
 }
 
 function isValid(text: string): boolean {

@@ -17,6 +17,8 @@ export interface ContractLimits {
   readonly filters: boolean;
   /** Endpoints may authenticate to their receivers. */
   readonly authentication: boolean;
+  /** Endpoints may reshape their requests by a function. */
+  readonly transformations: boolean;
 }
 
 export interface Scope {

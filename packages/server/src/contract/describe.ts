@@ -62,6 +62,7 @@ export function describeContract(contract: Contract): string {
       payload_bytes: limits.payloadBytes,
       filters: limits.filters,
       authentication: limits.authentication,
+      transformations: limits.transformations,
       own_rate_limit: limits.ownRateLimit,
     },
   });

@@ -156,6 +156,8 @@ function diffLimits(before: ContractDocument, after: ContractDocument, report: R
   if (was.filters !== false && is.filters === false) report('breaking', '/limits/filters', 'filters are refused now');
   if (was.authentication !== false && is.authentication === false)
     report('breaking', '/limits/authentication', 'endpoints may not authenticate any more');
+  if (was.transformations !== false && is.transformations === false)
+    report('breaking', '/limits/transformations', 'transformations are refused from now on');
   for (const name of ['endpoints_per_account', 'subscriptions_per_endpoint', 'payload_bytes'] as const) {
     const [old, now] = [was[name], is[name]];
     if (old === undefined || now === undefined) continue;

@@ -291,6 +291,9 @@ export const ContractDocument = Type.Object(
           authentication: Type.Optional(
             Type.Boolean({ description: 'Endpoints may authenticate with a password, a token, or OAuth 2' }),
           ),
+          transformations: Type.Optional(
+            Type.Boolean({ description: 'Endpoints may reshape their requests by a JavaScript function' }),
+          ),
           own_rate_limit: Type.Optional(
             Type.Boolean({ description: 'Endpoints may set a rate limit, if there is one below that of the contract' }),
           ),

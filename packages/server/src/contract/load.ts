@@ -98,6 +98,7 @@ function compileContract(document: ContractDocument, folder: string, isProven: b
         ownRateLimit: document.limits?.own_rate_limit ?? false,
         filters: document.limits?.filters ?? true,
         authentication: document.limits?.authentication ?? true,
+        transformations: document.limits?.transformations ?? true,
       },
       scopes: document.scopes ?? [],
       versions: document.versions,

@@ -3,13 +3,16 @@ import type { Clock, Random } from '../domain/clock.ts';
 import { type Decision, decide } from '../domain/decide.ts';
 import { basicCredentials, type EndpointAuth } from '../domain/endpoint-auth.ts';
 import { Problem } from '../domain/errors.ts';
+import { isCredentialName } from '../domain/header-names.ts';
 import { encodeId } from '../domain/ids.ts';
 import type { ActiveDelivery, OwnHeaders, SettledAttempt, StoredEvent } from '../domain/model.ts';
 import type { AttemptOutcome } from '../domain/outcome.ts';
+import { type Transformed, TransformFailed } from '../domain/transformation.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { EgressGuard } from '../egress/guard.ts';
 import type { Directory, KnownEndpoint } from '../fanout/directory.ts';
 import { isPassing } from '../storage/database-errors.ts';
+import { type Reshaped, type Transformer, withTransformed } from '../transform/transformer.ts';
 import { NoToken, type OAuthTokens } from './oauth-tokens.ts';
 
 /** URLs of endpoints, parsed and checked. */
@@ -26,6 +29,15 @@ interface Authorization {
 }
 const NO_AUTH: Authorization = { authorization: [], waitedMs: 0 };
 
+/** What an endpoint's function made of the request, if it has one; or why there is nothing. */
+interface Shaped {
+  transformed?: Transformed;
+  failure?: AttemptOutcome;
+}
+const AS_IT_IS: Shaped = {};
+/** Stands in the history for what a function set that looks like a credential. */
+const NOT_KEPT = '…';
+
 export interface SenderParts {
   directory: Directory;
   egress: Egress;
@@ -33,6 +45,7 @@ export interface SenderParts {
   /** Knows which URLs lead to this server's own bins. */
   inspector: { isBin(url: string): boolean };
   tokens: OAuthTokens;
+  transformer: Transformer;
   clock: Clock;
   random: Random;
   onError: (error: unknown) => void;
@@ -86,12 +99,18 @@ export class Sender {
     const { authorization, waitedMs, failure } = endpoint.auth
       ? await this.authorize(endpoint, endpoint.auth)
       : NO_AUTH;
-    const body = this.bodyOf(endpoint, delivery);
-    // Signed when it is sent: a token may have taken its time.
-    const requestHeaders = this.headersFor(endpoint, delivery, body, clock.now());
+    const written = this.bodyOf(endpoint, delivery);
+    const { transformed, failure: noRequest } =
+      endpoint.transformation === null
+        ? AS_IT_IS
+        : await this.transform(endpoint, endpoint.transformation, delivery, written);
+    const body = transformed?.body ?? written;
+    // Signed when it is sent: a token, or a function, may have taken its time.
+    const signed = this.headersFor(endpoint, delivery, body, clock.now());
+    const requestHeaders = transformed ? withTransformed(signed, transformed) : signed;
     const more = ownHeaders.values.length + authorization.length;
     const headers = more === 0 ? requestHeaders : [...requestHeaders, ...ownHeaders.values, ...authorization];
-    const sent = failure ?? (await this.send(endpoint, headers, body));
+    const sent = noRequest ?? failure ?? (await this.send(endpoint, headers, body, transformed?.method));
     // The proxy, for one: nothing went out, and no receiver is to blame.
     if (sent.error === 'interrupted')
       return notSent(
@@ -108,7 +127,32 @@ export class Sender {
     if (endpoint.auth?.type === 'oauth2' && outcome.response?.status === 401)
       await this.refuse(endpoint, authorization);
     const decision = this.decide(endpoint, delivery, outcome, startedAtMs);
-    return { delivery, startedAtMs, url, requestHeaders, ownHeaders, outcome, decision };
+    const settled = { delivery, startedAtMs, url, requestHeaders, ownHeaders, outcome, decision };
+    if (!transformed) return settled;
+    const kept = withTransformed(signed, withoutCredentials(transformed));
+    return { ...settled, requestHeaders: kept, sent: { method: transformed.method, body } };
+  }
+
+  private async transform(
+    endpoint: KnownEndpoint,
+    code: string,
+    { event, topic }: ActiveDelivery,
+    body: Buffer,
+  ): Promise<Shaped> {
+    const { account } = endpoint;
+    try {
+      return {
+        transformed: await this.parts.transformer.transform(
+          reshapedOf(endpoint, code),
+          { event, topic, account },
+          body,
+        ),
+      };
+    } catch (error) {
+      if (!(error instanceof TransformFailed)) throw error;
+      const code = error.isOurs ? 'interrupted' : 'transform_failed';
+      return { failure: { error: code, errorDetail: error.message, timings: { total: 0 } } };
+    }
   }
 
   private bodyOf({ contract, account }: KnownEndpoint, { event, topic }: ActiveDelivery): Buffer {
@@ -164,7 +208,12 @@ export class Sender {
     if (header) await this.parts.tokens.refused(endpoint.id, header[1].slice(BEARER.length));
   }
 
-  private send(endpoint: KnownEndpoint, headers: [string, string][], body: Buffer): Promise<AttemptOutcome> {
+  private send(
+    endpoint: KnownEndpoint,
+    headers: [string, string][],
+    body: Buffer,
+    method: string | undefined,
+  ): Promise<AttemptOutcome> {
     let url: URL;
     try {
       url = this.urlOf(endpoint);
@@ -180,6 +229,7 @@ export class Sender {
       timeouts: endpoint.contract.policy.timeouts,
       isOwnBin: this.parts.inspector.isBin(endpoint.url),
       tls: endpoint.tls,
+      ...(method === undefined ? {} : { method }),
     });
   }
 
@@ -209,6 +259,20 @@ export class Sender {
       return { kind: 'discarded', reason: 'test', endpointGone: false };
     return decision;
   }
+}
+
+/** How an endpoint's requests are reshaped by this code. */
+export function reshapedOf({ accountId, contract, headers, auth }: KnownEndpoint, code: string): Reshaped {
+  const headerNames = headers.values.map(([name]) => name);
+  return { accountId, contract, headerNames, hasAuth: auth !== null, code };
+}
+
+function withoutCredentials(transformed: Transformed): Transformed {
+  const headers = transformed.headers.map(([name, value]): [string, string] => [
+    name,
+    isCredentialName(name) ? NOT_KEPT : value,
+  ]);
+  return { ...transformed, headers };
 }
 
 function authorizationOf(auth: Exclude<EndpointAuth, { type: 'oauth2' }>): string {

@@ -59,6 +59,11 @@ export const CATALOGUE = {
     'This trigger has no payload of this topic',
     'GET /v1/contracts/{contract} lists the pairs that exist.',
   ],
+  transform_failed: [
+    422,
+    'The transformation of this endpoint makes no request of this event',
+    '`detail` says why; try it out with POST /v1/accounts/{account}/try-transformation.',
+  ],
   unknown_version: [422, 'The contract has no such version', 'GET /v1/contracts/{contract} lists the versions.'],
   unknown_scope: [422, 'The contract has no such scope', 'GET /v1/contracts/{contract} lists the scopes.'],
   invalid_payload: [

@@ -4,6 +4,7 @@ import type { EndpointTls } from './endpoint-tls.ts';
 import type { AttemptError, AttemptOutcome, Timings } from './outcome.ts';
 import type { SignatureKind } from './signature.ts';
 import type { Subscription } from './subscription.ts';
+import type { Method } from './transformation.ts';
 
 /** One customer of the product. */
 export interface Account {
@@ -36,6 +37,8 @@ export interface Endpoint {
   auth: EndpointAuth | null;
   /** Certificates of its own. */
   tls: EndpointTls | null;
+  /** The code of the function that reshapes its requests. */
+  transformation: string | null;
   signature: SignatureKind;
   publicKey: string | null;
   /** Of the API, in contracts that have versions. */
@@ -113,6 +116,8 @@ export interface Attempt {
   number: number;
   startedAt: Date;
   url: string;
+  /** What a transformation made of the request; null: POST, and the body as the contract writes it. */
+  sent: SentRequest | null;
   /** The contract's own. */
   requestHeaders: [string, string][];
   /** The endpoint's own, as they were then: their values are for those who may change the endpoint. */
@@ -158,6 +163,12 @@ export interface OwnHeaders {
   readonly values: readonly [string, string][];
 }
 
+/** Of a request that a transformation has reshaped: what cannot be written again from the event. */
+export interface SentRequest {
+  method: Method;
+  body: Buffer;
+}
+
 /** What one attempt came to, on its way to be stored. */
 export interface SettledAttempt {
   delivery: ActiveDelivery;
@@ -166,6 +177,7 @@ export interface SettledAttempt {
   /** The contract's own. */
   requestHeaders: [string, string][];
   ownHeaders: OwnHeaders;
+  sent?: SentRequest | undefined;
   outcome: AttemptOutcome;
   decision: Decision;
 }

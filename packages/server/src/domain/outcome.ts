@@ -9,6 +9,7 @@
  * - `invalid_response` an answer that is not HTTP, or over the limits
  * - `invalid_url` the URL may not be used
  * - `auth_failed` the endpoint's token endpoint gave no token
+ * - `transform_failed` the endpoint's transformation made no request
  * - `interrupted` the node stopped before the answer came
  */
 export const ERROR_CODES = [
@@ -24,6 +25,7 @@ export const ERROR_CODES = [
   'invalid_response',
   'invalid_url',
   'auth_failed',
+  'transform_failed',
   'interrupted',
 ] as const;
 

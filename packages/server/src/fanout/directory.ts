@@ -28,6 +28,8 @@ export interface KnownEndpoint {
   readonly headers: OwnHeaders;
   readonly auth: EndpointAuth | null;
   readonly tls: KnownTls | undefined;
+  /** The code of the function that reshapes its requests. */
+  readonly transformation: string | null;
   readonly contract: Contract;
   readonly account: AccountFacts;
   readonly version: string | null;
@@ -173,6 +175,7 @@ function compileEndpoint(account: AccountFacts, endpoint: EndpointSnapshot, cont
     headers: { id: endpoint.headersId, values: Object.entries(endpoint.headers) },
     auth: endpoint.auth ?? null,
     tls: endpoint.tls ? knownTls(endpoint.tls) : undefined,
+    transformation: endpoint.transformation ?? null,
     contract,
     account,
     version: endpoint.version ?? contract.versions?.default ?? null,

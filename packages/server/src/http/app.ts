@@ -27,6 +27,7 @@ import type { Previews } from '../manage/previews.ts';
 import type { Replays } from '../manage/replays.ts';
 import type { Samples } from '../manage/samples.ts';
 import type { Sessions } from '../manage/sessions.ts';
+import type { Transformations } from '../manage/transformations.ts';
 import type { UrlChecks } from '../manage/url-checks.ts';
 import type { Verification } from '../manage/verification.ts';
 import type { Metrics } from '../metrics.ts';
@@ -64,6 +65,7 @@ export interface HttpParts {
   openId?: OpenIdConnect | undefined;
   verification: Verification;
   previews: Previews;
+  transformations: Transformations;
   urlChecks: UrlChecks;
   binForwards: BinForwards;
   accountNotices: AccountNotices;

@@ -13,12 +13,23 @@ const NOT_NOTED = new Set([
   'verifySignature',
   'renderEvent',
   'tryFilter',
+  'tryTransformation',
   'checkUrl',
 ]);
 /** Reading a secret is worth a line, too. */
 const NOTED_READS = new Set(['getSecret']);
 /** `metadata` is the operator's own; the account sees its log. */
-const HIDDEN_FIELDS = new Set(['auth', 'tls', 'secret', 'key', 'payload', 'headers', 'body', 'metadata']);
+const HIDDEN_FIELDS = new Set([
+  'auth',
+  'tls',
+  'transformation',
+  'secret',
+  'key',
+  'payload',
+  'headers',
+  'body',
+  'metadata',
+]);
 /** Whoever has the address of a chat can write there. */
 const HIDDEN_OF: Readonly<Record<string, readonly string[]>> = { changeNotices: ['url'] };
 const VALUE_LENGTH_MAX = 1_000;

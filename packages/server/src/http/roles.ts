@@ -34,6 +34,7 @@ export const PERMISSION_OF: Readonly<Record<string, Permission>> = {
   getBin: 'read',
   renderEvent: 'webhooks',
   tryFilter: 'webhooks',
+  tryTransformation: 'webhooks',
   generateSecret: 'webhooks',
   checkUrl: 'webhooks',
   getNotices: 'webhooks',

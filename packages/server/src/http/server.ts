@@ -43,6 +43,7 @@ import { scheduledEventRoutes } from './v1/scheduled-events.ts';
 import { signatureRoutes } from './v1/signatures.ts';
 import { sourceRoutes } from './v1/sources.ts';
 import { statsRoutes } from './v1/stats.ts';
+import { transformationRoutes } from './v1/transformations.ts';
 import { urlCheckRoutes } from './v1/url-checks.ts';
 
 const BODY_BYTES_MAX = 256 * 1024;
@@ -127,6 +128,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
       endpointRoutes(v1, parts);
       eventRoutes(v1, parts);
       filterRoutes(v1, parts);
+      transformationRoutes(v1, parts);
       scheduledEventRoutes(v1, parts);
       feedRoutes(v1, parts);
       deliveryRoutes(v1, parts);

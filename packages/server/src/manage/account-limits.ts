@@ -14,6 +14,8 @@ const RATES = {
   bins: { burst: 60, perMinute: 60 },
   /** Each costs signatures of a whole body, or a line in the audit log. */
   secrets: { burst: 120, perMinute: 120 },
+  /** Each runs somebody's code; one runs with every pause in typing. */
+  sandbox: { burst: 300, perMinute: 300 },
   streams: { burst: 120, perMinute: 120 },
   /** Each may send an e-mail to whomever somebody names. */
   notices: { burst: 10, perMinute: 2 },
@@ -59,6 +61,7 @@ const LIMIT_OF: Readonly<Record<string, Limit>> = {
   verifySignature: 'secrets',
   renderEvent: 'secrets',
   tryFilter: 'secrets',
+  tryTransformation: 'sandbox',
   changeNotices: 'notices',
   confirmNotices: 'notices',
   testNotices: 'notices',
@@ -67,7 +70,7 @@ const LIMIT_OF: Readonly<Record<string, Limit>> = {
 };
 
 /** What changes nothing, and changes themselves, which are counted already. */
-const NO_CHANGES: ReadonlySet<Limit> = new Set(['reads', 'streams', 'exports', 'changes']);
+const NO_CHANGES: ReadonlySet<Limit> = new Set(['reads', 'sandbox', 'streams', 'exports', 'changes']);
 
 /** How much the people of one account may ask of this node, so that nobody else notices. The operator is not limited. */
 export class AccountLimits {

@@ -10,10 +10,12 @@ import { type IdSource, isId } from '../domain/ids.ts';
 import type { Endpoint, EndpointStatus } from '../domain/model.ts';
 import type { SignatureKind } from '../domain/signature.ts';
 import type { Subscription, WishedSubscription } from '../domain/subscription.ts';
+import { TransformFailed } from '../domain/transformation.ts';
 import type { EgressGuard } from '../egress/guard.ts';
 import { isUsable } from '../egress/trust.ts';
 import type { Directory, KnownAccount } from '../fanout/directory.ts';
 import type { EndpointChange, EndpointStore } from '../storage/store.ts';
+import type { Transformer } from '../transform/transformer.ts';
 import type { Inspector } from './inspector.ts';
 
 /** Secrets that sign besides the current one; each costs a signature per request. */
@@ -33,6 +35,7 @@ export interface EndpointInput {
   rateLimit?: number | null;
   auth?: AuthWish | null;
   tls?: EndpointTls | null;
+  transformation?: string | null;
 }
 
 export interface EndpointWish extends Omit<EndpointChange, 'subscriptions' | 'auth'> {
@@ -48,6 +51,7 @@ export class Endpoints {
       directory: Directory;
       guard: EgressGuard;
       inspector: Inspector;
+      transformer: Transformer;
       ids: IdSource;
       clock: Clock;
       /** Whether endpoints may say whom their receivers' certificates are signed by. */
@@ -86,6 +90,7 @@ export class Endpoints {
     const auth = input.auth ? toAuth(input.auth, '#/auth') : null;
     this.checkAuth(auth, input.headers ?? {}, contract);
     const tls = input.tls ? this.toTls(input.tls, contract) : null;
+    await this.checkTransformation(accountId, input.transformation, contract);
     const { signature: scheme, limits } = contract;
     const kind = input.signature ?? scheme.kinds[0] ?? 'v1';
     if (!scheme.kinds.includes(kind)) {
@@ -110,6 +115,7 @@ export class Endpoints {
         headers: input.headers ?? {},
         auth,
         tls,
+        transformation: input.transformation ?? null,
         signature: key.kind,
         publicKey: scheme.publicKeyOf(key) ?? null,
         version: input.version ?? contract.versions?.default ?? null,
@@ -152,6 +158,7 @@ export class Endpoints {
       );
     if (auth === undefined) checkMove(before, change.url);
     const tls = wishedTls ? this.toTls(wishedTls, contract) : wishedTls;
+    await this.checkTransformation(accountId, change.transformation, contract);
     const subscriptions = wished && completeSubscriptions(wished, contract, before.subscriptions);
     return this.changed(accountId, () =>
       this.parts.store.change(accountId, id, {
@@ -257,6 +264,23 @@ export class Endpoints {
     const tls = toTls(wish, '#/tls', clock.now());
     if (!isUsable(tls)) throw invalidAt('#/tls/certificate', 'cannot be used for TLS: its key may be too short');
     return tls;
+  }
+
+  /** @throws Problem `not_supported`, `invalid_request` */
+  private async checkTransformation(
+    accountId: string,
+    code: string | null | undefined,
+    { limits }: Contract,
+  ): Promise<void> {
+    if (code === undefined || code === null) return;
+    if (!limits.transformations)
+      throw new Problem('not_supported', 'Endpoints of this contract have no transformations.');
+    try {
+      await this.parts.transformer.check(accountId, code);
+    } catch (error) {
+      if (!(error instanceof TransformFailed)) throw error;
+      throw invalidAt('#/transformation', error.message);
+    }
   }
 
   /** A bin of this account is the one address of this server itself that may be used, plain HTTP or not. */

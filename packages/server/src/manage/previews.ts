@@ -1,12 +1,15 @@
 import { payloadFor } from '../contract/body.ts';
 import type { Contract } from '../contract/contract.ts';
-import type { EventFacts } from '../contract/fields.ts';
+import type { BodyFacts, EventFacts } from '../contract/fields.ts';
+import { reshapedOf } from '../deliver/sender.ts';
 import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
 import { encodeId, type IdSource } from '../domain/ids.ts';
 import type { SigningKey } from '../domain/signature.ts';
-import type { Directory, KnownAccount } from '../fanout/directory.ts';
+import { type Method, type Transformed, TransformFailed } from '../domain/transformation.ts';
+import type { Directory, KnownAccount, KnownEndpoint } from '../fanout/directory.ts';
 import type { EventStore } from '../storage/store.ts';
+import { type Transformer, withTransformed } from '../transform/transformer.ts';
 import { sampleFor } from './samples.ts';
 import type { Signed } from './verification.ts';
 
@@ -22,7 +25,15 @@ export interface PreviewWish {
 export class Previews {
   private readonly keys = new WeakMap<Contract, readonly SigningKey[]>();
 
-  constructor(private readonly parts: { directory: Directory; events: EventStore; ids: IdSource; clock: Clock }) {}
+  constructor(
+    private readonly parts: {
+      directory: Directory;
+      events: EventStore;
+      transformer: Transformer;
+      ids: IdSource;
+      clock: Clock;
+    },
+  ) {}
 
   /**
    * @throws Problem `account_not_found`, `event_not_found`, `unknown_trigger`, `unknown_topic`, `unknown_pair`
@@ -32,10 +43,7 @@ export class Previews {
     const known = await directory.get(accountId);
     if (!known) throw new Problem('account_not_found');
     const { contract, facts: account } = known;
-    const { event, topic } =
-      input.event === undefined
-        ? this.sample(known, input)
-        : { event: await this.published(accountId, input.event), topic: input.topic ?? null };
+    const { event, topic } = await this.eventOf(known, input);
     const body = contract.encodeBody({ event, topic, account });
     const own = contract.writeHeaders({
       event,
@@ -51,16 +59,24 @@ export class Previews {
     return { headers: [...contract.defaultHeaders, ...own], body, payload: payloadFor(event, topic) };
   }
 
+  /** @throws Problem `event_not_found`, `unknown_trigger`, `unknown_topic`, `unknown_pair` */
+  async eventOf(account: KnownAccount, of: PreviewWish): Promise<{ event: EventFacts; topic: string | null }> {
+    if (of.event === undefined) return this.sample(account, of);
+    const event = await this.published(account.id, of.event);
+    const { catalog } = account.contract;
+    return { event, topic: of.topic ?? (catalog.hasTopics ? catalog.soleTopicOf(event.trigger) : null) };
+  }
+
   /**
    * The requests that an event makes: one for each topic that it has a payload of.
    * @param endpointId those that this endpoint is sent, as it is sent them; without it, `secret` signs
-   * @throws Problem `account_not_found`, `event_not_found`, `endpoint_not_found`, `invalid_secret`
+   * @throws Problem `account_not_found`, `event_not_found`, `endpoint_not_found`, `invalid_secret`, `transform_failed`
    */
   async requestsOf(
     accountId: string,
     eventId: string,
     { endpointId, secret }: { endpointId?: string; secret?: string },
-  ): Promise<(Signed & { topic: string | null })[]> {
+  ): Promise<(Signed & { topic: string | null; method: Method })[]> {
     const { directory, ids, clock } = this.parts;
     const known = await directory.get(accountId);
     if (!known) throw new Problem('account_not_found');
@@ -73,8 +89,10 @@ export class Previews {
       (secret === undefined ? this.keysOf(contract) : [contract.signature.parseSecret(secret)]);
     const all = topicsOf(contract, event);
     const topics = endpoint ? all.filter((topic) => isSubscribed(known, endpoint.id, event.trigger, topic)) : all;
-    return topics.map((topic) => {
-      const body = contract.encodeBody({ event, topic, account });
+    const render = async (topic: string | null) => {
+      const written = contract.encodeBody({ event, topic, account });
+      const transformed = endpoint && (await this.transformed(endpoint, { event, topic, account }, written));
+      const body = transformed?.body ?? written;
       const own = contract.writeHeaders({
         event,
         topic,
@@ -86,8 +104,21 @@ export class Previews {
         keys,
         nowMs: clock.now(),
       });
-      return { topic, headers: [...contract.defaultHeaders, ...own, ...(endpoint?.headers.values ?? [])], body };
-    });
+      const ofContract = [...contract.defaultHeaders, ...own];
+      const headers = transformed ? withTransformed(ofContract, transformed) : ofContract;
+      const method = transformed?.method ?? 'POST';
+      return { topic, method, headers: [...headers, ...(endpoint?.headers.values ?? [])], body };
+    };
+    return Promise.all(topics.map(render));
+  }
+
+  private async transformed(endpoint: KnownEndpoint, facts: BodyFacts, body: Buffer): Promise<Transformed | undefined> {
+    if (endpoint.transformation === null) return undefined;
+    try {
+      return await this.parts.transformer.transform(reshapedOf(endpoint, endpoint.transformation), facts, body);
+    } catch (error) {
+      throw error instanceof TransformFailed ? new Problem('transform_failed', error.message) : error;
+    }
   }
 
   private sample({ contract, facts }: KnownAccount, { topic, trigger }: PreviewWish) {

@@ -160,6 +160,7 @@ function settledOf(delivery: ActiveDelivery, attempt: Attempt): SettledAttempt {
     startedAtMs: attempt.startedAt.getTime(),
     url: attempt.url,
     requestHeaders: attempt.requestHeaders,
+    sent: attempt.sent ?? undefined,
     ownHeaders: { id: null, values: attempt.ownHeaders },
     outcome: {
       ...(error === null ? {} : { error }),

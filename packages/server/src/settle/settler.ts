@@ -80,7 +80,7 @@ export class Settler {
       max: { rows: BATCH_ROWS_MAX, bytes: BATCH_BYTES_MAX },
       costOf: (waiting) => ({
         rows: 1,
-        bytes: 512 + ('attempt' in waiting ? (waiting.attempt.outcome.response?.body.length ?? 0) : 0),
+        bytes: 512 + ('attempt' in waiting ? bodyBytesOf(waiting.attempt) : 0),
       }),
       write: (batch) => this.write(batch),
       gather: { below: GATHER_BELOW, after: (run) => parts.clock.after(GATHER_MS, run) },
@@ -109,7 +109,7 @@ export class Settler {
 
   /** `done` is called when the outcome is stored, or turns out not to count. */
   settle(attempt: SettledAttempt, done: () => void): void {
-    const bytes = attempt.delivery.event.payload.length;
+    const bytes = attempt.delivery.event.payload.length + (attempt.sent?.body.length ?? 0);
     this.payloadBytes += bytes;
     this.commit.add({
       attempt,
@@ -262,6 +262,11 @@ export class Settler {
   }
 }
 
+/** Of what is stored with an attempt. */
+function bodyBytesOf({ outcome, sent }: SettledAttempt): number {
+  return (outcome.response?.body.length ?? 0) + (sent?.body.length ?? 0);
+}
+
 /** The outcome alone: that the attempt was made, and what follows. */
 function withoutAnswer(attempt: SettledAttempt): SettledAttempt {
   const { error, response, timings } = attempt.outcome;
@@ -271,7 +276,7 @@ function withoutAnswer(attempt: SettledAttempt): SettledAttempt {
     ...(response ? { response: { status: response.status, headers: [], body: Buffer.alloc(0), truncated: true } } : {}),
     timings,
   };
-  return { ...attempt, url: '', requestHeaders: [], outcome };
+  return { ...attempt, url: '', requestHeaders: [], sent: undefined, outcome };
 }
 
 function idOf({ delivery }: SettledAttempt): string {

@@ -1,6 +1,6 @@
 import type { Account } from '../domain/model.ts';
 import type { Database } from './database.ts';
-import { authTable, tlsTable } from './endpoint-auth.ts';
+import { authTable, tlsTable, transformationTable } from './endpoint-auth.ts';
 import { openHeaders, type SealedHeaders, sealPlainHeaders } from './endpoint-headers.ts';
 import { fromUuidText } from './rows.ts';
 import type { SealedPart } from './sealed-part.ts';
@@ -39,6 +39,7 @@ interface SnapshotRow {
     sealed_headers: SealedHeaders | null;
     sealed_auth: SealedPart | null;
     sealed_tls: SealedPart | null;
+    sealed_transformation: SealedPart | null;
     rate_limit: number | null;
     testing_until: string | null;
     recovering_at: string | null;
@@ -165,6 +166,7 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
             sealed_headers,
             sealed_auth,
             sealed_tls,
+            sealed_transformation,
             ...endpoint
           }) => {
             const endpointId = fromUuidText('ep', endpoint.id);
@@ -175,6 +177,7 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
               headersId: sealed_headers?.id ?? null,
               auth: authTable.open(vault, endpointId, sealed_auth),
               tls: tlsTable.open(vault, endpointId, sealed_tls),
+              transformation: transformationTable.open(vault, endpointId, sealed_transformation),
               rateLimit: rate_limit,
               testingUntil: testing_until === null ? null : new Date(testing_until),
               recoveringAt: recovering_at === null ? null : new Date(recovering_at),

@@ -9,6 +9,7 @@ import type { Vault } from './vault.ts';
 
 export const authTable = new SealedPartTable<EndpointAuth>('endpoint_auth');
 export const tlsTable = new SealedPartTable<EndpointTls>('endpoint_tls');
+export const transformationTable = new SealedPartTable<string>('endpoint_transformations');
 
 const tokenIdentity = (endpointId: string): string => `endpoint_tokens ${endpointId}`;
 

@@ -3,7 +3,7 @@ import type { SignatureKind } from '../domain/signature.ts';
 import type { Subscription } from '../domain/subscription.ts';
 import { secretIdentity } from './accounts.ts';
 import type { Database } from './database.ts';
-import { authTable, storeAuth, tlsTable } from './endpoint-auth.ts';
+import { authTable, storeAuth, tlsTable, transformationTable } from './endpoint-auth.ts';
 import {
   openHeaders,
   retireHeaders,
@@ -35,6 +35,7 @@ interface EndpointRow {
   sealed_headers: SealedHeaders | null;
   sealed_auth: SealedPart | null;
   sealed_tls: SealedPart | null;
+  sealed_transformation: SealedPart | null;
   signature: SignatureKind;
   public_key: string | null;
   number: string;
@@ -49,7 +50,8 @@ interface EndpointRow {
 
 const COLUMNS =
   'id, account_id, url, description, status, inactive_reason, subscriptions, headers_id, signature, public_key, version, rate_limit, created_at, updated_at';
-const SHOWN = `${COLUMNS}, headers, ${SEALED_HEADERS} AS sealed_headers, ${authTable.selected} AS sealed_auth, ${tlsTable.selected} AS sealed_tls, number::text, testing_until, status_at,
+const SHOWN = `${COLUMNS}, headers, ${SEALED_HEADERS} AS sealed_headers, ${authTable.selected} AS sealed_auth, ${tlsTable.selected} AS sealed_tls,
+  ${transformationTable.selected} AS sealed_transformation, number::text, testing_until, status_at,
   (SELECT max(s.expires_at) FROM endpoint_secrets s WHERE s.endpoint_id = endpoints.id) AS previous_secret_until`;
 
 function toEndpoint(row: EndpointRow, vault: Vault): Endpoint {
@@ -65,6 +67,7 @@ function toEndpoint(row: EndpointRow, vault: Vault): Endpoint {
     headers: row.sealed_headers ? openHeaders(vault, id, row.sealed_headers) : row.headers,
     auth: authTable.open(vault, id, row.sealed_auth),
     tls: tlsTable.open(vault, id, row.sealed_tls),
+    transformation: transformationTable.open(vault, id, row.sealed_transformation),
     signature: row.signature,
     publicKey: row.public_key,
     number: Number(row.number),
@@ -172,7 +175,10 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
         await insertSecret(run, endpoint.id, 1, endpoint.secret);
         if (endpoint.auth !== null) await storeAuth(run, vault, endpoint);
         if (endpoint.tls !== null) await tlsTable.store(run, vault, accountId, endpoint.id, endpoint.tls);
-        return row && { ...show(row), auth: endpoint.auth, tls: endpoint.tls };
+        if (endpoint.transformation !== null)
+          await transformationTable.store(run, vault, accountId, endpoint.id, endpoint.transformation);
+        const { auth, tls, transformation } = endpoint;
+        return row && { ...show(row), auth, tls, transformation };
       });
     },
 
@@ -193,13 +199,16 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
       return rows.map(show);
     },
 
-    change(accountId, id, { url, description, subscriptions, headers, version, rateLimit, auth, tls }) {
+    change(accountId, id, change) {
+      const { url, description, subscriptions, headers, version, rateLimit, auth, tls, transformation } = change;
       return database.transaction(async (run) => {
         const uuid = toUuidText('ep', id);
         if (headers !== undefined) await changeHeaders(run, accountId, id, headers);
         if (auth !== undefined) await changeAuth(run, accountId, id, auth);
         if (tls !== undefined && (await isThere(run, accountId, id)))
           await tlsTable.store(run, vault, accountId, id, tls);
+        if (transformation !== undefined && (await isThere(run, accountId, id)))
+          await transformationTable.store(run, vault, accountId, id, transformation);
         const [row] = await run<EndpointRow>(
           `UPDATE endpoints SET url = coalesce($3, url), description = coalesce($4, description),
              subscriptions = coalesce($5, subscriptions), version = coalesce($6, version),

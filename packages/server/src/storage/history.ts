@@ -1,6 +1,7 @@
 import { decodeId, encodeId, timeOfId } from '../domain/ids.ts';
 import type { Attempt, DeliveryStatus } from '../domain/model.ts';
 import type { AttemptError, Timings } from '../domain/outcome.ts';
+import type { Method } from '../domain/transformation.ts';
 import type { Database } from './database.ts';
 import { firstIdOf, matching, UP_TO_NOW } from './delivery-filter.ts';
 import { type Headers, readHeaders } from './endpoint-headers.ts';
@@ -103,6 +104,8 @@ interface AttemptRow {
   number: number;
   started_at: Date;
   url: string;
+  request_method: Method | null;
+  request_body: Buffer | null;
   request_headers: string;
   headers_id: string | null;
   error: AttemptError | null;
@@ -119,6 +122,8 @@ interface AttemptRow {
   total_us: number;
 }
 
+const NOTHING = Buffer.alloc(0);
+
 function toAttempt(row: AttemptRow, ownHeaders: Headers = {}): Attempt {
   const timings: Timings = { total: row.total_us / 1000 };
   if (row.dns_us !== null) timings.dns = row.dns_us / 1000;
@@ -129,6 +134,7 @@ function toAttempt(row: AttemptRow, ownHeaders: Headers = {}): Attempt {
     number: row.number,
     startedAt: row.started_at,
     url: row.url,
+    sent: row.request_method === null ? null : { method: row.request_method, body: row.request_body ?? NOTHING },
     requestHeaders: JSON.parse(row.request_headers) as [string, string][],
     ownHeaders: Object.entries(ownHeaders),
     error: row.error,

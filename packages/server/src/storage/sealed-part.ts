@@ -14,7 +14,7 @@ export class SealedPartTable<T> {
   /** For statements that read endpoints. */
   readonly selected: string;
 
-  constructor(private readonly name: 'endpoint_auth' | 'endpoint_tls') {
+  constructor(private readonly name: 'endpoint_auth' | 'endpoint_tls' | 'endpoint_transformations') {
     this.selected = `(
   SELECT json_build_object('key_id', a.key_id, 'ciphertext', encode(a.ciphertext, 'base64'))
   FROM ${name} a WHERE a.endpoint_id = endpoints.id)`;

@@ -3,7 +3,7 @@ import { secretIdentity } from './accounts.ts';
 import { byteas, texts } from './arrays.ts';
 import { binRequestIdentity } from './bins.ts';
 import type { Database } from './database.ts';
-import { authTable, tlsTable } from './endpoint-auth.ts';
+import { authTable, tlsTable, transformationTable } from './endpoint-auth.ts';
 import { headersIdentity } from './endpoint-headers.ts';
 import { fromUuidText } from './rows.ts';
 import type { SealedStore } from './store.ts';
@@ -56,6 +56,15 @@ const TABLES: readonly SealedTable[] = [
       ['account_id', 'text'],
     ],
     identity: (endpoint) => tlsTable.identity(fromUuidText('ep', endpoint)),
+  },
+  {
+    name: 'endpoint_transformations',
+    sealed: 'ciphertext',
+    key: [
+      ['endpoint_id', 'uuid'],
+      ['account_id', 'text'],
+    ],
+    identity: (endpoint) => transformationTable.identity(fromUuidText('ep', endpoint)),
   },
   {
     name: 'bin_requests',

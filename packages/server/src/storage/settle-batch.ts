@@ -51,7 +51,6 @@ async function settleFirst(
     texts(column((a) => a.decision.kind)),
     texts(column((a) => (a.decision.kind === 'discarded' ? a.decision.reason : null))),
     ...attemptParameters(attempts),
-    int8s(column((a) => a.ownHeaders.id)),
   ]);
   return lost.length === 0;
 }
@@ -75,7 +74,6 @@ async function settleRest(
     texts(column((a) => (a.decision.kind === 'discarded' ? a.decision.reason : null))),
     timestamps(column((a) => retryAtMs(a, nowMs) ?? null)),
     ...attemptParameters(attempts),
-    int8s(column((a) => a.ownHeaders.id)),
     node,
     new Date(nowMs),
     uuids(lanes.each.map(({ endpointUuid }) => endpointUuid)),
@@ -124,7 +122,7 @@ export async function keepDeliveries(
   return new Set(deliveries.filter((_, i) => lost.has(lanes.placeOf[i] ?? 0)));
 }
 
-/** What was sent and answered: from started_at to total_us. */
+/** What was sent and answered: from started_at to request_body. */
 function attemptParameters(attempts: readonly SettledAttempt[]): Parameter[] {
   const column = columnsOf(attempts);
   const micros = (ms: number | undefined) => (ms === undefined ? null : Math.round(ms * 1000));
@@ -143,6 +141,17 @@ function attemptParameters(attempts: readonly SettledAttempt[]): Parameter[] {
     int4s(column((a) => micros(a.outcome.timings.tls))),
     int4s(column((a) => micros(a.outcome.timings.firstByte))),
     int4s(column((a) => micros(a.outcome.timings.total))),
+    int8s(column((a) => a.ownHeaders.id)),
+    ...sentParameters(attempts),
+  ];
+}
+
+/** Null in place of two arrays where no request was reshaped: almost always. */
+function sentParameters(attempts: readonly SettledAttempt[]): [Parameter, Parameter] {
+  if (attempts.every(({ sent }) => sent === undefined)) return [null, null];
+  return [
+    texts(attempts.map(({ sent }) => sent?.method ?? null)),
+    byteas(attempts.map(({ sent }) => sent?.body ?? null)),
   ];
 }
 

@@ -55,6 +55,7 @@ export interface EndpointSnapshot {
   secrets: EndpointSecret[];
   auth: EndpointAuth | null;
   tls: EndpointTls | null;
+  transformation: string | null;
 }
 
 /** A repeat of this key answers this event, for at least 24 hours. */
@@ -240,6 +241,7 @@ export interface EndpointChange {
   /** `null` takes it away. */
   auth?: EndpointAuth | null;
   tls?: EndpointTls | null;
+  transformation?: string | null;
 }
 
 /** What one batch of outcomes saw of an endpoint, in order. */

@@ -525,6 +525,11 @@ export const texts: Texts = {
       what: 'für den Webhook war kein Zugriffstoken zu bekommen',
       todo: 'Prüfe die Token-URL und die Zugangsdaten des Clients.',
     },
+    transform_failed: {
+      short: 'Funktion',
+      what: 'die Transformation des Webhooks ist gescheitert',
+      todo: 'Sieh dir die Meldung an, ändere die Funktion und probiere sie aus. Der nächste Versuch nimmt die neue.',
+    },
     interrupted: {
       short: 'unterbrochen',
       what: 'der Versuch wurde bei uns unterbrochen',
@@ -687,6 +692,18 @@ export const texts: Texts = {
     passing: (passing, all) => `${passing} von den neuesten ${all} kommen durch.`,
     passes: 'kommt durch',
     keptBack: 'bleibt zurück',
+  },
+  transformation: {
+    add: 'Transformation hinzufügen',
+    edit: 'Transformation',
+    isThere: 'transformiert',
+    title: 'Transformation',
+    about: 'Eine Funktion in JavaScript, die jede Anfrage umformt, bevor sie signiert und gesendet wird.',
+    code: 'Code der Funktion',
+    hint: 'request hat method, headers und body; event hat id, trigger, topic, created_at und account. Sie gibt die Anfrage zurück. Leer: Anfragen bleiben, wie sie sind.',
+    triedOn: 'Ausprobiert an',
+    given: 'Was sie bekommt',
+    made: 'Was gesendet wird',
   },
   feed: {
     follow: 'Mitlesen',

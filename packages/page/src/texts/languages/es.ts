@@ -525,6 +525,11 @@ export const texts: Texts = {
       what: 'no se obtuvo ningún token de acceso para el webhook',
       todo: 'Revisa la URL del token y las credenciales del cliente.',
     },
+    transform_failed: {
+      short: 'función',
+      what: 'la transformación del webhook falló',
+      todo: 'Mira el mensaje, cambia la función y pruébala. El siguiente intento usa la nueva.',
+    },
     interrupted: {
       short: 'interrumpido',
       what: 'el intento se interrumpió por nuestra parte',
@@ -685,6 +690,18 @@ export const texts: Texts = {
     passing: (passing, all) => `Pasan ${passing} de los ${all} más recientes.`,
     passes: 'pasa',
     keptBack: 'retenido',
+  },
+  transformation: {
+    add: 'Añadir una transformación',
+    edit: 'Transformación',
+    isThere: 'transformado',
+    title: 'Transformación',
+    about: 'Una función en JavaScript que cambia cada petición antes de firmarla y enviarla.',
+    code: 'Código de la función',
+    hint: 'request tiene method, headers y body; event tiene id, trigger, topic, created_at y account. Devuelve la petición. Vacío: las peticiones quedan como son.',
+    triedOn: 'Probada con',
+    given: 'Lo que recibe',
+    made: 'Lo que se envía',
   },
   feed: {
     follow: 'Seguir',

@@ -527,6 +527,11 @@ export const texts: Texts = {
       what: 'aucun jeton d’accès n’a été obtenu pour le webhook',
       todo: 'Vérifiez l’URL du jeton et les identifiants du client.',
     },
+    transform_failed: {
+      short: 'fonction',
+      what: 'la transformation du webhook a échoué',
+      todo: 'Regardez le message, modifiez la fonction et essayez-la. La prochaine tentative utilisera la nouvelle.',
+    },
     interrupted: {
       short: 'interrompu',
       what: 'l’essai a été interrompu de notre côté',
@@ -688,6 +693,18 @@ export const texts: Texts = {
     passing: (passing, all) => `${passing} des ${all} derniers passent.`,
     passes: 'passe',
     keptBack: 'retenu',
+  },
+  transformation: {
+    add: 'Ajouter une transformation',
+    edit: 'Transformation',
+    isThere: 'transformé',
+    title: 'Transformation',
+    about: 'Une fonction JavaScript qui remanie chaque requête avant qu’elle soit signée et envoyée.',
+    code: 'Code de la fonction',
+    hint: 'request a method, headers et body ; event a id, trigger, topic, created_at et account. Elle renvoie la requête. Vide : les requêtes restent telles quelles.',
+    triedOn: 'Essayée sur',
+    given: 'Ce qu’elle reçoit',
+    made: 'Ce qui est envoyé',
   },
   feed: {
     follow: 'Suivre',

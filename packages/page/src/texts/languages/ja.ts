@@ -511,6 +511,11 @@ export const texts: Texts = {
       what: 'Webhook 用のアクセストークンを取得できませんでした',
       todo: 'トークンの URL とクライアントの認証情報を確認してください。',
     },
+    transform_failed: {
+      short: '関数',
+      what: 'Webhook の変換関数が失敗しました',
+      todo: 'メッセージを確認し、関数を修正して試してください。次の再試行では新しい関数が使われます。',
+    },
     interrupted: {
       short: '中断',
       what: '試行がこちらの都合で中断されました',
@@ -665,6 +670,18 @@ export const texts: Texts = {
     passing: (passing, all) => `最新 ${all} 件のうち ${passing} 件が通過します。`,
     passes: '通過',
     keptBack: '停止',
+  },
+  transformation: {
+    add: '変換を追加',
+    edit: '変換',
+    isThere: '変換あり',
+    title: '変換',
+    about: '署名と送信の前に、各リクエストを作り変える JavaScript の関数です。',
+    code: '関数のコード',
+    hint: 'request には method、headers、body があり、event には id、trigger、topic、created_at、account があります。関数はリクエストを返します。空にすると、リクエストはそのまま送られます。',
+    triedOn: '試すイベント',
+    given: '関数に渡されるもの',
+    made: '送信されるもの',
   },
   feed: {
     follow: 'ライブ表示',

@@ -95,6 +95,7 @@ const ContractView = named(
       wildcards: Type.Boolean(),
       filters: Type.Boolean(),
       authentication: Type.Boolean(),
+      transformations: Type.Boolean(),
       payload_bytes: Type.Integer(),
       own_rate_limit: Type.Boolean(),
     }),

@@ -5,6 +5,7 @@ import { Problem } from '../../domain/errors.ts';
 import { decodeId, encodeId, isId } from '../../domain/ids.ts';
 import { DELIVERY_STATUSES, type StoredEvent } from '../../domain/model.ts';
 import { ERROR_CODES } from '../../domain/outcome.ts';
+import { METHODS } from '../../domain/transformation.ts';
 import type { KnownAccount } from '../../fanout/directory.ts';
 import type { DeliveryRow } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
@@ -74,7 +75,11 @@ const AttemptView = named(
       },
       { description: 'dns, connect and tls are null when a connection was used again' },
     ),
-    request: Type.Object({ headers: Type.Record(Type.String(), Type.String()), ...Body }),
+    request: Type.Object({
+      method: Type.Enum([...METHODS]),
+      headers: Type.Record(Type.String(), Type.String()),
+      ...Body,
+    }),
     response: Nullable(
       Type.Object({
         status: Type.Integer(),

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import type { EndpointAuth } from '../../domain/endpoint-auth.ts';
 import { factsOf } from '../../domain/endpoint-tls.ts';
 import type { Endpoint } from '../../domain/model.ts';
+import { CODE_MAX } from '../../domain/transformation.ts';
 import { HIDDEN } from '../present-http.ts';
 import { closed, Nullable, named, Time } from '../schemas.ts';
 import { Filter } from './filter-schema.ts';
@@ -76,6 +77,10 @@ const Certificate = Nullable(
     expires_at: Time,
   }),
 );
+export const Transformation = Type.Union([Type.String({ maxLength: CODE_MAX }), Type.Null()], {
+  description:
+    'JavaScript with a function `transform(request, event)` that reshapes its requests; where the contract allows it. Stored encrypted',
+});
 export const Version = Type.String({ maxLength: 64, description: 'One of the versions of the contract' });
 export const RateLimit = Type.Integer({
   minimum: 1,
@@ -128,6 +133,9 @@ export const EndpointView = named(
         { description: 'Certificates for connections to it' },
       ),
     ),
+    transformation: Type.Union([Type.String(), Type.Null()], {
+      description: 'The function that reshapes its requests; its code is shown to those who may change it',
+    }),
     signature: Type.Enum(['v1', 'v1a', 'hmac']),
     version: Type.Union([Type.String(), Type.Null()], { description: 'Of the API, in contracts that have versions' }),
     rate_limit: Type.Union([Type.Integer(), Type.Null()], { description: 'Requests a second, if it asked for fewer' }),
@@ -169,6 +177,7 @@ export function presentEndpoint(endpoint: Endpoint, nowMs: number, withCredentia
       certificate: presentCertificate(endpoint.tls.certificate),
       certificate_authority: presentCertificate(endpoint.tls.certificate_authority),
     },
+    transformation: endpoint.transformation === null || withCredentials ? endpoint.transformation : HIDDEN,
     signature: endpoint.signature,
     version: endpoint.version,
     rate_limit: endpoint.rateLimit,

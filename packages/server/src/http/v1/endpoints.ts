@@ -17,6 +17,7 @@ import {
   Secret,
   Subscriptions,
   Tls,
+  Transformation,
   Url,
   Version,
 } from './endpoint-schemas.ts';
@@ -61,6 +62,7 @@ function createEndpoint(app: App, { endpoints, clock }: HttpParts): void {
           headers: Type.Optional(Headers),
           auth: Type.Optional(Auth),
           tls: Type.Optional(Tls),
+          transformation: Type.Optional(Transformation),
           signature: Type.Optional(
             Type.Enum(['v1', 'v1a', 'hmac'], {
               description:
@@ -165,6 +167,7 @@ function changeEndpoint(app: App, { endpoints, clock }: HttpParts): void {
           headers: Type.Optional(Headers),
           auth: Type.Optional(Auth),
           tls: Type.Optional(Tls),
+          transformation: Type.Optional(Transformation),
           version: Type.Optional(Version),
           rate_limit: Type.Optional(Nullable(RateLimit)),
         }),

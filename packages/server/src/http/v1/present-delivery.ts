@@ -6,12 +6,13 @@ import { hideUnless, presentBody, toRecord } from '../present-http.ts';
 
 /** The one attempt that has just been settled, as history will show it. */
 export function toAttempt(settled: SettledAttempt): Attempt {
-  const { delivery, startedAtMs, url, requestHeaders, ownHeaders, outcome } = settled;
+  const { delivery, startedAtMs, url, requestHeaders, ownHeaders, sent, outcome } = settled;
   return {
     number: delivery.attempts + 1,
     startedAt: new Date(startedAtMs),
     url,
     requestHeaders,
+    sent: sent ?? null,
     ownHeaders: [...ownHeaders.values],
     error: outcome.error ?? null,
     errorDetail: outcome.errorDetail ?? null,
@@ -62,6 +63,7 @@ function isCut({ responseTruncated, error }: Attempt): boolean {
   return responseTruncated || (error !== null && error !== 'http_status');
 }
 
+/** @param requestBody as the contract writes it; what a transformation made of it stands with the attempt */
 export function presentAttempt(
   attempt: Attempt,
   requestBody: Buffer,
@@ -84,8 +86,9 @@ export function presentAttempt(
       total: timings.total,
     },
     request: {
+      method: attempt.sent?.method ?? 'POST',
       headers: toRecord(hideUnless([...attempt.requestHeaders, ...attempt.ownHeaders], sees.request)),
-      ...presentBody(attempt.bodiesOmitted ? NOTHING : requestBody, false),
+      ...presentBody(attempt.bodiesOmitted ? NOTHING : (attempt.sent?.body ?? requestBody), false),
     },
     response:
       attempt.responseStatus === null

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { METHODS } from '../../domain/transformation.ts';
 import type { App, HttpParts } from '../app.ts';
 import { presentBody, toRecord } from '../present-http.ts';
 import { AccountParams, closed, Nullable, named, responses } from '../schemas.ts';
@@ -11,6 +12,7 @@ const RenderedRequest = named(
   'RenderedRequest',
   Type.Object({
     topic: Nullable(Type.String()),
+    method: Type.Enum([...METHODS]),
     headers: Type.Record(Type.String(), Type.String()),
     body: Type.String(),
     body_encoding: Type.Enum(['utf8', 'base64']),
@@ -55,8 +57,9 @@ export function previewRoutes(app: App, { previews }: HttpParts): void {
       };
       const rendered = await previews.requestsOf(account, event, options);
       return {
-        data: rendered.map(({ topic, headers, body }) => ({
+        data: rendered.map(({ topic, method, headers, body }) => ({
           topic,
+          method,
           headers: toRecord(headers),
           ...presentBody(body, false),
         })),

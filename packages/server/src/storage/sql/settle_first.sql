@@ -10,10 +10,10 @@ WITH lost AS MATERIALIZED (
   SELECT * FROM unnest(
     $5::text[], $6::uuid[], $7::uuid[], $8::uuid[], $9::text[], $10::text[], $11::bool[], $12::text[], $13::text[],
     $14::timestamptz[], $15::text[], $16::text[], $17::text[], $18::text[], $19::int4[], $20::text[], $21::bytea[],
-    $22::bool[], $23::int4[], $24::int4[], $25::int4[], $26::int4[], $27::int4[], $28::int8[]
+    $22::bool[], $23::int4[], $24::int4[], $25::int4[], $26::int4[], $27::int4[], $28::int8[], $29::text[], $30::bytea[]
   ) AS o(account_id, id, endpoint_id, event_id, topic, trigger, test, status, reason,
          started_at, url, request_headers, error, error_detail, response_status, response_headers, response_body,
-         truncated, dns_us, connect_us, tls_us, first_byte_us, total_us, headers_id)
+         truncated, dns_us, connect_us, tls_us, first_byte_us, total_us, headers_id, request_method, request_body)
   WHERE NOT EXISTS (SELECT FROM lost)
 ), history AS (
   INSERT INTO deliveries (account_id, id, endpoint_id, event_id, topic, trigger, test, status, reason, attempts,
@@ -30,9 +30,10 @@ WITH lost AS MATERIALIZED (
 ), tried AS (
   INSERT INTO attempts (delivery_id, number, started_at, url, request_headers, error, error_detail, response_status,
                         response_headers, response_body, response_truncated,
-                        dns_us, connect_us, tls_us, first_byte_us, total_us, headers_id)
+                        dns_us, connect_us, tls_us, first_byte_us, total_us, headers_id, request_method, request_body)
   SELECT id, 1, started_at, url, request_headers, error, error_detail, response_status, response_headers,
-         response_body, truncated, dns_us, connect_us, tls_us, first_byte_us, total_us, headers_id
+         response_body, truncated, dns_us, connect_us, tls_us, first_byte_us, total_us, headers_id, request_method,
+         request_body
   FROM outcome
 )
 SELECT lane FROM lost
