@@ -330,7 +330,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show an event by its id or your own */
+        /**
+         * Show an event by its id or your own
+         * @description An API key of the account with the scope `posthorn:feed` may read it, too.
+         */
         get: operations["getEvent"];
         put?: never;
         post?: never;
@@ -1316,7 +1319,7 @@ export interface components {
              * @description Stable; decide by this
              * @enum {unknown}
              */
-            code: "malformed_request" | "malformed_json" | "invalid_request" | "invalid_cursor" | "unauthorized" | "forbidden" | "route_not_found" | "contract_not_found" | "account_not_found" | "endpoint_not_found" | "event_not_found" | "scheduled_event_not_found" | "key_not_found" | "bin_not_found" | "replay_not_found" | "delivery_not_found" | "attempt_not_found" | "source_not_found" | "dead_letter_not_found" | "method_not_allowed" | "request_timeout" | "account_exists" | "idempotency_conflict" | "limit_reached" | "not_supported" | "not_retryable" | "payload_too_large" | "unsupported_media_type" | "unsupported_encoding" | "unknown_trigger" | "unknown_topic" | "unknown_pair" | "transform_failed" | "unknown_version" | "unknown_scope" | "invalid_payload" | "invalid_url" | "blocked_address" | "invalid_secret" | "too_many_requests" | "headers_too_large" | "internal_error" | "mail_unavailable" | "database_unavailable" | "overloaded" | "shutting_down";
+            code: "malformed_request" | "malformed_json" | "invalid_request" | "invalid_cursor" | "unauthorized" | "forbidden" | "route_not_found" | "contract_not_found" | "account_not_found" | "endpoint_not_found" | "event_not_found" | "scheduled_event_not_found" | "key_not_found" | "bin_not_found" | "replay_not_found" | "delivery_not_found" | "attempt_not_found" | "source_not_found" | "dead_letter_not_found" | "method_not_allowed" | "request_timeout" | "account_exists" | "idempotency_conflict" | "limit_reached" | "not_supported" | "not_retryable" | "payload_too_large" | "unsupported_media_type" | "unsupported_encoding" | "unknown_trigger" | "unknown_topic" | "unknown_pair" | "ownership_unproven" | "transform_failed" | "unknown_version" | "unknown_scope" | "invalid_payload" | "invalid_url" | "blocked_address" | "invalid_secret" | "too_many_requests" | "headers_too_large" | "internal_error" | "mail_unavailable" | "database_unavailable" | "overloaded" | "shutting_down";
             errors?: {
                 /** @description JSON Pointer (RFC 6901) into the body, or the name of a parameter */
                 pointer: string;
@@ -1558,6 +1561,8 @@ export interface components {
             } | null;
             /** @enum {unknown} */
             new_endpoint: "active" | "inactive";
+            /** @description Receivers echo a challenge before their endpoint becomes active */
+            ownership_proof: boolean;
             page: {
                 /**
                  * @description Where the page shows the API keys
@@ -1625,6 +1630,8 @@ export interface components {
                 transformations: boolean;
                 payload_bytes: number;
                 own_rate_limit: boolean;
+                own_concurrency: boolean;
+                thin_events: boolean;
             };
         };
         ContractSummary: {
@@ -1754,6 +1761,12 @@ export interface components {
             version: string | null;
             /** @description Requests a second, if it asked for fewer */
             rate_limit: number | null;
+            /** @description Requests at a time, if it asked for fewer */
+            concurrency: number | null;
+            /** @description It gets events without their payloads */
+            thin: boolean;
+            /** @description Whether the receiver at this URL has echoed a challenge; asked for in contracts with `ownership_proof` */
+            ownership_proven: boolean;
             /** @description Since when it has its status; null: since it was created */
             status_at: string | null;
             /** @description Until then samples are sent all the time */
@@ -1832,6 +1845,12 @@ export interface components {
             version: string | null;
             /** @description Requests a second, if it asked for fewer */
             rate_limit: number | null;
+            /** @description Requests at a time, if it asked for fewer */
+            concurrency: number | null;
+            /** @description It gets events without their payloads */
+            thin: boolean;
+            /** @description Whether the receiver at this URL has echoed a challenge; asked for in contracts with `ownership_proof` */
+            ownership_proven: boolean;
             /** @description Since when it has its status; null: since it was created */
             status_at: string | null;
             /** @description Until then samples are sent all the time */
@@ -3372,6 +3391,9 @@ export interface operations {
                     /** @description One of the versions of the contract */
                     version?: string;
                     rate_limit?: number | null;
+                    concurrency?: number | null;
+                    /** @description Its requests carry `id` and `trigger` instead of the payload, which the receiver reads by the id; where the contract allows it */
+                    thin?: boolean;
                 };
             };
         };
@@ -3814,6 +3836,9 @@ export interface operations {
                     /** @description One of the versions of the contract */
                     version?: string;
                     rate_limit?: number | null;
+                    concurrency?: number | null;
+                    /** @description Its requests carry `id` and `trigger` instead of the payload, which the receiver reads by the id; where the contract allows it */
+                    thin?: boolean;
                 };
             };
         };

@@ -22,6 +22,7 @@ import { Inspector } from './manage/inspector.ts';
 import { type Mailer, NoticeSender } from './manage/notice-sender.ts';
 import { Notices } from './manage/notices.ts';
 import { OperatorKeys } from './manage/operator-keys.ts';
+import { Ownership } from './manage/ownership.ts';
 import { Previews } from './manage/previews.ts';
 import { Replays } from './manage/replays.ts';
 import { Samples } from './manage/samples.ts';
@@ -116,6 +117,7 @@ export function buildServices(dependencies: Dependencies) {
     guard,
     inspector,
     transformer,
+    ownership: () => ownership,
     ids,
     clock,
     allowOwnCa,
@@ -236,6 +238,7 @@ export function buildServices(dependencies: Dependencies) {
   });
   const feeds = new Feeds({ store: store.feeds, clock, isUp, onError });
   const samples = new Samples({ acceptor, directory, limits, deliveries: store.deliveries, clock });
+  const ownership = new Ownership({ sender, inspector, limits, ids, clock });
   const keyVerifier = new KeyVerifier({ keys: store.keys, clock, onError });
   const apiKeys = new ApiKeys({ store: store.keys, directory, verifier: keyVerifier, ids, clock });
   const sessions = new Sessions({ store: store.sessions, clock });

@@ -30,7 +30,7 @@ test('a function is written, tried out on an event, corrected, saved, and taken 
   await write('function transform(request) {\n  return request.body.data.customer.name;\n}');
   await dialog.getByText(/TypeError: .*\(line 2\)/).waitFor();
   await write(
-    "function transform(request) {\n  request.method = 'PUT';\n  request.body = { text: `Order ${request.body.data.id}` };\n  return request;\n}",
+    "function transform(request) {\n  request.method = 'PUT';\n  request.body = { text: 'Order ' + request.body.data.id };\n  return request;\n}",
   );
   await dialog.getByText('"text": "Order 7"').waitFor();
   await dialog.getByText('PUT', { exact: true }).waitFor();

@@ -25,6 +25,10 @@ export interface Draft {
   tls: TlsDraft;
   /** Requests a second; empty: as many as the contract allows. */
   rate: string;
+  /** Requests at a time; empty: as many as the contract allows. */
+  concurrency: string;
+  /** Id and trigger only. */
+  thin: boolean;
 }
 
 /** Of one that is there, or of a new one that begins with a URL or an event. */
@@ -45,6 +49,8 @@ export function draftOf(
       .join('\n'),
     version: endpoint?.version ?? contract.versions?.default ?? '',
     rate: endpoint?.rate_limit?.toString() ?? '',
+    concurrency: endpoint?.concurrency?.toString() ?? '',
+    thin: endpoint?.thin ?? false,
     auth: authDraftOf(endpoint?.auth),
     tls: tlsDraftOf(endpoint?.tls),
   };
@@ -63,11 +69,14 @@ export function isEmptyDraft({ pairs, triggers }: Draft, contract: Contract): bo
 }
 
 /** The body of the request that changes what is neither the address nor the events. */
-export function detailsOf({ description, headers, rate }: Draft, contract: Contract): object {
+export function detailsOf({ description, headers, rate, concurrency, thin }: Draft, contract: Contract): object {
+  const { limits } = contract;
   return {
     description,
     headers: readHeaders(headers),
-    ...(contract.limits.own_rate_limit ? { rate_limit: rate === '' ? null : Number(rate) } : {}),
+    ...(limits.own_rate_limit ? { rate_limit: rate === '' ? null : Number(rate) } : {}),
+    ...(limits.own_concurrency ? { concurrency: concurrency === '' ? null : Number(concurrency) } : {}),
+    ...(limits.thin_events ? { thin } : {}),
   };
 }
 

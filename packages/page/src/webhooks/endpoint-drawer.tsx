@@ -61,6 +61,9 @@ export function EndpointDrawer({ endpoint, onClose }: { endpoint: Endpoint; onCl
     >
       <div className="stack tight">
         <Deactivation endpoint={endpoint} />
+        {contract.ownership_proof && endpoint.status === 'inactive' && !endpoint.ownership_proven && (
+          <p className="note">{t.endpoint.unproven}</p>
+        )}
         <ErrorNote error={actions.error ?? test.error} />
         {test.data && <TestResultView result={test.data} />}
       </div>
@@ -139,6 +142,18 @@ function Settings({ endpoint }: { endpoint: Endpoint }) {
           <div>
             <dt>{t.webhooks.rate}</dt>
             <dd>{f.number(endpoint.rate_limit)}</dd>
+          </div>
+        )}
+        {endpoint.concurrency !== null && (
+          <div>
+            <dt>{t.webhooks.concurrency}</dt>
+            <dd>{f.number(endpoint.concurrency)}</dd>
+          </div>
+        )}
+        {endpoint.thin && (
+          <div>
+            <dt>{t.webhooks.payload}</dt>
+            <dd>{t.webhooks.thin}</dd>
           </div>
         )}
         {endpoint.auth !== null && (

@@ -8,7 +8,7 @@ import { useLanguage } from '../texts/language.tsx';
 import { fieldMistake } from '../texts/problem-words.ts';
 import type { Endpoint } from '../types.ts';
 import { FormDialog } from '../ui/dialog.tsx';
-import { Field, Select } from '../ui/field.tsx';
+import { Check, Field, Select } from '../ui/field.tsx';
 import { Secret } from '../ui/secret.tsx';
 import { toast } from '../ui/toasts.tsx';
 import { AddressField, useAddressMistake } from './address-field.tsx';
@@ -121,7 +121,17 @@ export function EndpointForm(props: Props) {
 }
 
 /** Whose mistakes stand beside them. */
-const FIELDS = ['url', 'subscriptions', 'version', 'description', 'headers', 'rate_limit', 'auth', 'tls'];
+const FIELDS = [
+  'url',
+  'subscriptions',
+  'version',
+  'description',
+  'headers',
+  'rate_limit',
+  'concurrency',
+  'auth',
+  'tls',
+];
 
 interface Part {
   draft: Draft;
@@ -140,7 +150,9 @@ function MoreFields({
   const { t } = useLanguage();
   const noHeader = headerMistake(draft.headers);
   const headersError = noHeader === undefined ? wrong('headers') : t.webhooks.noHeader(noHeader);
-  const isWrong = ['description', 'headers', 'rate_limit', 'auth', 'tls'].some((field) => wrong(field) !== undefined);
+  const isWrong = ['description', 'headers', 'rate_limit', 'concurrency', 'auth', 'tls'].some(
+    (field) => wrong(field) !== undefined,
+  );
   const fields = (
     <>
       <Field label={t.webhooks.description} error={wrong('description')}>
@@ -185,6 +197,26 @@ function MoreFields({
             onChange={(event) => change({ rate: event.target.value })}
           />
         </Field>
+      )}
+      {contract.limits.own_concurrency && (
+        <Field label={t.webhooks.concurrency} error={wrong('concurrency')}>
+          <input
+            type="number"
+            min={1}
+            max={contract.policy.concurrency}
+            placeholder={String(contract.policy.concurrency)}
+            value={draft.concurrency}
+            onChange={(event) => change({ concurrency: event.target.value })}
+          />
+        </Field>
+      )}
+      {contract.limits.thin_events && (
+        <Check
+          label={t.webhooks.thin}
+          about={t.webhooks.thinAbout}
+          checked={draft.thin}
+          onChange={(thin) => change({ thin })}
+        />
       )}
     </>
   );

@@ -13,6 +13,10 @@ export interface ContractLimits {
   readonly payloadBytes: number;
   /** Whether endpoints may set a rate limit of their own. */
   readonly ownRateLimit: boolean;
+  /** Whether endpoints may ask for fewer requests at a time. */
+  readonly ownConcurrency: boolean;
+  /** Endpoints may have events without their payloads. */
+  readonly thinEvents: boolean;
   /** Subscriptions may have filters. */
   readonly filters: boolean;
   /** Endpoints may authenticate to their receivers. */
@@ -61,6 +65,8 @@ export interface Contract {
   /** What "Send test" sends; else a sample of what the endpoint is subscribed to. */
   readonly testTrigger: string | undefined;
   readonly newEndpoint: 'active' | 'inactive';
+  /** Receivers echo a challenge before anything else is sent to them. */
+  readonly ownershipProof: boolean;
   /** How the page is laid out. */
   readonly page: {
     readonly keys: 'section' | 'below-webhooks';

@@ -27,6 +27,7 @@ export function describeContract(contract: Contract): string {
     schemas: Object.fromEntries(payloads.schemas),
     versions: versions ?? null,
     new_endpoint: contract.newEndpoint,
+    ownership_proof: contract.ownershipProof,
     page: { keys: contract.page.keys, links: contract.page.links, key_header: contract.page.keyHeader },
     languages: contract.languages,
     body: contract.bodyRules,
@@ -64,6 +65,8 @@ export function describeContract(contract: Contract): string {
       authentication: limits.authentication,
       transformations: limits.transformations,
       own_rate_limit: limits.ownRateLimit,
+      own_concurrency: limits.ownConcurrency,
+      thin_events: limits.thinEvents,
     },
   });
   const pairs = catalog.rules.pairs.map((pair) => {

@@ -147,8 +147,16 @@ function diffPolicies(before: ContractDocument, after: ContractDocument, report:
   }
 }
 
+/** What a contract may have allowed. */
+const OPTIONS = [
+  ['own_concurrency', 'choose how many requests they get at a time'],
+  ['thin_events', 'get events without payloads'],
+] as const;
+
 function diffLimits(before: ContractDocument, after: ContractDocument, report: Report): void {
   const [was, is] = [before.limits ?? {}, after.limits ?? {}];
+  if (!before.ownership_proof && after.ownership_proof)
+    report('breaking', '/ownership_proof', 'receivers have to echo a challenge from now on');
   if (!was.https_only && is.https_only) report('breaking', '/limits/https_only', 'plain HTTP is refused now');
   if (was.wildcards !== false && is.wildcards === false) {
     report('breaking', '/limits/wildcards', 'subscriptions to `*` and prefixes are refused now');
@@ -158,6 +166,9 @@ function diffLimits(before: ContractDocument, after: ContractDocument, report: R
     report('breaking', '/limits/authentication', 'endpoints may not authenticate any more');
   if (was.transformations !== false && is.transformations === false)
     report('breaking', '/limits/transformations', 'transformations are refused from now on');
+  for (const [name, what] of OPTIONS)
+    if (was[name] === true && is[name] !== true)
+      report('breaking', `/limits/${name}`, `endpoints may not ${what} any more`);
   for (const name of ['endpoints_per_account', 'subscriptions_per_endpoint', 'payload_bytes'] as const) {
     const [old, now] = [was[name], is[name]];
     if (old === undefined || now === undefined) continue;

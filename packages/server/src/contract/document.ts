@@ -294,6 +294,12 @@ export const ContractDocument = Type.Object(
           transformations: Type.Optional(
             Type.Boolean({ description: 'Endpoints may reshape their requests by a JavaScript function' }),
           ),
+          own_concurrency: Type.Optional(
+            Type.Boolean({ description: 'Endpoints may ask for fewer requests at a time than the contract has' }),
+          ),
+          thin_events: Type.Optional(
+            Type.Boolean({ description: 'Endpoints may have events without their payloads: id and trigger' }),
+          ),
           own_rate_limit: Type.Optional(
             Type.Boolean({ description: 'Endpoints may set a rate limit, if there is one below that of the contract' }),
           ),
@@ -332,6 +338,9 @@ export const ContractDocument = Type.Object(
     ),
     test_trigger: Type.Optional(Type.String({ description: 'What "Send test" sends; else what is subscribed to' })),
     new_endpoint: Type.Optional(Type.Enum(['active', 'inactive'])),
+    ownership_proof: Type.Optional(
+      Type.Boolean({ description: 'Receivers echo a challenge before their endpoint becomes active' }),
+    ),
     key_prefix: Type.Optional(Type.String({ pattern: '^[a-z0-9_]{1,16}$', description: 'Of API keys' })),
     scopes: Type.Optional(
       Type.Array(

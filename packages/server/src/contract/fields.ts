@@ -19,6 +19,12 @@ export interface BodyFacts {
   readonly account: AccountFacts;
 }
 
+/** The event as those get it who read its payload themselves: its id and its trigger in the place of the payload. */
+export function thinned(event: EventFacts): EventFacts {
+  const { id, externalId, trigger } = event;
+  return { ...event, byTopic: false, payload: Buffer.from(JSON.stringify({ id: externalId ?? id, trigger })) };
+}
+
 /** What is known when one attempt's request is written. */
 export interface AttemptFacts extends BodyFacts {
   /** `dlv_…`; made only where a contract asks for it. */

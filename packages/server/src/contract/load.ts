@@ -96,6 +96,8 @@ function compileContract(document: ContractDocument, folder: string, isProven: b
         subscriptionsPerEndpoint: document.limits?.subscriptions_per_endpoint ?? 100,
         payloadBytes: document.limits?.payload_bytes ?? 1024 * 1024,
         ownRateLimit: document.limits?.own_rate_limit ?? false,
+        ownConcurrency: document.limits?.own_concurrency ?? false,
+        thinEvents: document.limits?.thin_events ?? false,
         filters: document.limits?.filters ?? true,
         authentication: document.limits?.authentication ?? true,
         transformations: document.limits?.transformations ?? true,
@@ -104,6 +106,7 @@ function compileContract(document: ContractDocument, folder: string, isProven: b
       versions: document.versions,
       testTrigger: document.test_trigger,
       newEndpoint: document.new_endpoint ?? 'active',
+      ownershipProof: document.ownership_proof ?? false,
       page: {
         keys: document.page?.keys ?? 'section',
         links: document.page?.links ?? [],

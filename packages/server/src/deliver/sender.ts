@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { thinned } from '../contract/fields.ts';
 import type { Clock, Random } from '../domain/clock.ts';
 import { type Decision, decide } from '../domain/decide.ts';
 import { basicCredentials, type EndpointAuth } from '../domain/endpoint-auth.ts';
@@ -95,6 +96,13 @@ export class Sender {
       });
     }
     if (endpoint.status === 'inactive' && !forced) return undefined;
+    if (!endpoint.isProven) {
+      return notSent(delivery, startedAtMs, 'The receiver has not shown yet that it wants these requests.', {
+        kind: 'discarded',
+        reason: 'ownership_unproven',
+        endpointGone: false,
+      });
+    }
     const { headers: ownHeaders, url } = endpoint;
     const { authorization, waitedMs, failure } = endpoint.auth
       ? await this.authorize(endpoint, endpoint.auth)
@@ -128,7 +136,7 @@ export class Sender {
       await this.refuse(endpoint, authorization);
     const decision = this.decide(endpoint, delivery, outcome, startedAtMs);
     const settled = { delivery, startedAtMs, url, requestHeaders, ownHeaders, outcome, decision };
-    if (!transformed) return settled;
+    if (!transformed) return endpoint.thin ? { ...settled, sent: { method: 'POST', body } } : settled;
     const kept = withTransformed(signed, withoutCredentials(transformed));
     return { ...settled, requestHeaders: kept, sent: { method: transformed.method, body } };
   }
@@ -155,7 +163,18 @@ export class Sender {
     }
   }
 
-  private bodyOf({ contract, account }: KnownEndpoint, { event, topic }: ActiveDelivery): Buffer {
+  /** One request outside of all deliveries, written, signed and authenticated as theirs are, and never reshaped. */
+  async sendOnce(endpoint: KnownEndpoint, event: StoredEvent): Promise<AttemptOutcome> {
+    const { authorization, failure } = endpoint.auth ? await this.authorize(endpoint, endpoint.auth) : NO_AUTH;
+    if (failure) return failure;
+    const body = endpoint.contract.encodeBody({ event, topic: null, account: endpoint.account });
+    const facts = { event, topic: null, attempts: 0, uuid: event.uuid };
+    const headers = this.headersFor(endpoint, facts, body, this.parts.clock.now());
+    return this.send(endpoint, [...headers, ...endpoint.headers.values, ...authorization], body, 'POST');
+  }
+
+  private bodyOf({ contract, account, thin }: KnownEndpoint, { event, topic }: ActiveDelivery): Buffer {
+    if (thin) return contract.encodeBody({ event: thinned(event), topic, account });
     const known = this.bodies.get(event);
     if (known && known.topic === topic) return known.body;
     const body = contract.encodeBody({ event, topic, account });
@@ -165,7 +184,7 @@ export class Sender {
 
   private headersFor(
     endpoint: KnownEndpoint,
-    delivery: ActiveDelivery,
+    delivery: Pick<ActiveDelivery, 'event' | 'topic' | 'attempts' | 'uuid'>,
     body: Buffer,
     nowMs: number,
   ): [string, string][] {

@@ -250,7 +250,7 @@ export class Dispatcher {
 
   private limitOf(lane: Lane): number {
     const account = this.parts.directory.peek(lane.accountId);
-    return account?.endpoints.get(lane.endpointId)?.contract.policy.concurrency ?? lane.concurrency;
+    return account?.endpoints.get(lane.endpointId)?.concurrency ?? lane.concurrency;
   }
 
   private enqueue(lane: Lane, job: Job): void {

@@ -137,7 +137,9 @@ export class Lane {
   /** What its account says of it; undefined: nothing yet, or it is gone. */
   update(endpoint: KnownEndpoint | undefined): void {
     if (!endpoint) return;
-    if (!this.isKnown && this.standing !== 'failing') this.concurrency = endpoint.contract.policy.concurrency;
+    // It may ask for fewer at any time; for more, it gets there with what succeeds.
+    if (!this.isKnown && this.standing !== 'failing') this.concurrency = endpoint.concurrency;
+    else this.concurrency = Math.min(this.concurrency, endpoint.concurrency);
     this.isKnown = true;
     const { ratePerS, recoveringAtMs } = endpoint;
     this.switchedOnAtMs = recoveringAtMs;

@@ -20,7 +20,8 @@ export type DiscardReason =
   | 'retry_after_too_long'
   | 'gone'
   | 'test'
-  | 'endpoint_deleted';
+  | 'endpoint_deleted'
+  | 'ownership_unproven';
 
 /**
  * Decides by the contract's policy.

@@ -59,6 +59,11 @@ export const CATALOGUE = {
     'This trigger has no payload of this topic',
     'GET /v1/contracts/{contract} lists the pairs that exist.',
   ],
+  ownership_unproven: [
+    409,
+    'The receiver has not shown that it wants these requests',
+    'Have it answer the challenge with the challenge, then activate the endpoint. `detail` says what it answered.',
+  ],
   transform_failed: [
     422,
     'The transformation of this endpoint makes no request of this event',

@@ -45,6 +45,12 @@ export interface Endpoint {
   version: string | null;
   /** Requests a second, where the contract lets endpoints choose. */
   rateLimit: number | null;
+  /** Requests at a time, where the contract lets endpoints choose. */
+  concurrency: number | null;
+  /** It gets events without their payloads. */
+  thin: boolean;
+  /** The URL whose owner has echoed a challenge, in contracts that ask for that. */
+  provenUrl: string | null;
   /** Until then samples are sent all the time, and failures do not switch it off. */
   testingUntil: Date | null;
   /** Since when it has its status; null: since it was created. */
@@ -116,7 +122,7 @@ export interface Attempt {
   number: number;
   startedAt: Date;
   url: string;
-  /** What a transformation made of the request; null: POST, and the body as the contract writes it. */
+  /** Where it cannot be written again from the event; null: POST, and the body as the contract writes it. */
   sent: SentRequest | null;
   /** The contract's own. */
   requestHeaders: [string, string][];
@@ -163,7 +169,7 @@ export interface OwnHeaders {
   readonly values: readonly [string, string][];
 }
 
-/** Of a request that a transformation has reshaped: what cannot be written again from the event. */
+/** Of a request that a transformation has reshaped, or that was thin: what cannot be written again from the event. */
 export interface SentRequest {
   method: Method;
   body: Buffer;

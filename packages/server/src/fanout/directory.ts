@@ -35,6 +35,12 @@ export interface KnownEndpoint {
   readonly version: string | null;
   /** Requests in any second, over all nodes; undefined: no limit. */
   readonly ratePerS: number | undefined;
+  /** Requests at a time, over all nodes. */
+  readonly concurrency: number;
+  /** It gets events without their payloads. */
+  readonly thin: boolean;
+  /** Its receiver has shown that it wants its requests, where the contract asks for that. */
+  readonly isProven: boolean;
   readonly testingUntilMs: number;
   /** When it was switched on again that had been switched off for its failures. */
   readonly recoveringAtMs: number | undefined;
@@ -180,6 +186,10 @@ function compileEndpoint(account: AccountFacts, endpoint: EndpointSnapshot, cont
     account,
     version: endpoint.version ?? contract.versions?.default ?? null,
     ratePerS: rateOf(endpoint.rateLimit, contract.policy.ratePerS),
+    concurrency: Math.min(endpoint.concurrency ?? Number.POSITIVE_INFINITY, contract.policy.concurrency),
+    thin: endpoint.thin ?? false,
+    // What is active was proven, or is from before the contract asked for it.
+    isProven: !contract.ownershipProof || endpoint.status === 'active' || endpoint.provenUrl === endpoint.url,
     testingUntilMs: endpoint.testingUntil?.getTime() ?? 0,
     recoveringAtMs: endpoint.recoveringAt?.getTime(),
     keysAt: (nowMs) => secrets.filter((s) => s.expiresAtMs > nowMs).map((s) => s.key()),

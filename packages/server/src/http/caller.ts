@@ -191,11 +191,13 @@ function requireRole(request: FastifyRequest, role: OperatorRole): void {
   throw new Problem('forbidden', `The role ${role} does not allow this.`);
 }
 
+const OPEN_TO_KEYS = new Set(['getFeed', 'getEvent']);
+
 /** Whoever reads events, and waits for them, does not use up what the account's people may ask. */
 const feedOf = (accountId: string) => `${accountId} feed`;
 
 /**
- * With an API key of the account: the one thing here that keys open themselves.
+ * With an API key of the account: what receivers read themselves, the feed, and an event of which they know the id.
  * @returns false for what is no key, or no valid one
  * @throws Problem `account_not_found`, `forbidden` for a valid key that may not
  */
@@ -205,7 +207,7 @@ async function isReaderOfFeed(
   limits: AccountLimits,
 ): Promise<boolean> {
   const text = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-  if (operationOf(request) !== 'getFeed' || text === undefined) return false;
+  if (!OPEN_TO_KEYS.has(operationOf(request)) || text === undefined) return false;
   const { valid, key } = await keyVerifier.verify(text, { scopes: [FEED_SCOPE], address: request.ip });
   if (!key) return false;
   limits.call(feedOf(key.accountId), operationOf(request));

@@ -17,6 +17,7 @@ import type { Directory, KnownAccount } from '../fanout/directory.ts';
 import type { EndpointChange, EndpointStore } from '../storage/store.ts';
 import type { Transformer } from '../transform/transformer.ts';
 import type { Inspector } from './inspector.ts';
+import type { Ownership } from './ownership.ts';
 
 /** Secrets that sign besides the current one; each costs a signature per request. */
 const OLD_SECRETS_MAX = 4;
@@ -33,6 +34,8 @@ export interface EndpointInput {
   secret?: string;
   version?: string;
   rateLimit?: number | null;
+  concurrency?: number | null;
+  thin?: boolean;
   auth?: AuthWish | null;
   tls?: EndpointTls | null;
   transformation?: string | null;
@@ -52,6 +55,7 @@ export class Endpoints {
       guard: EgressGuard;
       inspector: Inspector;
       transformer: Transformer;
+      ownership: () => Ownership;
       ids: IdSource;
       clock: Clock;
       /** Whether endpoints may say whom their receivers' certificates are signed by. */
@@ -87,6 +91,7 @@ export class Endpoints {
     checkHeaders(input.headers ?? {}, contract);
     checkVersion(input.version, contract);
     checkRateLimit(input.rateLimit, contract);
+    checkOptions(input, contract);
     const auth = input.auth ? toAuth(input.auth, '#/auth') : null;
     this.checkAuth(auth, input.headers ?? {}, contract);
     const tls = input.tls ? this.toTls(input.tls, contract) : null;
@@ -101,7 +106,8 @@ export class Endpoints {
     if (input.signature !== undefined && input.signature !== key.kind) {
       throw new Problem('invalid_secret', `The secret is for ${key.kind}, and the endpoint is to sign with ${kind}.`);
     }
-    const status = input.status ?? contract.newEndpoint;
+    // Its receiver needs the secret before it can answer the challenge.
+    const status = contract.ownershipProof ? 'inactive' : (input.status ?? contract.newEndpoint);
     const createdAt = new Date(clock.now());
     const endpoint = await store.create(
       {
@@ -120,6 +126,9 @@ export class Endpoints {
         publicKey: scheme.publicKeyOf(key) ?? null,
         version: input.version ?? contract.versions?.default ?? null,
         rateLimit: input.rateLimit ?? null,
+        concurrency: input.concurrency ?? null,
+        thin: input.thin ?? false,
+        provenUrl: null,
         testingUntil: null,
         statusAt: null,
         previousSecretUntil: null,
@@ -148,6 +157,7 @@ export class Endpoints {
     if (change.headers) checkHeaders(change.headers, contract);
     checkVersion(change.version, contract);
     checkRateLimit(change.rateLimit, contract);
+    checkOptions(change, contract);
     const auth = wishedAuth ? toAuth(wishedAuth, '#/auth') : wishedAuth;
     if (auth !== undefined || change.headers !== undefined)
       this.checkAuth(
@@ -159,10 +169,12 @@ export class Endpoints {
     if (auth === undefined) checkMove(before, change.url);
     const tls = wishedTls ? this.toTls(wishedTls, contract) : wishedTls;
     await this.checkTransformation(accountId, change.transformation, contract);
+    const proven = await this.proofOf(before, change.url, contract);
     const subscriptions = wished && completeSubscriptions(wished, contract, before.subscriptions);
     return this.changed(accountId, () =>
       this.parts.store.change(accountId, id, {
         ...change,
+        ...proven,
         ...(subscriptions ? { subscriptions } : {}),
         ...(auth === undefined ? {} : { auth }),
         ...(tls === undefined ? {} : { tls }),
@@ -171,10 +183,12 @@ export class Endpoints {
   }
 
   async setStatus(accountId: string, id: string, status: EndpointStatus): Promise<Endpoint> {
-    await this.find(accountId, id);
+    const before = await this.find(accountId, id);
+    const isUnproven = status === 'active' && before.status === 'inactive' && before.provenUrl !== before.url;
+    const provenUrl = isUnproven && (await this.prove(accountId, id, before.url)) ? before.url : undefined;
     const reason = status === 'active' ? null : 'user';
     return this.changed(accountId, () =>
-      this.parts.store.setStatus(accountId, id, status, reason, this.parts.clock.now()),
+      this.parts.store.setStatus(accountId, id, status, reason, this.parts.clock.now(), provenUrl),
     );
   }
 
@@ -223,6 +237,34 @@ export class Endpoints {
       this.parts.store.rotateSecret(accountId, id, secret, publicKey, overlapUntil, OLD_SECRETS_MAX, nowMs),
     );
     return { endpoint, secret };
+  }
+
+  /** What is active moves to a URL whose receiver wants it; what is inactive is asked when it becomes active. */
+  private async proofOf(
+    { accountId, id, status, url: before }: Endpoint,
+    url: string | undefined,
+    { ownershipProof }: Contract,
+  ): Promise<Pick<EndpointChange, 'provenUrl' | 'whileInactive'>> {
+    if (!ownershipProof || url === undefined || url === before) return {};
+    if (status === 'inactive') return { whileInactive: true };
+    await this.prove(accountId, id, url);
+    return { provenUrl: url };
+  }
+
+  /**
+   * Where the contract asks for it: the receiver at this URL echoes a challenge, or nothing changes.
+   * @returns false where the contract does not
+   * @throws Problem `ownership_unproven`, `endpoint_not_found`, `too_many_requests`
+   */
+  private async prove(accountId: string, id: string, url: string): Promise<boolean> {
+    // Rarely done, and by what stands in the database now.
+    this.parts.directory.forget(accountId);
+    const account = await this.accountOf(accountId);
+    if (!account.contract.ownershipProof) return false;
+    const endpoint = account.endpoints.get(id);
+    if (!endpoint) throw new Problem('endpoint_not_found');
+    await this.parts.ownership().prove({ ...endpoint, url });
+    return true;
   }
 
   /** This node sends by the change at once; the others hear of it from the database. */
@@ -367,4 +409,21 @@ function checkRateLimit(rateLimit: number | null | undefined, { limits, policy }
   if (policy.ratePerS !== undefined && rateLimit > policy.ratePerS) {
     throw new Problem('limit_reached', `This contract sends at most ${policy.ratePerS} requests a second.`);
   }
+}
+
+/** @throws Problem `not_supported`, `limit_reached` */
+function checkOptions(
+  { concurrency, thin }: Pick<EndpointWish, 'concurrency' | 'thin'>,
+  { limits, policy }: Contract,
+): void {
+  if (thin && !limits.thinEvents)
+    throw new Problem('not_supported', 'Endpoints of this contract get every event with its payload.');
+  if (concurrency === undefined || concurrency === null) return;
+  if (!limits.ownConcurrency)
+    throw new Problem(
+      'not_supported',
+      'Endpoints of this contract do not choose how many requests they get at a time.',
+    );
+  if (concurrency > policy.concurrency)
+    throw new Problem('limit_reached', `This contract sends at most ${policy.concurrency} requests at a time.`);
 }

@@ -1,6 +1,6 @@
 import { payloadFor } from '../contract/body.ts';
 import type { Contract } from '../contract/contract.ts';
-import type { BodyFacts, EventFacts } from '../contract/fields.ts';
+import { type BodyFacts, type EventFacts, thinned } from '../contract/fields.ts';
 import { reshapedOf } from '../deliver/sender.ts';
 import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
@@ -90,7 +90,7 @@ export class Previews {
     const all = topicsOf(contract, event);
     const topics = endpoint ? all.filter((topic) => isSubscribed(known, endpoint.id, event.trigger, topic)) : all;
     const render = async (topic: string | null) => {
-      const written = contract.encodeBody({ event, topic, account });
+      const written = contract.encodeBody({ event: endpoint?.thin ? thinned(event) : event, topic, account });
       const transformed = endpoint && (await this.transformed(endpoint, { event, topic, account }, written));
       const body = transformed?.body ?? written;
       const own = contract.writeHeaders({

@@ -1,3 +1,4 @@
+import { thinned } from '../contract/fields.ts';
 import { reshapedOf } from '../deliver/sender.ts';
 import { Problem } from '../domain/errors.ts';
 import { type Method, TransformFailed } from '../domain/transformation.ts';
@@ -39,7 +40,7 @@ export class Transformations {
     const endpoint = endpointId === undefined ? undefined : account.endpoints.get(endpointId);
     if (endpointId !== undefined && !endpoint) throw new Problem('endpoint_not_found');
     const { event, topic } = await previews.eventOf(account, of);
-    const body = contract.encodeBody({ event, topic, account: facts });
+    const body = contract.encodeBody({ event: endpoint?.thin ? thinned(event) : event, topic, account: facts });
     const contentType = contract.defaultHeaders.filter(([name]) => name === 'content-type');
     const before: TriedRequest = { method: 'POST', headers: contentType, body };
     const reshaped = endpoint

@@ -41,6 +41,9 @@ interface SnapshotRow {
     sealed_tls: SealedPart | null;
     sealed_transformation: SealedPart | null;
     rate_limit: number | null;
+    concurrency: number | null;
+    thin: boolean;
+    proven_url: string | null;
     testing_until: string | null;
     recovering_at: string | null;
     secrets: { number: number; key_id: string; ciphertext: string; expires_at: string | null }[];
@@ -161,6 +164,9 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
           ({
             secrets,
             rate_limit,
+            concurrency,
+            thin,
+            proven_url,
             testing_until,
             recovering_at,
             sealed_headers,
@@ -179,6 +185,9 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
               tls: tlsTable.open(vault, endpointId, sealed_tls),
               transformation: transformationTable.open(vault, endpointId, sealed_transformation),
               rateLimit: rate_limit,
+              concurrency,
+              thin,
+              provenUrl: proven_url,
               testingUntil: testing_until === null ? null : new Date(testing_until),
               recoveringAt: recovering_at === null ? null : new Date(recovering_at),
               secrets: secrets.map((s) => ({

@@ -1,3 +1,4 @@
+import { Problem } from '../domain/errors.ts';
 import type { Endpoint, EndpointStatus, InactiveReason } from '../domain/model.ts';
 import type { SignatureKind } from '../domain/signature.ts';
 import type { Subscription } from '../domain/subscription.ts';
@@ -41,6 +42,9 @@ interface EndpointRow {
   number: string;
   version: string | null;
   rate_limit: number | null;
+  concurrency: number | null;
+  thin: boolean;
+  proven_url: string | null;
   testing_until: Date | null;
   status_at: Date | null;
   previous_secret_until: Date | null;
@@ -49,9 +53,9 @@ interface EndpointRow {
 }
 
 const COLUMNS =
-  'id, account_id, url, description, status, inactive_reason, subscriptions, headers_id, signature, public_key, version, rate_limit, created_at, updated_at';
+  'id, account_id, url, description, status, inactive_reason, subscriptions, headers_id, signature, public_key, version, rate_limit, concurrency, thin, created_at, updated_at';
 const SHOWN = `${COLUMNS}, headers, ${SEALED_HEADERS} AS sealed_headers, ${authTable.selected} AS sealed_auth, ${tlsTable.selected} AS sealed_tls,
-  ${transformationTable.selected} AS sealed_transformation, number::text, testing_until, status_at,
+  ${transformationTable.selected} AS sealed_transformation, number::text, testing_until, status_at, proven_url,
   (SELECT max(s.expires_at) FROM endpoint_secrets s WHERE s.endpoint_id = endpoints.id) AS previous_secret_until`;
 
 function toEndpoint(row: EndpointRow, vault: Vault): Endpoint {
@@ -73,6 +77,9 @@ function toEndpoint(row: EndpointRow, vault: Vault): Endpoint {
     number: Number(row.number),
     version: row.version,
     rateLimit: row.rate_limit,
+    concurrency: row.concurrency,
+    thin: row.thin,
+    provenUrl: row.proven_url,
     testingUntil: row.testing_until,
     statusAt: row.status_at,
     previousSecretUntil: row.previous_secret_until,
@@ -155,7 +162,7 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
         const { accountId, headers } = endpoint;
         const headersId = await storeHeaders(run, vault, { accountId, endpointId: endpoint.id, headers });
         const [row] = await run<EndpointRow>(
-          `INSERT INTO endpoints (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13) RETURNING ${SHOWN}`,
+          `INSERT INTO endpoints (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15) RETURNING ${SHOWN}`,
           [
             toUuidText('ep', endpoint.id),
             endpoint.accountId,
@@ -169,6 +176,8 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
             endpoint.publicKey,
             endpoint.version,
             endpoint.rateLimit,
+            endpoint.concurrency,
+            endpoint.thin,
             endpoint.createdAt,
           ],
         );
@@ -200,7 +209,21 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
     },
 
     change(accountId, id, change) {
-      const { url, description, subscriptions, headers, version, rateLimit, auth, tls, transformation } = change;
+      const {
+        url,
+        description,
+        subscriptions,
+        headers,
+        version,
+        rateLimit,
+        concurrency,
+        thin,
+        provenUrl,
+        whileInactive = false,
+        auth,
+        tls,
+        transformation,
+      } = change;
       return database.transaction(async (run) => {
         const uuid = toUuidText('ep', id);
         if (headers !== undefined) await changeHeaders(run, accountId, id, headers);
@@ -212,8 +235,10 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
         const [row] = await run<EndpointRow>(
           `UPDATE endpoints SET url = coalesce($3, url), description = coalesce($4, description),
              subscriptions = coalesce($5, subscriptions), version = coalesce($6, version),
-             rate_limit = CASE WHEN $7 THEN $8 ELSE rate_limit END, updated_at = now()
-           WHERE account_id = $1 AND id = $2 RETURNING ${SHOWN}`,
+             rate_limit = CASE WHEN $7 THEN $8 ELSE rate_limit END,
+             concurrency = CASE WHEN $9 THEN $10 ELSE concurrency END, thin = coalesce($11, thin),
+             proven_url = coalesce($12, proven_url), updated_at = now()
+           WHERE account_id = $1 AND id = $2 AND (NOT $13::boolean OR status = 'inactive') RETURNING ${SHOWN}`,
           [
             accountId,
             uuid,
@@ -223,8 +248,15 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
             version ?? null,
             rateLimit !== undefined,
             rateLimit ?? null,
+            concurrency !== undefined,
+            concurrency ?? null,
+            thin ?? null,
+            provenUrl ?? null,
+            whileInactive,
           ],
         );
+        if (!row && whileInactive)
+          throw new Problem('ownership_unproven', 'It was activated or deleted meanwhile; try again.');
         return row && show(row);
       });
     },
@@ -277,7 +309,7 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
       return rows.map((row) => ({ endpointId: fromUuidText('ep', row.endpoint_id), accountId: row.account_id }));
     },
 
-    async setStatus(accountId, id, status, reason, nowMs) {
+    async setStatus(accountId, id, status, reason, nowMs, provenUrl) {
       if (status === 'active') {
         // Before it is active: nobody sends yet, and what ends in between can be done again. Failures are forgotten first,
         // too: one that is counted after that finds a count of its own, or the status of before.
@@ -292,9 +324,10 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
         `UPDATE endpoints SET status = $3, inactive_reason = $4, updated_at = now(),
            status_at = CASE WHEN status = $3 THEN status_at ELSE $5 END,
            recovering_at = CASE WHEN $3 = 'active' AND inactive_reason IN ('consecutive_failures', 'gone') THEN $5::timestamptz
-             ELSE recovering_at END
-         WHERE account_id = $1 AND id = $2 RETURNING ${SHOWN}`,
-        [accountId, toUuidText('ep', id), status, reason, new Date(nowMs)],
+             ELSE recovering_at END,
+           proven_url = coalesce($6, proven_url)
+         WHERE account_id = $1 AND id = $2 AND ($6::text IS NULL OR url = $6) RETURNING ${SHOWN}`,
+        [accountId, toUuidText('ep', id), status, reason, new Date(nowMs), provenUrl ?? null],
       );
       return row && show(row);
     },

@@ -48,6 +48,9 @@ export interface EndpointSnapshot {
   headersId: string | null;
   version: string | null;
   rateLimit: number | null;
+  concurrency: number | null;
+  thin: boolean;
+  provenUrl: string | null;
   testingUntil: Date | null;
   /** When it was switched on again that had been switched off for its failures. */
   recoveringAt: Date | null;
@@ -239,6 +242,12 @@ export interface EndpointChange {
   /** `null` takes the limit away. */
   rateLimit?: number | null;
   /** `null` takes it away. */
+  concurrency?: number | null;
+  thin?: boolean;
+  provenUrl?: string;
+  /** Only if it is still inactive: what is active moves to a proven URL alone. */
+  whileInactive?: boolean;
+  /** `null` takes it away. */
   auth?: EndpointAuth | null;
   tls?: EndpointTls | null;
   transformation?: string | null;
@@ -415,13 +424,17 @@ export interface EndpointStore {
   find(accountId: string, id: string): Promise<Endpoint | undefined>;
   list(accountId: string, page: Page): Promise<Endpoint[]>;
   change(accountId: string, id: string, change: EndpointChange): Promise<Endpoint | undefined>;
-  /** What waits for an endpoint that becomes active is due at `nowMs`, whatever it waited for. */
+  /**
+   * What waits for an endpoint that becomes active is due at `nowMs`, whatever it waited for.
+   * @param provenUrl with it, only if this is still its URL
+   */
   setStatus(
     accountId: string,
     id: string,
     status: EndpointStatus,
     reason: InactiveReason | null,
     nowMs: number,
+    provenUrl?: string,
   ): Promise<Endpoint | undefined>;
   remove(accountId: string, id: string, notice?: NoticeText): Promise<boolean>;
   /** By the number that vendors' APIs show. */

@@ -52,6 +52,7 @@ const ContractView = named(
     schemas: Type.Record(Type.String(), Type.Unknown(), { description: 'JSON Schemas of the payloads, by file' }),
     versions: Nullable(Type.Object({ values: Type.Array(Type.String()), default: Type.String() })),
     new_endpoint: Type.Enum(['active', 'inactive']),
+    ownership_proof: Type.Boolean({ description: 'Receivers echo a challenge before their endpoint becomes active' }),
     page: Type.Object({
       keys: Type.Enum(['section', 'below-webhooks'], { description: 'Where the page shows the API keys' }),
       links: Type.Array(Type.Object({ label: Type.String(), url: Type.String() })),
@@ -98,6 +99,8 @@ const ContractView = named(
       transformations: Type.Boolean(),
       payload_bytes: Type.Integer(),
       own_rate_limit: Type.Boolean(),
+      own_concurrency: Type.Boolean(),
+      thin_events: Type.Boolean(),
     }),
   }),
 );

@@ -87,6 +87,15 @@ export const RateLimit = Type.Integer({
   maximum: 1000,
   description: 'Requests a second, over all nodes; where the contract lets endpoints choose',
 });
+export const Concurrency = Type.Integer({
+  minimum: 1,
+  maximum: 1000,
+  description: 'Requests at a time, over all nodes; where the contract lets endpoints choose',
+});
+export const Thin = Type.Boolean({
+  description:
+    'Its requests carry `id` and `trigger` instead of the payload, which the receiver reads by the id; where the contract allows it',
+});
 export const Secret = Type.String({
   maxLength: 256,
   description:
@@ -139,6 +148,14 @@ export const EndpointView = named(
     signature: Type.Enum(['v1', 'v1a', 'hmac']),
     version: Type.Union([Type.String(), Type.Null()], { description: 'Of the API, in contracts that have versions' }),
     rate_limit: Type.Union([Type.Integer(), Type.Null()], { description: 'Requests a second, if it asked for fewer' }),
+    concurrency: Type.Union([Type.Integer(), Type.Null()], {
+      description: 'Requests at a time, if it asked for fewer',
+    }),
+    thin: Type.Boolean({ description: 'It gets events without their payloads' }),
+    ownership_proven: Type.Boolean({
+      description:
+        'Whether the receiver at this URL has echoed a challenge; asked for in contracts with `ownership_proof`',
+    }),
     status_at: Type.Union([Time, Type.Null()], {
       description: 'Since when it has its status; null: since it was created',
     }),
@@ -181,6 +198,9 @@ export function presentEndpoint(endpoint: Endpoint, nowMs: number, withCredentia
     signature: endpoint.signature,
     version: endpoint.version,
     rate_limit: endpoint.rateLimit,
+    concurrency: endpoint.concurrency,
+    thin: endpoint.thin,
+    ownership_proven: endpoint.provenUrl === endpoint.url,
     status_at: endpoint.statusAt?.toISOString() ?? null,
     testing_until: isTesting ? (endpoint.testingUntil?.toISOString() ?? null) : null,
     previous_secret_until: isOverlapping ? (endpoint.previousSecretUntil?.toISOString() ?? null) : null,

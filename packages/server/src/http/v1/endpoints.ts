@@ -8,6 +8,7 @@ import { answerPage, toPage } from '../cursor.ts';
 import { AccountParams, closed, EndpointParams, Nullable, PageQuery, pageOf, responses, Time } from '../schemas.ts';
 import {
   Auth,
+  Concurrency,
   Description,
   EndpointView,
   EndpointWithSecret,
@@ -16,6 +17,7 @@ import {
   RateLimit,
   Secret,
   Subscriptions,
+  Thin,
   Tls,
   Transformation,
   Url,
@@ -72,6 +74,8 @@ function createEndpoint(app: App, { endpoints, clock }: HttpParts): void {
           secret: Type.Optional(Secret),
           version: Type.Optional(Version),
           rate_limit: Type.Optional(Nullable(RateLimit)),
+          concurrency: Type.Optional(Nullable(Concurrency)),
+          thin: Type.Optional(Thin),
         }),
         response: responses({ 201: EndpointWithSecret }, 409, 422),
       },
@@ -170,6 +174,8 @@ function changeEndpoint(app: App, { endpoints, clock }: HttpParts): void {
           transformation: Type.Optional(Transformation),
           version: Type.Optional(Version),
           rate_limit: Type.Optional(Nullable(RateLimit)),
+          concurrency: Type.Optional(Nullable(Concurrency)),
+          thin: Type.Optional(Thin),
         }),
         response: responses({ 200: EndpointView }, 409, 422),
       },

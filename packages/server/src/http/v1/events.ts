@@ -232,6 +232,7 @@ export function eventRoutes(
       schema: {
         operationId: 'getEvent',
         summary: 'Show an event by its id or your own',
+        description: 'An API key of the account with the scope `posthorn:feed` may read it, too.',
         tags: ['Events'],
         params: Type.Object({ account: Type.String({ maxLength: 128 }), event: Type.String({ maxLength: 128 }) }),
         response: responses({ 200: EventView }),

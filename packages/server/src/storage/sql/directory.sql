@@ -15,7 +15,8 @@ SELECT a.id, a.name, a.contract, a.metadata, a.version::text, EXISTS (SELECT FRO
       'sealed_transformation', (
         SELECT json_build_object('key_id', h.key_id, 'ciphertext', encode(h.ciphertext, 'base64'))
         FROM endpoint_transformations h WHERE h.endpoint_id = e.id),
-      'version', e.version, 'rate_limit', e.rate_limit, 'testing_until', e.testing_until, 'recovering_at', e.recovering_at,
+      'version', e.version, 'rate_limit', e.rate_limit, 'concurrency', e.concurrency, 'thin', e.thin, 'proven_url', e.proven_url,
+      'testing_until', e.testing_until, 'recovering_at', e.recovering_at,
       'secrets', (
         SELECT json_agg(json_build_object('number', s.number, 'key_id', s.key_id, 'ciphertext', encode(s.ciphertext, 'base64'),
                                           'expires_at', s.expires_at) ORDER BY s.number DESC)
