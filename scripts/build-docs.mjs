@@ -21,6 +21,7 @@ const SECTIONS = [
       'sources.md',
       'filters.md',
       'transformations.md',
+      'event-types.md',
       'authentication.md',
       'sdk.md',
       'cli.md',

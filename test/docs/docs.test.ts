@@ -29,6 +29,7 @@ test('every code block is run, compiled or loaded by a test, or shows nothing th
     'docs/failover.md': 'packages/server/src/storage/servers.test.ts',
     'docs/filters.md json': 'test/e2e/filters.test.ts',
     'docs/transformations.md json': 'test/e2e/transformations.test.ts',
+    'docs/event-types.md json': 'test/e2e/event-types.test.ts',
     'docs/index.md sh': `${ran}, and the CI`,
     'docs/keys.md sh keys': ran,
     'docs/moving.md sh': `${ran} for the options, test/e2e/import.test.ts for what they do`,

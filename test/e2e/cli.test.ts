@@ -414,6 +414,33 @@ describe('contracts', () => {
   });
 });
 
+describe('event types', () => {
+  test('are declared out of a file, imported from a description in YAML, listed, and deleted', async () => {
+    writeFileSync(join(folder, 'types.json'), JSON.stringify([{ name: 'order.paid', label: 'Order paid' }]));
+    expect((await posthorn('event-types put types.json --check warn')).out).toBe('created    order.paid  version 1\n');
+    const described = (type: string) =>
+      `openapi: 3.1.0
+webhooks:
+  invoice.sent:
+    post:
+      summary: Invoice sent
+      requestBody: { content: { application/json: { schema: { type: object, properties: { number: { type: ${type} } } } } } }
+`;
+    writeFileSync(join(folder, 'api.yaml'), described('string'));
+    expect((await posthorn('event-types import api.yaml --dry-run')).out).toContain('created    invoice.sent');
+    expect((await posthorn('event-types import api.yaml')).code).toBe(0);
+    writeFileSync(join(folder, 'api.yaml'), described('integer'));
+    const refused = await posthorn('event-types import api.yaml');
+    expect(refused.err).toContain('breaking_change');
+    expect(refused.code).not.toBe(0);
+    const allowed = await posthorn('event-types import api.yaml --allow-breaking');
+    expect(allowed.out).toMatch(/changed {4}invoice.sent {2}version 2\n {2}breaking: /);
+    expect((await posthorn('event-types list')).out).toMatch(/invoice\.sent .*2.*Invoice sent[\s\S]*order\.paid/);
+    expect((await posthorn('event-types delete order.paid')).out).toBe('order.paid is deleted.\n');
+    expect(JSON.parse((await posthorn('event-types list --json')).out)).toHaveLength(1);
+  });
+});
+
 describe('server commands', () => {
   test('serve starts a server, and ends it with a signal', { timeout: 90_000 }, async () => {
     const child = spawn(process.execPath, [CLI], {

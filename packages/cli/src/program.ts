@@ -5,6 +5,7 @@ import { contractCommands } from './commands/contracts.js';
 import { deliveryCommands } from './commands/deliveries.js';
 import { doctorCommand } from './commands/doctor.js';
 import { endpointCommands } from './commands/endpoints.js';
+import { eventTypeCommands } from './commands/event-types.js';
 import { eventCommands } from './commands/events.js';
 import { importCommand } from './commands/import.js';
 import { keyCommands } from './commands/keys.js';
@@ -38,6 +39,7 @@ export function buildProgram(version: string): Command {
   replayCommand(program);
   contractCommands(program);
   sourceCommands(program);
+  eventTypeCommands(program);
   importCommand(program);
   doctorCommand(program);
   mcpCommand(program);

@@ -59,6 +59,20 @@ export class Posthorn {
       this.transport.call({ method: 'POST', path: `/v1/sources/${part(name)}/redrive`, body }),
   };
 
+  /** Event types that the product declares, in contracts that leave triggers free. */
+  readonly eventTypes = {
+    put: (body: BodyOf<'putEventTypes'>): Promise<AnswerOf<'putEventTypes'>> =>
+      this.transport.call({ method: 'PUT', path: '/v1/event-types', body, isRepeatable: true }),
+    import: (body: BodyOf<'importEventTypes'>): Promise<AnswerOf<'importEventTypes'>> =>
+      this.transport.call({ method: 'POST', path: '/v1/event-types/import', body, isRepeatable: true }),
+    list: (query: QueryOf<'listEventTypes'> = {}): Promise<AnswerOf<'listEventTypes'>> =>
+      this.transport.call({ method: 'GET', path: '/v1/event-types', query }),
+    get: (name: string, query: QueryOf<'getEventType'> = {}): Promise<AnswerOf<'getEventType'>> =>
+      this.transport.call({ method: 'GET', path: `/v1/event-types/${part(name)}`, query }),
+    delete: (name: string, query: QueryOf<'deleteEventType'> = {}): Promise<void> =>
+      this.transport.call({ method: 'DELETE', path: `/v1/event-types/${part(name)}`, query }),
+  };
+
   /** Keys with names and roles for those who operate the server. */
   readonly operatorKeys = {
     create: (body: BodyOf<'createOperatorKey'>): Promise<AnswerOf<'createOperatorKey'>> =>

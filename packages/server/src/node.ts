@@ -179,6 +179,7 @@ export async function startNode(
     });
     await maintainer.start();
     await hearOfChanges(database, parts, node, onError);
+    await parts.eventTypes.load();
     keyVerifier.start();
     // The embedded database has no other server: whoever stands there was killed.
     if (isEmbedded && (siblings?.start.isFirst ?? true)) await maintainer.takeOver('everybody else');
@@ -303,7 +304,7 @@ function buildMaintainer(
 /** What other nodes change, and put into lanes of this one. */
 function hearOfChanges(
   database: Database,
-  { directory, dispatcher, keyVerifier, scheduler }: Services,
+  { directory, dispatcher, eventTypes, keyVerifier, scheduler }: Services,
   node: NodeIdentity,
   onError: (error: unknown) => void,
 ): Promise<void> {
@@ -321,6 +322,7 @@ function hearOfChanges(
     },
     posthorn_keys: () => keyVerifier.forgetAll(),
     posthorn_scheduled: () => scheduler.wake(),
+    posthorn_event_types: () => void eventTypes.load().catch(onError),
   });
 }
 

@@ -17,6 +17,7 @@ import { AccountNotices } from './manage/account-notices.ts';
 import { ApiKeys } from './manage/api-keys.ts';
 import { BinForwards } from './manage/bin-forwards.ts';
 import { Endpoints } from './manage/endpoints.ts';
+import { EventTypes } from './manage/event-types.ts';
 import { Feeds } from './manage/feeds.ts';
 import { Inspector } from './manage/inspector.ts';
 import { type Mailer, NoticeSender } from './manage/notice-sender.ts';
@@ -57,7 +58,8 @@ export interface NodeIdentity {
 /** What one node is made from. */
 export interface Dependencies {
   store: Store;
-  contracts: ReadonlyMap<string, Contract>;
+  /** Those with event types that are declared by the API are replaced when these change. */
+  contracts: Map<string, Contract>;
   guard: EgressGuard;
   egress: Egress;
   /** Whether endpoints may say whom their receivers' certificates are signed by. */
@@ -106,6 +108,7 @@ export function buildServices(dependencies: Dependencies) {
   };
   const limits = new AccountLimits(() => clock.monotonicMs());
   const directory = new Directory(store.accounts.snapshot, contracts);
+  const eventTypes = new EventTypes({ contracts, store: store.eventTypes, directory, clock });
   const verification = new Verification({ clock });
   const transformer = new Transformer(clock);
   const previews = new Previews({ directory, events: store.events, transformer, ids, clock });
@@ -269,6 +272,7 @@ export function buildServices(dependencies: Dependencies) {
   });
   return {
     directory,
+    eventTypes,
     acceptor,
     scheduler,
     sources,

@@ -96,6 +96,8 @@ async function makeWorld(): Promise<World> {
     (found) => found.length === 40,
   );
   const { body: operatorKey } = await node.call('POST', '/v1/operator-keys', { name: 'Fuzz', role: 'support' });
+  const eventTypes = Array.from({ length: 40 }, (_, i) => `type.t${i}`);
+  await node.call('PUT', '/v1/event-types', { event_types: eventTypes.map((name) => ({ name })) });
   const session = async (permissions: string[]) =>
     (await node.call('POST', of('page-sessions'), { permissions })).body.token as string;
   const ids = {
@@ -113,6 +115,7 @@ async function makeWorld(): Promise<World> {
     source: ['shop', 'none'],
     dead_letter: letters.map(({ id }: { id: string }) => id),
     operator_key: [operatorKey.id],
+    event_type: eventTypes,
   };
   /** The first of them most often. */
   const some = (values: readonly string[]) =>
@@ -144,6 +147,15 @@ async function makeWorld(): Promise<World> {
       contract: some([...contracts, 'nope', '__proto__']),
       trigger: some(['order.created', 'order.*', '*', 'customer.created', 'contact.created', 'return/created', '!']),
       endpoint: some([endpoint.endpoint, ...idsOf('ep')]),
+      document: fc.constantFrom<Json[]>(
+        { openapi: '3.1.0', webhooks: { 'a.b': { post: { summary: 's' } } } },
+        { openapi: '3.1.0', webhooks: { 'a.b': { $ref: '#/webhooks/a.b' } } },
+        { asyncapi: '3.0.0', channels: { c: { messages: { m: { payload: { type: ['object', 7] } } } } } },
+        { asyncapi: '2.6.0', channels: { c: { subscribe: { message: { oneOf: [null, {}] } } } } },
+      ),
+      transformation: some(['function transform(r) { return r }', 'throw 1', '\0']),
+      name: some(['order.created', 'x y', '']),
+      schema: fc.constantFrom<Json[]>({ type: 'object' }, { type: 7 }, { $ref: '#/nowhere' }, { pattern: '(' }, {}),
       id: fc.oneof(fc.uuid(), some(['own-2', event.id, 'own-1', ...idsOf('evt')])),
       payload: fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<Json>,
       key: some([key.key, 'phk_x']),

@@ -17,6 +17,7 @@ export function EventDrawer({ trigger, onClose }: { trigger: string; onClose: ()
   const { contract, triggerLabel } = useAccount();
   const { t } = useLanguage();
   const word = contract.triggers.find((one) => one.value === trigger);
+  const pairs = contract.pairs.filter((pair) => pair.trigger === trigger);
   return (
     <Dialog title={triggerLabel(trigger)} kind="drawer" onClose={onClose}>
       <div className="stack">
@@ -32,13 +33,10 @@ export function EventDrawer({ trigger, onClose }: { trigger: string; onClose: ()
           <p className="quiet">{t.events.implies(word.implies.map((one) => one.trigger))}</p>
         )}
         <Getters trigger={trigger} />
-        {contract.free_triggers ? (
-          <NewestEvent trigger={trigger} />
-        ) : (
-          contract.pairs
-            .filter((pair) => pair.trigger === trigger)
-            .map((pair) => <PairView key={`${pair.topic} ${pair.trigger}`} pair={pair} />)
-        )}
+        {pairs.map((pair) => (
+          <PairView key={`${pair.topic} ${pair.trigger}`} pair={pair} />
+        ))}
+        {contract.free_triggers && pairs.length === 0 && <NewestEvent trigger={trigger} />}
       </div>
     </Dialog>
   );

@@ -29,7 +29,10 @@ export function Events() {
           <Radio size={16} aria-hidden /> {t.feed.follow}
         </Button>
       </Head>
-      {contract.free_triggers ? <SeenEvents /> : <Catalog />}
+      <div className="stack">
+        {contract.triggers.length > 0 && <Catalog />}
+        {contract.free_triggers && <SeenEvents />}
+      </div>
       {open !== null && <EventDrawer key={open} trigger={open} onClose={() => set({ event: null }, true)} />}
       {params.get('follow') !== null && <FeedDrawer onClose={() => set({ follow: null }, true)} />}
     </>
@@ -45,6 +48,7 @@ interface Row {
   trigger: string;
   label: string;
   description: string;
+  isDeprecated?: boolean;
   /** Of the newest one, where events are not declared by the contract. */
   seenAt?: string;
   getters: number;
@@ -65,6 +69,7 @@ function Catalog() {
           trigger,
           label: word?.label ?? trigger,
           description: word?.description ?? '',
+          isDeprecated: word?.deprecated ?? false,
           getters: countOf(endpoints ?? [], trigger),
         };
       }),
@@ -75,7 +80,7 @@ function Catalog() {
       {groups.map(({ value, label, rows }) => (
         <div key={value} className="stack tight">
           <h2>{label}</h2>
-          <EventTable label={label} rows={rows} />
+          <EventTable label={label} rows={rows} areDeclared />
         </div>
       ))}
     </div>
@@ -84,7 +89,7 @@ function Catalog() {
 
 /** Contracts that let the product name its events as it likes: what has come lately. */
 function SeenEvents() {
-  const { path } = useAccount();
+  const { path, contract } = useAccount();
   const { t } = useLanguage();
   const endpoints = useEndpoints().data?.data;
   const events = useQuery({
@@ -95,21 +100,24 @@ function SeenEvents() {
   const rows = useMemo(() => {
     const seen = new Map<string, Row>();
     for (const { trigger, created_at, test } of events.data?.data ?? []) {
-      if (test || seen.has(trigger)) continue;
+      const isDeclared = contract.triggers.some((one) => one.value === trigger);
+      if (test || isDeclared || seen.has(trigger)) continue;
       const getters = countOf(endpoints ?? [], trigger);
       seen.set(trigger, { trigger, label: trigger, description: '', seenAt: created_at, getters });
     }
     return [...seen.values()];
-  }, [events.data, endpoints]);
+  }, [events.data, endpoints, contract]);
   return (
     <>
       <QueryError of={events} />
       {!events.data && !events.error && <Skeleton />}
-      {events.data && rows.length === 0 && <Empty title={t.events.none} text={t.events.noneText} />}
+      {events.data && rows.length === 0 && contract.triggers.length === 0 && (
+        <Empty title={t.events.none} text={t.events.noneText} />
+      )}
       {rows.length > 0 && (
         <div className="stack tight">
           <p className="quiet">{t.events.seen}</p>
-          <EventTable label={t.nav.events} rows={rows} />
+          <EventTable label={t.nav.events} rows={rows} areDeclared={false} />
         </div>
       )}
     </>
@@ -118,11 +126,10 @@ function SeenEvents() {
 
 const column = columnsOf<Row>();
 
-function EventTable({ label, rows }: { label: string; rows: readonly Row[] }) {
+function EventTable({ label, rows, areDeclared }: { label: string; rows: readonly Row[]; areDeclared: boolean }) {
   const { contract } = useAccount();
   const { t } = useLanguage();
   const { params, set } = useUrlState();
-  const isFree = contract.free_triggers;
   const columns = useMemo(() => {
     const getters = column.accessor('getters', {
       header: t.events.getters(contract.words.endpoint),
@@ -130,7 +137,7 @@ function EventTable({ label, rows }: { label: string; rows: readonly Row[] }) {
       cell: ({ getValue }) =>
         getValue() === 0 ? <span className="quiet">{t.events.nobody}</span> : t.events.getterCount(getValue()),
     });
-    if (isFree) {
+    if (!areDeclared) {
       return column.columns([
         column.accessor('label', { header: contract.words.trigger }),
         column.accessor('seenAt', {
@@ -142,7 +149,15 @@ function EventTable({ label, rows }: { label: string; rows: readonly Row[] }) {
       ]);
     }
     return column.columns([
-      column.accessor('label', { header: contract.words.trigger, meta: { width: '26%' } }),
+      column.accessor('label', {
+        header: contract.words.trigger,
+        meta: { width: '26%' },
+        cell: ({ getValue, row }) => (
+          <>
+            {getValue()} {row.original.isDeprecated && <span className="tag">{t.events.deprecated}</span>}
+          </>
+        ),
+      }),
       column.accessor('trigger', { header: t.events.name, meta: { width: '24%', kind: 'code', wideOnly: true } }),
       column.accessor('description', {
         header: t.events.description,
@@ -151,7 +166,7 @@ function EventTable({ label, rows }: { label: string; rows: readonly Row[] }) {
       }),
       getters,
     ]);
-  }, [contract, isFree, t]);
+  }, [contract, areDeclared, t]);
   return (
     <DataTable
       label={label}

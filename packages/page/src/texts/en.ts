@@ -611,6 +611,7 @@ export const en = {
     removed: (name: string) => `“${name}” is removed.`,
   },
   events: {
+    deprecated: 'deprecated',
     all: 'All events',
     none: 'Events are free here',
     noneText:
@@ -904,6 +905,9 @@ export const en = {
       signIn: 'Signed in to the console',
       deleteDeadLetter: 'Deleted a dead letter',
       redriveDeadLetters: 'Published dead letters again',
+      putEventTypes: 'Declared event types',
+      importEventTypes: 'Imported event types',
+      deleteEventType: 'Deleted an event type',
       createOperatorKey: 'Created an operator key',
       rotateOperatorKey: 'Rotated an operator key',
       deleteOperatorKey: 'Deleted an operator key',

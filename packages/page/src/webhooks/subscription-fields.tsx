@@ -35,7 +35,7 @@ export function SubscriptionFields({ draft, change, error }: Props) {
   );
 }
 
-/** Names of one's own, with those that came lately as suggestions. */
+/** Names of one's own, with those that are declared, or came lately, as suggestions. */
 function FreeField({ draft, change, error }: Props) {
   const { path, contract } = useAccount();
   const { t } = useLanguage();
@@ -45,7 +45,8 @@ function FreeField({ draft, change, error }: Props) {
     queryFn: () => get<Page<{ trigger: string }>>(`${path}/events?limit=50`),
     staleTime: 60_000,
   });
-  const names = [...new Set(seen.data?.data.map((event) => event.trigger) ?? [])].sort();
+  const declared = contract.triggers.filter((one) => !one.deprecated).map((one) => one.value);
+  const names = [...new Set([...declared, ...(seen.data?.data.map((event) => event.trigger) ?? [])])].sort();
   return (
     <Field label={contract.words.trigger} hint={t.webhooks.freeTriggersHint} error={error}>
       <input

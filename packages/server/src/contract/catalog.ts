@@ -28,6 +28,10 @@ export interface Trigger {
   readonly unsent?: readonly string[];
   /** Members that come first in bodies, in this order. */
   readonly order?: readonly string[];
+  /** It is still sent, and should not be subscribed to any more. */
+  readonly deprecated?: boolean;
+  /** Of its schema, where the product has declared it by the API. */
+  readonly version?: number;
 }
 
 export interface Group {
@@ -46,6 +50,8 @@ export interface CatalogRules {
   readonly topics: readonly Topic[];
   /** `free`: every well-formed trigger exists. */
   readonly triggers: readonly Trigger[] | 'free';
+  /** Those of the free ones that the product has declared by the API. */
+  readonly declared?: readonly Trigger[];
   readonly groups: readonly Group[];
   readonly pairs: readonly Pair[];
   /** Pairs that can be subscribed to and never yield a payload. */
@@ -71,7 +77,7 @@ export class Catalog {
   private readonly unsentMembers: ReadonlyMap<string, ReadonlySet<string>>;
 
   constructor(readonly rules: CatalogRules) {
-    this.byTrigger = new Map(rules.triggers === 'free' ? [] : rules.triggers.map((t) => [t.value, t]));
+    this.byTrigger = new Map(this.triggers.map((t) => [t.value, t]));
     this.topicValues = new Set(rules.topics.map((t) => t.value));
     this.documented = new Set(rules.pairs.map(keyOf));
     this.empty = new Set(rules.emptyPairs.map(keyOf));
@@ -88,7 +94,8 @@ export class Catalog {
   }
 
   get triggers(): readonly Trigger[] {
-    return this.rules.triggers === 'free' ? [] : this.rules.triggers;
+    const { triggers, declared = [] } = this.rules;
+    return triggers === 'free' ? declared : triggers;
   }
 
   trigger(value: string): Trigger | undefined {

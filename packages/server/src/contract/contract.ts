@@ -64,6 +64,8 @@ export interface Contract {
   readonly versions: Versions | undefined;
   /** What "Send test" sends; else a sample of what the endpoint is subscribed to. */
   readonly testTrigger: string | undefined;
+  /** Whether the product may declare event types by the API. */
+  readonly eventTypes: boolean;
   readonly newEndpoint: 'active' | 'inactive';
   /** Receivers echo a challenge before anything else is sent to them. */
   readonly ownershipProof: boolean;

@@ -155,6 +155,8 @@ const OPTIONS = [
 
 function diffLimits(before: ContractDocument, after: ContractDocument, report: Report): void {
   const [was, is] = [before.limits ?? {}, after.limits ?? {}];
+  if (before.event_types && !after.event_types)
+    report('breaking', '/event_types', 'event types that were declared by the API are gone');
   if (!before.ownership_proof && after.ownership_proof)
     report('breaking', '/ownership_proof', 'receivers have to echo a challenge from now on');
   if (!was.https_only && is.https_only) report('breaking', '/limits/https_only', 'plain HTTP is refused now');

@@ -337,6 +337,9 @@ export const ContractDocument = Type.Object(
       ),
     ),
     test_trigger: Type.Optional(Type.String({ description: 'What "Send test" sends; else what is subscribed to' })),
+    event_types: Type.Optional(
+      Type.Boolean({ description: 'Event types may be declared by the API, where triggers are free' }),
+    ),
     new_endpoint: Type.Optional(Type.Enum(['active', 'inactive'])),
     ownership_proof: Type.Optional(
       Type.Boolean({ description: 'Receivers echo a challenge before their endpoint becomes active' }),

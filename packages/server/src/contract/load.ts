@@ -105,6 +105,7 @@ function compileContract(document: ContractDocument, folder: string, isProven: b
       scopes: document.scopes ?? [],
       versions: document.versions,
       testTrigger: document.test_trigger,
+      eventTypes: document.event_types ?? false,
       newEndpoint: document.new_endpoint ?? 'active',
       ownershipProof: document.ownership_proof ?? false,
       page: {

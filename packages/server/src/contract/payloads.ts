@@ -61,8 +61,8 @@ export interface Violation {
 
 /** The schemas and samples of a contract's payloads. */
 export class Payloads {
-  /** Until it is needed: to compile the schemas of a contract takes a tenth of a second. */
-  private validators: ReadonlyMap<string, ValidateFunction> | undefined;
+  /** Each when it is needed: to compile the schemas of a contract takes a tenth of a second. */
+  private readonly validators: Validators;
   private readonly samples = new Map<string, Buffer>();
 
   /**
@@ -78,14 +78,24 @@ export class Payloads {
     private readonly added: (facts: BodyFacts, payload: unknown) => unknown,
     private readonly computed: ReadonlySet<string>,
     private readonly ruled: ReadonlySet<string>,
+    isStrict = true,
   ) {
+    this.validators = new Validators(schemas, isStrict);
     for (const { text, ...pair } of samples) this.samples.set(keyOf(pair), Buffer.from(text));
   }
 
-  /** Compiles the schemas, if that has not been done. @throws BrokenSchema */
-  prepare(): ReadonlyMap<string, ValidateFunction> {
-    this.validators ??= compileSchemas(this.schemas);
-    return this.validators;
+  /** Compiles the schemas, those that are not yet. @throws BrokenSchema */
+  prepare(): void {
+    for (const file of this.schemas.keys()) this.validators.of(file);
+  }
+
+  /** The same with other schemas and samples: of the product's own, which may hold what this code does not know. */
+  replacedBy(
+    catalog: Catalog,
+    schemas: ReadonlyMap<string, object>,
+    samples: readonly (Pair & { text: string })[],
+  ): Payloads {
+    return new Payloads(catalog, schemas, samples, this.added, this.computed, this.ruled, false);
   }
 
   /** A sample payload as a publisher would send it; for a pair without its own, the topic's sample. */
@@ -108,7 +118,7 @@ export class Payloads {
   /** Where a payload does not fit its schema; empty when it fits, or has none. */
   violations(facts: BodyFacts, payload: unknown): Violation[] {
     const file = this.schemaOf({ topic: facts.topic, trigger: facts.event.trigger });
-    const validate = file === undefined ? undefined : this.prepare().get(file);
+    const validate = file === undefined ? undefined : this.validators.of(file);
     if (!validate || validate(this.added(facts, payload))) return [];
     return (validate.errors ?? []).slice(0, ERRORS_MAX).map(toViolation);
   }
@@ -142,33 +152,52 @@ function without(payload: Buffer, names: ReadonlySet<string>): Buffer {
   return Buffer.from(`{${kept.join(',')}}`);
 }
 
-/** @throws BrokenSchema */
-function compileSchemas(schemas: ReadonlyMap<string, object>): Map<string, ValidateFunction> {
-  const validators = new Map<string, ValidateFunction>();
-  const ajv = new Ajv2020({
-    allErrors: true,
-    strict: true,
-    strictTypes: false,
-    strictRequired: false,
-    formats: FORMATS,
-  });
-  // The file's name is what other files of the folder refer to it by.
-  for (const [file, schema] of schemas) {
+class Validators {
+  private readonly compiled = new Map<string, ValidateFunction>();
+  private ajv: Ajv2020 | undefined;
+
+  /** @param isStrict whether a word that is not known is a mistake */
+  constructor(
+    private readonly schemas: ReadonlyMap<string, object>,
+    private readonly isStrict: boolean,
+  ) {}
+
+  /** @throws BrokenSchema */
+  of(file: string): ValidateFunction | undefined {
+    const known = this.compiled.get(file);
+    if (known || !this.schemas.has(file)) return known;
+    this.ajv ??= this.read();
     try {
-      ajv.addSchema({ ...schema, $id: file }, file);
+      const validate = this.ajv.getSchema(file) as ValidateFunction;
+      this.compiled.set(file, validate);
+      return validate;
     } catch (error) {
       throw new BrokenSchema(file, messageOf(error));
     }
   }
-  for (const file of schemas.keys()) {
-    try {
-      const validate = ajv.getSchema(file);
-      if (validate) validators.set(file, validate as ValidateFunction);
-    } catch (error) {
-      throw new BrokenSchema(file, messageOf(error));
+
+  /** The file's name is what other files of the folder refer to it by. */
+  private read(): Ajv2020 {
+    const strict = this.isStrict;
+    const ajv = new Ajv2020({
+      allErrors: true,
+      strict,
+      strictTypes: false,
+      strictRequired: false,
+      formats: FORMATS,
+      ...(strict ? {} : { logger: false }),
+    });
+    for (const [file, schema] of this.schemas) {
+      try {
+        // Dialects of before 2020-12 differ in what is seldom used.
+        const { $schema, ...others } = schema as { $schema?: string };
+        ajv.addSchema({ ...(strict && $schema !== undefined ? { $schema } : {}), ...others, $id: file }, file);
+      } catch (error) {
+        throw new BrokenSchema(file, messageOf(error));
+      }
     }
+    return ajv;
   }
-  return validators;
 }
 
 export function invalidPayload(violations: readonly Violation[], pointer: string): Problem {

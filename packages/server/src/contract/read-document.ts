@@ -98,6 +98,7 @@ function explainOne({ keyword, params, message, instancePath }: ErrorObject, all
 function checkTogether(document: ContractDocument, fail: (path: string, reason: string) => never): void {
   const { triggers, topics = [], policy, versions, body } = document;
   if (triggers === 'topics' && topics.length === 0) fail('/topics', 'is empty, and "triggers" is "topics"');
+  if (document.event_types && triggers !== 'free') fail('/event_types', 'needs "triggers": "free"');
   if ((policy.retry_delays_s === undefined) === (policy.backoff === undefined)) {
     fail('/policy', 'has either retry_delays_s or backoff');
   }

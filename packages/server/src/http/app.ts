@@ -19,6 +19,7 @@ import type { AccountNotices } from '../manage/account-notices.ts';
 import type { ApiKeys } from '../manage/api-keys.ts';
 import type { BinForwards } from '../manage/bin-forwards.ts';
 import type { Endpoints } from '../manage/endpoints.ts';
+import type { EventTypes } from '../manage/event-types.ts';
 import type { Feeds } from '../manage/feeds.ts';
 import type { Inspector } from '../manage/inspector.ts';
 import type { OpenIdConnect } from '../manage/open-id-connect.ts';
@@ -65,6 +66,7 @@ export interface HttpParts {
   openId?: OpenIdConnect | undefined;
   verification: Verification;
   previews: Previews;
+  eventTypes: EventTypes;
   transformations: Transformations;
   urlChecks: UrlChecks;
   binForwards: BinForwards;

@@ -92,6 +92,11 @@ const OF_PRODUCT = new Set([
   'listAccounts',
   'listAccountStats',
   'listContracts',
+  'listEventTypes',
+  'getEventType',
+  'putEventTypes',
+  'importEventTypes',
+  'deleteEventType',
   'createPageSession',
   'endPageSessions',
 ]);

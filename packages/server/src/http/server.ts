@@ -27,6 +27,7 @@ import { contractRoutes, contractSchemaRoute } from './v1/contracts.ts';
 import { databaseRoutes } from './v1/database.ts';
 import { deliveryRoutes } from './v1/deliveries.ts';
 import { endpointRoutes } from './v1/endpoints.ts';
+import { eventTypeRoutes } from './v1/event-types.ts';
 import { eventRoutes } from './v1/events.ts';
 import { exampleRoutes } from './v1/examples.ts';
 import { exportRoutes } from './v1/exports.ts';
@@ -124,6 +125,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
       noteChanges(v1, parts);
       documentProblems(v1);
       contractRoutes(v1, parts);
+      eventTypeRoutes(v1, parts);
       accountRoutes(v1, parts);
       endpointRoutes(v1, parts);
       eventRoutes(v1, parts);

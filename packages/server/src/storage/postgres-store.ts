@@ -5,6 +5,7 @@ import { chartStore } from './charts.ts';
 import type { Database } from './database.ts';
 import { tokenStore } from './endpoint-auth.ts';
 import { endpointStore } from './endpoints.ts';
+import { eventTypeStore } from './event-types.ts';
 import { feedStore } from './feeds.ts';
 import { healthStore } from './health.ts';
 import { deliveryStore, eventStore } from './history.ts';
@@ -49,6 +50,7 @@ export function postgresStore(database: Database, vault: Vault): Store {
     nodes: nodeStore(database),
     overview: overviewStore(database),
     settings: settingStore(database),
+    eventTypes: eventTypeStore(database),
     sealed: sealedStore(database, vault),
     retention: retentionStore(database),
   };

@@ -1,5 +1,6 @@
 import type { EndpointAuth } from '../domain/endpoint-auth.ts';
 import type { EndpointTls } from '../domain/endpoint-tls.ts';
+import type { EventType, EventTypeVersion } from '../domain/event-type.ts';
 import type {
   Account,
   ActiveDelivery,
@@ -468,6 +469,27 @@ export interface EndpointStore {
   stats(accountId: string, id: string, sinceMs: number): Promise<EndpointStats>;
 }
 
+export type PayloadMode = 'off' | 'warn' | 'reject';
+
+/** What a change of event types comes to. */
+export interface EventTypeChange<T> {
+  answer: T;
+  put: readonly EventType[];
+  /** How strictly publishing is checked from now on; undefined: as before. */
+  mode?: PayloadMode;
+}
+
+/** Event types that were declared by the API. */
+export interface EventTypeStore {
+  /** By contract. */
+  all(): Promise<Map<string, { mode?: PayloadMode; types: EventType[] }>>;
+  /** Decides by what is there, which nobody else changes meanwhile. What `decide` throws changes nothing. */
+  change<T>(contract: string, decide: (before: EventType[]) => EventTypeChange<T>): Promise<T>;
+  /** Newest first. */
+  versions(contract: string, name: string, limit: number): Promise<EventTypeVersion[]>;
+  remove(contract: string, name: string): Promise<boolean>;
+}
+
 export interface EventStore {
   /** By Posthorn's id or the publisher's own. */
   find(accountId: string, id: string): Promise<StoredEvent | undefined>;
@@ -659,6 +681,7 @@ export interface Store {
   readonly overview: OverviewStore;
   readonly accounts: AccountStore;
   readonly endpoints: EndpointStore;
+  readonly eventTypes: EventTypeStore;
   readonly events: EventStore;
   readonly deliveries: DeliveryStore;
   readonly queue: QueueStore;

@@ -619,6 +619,7 @@ export const texts: Texts = {
     removed: (name) => `„${name}“ ist entfernt.`,
   },
   events: {
+    deprecated: 'veraltet',
     all: 'Alle Ereignisse',
     none: 'Ereignisse sind hier frei',
     noneText:
@@ -913,6 +914,9 @@ export const texts: Texts = {
       signIn: 'An der Konsole angemeldet',
       deleteDeadLetter: 'Eine unzustellbare Nachricht gelöscht',
       redriveDeadLetters: 'Unzustellbare Nachrichten erneut veröffentlicht',
+      putEventTypes: 'Ereignistypen festgelegt',
+      importEventTypes: 'Ereignistypen importiert',
+      deleteEventType: 'Ereignistyp gelöscht',
       createOperatorKey: 'Betreiberschlüssel erstellt',
       rotateOperatorKey: 'Betreiberschlüssel erneuert',
       deleteOperatorKey: 'Betreiberschlüssel gelöscht',

@@ -619,6 +619,7 @@ export const texts: Texts = {
     removed: (name) => `«${name}» se ha quitado.`,
   },
   events: {
+    deprecated: 'obsoleto',
     all: 'Todos los eventos',
     none: 'Aquí los eventos son libres',
     noneText:
@@ -910,6 +911,9 @@ export const texts: Texts = {
       signIn: 'Sesión iniciada en la consola',
       deleteDeadLetter: 'Eliminó un mensaje muerto',
       redriveDeadLetters: 'Publicó de nuevo mensajes muertos',
+      putEventTypes: 'Declaró tipos de evento',
+      importEventTypes: 'Importó tipos de evento',
+      deleteEventType: 'Eliminó un tipo de evento',
       createOperatorKey: 'Creó una clave de operador',
       rotateOperatorKey: 'Renovó una clave de operador',
       deleteOperatorKey: 'Eliminó una clave de operador',

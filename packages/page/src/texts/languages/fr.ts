@@ -621,6 +621,7 @@ export const texts: Texts = {
     removed: (name) => `« ${name} » est retirée.`,
   },
   events: {
+    deprecated: 'obsolète',
     all: 'Tous les événements',
     none: 'Les événements sont libres ici',
     noneText:
@@ -913,6 +914,9 @@ export const texts: Texts = {
       signIn: 'Connexion à la console',
       deleteDeadLetter: 'A supprimé une lettre morte',
       redriveDeadLetters: 'A publié de nouveau des lettres mortes',
+      putEventTypes: 'A déclaré des types d’événements',
+      importEventTypes: 'A importé des types d’événements',
+      deleteEventType: 'A supprimé un type d’événement',
       createOperatorKey: 'A créé une clé d’opérateur',
       rotateOperatorKey: 'A renouvelé une clé d’opérateur',
       deleteOperatorKey: 'A supprimé une clé d’opérateur',

@@ -599,6 +599,7 @@ export const texts: Texts = {
     removed: (name) => `「${name}」を削除しました。`,
   },
   events: {
+    deprecated: '非推奨',
     all: 'すべてのイベント',
     none: 'イベント名は自由です',
     noneText:
@@ -890,6 +891,9 @@ export const texts: Texts = {
       signIn: 'コンソールにサインイン',
       deleteDeadLetter: 'デッドレターを削除しました',
       redriveDeadLetters: 'デッドレターを再発行しました',
+      putEventTypes: 'イベントタイプを定義しました',
+      importEventTypes: 'イベントタイプをインポートしました',
+      deleteEventType: 'イベントタイプを削除しました',
       createOperatorKey: '運用者キーを作成しました',
       rotateOperatorKey: '運用者キーを更新しました',
       deleteOperatorKey: '運用者キーを削除しました',

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import type { Contract } from '../../contract/contract.ts';
 import { describeContract } from '../../contract/describe.ts';
 import { diffContracts } from '../../contract/diff.ts';
 import { BodyRules, ContractDocument, SignatureRules, Translation } from '../../contract/document.ts';
@@ -36,6 +37,8 @@ const ContractView = named(
         implies: Type.Array(Type.Object({ trigger: Type.String() }), {
           description: 'Events that are published along with it',
         }),
+        deprecated: Type.Optional(Type.Boolean({ description: 'Still sent; not to be subscribed to any more' })),
+        version: Type.Optional(Type.Integer({ description: 'Of its schema, where it was declared by the API' })),
         order: Type.Optional(Type.Array(Type.String(), { description: 'Members that come first in its bodies' })),
       }),
     ),
@@ -51,6 +54,7 @@ const ContractView = named(
     payload_check: Type.Enum(['reject', 'warn', 'off']),
     schemas: Type.Record(Type.String(), Type.Unknown(), { description: 'JSON Schemas of the payloads, by file' }),
     versions: Nullable(Type.Object({ values: Type.Array(Type.String()), default: Type.String() })),
+    event_types: Type.Boolean({ description: 'Event types may be declared by the API' }),
     new_endpoint: Type.Enum(['active', 'inactive']),
     ownership_proof: Type.Boolean({ description: 'Receivers echo a challenge before their endpoint becomes active' }),
     page: Type.Object({
@@ -106,7 +110,12 @@ const ContractView = named(
 );
 
 export function contractRoutes(app: App, { contracts, directory }: HttpParts): void {
-  const described = new Map([...contracts].map(([name, contract]) => [name, describeContract(contract)]));
+  const described = new WeakMap<Contract, string>();
+  const describe = (contract: Contract): string => {
+    const text = described.get(contract) ?? describeContract(contract);
+    described.set(contract, text);
+    return text;
+  };
 
   app.get(
     '/contracts',
@@ -136,12 +145,12 @@ export function contractRoutes(app: App, { contracts, directory }: HttpParts): v
     },
     async (request, reply) => {
       const { contract } = request.params;
-      const text = described.get(contract);
+      const known = contracts.get(contract);
       const caller = callerOf(request);
       // What else the operator sends is not the accounts' business.
       const own = caller.kind === 'account' ? (await directory.get(caller.accountId))?.contract.name : contract;
-      if (text === undefined || contract !== own) throw new Problem('contract_not_found');
-      return sendJson(reply, text);
+      if (!known || contract !== own) throw new Problem('contract_not_found');
+      return sendJson(reply, describe(known));
     },
   );
 
