@@ -1,7 +1,9 @@
 /** The people of an account are told how its webhooks stand: by e-mail and by a webhook, once, and in one summary. */
+import { X509Certificate } from 'node:crypto';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { CLIENT } from '../support/certificates.ts';
 import { Mailbox } from '../support/mailbox.ts';
 import { eventually, startTestNode, type TestNode } from '../support/node.ts';
 import { Receiver } from '../support/receiver.ts';
@@ -253,4 +255,62 @@ test('without an SMTP server there is no e-mail to choose', async () => {
   const refused = await plain.call('PATCH', `/v1/accounts/${own}/notices`, { email: 'dev@example.com' });
   expect(refused.body.code).toBe('not_supported');
   await plain.stop();
+});
+
+test('in quiet hours nothing is told; at their end all of it is, in one message', async () => {
+  await chooseEmail();
+  const { path } = await webhook('/returns');
+  await looked();
+  const hour = (later: number) => new Date(clock.now() + later * 3_600_000).toISOString().slice(11, 16);
+  const quiet = { from: hour(-1), to: hour(2), time_zone: 'UTC' };
+  expect((await node.call('PATCH', notices(), { quiet })).body.quiet).toEqual(quiet);
+  await fail(5);
+  await looked();
+  await fail(5);
+  await eventually(
+    async () => (await node.call('GET', path)).body,
+    (one) => one.status === 'inactive' && one.status_at !== null,
+  );
+  await looked(20 * 60_000);
+  expect(mailbox.mails).toHaveLength(1);
+  clock.jump(2 * 3_600_000);
+  await looked();
+  const [, mail] = await mailbox.received(2);
+  expect(mail?.subject).toMatch(/: 1 webhook switched off$/);
+  expect(mailbox.mails).toHaveLength(2);
+  expect((await node.call('PATCH', notices(), { quiet: null })).body.quiet).toBeNull();
+});
+
+test.each([
+  [{ from: '24:00', to: '07:00', time_zone: 'UTC' }, '#/quiet/from'],
+  [{ from: '22:00', to: '7', time_zone: 'UTC' }, '#/quiet/to'],
+  [{ from: '22:00', to: '22:00', time_zone: 'UTC' }, '#/quiet/to'],
+  [{ from: '22:00', to: '07:00', time_zone: 'Mars/Base' }, '#/quiet/time_zone'],
+])('quiet hours that are none are refused: %j', async (quiet, pointer) => {
+  const { status, body } = await node.call('PATCH', notices(), { quiet });
+  expect([status, body.errors[0].pointer]).toEqual([400, pointer]);
+  expect((await node.call('GET', notices())).body.quiet).toBeNull();
+});
+
+test('that a certificate of a webhook ends is told two weeks before, once', async () => {
+  account = await createAccount(node, 'standard');
+  await chooseEmail();
+  // Twenty days before the certificate ends, a hundred years from now.
+  clock.jump(Date.parse(new X509Certificate(CLIENT.cert).validTo) - 20 * 86_400_000 - clock.now());
+  const { path } = await createWebhook(node, account, {
+    url: receiver.url('/tls'),
+    subscriptions: [{ trigger: '*' }],
+    tls: { certificate: CLIENT.cert, private_key: CLIENT.key },
+  });
+  await looked();
+  expect(mailbox.mails).toHaveLength(1);
+  clock.jump(7 * 86_400_000);
+  await looked();
+  const [, mail] = await mailbox.received(2);
+  expect(mail?.subject).toMatch(/: 1 webhook with a certificate that ends$/);
+  expect(mail?.text).toContain('Its certificate ends at ');
+  await looked(20 * 60_000);
+  await node.call('PATCH', path, { tls: null });
+  await looked(20 * 60_000);
+  expect(mailbox.mails).toHaveLength(2);
 });

@@ -67,7 +67,7 @@ export class SimulatedNode {
       });
     this.parts = buildServices({
       store: this.store,
-      contracts,
+      contracts: new Map(contracts),
       guard: new EgressGuard([parseNetwork('10.0.0.0/8')]),
       egress: { send, close: () => {} } as unknown as Egress,
       mailer: undefined,

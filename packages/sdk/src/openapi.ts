@@ -2152,6 +2152,15 @@ export interface components {
              * @enum {unknown}
              */
             format: "standard" | "slack";
+            /** @description What happens in these hours is told at their end */
+            quiet: {
+                /** @description As `22:00` */
+                from: string;
+                /** @description As `22:00` */
+                to: string;
+                /** @description As `Europe/Berlin` */
+                time_zone: string;
+            } | null;
             /** @description When the last message went out */
             sent_at: string | null;
             /** @description Why the last one did not */
@@ -9826,6 +9835,14 @@ export interface operations {
                      * @enum {unknown}
                      */
                     format?: "standard" | "slack";
+                    quiet?: {
+                        /** @description As `22:00` */
+                        from: string;
+                        /** @description As `22:00` */
+                        to: string;
+                        /** @description As `Europe/Berlin` */
+                        time_zone: string;
+                    } | null;
                 };
             };
         };

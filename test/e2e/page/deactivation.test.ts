@@ -3,7 +3,7 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { Mailbox } from '../../support/mailbox.ts';
 import { eventually } from '../../support/node.ts';
-import { pageSuite } from '../../support/page.ts';
+import { axe, pageSuite } from '../../support/page.ts';
 import { createAccount, createWebhook } from '../../support/vendors.ts';
 
 const mailbox = await Mailbox.start();
@@ -70,5 +70,16 @@ describe('a webhook that was switched off', () => {
     await dialog.getByText('Webhook: sent.').waitFor();
     expect(suite.receiver.requests.at(-1)?.path).toBe('/alerts');
     expect(mailbox.mails.at(-1)?.subject).toMatch(/^A test/);
+    await dialog.getByRole('checkbox', { name: /Quiet hours/ }).check();
+    await dialog.getByLabel('Time zone').fill('Mars/Base');
+    await dialog.getByRole('button', { name: 'Save' }).last().click();
+    await dialog.getByText('is no time zone, as Europe/Berlin').waitFor();
+    await dialog.getByLabel('Time zone').fill('Europe/Berlin');
+    await dialog.getByLabel('From').fill('23:30');
+    expect(await axe(page)).toEqual([]);
+    await dialog.getByRole('button', { name: 'Save' }).last().click();
+    await page.getByText('Saved').first().waitFor();
+    const { quiet } = (await suite.node.call('GET', `/v1/accounts/${account}/notices`)).body;
+    expect(quiet).toEqual({ from: '23:30', to: '07:00', time_zone: 'Europe/Berlin' });
   });
 });

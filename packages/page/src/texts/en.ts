@@ -195,6 +195,11 @@ export const en = {
     mark: (count: number) => (count === 1 ? '1 was switched off' : `${count} were switched off`),
   },
   notices: {
+    quiet: 'Quiet hours',
+    quietAbout: 'What happens in them is told at their end, in one message.',
+    quietFrom: 'From',
+    quietTo: 'To',
+    timeZone: 'Time zone',
     open: 'Notices',
     title: 'Be told when something fails',
     text: 'When a webhook begins to fail, is about to be switched off, was switched off, or works again. What happens at the same time comes in one message.',

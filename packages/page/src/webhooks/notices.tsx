@@ -7,13 +7,19 @@ import { useLanguage } from '../texts/language.tsx';
 import { fieldMistake } from '../texts/problem-words.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
-import { Field, Select } from '../ui/field.tsx';
+import { Check, Field, Select } from '../ui/field.tsx';
 import { ErrorNote, QueryError, Skeleton } from '../ui/notes.tsx';
 import { Secret } from '../ui/secret.tsx';
 import { Time } from '../ui/time.tsx';
 import { toast } from '../ui/toasts.tsx';
 
 type Format = 'standard' | 'slack';
+
+interface Quiet {
+  from: string;
+  to: string;
+  time_zone: string;
+}
 
 interface Notices {
   email: string | null;
@@ -22,6 +28,7 @@ interface Notices {
   url: string | null;
   secret: string | null;
   format: Format;
+  quiet: Quiet | null;
   sent_at: string | null;
   last_error: string | null;
 }
@@ -59,6 +66,9 @@ function NoticesDialog({ onClose }: { onClose: () => void }) {
           <>
             {data.can_email && <EmailPart key={`${data.email} ${data.pending_email}`} notices={data} />}
             <UrlPart key={`${data.url} ${data.format}`} notices={data} />
+            {(data.email !== null || data.url !== null) && (
+              <QuietPart key={JSON.stringify(data.quiet)} notices={data} />
+            )}
             <TestPart notices={data} />
           </>
         )}
@@ -233,6 +243,62 @@ function FormatPart({ format }: { format: Format }) {
       </div>
       <ErrorNote error={save.error} />
     </>
+  );
+}
+
+const QUIET_FIELDS = ['quiet/from', 'quiet/to', 'quiet/time_zone'];
+const NIGHT: Quiet = { from: '22:00', to: '07:00', time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone };
+
+/** Hours in which nothing is told: it comes in one message afterwards. */
+function QuietPart({ notices }: { notices: Notices }) {
+  const { t } = useLanguage();
+  const before = notices.quiet;
+  const [isOn, setOn] = useState(before !== null);
+  const [quiet, setQuiet] = useState(before ?? NIGHT);
+  const wanted = isOn ? quiet : null;
+  const save = useChange(
+    (path) => call('PATCH', `${path}/notices`, { quiet: wanted }),
+    () => t.common.saved,
+  );
+  const field = (name: keyof Quiet) => ({
+    value: quiet[name],
+    onChange: ({ target }: { target: { value: string } }) => {
+      save.reset();
+      setQuiet({ ...quiet, [name]: target.value });
+    },
+  });
+  const isChanged = JSON.stringify(wanted) !== JSON.stringify(before);
+  return (
+    <form
+      className="stack tight"
+      onSubmit={(event) => {
+        event.preventDefault();
+        save.mutate();
+      }}
+    >
+      <Check label={t.notices.quiet} about={t.notices.quietAbout} checked={isOn} onChange={setOn} />
+      {isOn && (
+        <div className="row end">
+          <Field label={t.notices.quietFrom} error={fieldMistake(save.error, 'quiet/from', t)}>
+            <input type="time" required {...field('from')} />
+          </Field>
+          <Field label={t.notices.quietTo} error={fieldMistake(save.error, 'quiet/to', t)}>
+            <input type="time" required {...field('to')} />
+          </Field>
+          <Field label={t.notices.timeZone} className="grow" error={fieldMistake(save.error, 'quiet/time_zone', t)}>
+            <input type="text" required {...field('time_zone')} />
+          </Field>
+        </div>
+      )}
+      {isChanged && (
+        <div className="row">
+          <Button type="submit" disabled={save.isPending}>
+            {t.common.save}
+          </Button>
+        </div>
+      )}
+      {QUIET_FIELDS.every((name) => fieldMistake(save.error, name, t) === undefined) && <ErrorNote error={save.error} />}
+    </form>
   );
 }
 

@@ -1,11 +1,13 @@
 import { createHash, randomInt } from 'node:crypto';
 import type { Contract } from '../contract/contract.ts';
 import type { Clock } from '../domain/clock.ts';
-import { Problem } from '../domain/errors.ts';
+import { factsOf } from '../domain/endpoint-tls.ts';
+import { invalidAt, Problem } from '../domain/errors.ts';
 import { decodeId, type IdSource, timeOfId } from '../domain/ids.ts';
+import { isQuiet, isTimeZone, minuteOf, type QuietHours } from '../domain/quiet-hours.ts';
 import { Rounds } from '../domain/rounds.ts';
 import { TooManyRequests } from '../domain/too-many-requests.ts';
-import type { Directory } from '../fanout/directory.ts';
+import type { Directory, KnownEndpoint } from '../fanout/directory.ts';
 import type {
   AccountNoticeStore,
   ChartStore,
@@ -41,6 +43,8 @@ const CODE_TRIES_MAX = 5;
 /** To whomever an account names. */
 const CODES_A_DAY = 10;
 const HOUR_MS = 3_600_000;
+/** So long before a certificate ends, its people are told. */
+const CERTIFICATE_WARNED_MS = 14 * 24 * HOUR_MS;
 const DAY_MS = 24 * HOUR_MS;
 const EMAIL = /^[^\s@<>",;]{1,64}@[^\s@<>",;]{1,190}\.[^\s@<>",;.]{2,63}$/;
 
@@ -48,6 +52,14 @@ export interface NoticeWish {
   email?: string | null;
   url?: string | null;
   format?: NoticeFormat;
+  quiet?: QuietWish | null;
+}
+
+/** Times of the day, as `22:00`. */
+export interface QuietWish {
+  from: string;
+  to: string;
+  time_zone: string;
 }
 
 /**
@@ -98,15 +110,17 @@ export class AccountNotices {
    * @throws Problem `account_not_found`, `invalid_request`, `invalid_url`, `blocked_address`, `not_supported`,
    *   `mail_unavailable`; TooManyRequests
    */
-  async change(accountId: string, { email, url, format }: NoticeWish): Promise<NoticeSettings> {
+  async change(accountId: string, { email, url, format, quiet }: NoticeWish): Promise<NoticeSettings> {
     const { store, endpoints, contract } = this.parts;
     const before = await this.settings(accountId);
     if (typeof url === 'string') await endpoints.checkUrl(accountId, url, contract);
     if (typeof email === 'string') this.checkEmail(email);
+    const quietHours = quiet && toQuietHours(quiet);
     // What can fail comes first: a refused change changes nothing.
     if (email === null) await store.forgetEmail(accountId);
     else if (email !== undefined && email === before.email) await store.forgetPending(accountId);
     else if (email !== undefined) await this.sendCode(accountId, email);
+    if (quietHours !== undefined) await store.setQuiet(accountId, quietHours);
     const goesTo = url === undefined ? before.url : url;
     const written = format ?? (goesTo === before.url ? before.format : formatOf(goesTo));
     if (goesTo !== before.url || written !== before.format) {
@@ -191,7 +205,7 @@ export class AccountNotices {
 
   private async lookAt(due: DueAccount): Promise<void> {
     const { store, charts, directory, ids } = this.parts;
-    const { accountId, lookedAtMs: nowMs, lookedBeforeMs, toldAtMs } = due;
+    const { accountId, lookedAtMs: nowMs, lookedBeforeMs, toldAtMs, quiet } = due;
     const account = await directory.get(accountId);
     if (!account) return;
     const hourMs = Math.floor(nowMs / HOUR_MS) * HOUR_MS;
@@ -199,13 +213,15 @@ export class AccountNotices {
     const days = new Map((await charts.endpoints(accountId, hourMs)).map((day) => [day.endpointId, day]));
     const seen = (await store.standings(accountId)).map((one) => {
       const day = days.get(one.endpointId);
-      const standing = standingOf(one, day, limit);
+      const endsAtMs = certificateEndMs(account.endpoints.get(one.endpointId));
+      const standing = standingOf(one, day, limit, endsAtMs - nowMs < CERTIFICATE_WARNED_MS);
       const sinceMs = standing === one.standing && one.sinceMs !== null ? one.sinceMs : nowMs;
       const toldBefore = one.told ?? assumedOf(one, standing, lookedBeforeMs);
-      return { ...one, lastSinceMs: one.sinceMs, day, standing, sinceMs, toldBefore };
+      return { ...one, lastSinceMs: one.sinceMs, day, endsAtMs, standing, sinceMs, toldBefore };
     });
-    const isQuiet = toldAtMs !== null && nowMs - toldAtMs < QUIET_MS;
-    const news = isQuiet ? [] : seen.filter((one) => isNews(one, nowMs));
+    const isGathering = toldAtMs !== null && nowMs - toldAtMs < QUIET_MS;
+    const waits = isGathering || (quiet !== null && isQuiet(quiet, nowMs));
+    const news = waits ? [] : seen.filter((one) => isNews(one, nowMs));
     const changed = seen
       .map((one) => ({ before: one, now: { ...one, told: news.includes(one) ? one.standing : one.toldBefore } }))
       .filter(({ before, now }) => now.told !== before.told || now.sinceMs !== before.lastSinceMs)
@@ -219,7 +235,12 @@ export class AccountNotices {
 
   private async contentOf(
     accountId: string,
-    news: readonly (EndpointStanding & { standing: Standing; sinceMs: number; day: EndpointDay | undefined })[],
+    news: readonly (EndpointStanding & {
+      standing: Standing;
+      sinceMs: number;
+      day: EndpointDay | undefined;
+      endsAtMs: number;
+    })[],
     limit?: number,
   ): Promise<NoticeContent> {
     const account = await this.parts.accounts.find(accountId);
@@ -227,13 +248,14 @@ export class AccountNotices {
       account_id: accountId,
       account_name: account?.name ?? accountId,
       at: new Date(this.parts.clock.now()).toISOString(),
-      webhooks: news.map(({ endpointId, url, subscriptions, standing, sinceMs, failures, day }) => ({
+      webhooks: news.map(({ endpointId, url, subscriptions, standing, sinceMs, failures, day, endsAtMs }) => ({
         endpoint_id: endpointId,
         url,
         events: subscriptions.map(({ trigger }) => trigger),
         standing,
         since: new Date(sinceMs).toISOString(),
-        ...(limit === undefined || standing === 'ok' ? {} : { failures, limit }),
+        ...(standing === 'certificate_ends' ? { certificate_ends_at: new Date(endsAtMs).toISOString() } : {}),
+        ...(limit === undefined || standing === 'ok' || standing === 'certificate_ends' ? {} : { failures, limit }),
         ...(day?.failing ? { last_status: day.failing.lastStatus, last_error: day.failing.lastError } : {}),
         ...(standing === 'switched_off' ? { held: day?.held ?? 0 } : {}),
       })),
@@ -269,9 +291,27 @@ const NOTHING: NoticeSettings = {
   url: null,
   secret: null,
   format: 'standard',
+  quiet: null,
   sentAt: null,
   lastError: null,
 };
+
+/** @throws Problem `invalid_request` */
+function toQuietHours({ from, to, time_zone: timeZone }: QuietWish): QuietHours {
+  const [fromMinute, toMinute] = [from, to].map(minuteOf);
+  if (fromMinute === undefined) throw invalidAt('#/quiet/from', 'is no time of the day, as 22:00');
+  if (toMinute === undefined) throw invalidAt('#/quiet/to', 'is no time of the day, as 07:00');
+  if (fromMinute === toMinute) throw invalidAt('#/quiet/to', 'is the same as `from`: null takes the quiet hours away');
+  if (!isTimeZone(timeZone)) throw invalidAt('#/quiet/time_zone', 'is no time zone, as Europe/Berlin');
+  return { fromMinute, toMinute, timeZone };
+}
+
+/** When the first of an endpoint's own certificates ends. */
+function certificateEndMs(endpoint: KnownEndpoint | undefined): number {
+  const { certificate, certificate_authority: authority } = endpoint?.tls ?? {};
+  const ends = [certificate, authority].map((pem) => factsOf(pem)?.expiresAt.getTime() ?? Number.POSITIVE_INFINITY);
+  return Math.min(...ends);
+}
 
 const formatOf = (url: string | null): NoticeFormat =>
   url !== null && new URL(url).hostname === 'hooks.slack.com' ? 'slack' : 'standard';
@@ -286,10 +326,12 @@ function standingOf(
   { status, reason, failures }: EndpointStanding,
   day: EndpointDay | undefined,
   limit: number | undefined,
+  certificateEnds: boolean,
 ): Standing {
   if (status === 'inactive') return reason === 'consecutive_failures' || reason === 'gone' ? 'switched_off' : 'paused';
   if (limit !== undefined && failures >= Math.ceil(limit / 2)) return 'half_way';
-  return day?.failing ? 'failing' : 'ok';
+  if (day?.failing) return 'failing';
+  return certificateEnds ? 'certificate_ends' : 'ok';
 }
 
 function createdAtMs(endpointId: string): number {
@@ -297,10 +339,10 @@ function createdAtMs(endpointId: string): number {
   return uuid ? timeOfId(uuid) : 0;
 }
 
-/** What was so before anybody asked is no news; what was made since the look before had no fault then. */
+/** What was so before anybody asked is no news, but for what is yet to come; what was made since the look before had no fault then. */
 function assumedOf({ endpointId }: EndpointStanding, standing: Standing, lookedBeforeMs: number | null): Standing {
   const isNew = lookedBeforeMs !== null && createdAtMs(endpointId) >= lookedBeforeMs;
-  return isNew || standing === 'paused' ? 'ok' : standing;
+  return isNew || standing === 'paused' || standing === 'certificate_ends' ? 'ok' : standing;
 }
 
 function isNews(
@@ -308,6 +350,9 @@ function isNews(
   nowMs: number,
 ): boolean {
   if (standing === told || standing === 'paused') return false;
-  if (standing === 'failing') return told === 'ok' && nowMs - sinceMs >= FAILING_AFTER_MS;
+  // That it was replaced, its people know.
+  if (standing === 'ok' && told === 'certificate_ends') return false;
+  if (standing === 'failing')
+    return (told === 'ok' || told === 'certificate_ends') && nowMs - sinceMs >= FAILING_AFTER_MS;
   return standing !== 'ok' || nowMs - sinceMs >= RECOVERED_AFTER_MS;
 }

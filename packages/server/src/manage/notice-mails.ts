@@ -6,6 +6,7 @@ const SUBJECTS: Record<Exclude<Webhook['standing'], 'paused'>, string> = {
   switched_off: 'switched off',
   half_way: 'about to be switched off',
   failing: 'failing',
+  certificate_ends: 'with a certificate that ends',
   ok: 'working again',
 };
 /** What is worst stands first. */
@@ -66,10 +67,13 @@ const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceA
 function paragraphOf(webhook: Webhook, subject: string): string {
   const { url, events, standing, since, failures, limit, held, last_status: status, last_error: error } = webhook;
   const answer = status != null ? `answered ${status}` : error != null ? `failed (${error})` : undefined;
+  const { certificate_ends_at: endsAt } = webhook;
+  const about =
+    endsAt === undefined ? `Since ${since}: ${subject}` : `Its certificate ends at ${endsAt}: put in a new one`;
   const lines = [
     url,
     `  Events: ${events.join(', ')}`,
-    `  Since ${since}: ${subject}${answer === undefined ? '' : `; the last request ${answer}`}.`,
+    `  ${about}${answer === undefined ? '' : `; the last request ${answer}`}.`,
   ];
   if (standing === 'half_way') lines.push(`  ${failures} failures in a row: at ${limit} it is switched off.`);
   if (standing === 'switched_off') {

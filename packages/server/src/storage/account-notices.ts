@@ -1,5 +1,6 @@
 import { encodeId } from '../domain/ids.ts';
 import type { InactiveReason } from '../domain/model.ts';
+import type { QuietHours } from '../domain/quiet-hours.ts';
 import type { Subscription } from '../domain/subscription.ts';
 import { texts, timestamps, uuids } from './arrays.ts';
 import type { Database } from './database.ts';
@@ -18,10 +19,20 @@ interface SettingsRow {
   pending_email: string | null;
   url: string | null;
   format: NoticeFormat;
+  quiet_from: number | null;
+  quiet_to: number | null;
+  quiet_zone: string | null;
   key_id: string | null;
   ciphertext: Buffer | null;
   sent_at: Date | null;
   last_error: string | null;
+}
+
+type QuietRow = Pick<SettingsRow, 'quiet_from' | 'quiet_to' | 'quiet_zone'>;
+
+function toQuiet({ quiet_from: fromMinute, quiet_to: toMinute, quiet_zone: timeZone }: QuietRow): QuietHours | null {
+  if (fromMinute === null || toMinute === null || timeZone === null) return null;
+  return { fromMinute, toMinute, timeZone };
 }
 
 export function accountNoticeStore(database: Database, vault: Vault): AccountNoticeStore {
@@ -31,7 +42,7 @@ export function accountNoticeStore(database: Database, vault: Vault): AccountNot
   return {
     async find(accountId) {
       const [row] = await database.run<SettingsRow>(
-        `SELECT number, email, pending_email, url, format, key_id, ciphertext, sent_at, last_error
+        `SELECT number, email, pending_email, url, format, quiet_from, quiet_to, quiet_zone, key_id, ciphertext, sent_at, last_error
          FROM account_notices WHERE account_id = $1`,
         [accountId],
       );
@@ -42,6 +53,7 @@ export function accountNoticeStore(database: Database, vault: Vault): AccountNot
           url: row.url,
           secret: open(accountId, row),
           format: row.format,
+          quiet: toQuiet(row),
           sentAt: row.sent_at,
           lastError: row.last_error,
         }
@@ -54,6 +66,14 @@ export function accountNoticeStore(database: Database, vault: Vault): AccountNot
         `INSERT INTO account_notices (account_id, url, key_id, ciphertext, format) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (account_id) DO UPDATE SET url = $2, key_id = $3, ciphertext = $4, format = $5, last_error = NULL`,
         [accountId, url, sealed?.keyId ?? null, sealed?.ciphertext ?? null, format],
+      );
+    },
+
+    async setQuiet(accountId, quiet) {
+      await database.run(
+        `INSERT INTO account_notices (account_id, quiet_from, quiet_to, quiet_zone) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (account_id) DO UPDATE SET quiet_from = $2, quiet_to = $3, quiet_zone = $4`,
+        [accountId, quiet?.fromMinute ?? null, quiet?.toMinute ?? null, quiet?.timeZone ?? null],
       );
     },
 
@@ -108,18 +128,19 @@ export function accountNoticeStore(database: Database, vault: Vault): AccountNot
     },
 
     async due(nowMs, everyMs, limit) {
-      const rows = await database.run<{ account_id: string; told_at: Date | null; before: Date | number }>(
+      const rows = await database.run<QuietRow & { account_id: string; told_at: Date | null; before: Date | number }>(
         `WITH due AS MATERIALIZED (
            SELECT account_id, looked_at AS before FROM account_notices
            WHERE looked_at <= $2 AND (email IS NOT NULL OR url IS NOT NULL)
            ORDER BY looked_at LIMIT $3 FOR UPDATE SKIP LOCKED)
          UPDATE account_notices a SET looked_at = $1 FROM due WHERE a.account_id = due.account_id
-         RETURNING a.account_id, a.told_at, due.before`,
+         RETURNING a.account_id, a.told_at, a.quiet_from, a.quiet_to, a.quiet_zone, due.before`,
         [new Date(nowMs), new Date(nowMs - everyMs), limit],
       );
-      return rows.map(({ account_id: accountId, told_at: toldAt, before }) => ({
+      return rows.map(({ account_id: accountId, told_at: toldAt, before, ...row }) => ({
         accountId,
         toldAtMs: toldAt?.getTime() ?? null,
+        quiet: toQuiet(row),
         lookedAtMs: nowMs,
         // `-infinity`: never.
         lookedBeforeMs: before instanceof Date ? before.getTime() : null,

@@ -1,5 +1,6 @@
 import type { EndpointStatus, InactiveReason, StoredEvent } from '../domain/model.ts';
 import type { AttemptError } from '../domain/outcome.ts';
+import type { QuietHours } from '../domain/quiet-hours.ts';
 import type { Subscription } from '../domain/subscription.ts';
 import type { DeliveryFilter, Page } from './store.ts';
 
@@ -197,7 +198,8 @@ export interface ReplayStore {
  * How an endpoint stands, as its people are told: it answers badly, it will soon be switched off, it was. `paused`: they
  * switched it off themselves, which is never news.
  */
-export type Standing = 'ok' | 'failing' | 'half_way' | 'switched_off' | 'paused';
+/** `certificate_ends`: requests arrive, and soon will not: a certificate of its own has to be replaced. */
+export type Standing = 'ok' | 'certificate_ends' | 'failing' | 'half_way' | 'switched_off' | 'paused';
 
 export const NOTICE_FORMATS = ['standard', 'slack'] as const;
 /** What goes to an account's URL: a signed event of the `standard` contract, or a message as Slack's incoming webhooks take it. */
@@ -211,6 +213,8 @@ export interface NoticeSettings {
   /** What signs requests to `url`. */
   secret: string | null;
   format: NoticeFormat;
+  /** What happens in these hours is told at their end. */
+  quiet: QuietHours | null;
   /** When the last message went out. */
   sentAt: Date | null;
   /** Why the last one did not. */
@@ -249,6 +253,8 @@ export interface NoticeContent {
     last_error?: string | null;
     /** Messages that are sent when it is activated. */
     held?: number;
+    /** When a certificate of its own ends, or has ended. */
+    certificate_ends_at?: string;
   }[];
 }
 
@@ -263,6 +269,7 @@ export interface NoticeMessage {
 export interface DueAccount {
   accountId: string;
   toldAtMs: number | null;
+  quiet: QuietHours | null;
   /** When this look began, and when the one before did; null: there was none. */
   lookedAtMs: number;
   lookedBeforeMs: number | null;
@@ -271,6 +278,7 @@ export interface DueAccount {
 export interface AccountNoticeStore {
   find(accountId: string): Promise<NoticeSettings | undefined>;
   setUrl(accountId: string, url: string | null, secret: string | null, format: NoticeFormat): Promise<void>;
+  setQuiet(accountId: string, quiet: QuietHours | null): Promise<void>;
   forgetEmail(accountId: string): Promise<void>;
   /** The address that waits for its code is given up; a confirmed one stays. */
   forgetPending(accountId: string): Promise<void>;

@@ -205,6 +205,11 @@ export const texts: Texts = {
     mark: (count) => (count === 1 ? '1 wurde abgeschaltet' : `${count} wurden abgeschaltet`),
   },
   notices: {
+    quiet: 'Ruhezeit',
+    quietAbout: 'Was in ihr geschieht, steht an ihrem Ende in einer Nachricht.',
+    quietFrom: 'Von',
+    quietTo: 'Bis',
+    timeZone: 'Zeitzone',
     open: 'Hinweise',
     title: 'Erfahren, wenn etwas scheitert',
     text: 'Wenn ein Webhook zu scheitern beginnt, bald abgeschaltet wird, abgeschaltet wurde oder wieder geht. Was zur selben Zeit geschieht, kommt in einer Nachricht.',

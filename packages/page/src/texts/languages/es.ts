@@ -207,6 +207,11 @@ export const texts: Texts = {
     mark: (count) => (count === 1 ? '1 se ha desactivado' : `${count} se han desactivado`),
   },
   notices: {
+    quiet: 'Horas de silencio',
+    quietAbout: 'Lo que ocurre en ellas se cuenta al terminar, en un solo mensaje.',
+    quietFrom: 'De',
+    quietTo: 'A',
+    timeZone: 'Zona horaria',
     open: 'Avisos',
     title: 'Recibir un aviso cuando algo falla',
     text: 'Cuando un webhook empieza a fallar, está a punto de desactivarse, se ha desactivado o vuelve a funcionar. Lo que ocurre a la vez llega en un solo mensaje.',

@@ -207,6 +207,11 @@ export const texts: Texts = {
     mark: (count) => (count === 1 ? '1 a été désactivé' : `${count} ont été désactivés`),
   },
   notices: {
+    quiet: 'Heures calmes',
+    quietAbout: 'Ce qui s’y passe est annoncé à leur fin, en un seul message.',
+    quietFrom: 'De',
+    quietTo: 'À',
+    timeZone: 'Fuseau horaire',
     open: 'Alertes',
     title: 'Être prévenu en cas d’échec',
     text: 'Quand un webhook commence à échouer, va bientôt être désactivé, a été désactivé ou fonctionne de nouveau. Ce qui arrive au même moment tient en un seul message.',

@@ -196,6 +196,11 @@ export const texts: Texts = {
     mark: (count) => `${count} 件が無効になりました`,
   },
   notices: {
+    quiet: '通知しない時間帯',
+    quietAbout: 'この時間帯の出来事は、終了後に 1 通にまとめて知らせます。',
+    quietFrom: '開始',
+    quietTo: '終了',
+    timeZone: 'タイムゾーン',
     open: '通知',
     title: '失敗したときに通知を受け取る',
     text: 'Webhook が失敗し始めたとき、無効になりそうなとき、無効になったとき、回復したときに届きます。同時に起きたことは 1 通にまとめます。',

@@ -1,8 +1,16 @@
 import { Type } from 'typebox';
+import { timeOf } from '../../domain/quiet-hours.ts';
 import { NOTICE_FORMATS, type NoticeSettings } from '../../storage/page-store.ts';
 import type { App, HttpParts } from '../app.ts';
 import { AccountParams, closed, Nullable, named, responses, Time } from '../schemas.ts';
 import { Url } from './endpoint-schemas.ts';
+
+const Clock = Type.String({ maxLength: 5, description: 'As `22:00`' });
+const Quiet = closed({
+  from: Clock,
+  to: Clock,
+  time_zone: Type.String({ maxLength: 64, description: 'As `Europe/Berlin`' }),
+});
 
 const NoticesView = named(
   'Notices',
@@ -18,6 +26,7 @@ const NoticesView = named(
       description:
         'Of what goes to `url`: a signed event, or a message as Slack (and chats that read the same) take it',
     }),
+    quiet: Type.Union([Quiet, Type.Null()], { description: 'What happens in these hours is told at their end' }),
     sent_at: Type.Union([Time, Type.Null()], { description: 'When the last message went out' }),
     last_error: Type.Union([Type.String(), Type.Null()], { description: 'Why the last one did not' }),
   }),
@@ -25,13 +34,14 @@ const NoticesView = named(
 
 /** Where the people of an account are told how its webhooks stand. */
 export function noticeRoutes(app: App, { accountNotices }: HttpParts): void {
-  const present = ({ email, pendingEmail, url, secret, format, sentAt, lastError }: NoticeSettings) => ({
+  const present = ({ email, pendingEmail, url, secret, format, quiet, sentAt, lastError }: NoticeSettings) => ({
     email,
     pending_email: pendingEmail,
     can_email: accountNotices.canSendEmail,
     url,
     secret,
     format,
+    quiet: quiet && { from: timeOf(quiet.fromMinute), to: timeOf(quiet.toMinute), time_zone: quiet.timeZone },
     sent_at: sentAt?.toISOString() ?? null,
     last_error: lastError,
   });
@@ -66,6 +76,7 @@ export function noticeRoutes(app: App, { accountNotices }: HttpParts): void {
           format: Type.Optional(
             Type.Enum(NOTICE_FORMATS, { description: 'Without it: slack for hooks.slack.com, standard for others' }),
           ),
+          quiet: Type.Optional(Nullable(Quiet)),
         }),
         response: responses({ 200: NoticesView }, 422),
       },
