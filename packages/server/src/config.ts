@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import { isTimeZone, minuteOf, type QuietHours } from './domain/quiet-hours.ts';
 import { type Network, parseNetwork } from './egress/address.ts';
 import type { ForwardProxy } from './egress/proxy.ts';
 import type { OpenIdConfig, RoleRule } from './manage/open-id-connect.ts';
+import type { OperatorAddresses } from './manage/operator-notices.ts';
 import { readSources, type SourceConfig, SourcesError } from './sources/source-config.ts';
 import { CONNECTIONS_DEFAULT, CONNECTIONS_MAX, CONNECTIONS_MIN } from './storage/connections.ts';
 import { splitUrl } from './storage/servers.ts';
@@ -29,6 +31,8 @@ export interface Config {
   contractFolders: string[];
   /** Where the operator hears of failing endpoints. */
   operatorWebhook: { url: string; secret: string | undefined } | undefined;
+  /** Where people of the operator are told, besides. */
+  operatorNotices: OperatorAddresses | undefined;
   /** PEM text of further certificate authorities that deliveries trust. */
   extraCa: string | undefined;
   /** Whether endpoints may say themselves who signs their receivers' certificates. */
@@ -79,6 +83,9 @@ const NAMES = [
   'POSTHORN_DATABASE_CONNECTIONS',
   'POSTHORN_OPERATOR_WEBHOOK_URL',
   'POSTHORN_OPERATOR_WEBHOOK_SECRET',
+  'POSTHORN_OPERATOR_EMAIL',
+  'POSTHORN_OPERATOR_CHAT_URL',
+  'POSTHORN_OPERATOR_QUIET',
   'POSTHORN_EXTRA_CA',
   'POSTHORN_ENDPOINT_CA',
   'POSTHORN_PROXY_URL',
@@ -141,6 +148,7 @@ export function readConfig(env: Environment): Config {
     masterKeys: list(value('POSTHORN_MASTER_KEY')).map(readMasterKey),
     allowNetworks: list(value('POSTHORN_ALLOW_NETWORKS')).map((text) => readNetwork('POSTHORN_ALLOW_NETWORKS', text)),
     contractFolders: list(value('POSTHORN_CONTRACTS')).map((folder) => resolve(folder)),
+    operatorNotices: readOperatorNotices(value),
     operatorWebhook: readOperatorWebhook(
       value('POSTHORN_OPERATOR_WEBHOOK_URL'),
       value('POSTHORN_OPERATOR_WEBHOOK_SECRET'),
@@ -279,6 +287,35 @@ function oneOf<T extends string>(name: string, text: string, known: readonly T[]
   const found = known.find((one) => one === text);
   if (!found) throw new ConfigError(name, `"${text}" is not ${what}: use one of ${known.join(', ')}`);
   return found;
+}
+
+/** `22:00-07:00 Europe/Berlin` */
+const QUIET = /^(\S+)-(\S+) (\S+)$/;
+
+function readOperatorNotices(
+  value: (name: (typeof NAMES)[number]) => string | undefined,
+): OperatorAddresses | undefined {
+  const email = value('POSTHORN_OPERATOR_EMAIL') ?? null;
+  const chatUrl = value('POSTHORN_OPERATOR_CHAT_URL') ?? null;
+  const quiet = value('POSTHORN_OPERATOR_QUIET');
+  if (email === null && chatUrl === null) {
+    if (quiet === undefined) return undefined;
+    throw new ConfigError('POSTHORN_OPERATOR_QUIET', 'set POSTHORN_OPERATOR_EMAIL or POSTHORN_OPERATOR_CHAT_URL too');
+  }
+  if (email !== null && !email.includes('@')) throw new ConfigError('POSTHORN_OPERATOR_EMAIL', 'is no e-mail address');
+  if (email !== null && value('POSTHORN_SMTP_URL') === undefined)
+    throw new ConfigError('POSTHORN_OPERATOR_EMAIL', 'set POSTHORN_SMTP_URL too: no e-mail can be sent without it');
+  if (chatUrl !== null && !URL.canParse(chatUrl))
+    throw new ConfigError('POSTHORN_OPERATOR_CHAT_URL', 'use an absolute https URL');
+  return { email, chatUrl, quiet: quiet === undefined ? null : readQuiet(quiet) };
+}
+
+function readQuiet(text: string): QuietHours {
+  const [, from = '', to = '', timeZone = ''] = QUIET.exec(text) ?? [];
+  const [fromMinute, toMinute] = [minuteOf(from), minuteOf(to)];
+  if (fromMinute === undefined || toMinute === undefined || fromMinute === toMinute || !isTimeZone(timeZone))
+    throw new ConfigError('POSTHORN_OPERATOR_QUIET', 'write it as "22:00-07:00 Europe/Berlin"');
+  return { fromMinute, toMinute, timeZone };
 }
 
 function readOperatorWebhook(url: string | undefined, secret: string | undefined): Config['operatorWebhook'] {

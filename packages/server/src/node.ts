@@ -27,6 +27,7 @@ import { openMailer } from './mailer.ts';
 import { Maintainer } from './maintain/maintainer.ts';
 import type { Notices } from './manage/notices.ts';
 import type { OpenIdConfig, OpenIdConnect } from './manage/open-id-connect.ts';
+import type { OperatorAddresses, OperatorNotices } from './manage/operator-notices.ts';
 import { Metrics } from './metrics.ts';
 import { oneTimeToken } from './processes/one-time-token.ts';
 import type { Siblings } from './processes/worker.ts';
@@ -221,7 +222,8 @@ export async function startNode(
     const upgrade = await deliverWhenAlone({ database, connection, start, clock, log, onError });
     replays.start();
     accountNotices.start();
-    if (config.operatorWebhook) await startNotices(notices, config.operatorWebhook);
+    if (config.operatorWebhook || config.operatorNotices) await startNotices(notices, config.operatorWebhook);
+    if (config.operatorNotices) await startOperatorNotices(parts.operatorNotices, config.operatorNotices);
     const stopWarmingUp = warmUp(contracts, clock, onError);
 
     let stopping: Promise<void> | undefined;
@@ -389,9 +391,19 @@ async function listen(app: App, { host, port }: Config): Promise<string> {
 }
 
 /** @throws ConfigError */
-async function startNotices(notices: Notices, { url, secret }: NonNullable<Config['operatorWebhook']>): Promise<void> {
+async function startOperatorNotices(notices: OperatorNotices, addresses: OperatorAddresses): Promise<void> {
   try {
-    await notices.start(url, secret);
+    await notices.start(addresses);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    throw new ConfigError('POSTHORN_OPERATOR_CHAT_URL', error.message);
+  }
+}
+
+/** @throws ConfigError */
+async function startNotices(notices: Notices, webhook: Config['operatorWebhook']): Promise<void> {
+  try {
+    await notices.start(webhook?.url, webhook?.secret);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     const name = error.code === 'invalid_secret' ? 'SECRET' : 'URL';

@@ -23,6 +23,7 @@ import { Inspector } from './manage/inspector.ts';
 import { type Mailer, NoticeSender } from './manage/notice-sender.ts';
 import { Notices } from './manage/notices.ts';
 import { OperatorKeys } from './manage/operator-keys.ts';
+import { OperatorNotices } from './manage/operator-notices.ts';
 import { Ownership } from './manage/ownership.ts';
 import { Previews } from './manage/previews.ts';
 import { Replays } from './manage/replays.ts';
@@ -249,7 +250,9 @@ export function buildServices(dependencies: Dependencies) {
   const standard = contracts.get(NOTICE_CONTRACT);
   if (!standard) throw new Error(`the contract ${NOTICE_CONTRACT} is built in`);
   const noticeSender = new NoticeSender({ mailer, egress, inspector, contract: standard, ids, clock, onError });
+  const operatorNotices = new OperatorNotices({ store: store.accountNotices, events: store.events, guard, clock });
   const accountNotices = new AccountNotices({
+    operatorNotices,
     store: store.accountNotices,
     accounts: store.accounts,
     charts: store.charts,
@@ -294,6 +297,7 @@ export function buildServices(dependencies: Dependencies) {
     urlChecks,
     binForwards,
     accountNotices,
+    operatorNotices,
     replays,
     limits,
   };

@@ -23,6 +23,8 @@ import type {
 import type { AccountStore } from '../storage/store.ts';
 import type { Endpoints } from './endpoints.ts';
 import { type NoticeSender, NotMailed } from './notice-sender.ts';
+import { OPERATOR_ACCOUNT } from './notices.ts';
+import type { OperatorNotices } from './operator-notices.ts';
 
 const LOOK_EVERY_MS = 5_000;
 /** How often an account is looked at, how many are taken at a time, and of how many at once something is read. */
@@ -78,6 +80,7 @@ export class AccountNotices {
       endpoints: Endpoints;
       directory: Directory;
       sender: NoticeSender;
+      operatorNotices: OperatorNotices;
       /** Whose signatures the webhook carries. */
       contract: Contract;
       ids: IdSource;
@@ -208,6 +211,7 @@ export class AccountNotices {
     const { accountId, lookedAtMs: nowMs, lookedBeforeMs, toldAtMs, quiet } = due;
     const account = await directory.get(accountId);
     if (!account) return;
+    if (accountId === OPERATOR_ACCOUNT) return this.lookAtOperator(due);
     const hourMs = Math.floor(nowMs / HOUR_MS) * HOUR_MS;
     const limit = account.contract.policy.autoDisable?.failures;
     const days = new Map((await charts.endpoints(accountId, hourMs)).map((day) => [day.endpointId, day]));
@@ -231,6 +235,19 @@ export class AccountNotices {
     const channels = settings ? channelsOf(settings) : [];
     const messages = channels.map((channel) => ({ id: ids.next('ntc'), channel, message: content }));
     if (changed.length > 0 || messages.length > 0) await store.tell(due, changed, messages);
+  }
+
+  /** What happened to the webhooks of all accounts. */
+  private async lookAtOperator(due: DueAccount): Promise<void> {
+    const { store, operatorNotices, ids } = this.parts;
+    const { accountId, lookedAtMs: nowMs, toldAtMs, quiet } = due;
+    const isGathering = toldAtMs !== null && nowMs - toldAtMs < QUIET_MS;
+    if (isGathering || (quiet !== null && isQuiet(quiet, nowMs))) return;
+    const content = await operatorNotices.contentSince(toldAtMs ?? nowMs, nowMs);
+    const settings = content && (await store.find(accountId));
+    if (!content || !settings) return;
+    const messages = channelsOf(settings).map((channel) => ({ id: ids.next('ntc'), channel, message: content }));
+    await store.tell(due, [], messages);
   }
 
   private async contentOf(

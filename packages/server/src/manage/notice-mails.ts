@@ -32,7 +32,10 @@ export function codeMail(code: string, accountName: string): { subject: string; 
 }
 
 /** A summary: how many of what, then a paragraph each. */
-export function noticeMail({ account_name: name, webhooks }: NoticeContent): { subject: string; text: string } {
+export function noticeMail({ account_name: name, webhooks }: NoticeContent): {
+  subject: string;
+  text: string;
+} {
   if (webhooks.length === 0) {
     return {
       subject: `A test: webhooks of ${name}`,
@@ -50,8 +53,14 @@ export function noticeMail({ account_name: name, webhooks }: NoticeContent): { s
     .map(({ standing, count }) => `${count} ${count === 1 ? 'webhook' : 'webhooks'} ${SUBJECTS[standing]}`);
   return {
     subject: `${name}: ${counts.join(', ')}`,
-    text: [...sorted, 'You are told because this address was chosen on the Developers page.'].join('\n\n'),
+    text: [...sorted, footerOf(webhooks.some((one) => one.of_account !== undefined))].join('\n\n'),
   };
+}
+
+/** Each message ends with why it comes: it is left out of chats. */
+function footerOf(isToOperator: boolean): string {
+  const by = isToOperator ? 'in the configuration of the server' : 'on the Developers page';
+  return `You are told because this address was chosen ${by}.`;
 }
 
 /** As Slack's incoming webhooks take it (`text` in mrkdwn), and Mattermost's, Rocket.Chat's and Discord's `/slack`. */
@@ -70,14 +79,18 @@ function paragraphOf(webhook: Webhook, subject: string): string {
   const { certificate_ends_at: endsAt } = webhook;
   const about =
     endsAt === undefined ? `Since ${since}: ${subject}` : `Its certificate ends at ${endsAt}: put in a new one`;
+  const { of_account: account } = webhook;
   const lines = [
     url,
-    `  Events: ${events.join(', ')}`,
+    ...(account === undefined ? [] : [`  Account: ${account}`]),
+    ...(events.length === 0 ? [] : [`  Events: ${events.join(', ')}`]),
     `  ${about}${answer === undefined ? '' : `; the last request ${answer}`}.`,
   ];
   if (standing === 'half_way') lines.push(`  ${failures} failures in a row: at ${limit} it is switched off.`);
   if (standing === 'switched_off') {
-    lines.push(`  ${held ?? 0} messages are on hold. They are sent when you activate it on the Developers page.`);
+    const who = account === undefined ? 'you activate it' : 'it is activated';
+    if (account === undefined || held !== undefined)
+      lines.push(`  ${held ?? 0} messages are on hold. They are sent when ${who} on the Developers page.`);
   }
   return lines.join('\n');
 }

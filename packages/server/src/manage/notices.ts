@@ -39,8 +39,12 @@ export class Notices implements Announcer {
     },
   ) {}
 
-  /** Makes the account and its endpoint as the configuration says. @throws Problem `invalid_url`, `blocked_address` */
-  async start(url: string, secret: string | undefined): Promise<void> {
+  /**
+   * Makes the account, and its endpoint, as the configuration says.
+   * @param url undefined: only people are told
+   * @throws Problem `invalid_url`, `blocked_address`
+   */
+  async start(url: string | undefined, secret: string | undefined): Promise<void> {
     const { accounts, store, endpoints, clock } = this.parts;
     const createdAt = new Date(clock.now());
     await accounts.create({
@@ -54,7 +58,9 @@ export class Notices implements Announcer {
     const [existing, ...others] = await store.list(OPERATOR_ACCOUNT, { limit: 10 });
     // Two nodes at their first start may each have made one.
     for (const { id } of others) await endpoints.remove(OPERATOR_ACCOUNT, id);
-    if (!existing) {
+    if (url === undefined) {
+      if (existing) await endpoints.remove(OPERATOR_ACCOUNT, existing.id);
+    } else if (!existing) {
       await endpoints.create(OPERATOR_ACCOUNT, {
         url,
         subscriptions: [{ trigger: '*' }],

@@ -69,6 +69,16 @@ export function accountNoticeStore(database: Database, vault: Vault): AccountNot
       );
     },
 
+    async configure(accountId, { email, url, quiet }, now) {
+      await database.run(
+        `INSERT INTO account_notices AS a (account_id, email, url, format, quiet_from, quiet_to, quiet_zone, told_at)
+         VALUES ($1, $2, $3, 'slack', $4, $5, $6, $7)
+         ON CONFLICT (account_id) DO UPDATE SET email = $2, url = $3, format = 'slack', key_id = NULL, ciphertext = NULL,
+           quiet_from = $4, quiet_to = $5, quiet_zone = $6, told_at = coalesce(a.told_at, $7)`,
+        [accountId, email, url, quiet?.fromMinute ?? null, quiet?.toMinute ?? null, quiet?.timeZone ?? null, now],
+      );
+    },
+
     async setQuiet(accountId, quiet) {
       await database.run(
         `INSERT INTO account_notices (account_id, quiet_from, quiet_to, quiet_zone) VALUES ($1, $2, $3, $4)

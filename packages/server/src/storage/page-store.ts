@@ -241,6 +241,8 @@ export interface NoticeContent {
   at: string;
   webhooks: {
     endpoint_id: string;
+    /** To the operator: whose it is. */
+    of_account?: string;
     url: string;
     events: string[];
     standing: Standing;
@@ -279,6 +281,12 @@ export interface AccountNoticeStore {
   find(accountId: string): Promise<NoticeSettings | undefined>;
   setUrl(accountId: string, url: string | null, secret: string | null, format: NoticeFormat): Promise<void>;
   setQuiet(accountId: string, quiet: QuietHours | null): Promise<void>;
+  /** Addresses that the configuration names: nobody has to confirm them. What happened before `now` is not told. */
+  configure(
+    accountId: string,
+    to: { email: string | null; url: string | null; quiet: QuietHours | null },
+    now: Date,
+  ): Promise<void>;
   forgetEmail(accountId: string): Promise<void>;
   /** The address that waits for its code is given up; a confirmed one stays. */
   forgetPending(accountId: string): Promise<void>;
