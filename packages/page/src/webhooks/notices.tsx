@@ -297,7 +297,9 @@ function QuietPart({ notices }: { notices: Notices }) {
           </Button>
         </div>
       )}
-      {QUIET_FIELDS.every((name) => fieldMistake(save.error, name, t) === undefined) && <ErrorNote error={save.error} />}
+      {QUIET_FIELDS.every((name) => fieldMistake(save.error, name, t) === undefined) && (
+        <ErrorNote error={save.error} />
+      )}
     </form>
   );
 }
