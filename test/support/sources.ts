@@ -2,6 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openReader } from '../../packages/server/src/sources/open-reader.ts';
+import { readSources } from '../../packages/server/src/sources/source-config.ts';
 import { query } from './database.ts';
 import { eventually, startTestNode, type TestNode, type TestNodeOptions } from './node.ts';
 
@@ -47,3 +49,28 @@ export async function eventsOf(databaseUrl: string, account: string, count: numb
 
 export const deadLettersOf = async (node: TestNode, source: string) =>
   (await node.call('GET', `/v1/sources/${source}/dead-letters`)).body.data;
+
+/** Waits until a node says that nothing waits at a source any more. */
+export const isReadToTheEnd = (node: TestNode, source: string) =>
+  eventually(
+    async () => {
+      const { data } = (await node.call('GET', '/v1/sources')).body;
+      return data.find((one: { name: string }) => one.name === source).behind;
+    },
+    (count) => count === 0,
+    30_000,
+  );
+
+/** How many messages wait at a source that no node reads. */
+export async function waitingAt(source: object): Promise<number> {
+  const { path, remove } = sourcesFile(source);
+  const [config] = readSources(path, {});
+  if (!config) throw new Error('there is a source in the file');
+  const reader = await openReader(config);
+  try {
+    return await reader.behind();
+  } finally {
+    await reader.close();
+    remove();
+  }
+}

@@ -2423,6 +2423,8 @@ export interface components {
             type: "kafka" | "nats" | "rabbitmq" | "sqs" | "postgresql";
             /** @description Messages that could not become events */
             dead_letters: number;
+            /** @description Messages that wait at the source; of a table up to 100,000 are counted; null: not known */
+            behind: number | null;
             nodes: {
                 node: number;
                 /**

@@ -58,7 +58,7 @@ test('list, dead-letters and redrive', async () => {
     () => run('list'),
     ({ out }) => out.includes('running'),
   );
-  expect(list.out).toMatch(/shop +postgresql +1 +running +0 +1/);
+  expect(list.out).toMatch(/shop +postgresql +1 +running +0 +[-\d]+ +1/);
   expect((await run('dead-letters shop')).out).toMatch(/ddl_\w+ +1 +account_not_found +There is no account "late"/);
   expect((await run('redrive shop')).out).toContain('0 are events now, 1 are none still.');
   await node.call('POST', '/v1/accounts', { id: 'late', name: 'Late', contract: 'standard' });

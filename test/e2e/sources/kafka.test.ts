@@ -6,7 +6,14 @@ import { hasKafka, startKafka } from '../../support/brokers/kafka.ts';
 import { createDatabase } from '../../support/database.ts';
 import { eventText, killUnderLoad } from '../../support/load-source.ts';
 import { eventually } from '../../support/node.ts';
-import { deadLettersOf, eventsOf, payloadsOf, startNodeWith } from '../../support/sources.ts';
+import {
+  deadLettersOf,
+  eventsOf,
+  isReadToTheEnd,
+  payloadsOf,
+  startNodeWith,
+  waitingAt,
+} from '../../support/sources.ts';
 import { topicAt } from '../../support/topics.ts';
 
 describe.skipIf(!hasKafka)('a topic of Kafka (skipped where its jars are not there: npm run brokers)', () => {
@@ -52,6 +59,9 @@ describe.skipIf(!hasKafka)('a topic of Kafka (skipped where its jars are not the
       place: expect.stringMatching(/^orders\/\d\/1001@\d{13}$/),
     });
     expect(await payloadsOf(databaseUrl, 'acme')).toHaveLength(1_000);
+    await isReadToTheEnd(node, 'orders');
+    const { name: _, ...others } = source;
+    expect(await waitingAt({ ...others, name: 'others' })).toBe(1_002);
     await node.stop();
   });
 

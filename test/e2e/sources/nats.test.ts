@@ -9,7 +9,7 @@ import { hasNats, startNats } from '../../support/brokers/nats.ts';
 import { createDatabase } from '../../support/database.ts';
 import { eventText, killUnderLoad } from '../../support/load-source.ts';
 import { eventually, type TestNode } from '../../support/node.ts';
-import { deadLettersOf, eventsOf, startNodeWith } from '../../support/sources.ts';
+import { deadLettersOf, eventsOf, isReadToTheEnd, startNodeWith, waitingAt } from '../../support/sources.ts';
 
 describe.skipIf(!hasNats)('a stream of NATS (skipped where nats-server is not installed: npm run brokers)', () => {
   let broker: Broker;
@@ -73,6 +73,10 @@ describe.skipIf(!hasNats)('a stream of NATS (skipped where nats-server is not in
       headers: { ':subject': 'shop.orders.eu' },
       error: { code: 'invalid_request', detail: 'header Shop: has no account' },
     });
+    await isReadToTheEnd(node, 'shop');
+    await send('shop.others.eu', ['1', '2', '3']);
+    const others = { ...source, name: 'others', subjects: ['shop.others.*'] };
+    expect(await waitingAt(others)).toBe(3);
     await node.stop();
   });
 

@@ -7,7 +7,15 @@ import { cutConnections, relayTo } from '../../support/faults.ts';
 import { eventually, startTestNode, type TestNode } from '../../support/node.ts';
 import { startServer } from '../../support/process.ts';
 import { Receiver } from '../../support/receiver.ts';
-import { deadLettersOf, eventsOf, payloadsOf, sourcesFile, startNodeWith } from '../../support/sources.ts';
+import {
+  deadLettersOf,
+  eventsOf,
+  isReadToTheEnd,
+  payloadsOf,
+  sourcesFile,
+  startNodeWith,
+  waitingAt,
+} from '../../support/sources.ts';
 
 let app: string;
 let databaseUrl: string;
@@ -55,6 +63,13 @@ describe('an outbox table', () => {
     await receiver.received(1_500);
     await eventually(outbox, (rows) => rows.length === 0);
     await receiver.stop();
+  });
+
+  test('says how many of its rows wait', async () => {
+    await query(app, 'CREATE TABLE waiting (LIKE outbox INCLUDING ALL)');
+    await query(app, `INSERT INTO waiting (payload) SELECT '1' FROM generate_series(1, 3)`);
+    expect(await waitingAt({ ...source, name: 'waiting', table: 'waiting' })).toBe(3);
+    await isReadToTheEnd(node, 'shop');
   });
 
   test('the table of the documentation needs no mapping', async () => {

@@ -7,7 +7,14 @@ import { createDatabase } from '../../support/database.ts';
 import { failInserts } from '../../support/faults.ts';
 import { eventText, killUnderLoad } from '../../support/load-source.ts';
 import { eventually } from '../../support/node.ts';
-import { deadLettersOf, eventsOf, payloadsOf, startNodeWith } from '../../support/sources.ts';
+import {
+  deadLettersOf,
+  eventsOf,
+  isReadToTheEnd,
+  payloadsOf,
+  startNodeWith,
+  waitingAt,
+} from '../../support/sources.ts';
 
 describe.skipIf(!hasRabbitMq)('a queue of RabbitMQ (skipped where it is not installed: npm run brokers)', () => {
   let broker: Broker;
@@ -55,6 +62,14 @@ describe.skipIf(!hasRabbitMq)('a queue of RabbitMQ (skipped where it is not inst
     expect(letter.headers).toEqual({ ':routing_key': 'orders' });
     await eventsOf(databaseUrl, 'acme', 1_001);
     expect(await payloadsOf(databaseUrl, 'acme')).toHaveLength(1_001);
+    await isReadToTheEnd(node, 'orders');
+    // A hundred of them are on their way to whoever reads.
+    await send(
+      'others',
+      numbers.map((n) => ({ text: eventText(n) })),
+    );
+    const waiting = await waitingAt({ name: 'others', type: 'rabbitmq', url: broker.url, queue: 'others' });
+    expect(waiting).toBeGreaterThanOrEqual(900);
     await node.stop();
   });
 

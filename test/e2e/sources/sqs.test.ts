@@ -6,7 +6,7 @@ import { hasElasticMq, startElasticMq } from '../../support/brokers/elasticmq.ts
 import { createDatabase } from '../../support/database.ts';
 import { eventText, killUnderLoad } from '../../support/load-source.ts';
 import { eventually } from '../../support/node.ts';
-import { deadLettersOf, eventsOf, startNodeWith } from '../../support/sources.ts';
+import { deadLettersOf, eventsOf, isReadToTheEnd, startNodeWith, waitingAt } from '../../support/sources.ts';
 
 const KEYS = { access_key_id: 'x', secret_access_key: 'x' };
 
@@ -71,6 +71,10 @@ describe.skipIf(!hasElasticMq)('a queue of SQS (skipped where ElasticMQ’s jars
       (found) => found.length === 1,
     );
     expect(letter).toMatchObject({ error: { code: 'account_not_found' }, headers: { shop: 'nobody' }, body: '{}' });
+    await isReadToTheEnd(node, 'orders');
+    const others = await createQueue('others');
+    await send(others, ['1', '2', '3']);
+    expect(await waitingAt(sourceOf('others', others))).toBe(3);
     await node.stop();
   });
 

@@ -23,6 +23,7 @@ export function sourceCommands(program: Command): void {
         ['node', ({ at }) => at?.node],
         ['state', ({ at }) => at?.state],
         ['events', ({ at }) => at?.accepted],
+        ['waiting', ({ behind }) => behind],
         ['dead letters', ({ dead_letters }) => dead_letters],
         ['error', ({ at }) => at?.error],
       ],

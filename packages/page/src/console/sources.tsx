@@ -57,6 +57,11 @@ export function Sources() {
           meta: { width: '120px', kind: 'number', wideOnly: true },
           cell: ({ row: { original } }) => f.number(original.nodes.reduce((sum, { accepted }) => sum + accepted, 0)),
         }),
+        column.accessor('behind', {
+          header: t.sources.behind,
+          meta: { width: '120px', kind: 'number', wideOnly: true },
+          cell: ({ getValue }) => (getValue() === null ? '' : f.number(getValue() ?? 0)),
+        }),
         column.accessor('dead_letters', {
           header: t.sources.deadLetters,
           meta: { width: '120px', phoneWidth: '100px', kind: 'number' },

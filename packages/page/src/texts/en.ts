@@ -941,6 +941,7 @@ export const en = {
       'Whoever uses this key is refused within some seconds, and signed out of the console. This cannot be undone.',
   },
   sources: {
+    behind: 'Waiting',
     sources: 'Sources',
     source: 'Source',
     type: 'Type',

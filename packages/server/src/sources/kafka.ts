@@ -86,6 +86,19 @@ export async function openKafka(source: SourceOf<'kafka'>): Promise<SourceReader
         },
       };
     },
+    async behind() {
+      const ends = await consumer.listOffsets({ topics: source.topics });
+      const topics = [...ends].map(([topic, list]) => ({ topic, partitions: list.map((_, i) => i) }));
+      const committed = await consumer.listCommittedOffsets({ topics });
+      let waiting = 0n;
+      for (const [topic, list] of ends)
+        list.forEach((end, i) => {
+          // What nobody has committed is read from its beginning.
+          const at = committed.get(topic)?.[i] ?? -1n;
+          waiting += end - (at < 0n ? 0n : at);
+        });
+      return Number(waiting);
+    },
     close,
   };
 }

@@ -151,7 +151,8 @@ class Fetcher {
 export async function openNats(source: SourceOf<'nats'>): Promise<SourceReader> {
   const connection = await connectNats(source);
   try {
-    await prepareConsumer(await jetstreamManager(connection), source);
+    const manager = await jetstreamManager(connection);
+    await prepareConsumer(manager, source);
     const consumer = await jetstream(connection).consumers.get(source.stream, consumerOf(source));
     const inbox = new Inbox<JsMsg>(({ data }) => data.length);
     const fetcher = new Fetcher(consumer, inbox);
@@ -173,6 +174,10 @@ export async function openNats(source: SourceOf<'nats'>): Promise<SourceReader> 
             for (const message of taken) message.working();
           },
         };
+      },
+      async behind() {
+        const { num_pending: pending = 0, num_ack_pending: sent = 0 } = (await findConsumer(manager, source)) ?? {};
+        return pending + sent;
       },
       async close() {
         fetcher.stop();

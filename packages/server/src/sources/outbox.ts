@@ -19,6 +19,9 @@ interface Row {
   columns: (string | null)[];
 }
 
+/** Nobody needs to know exactly how many more there are. */
+const COUNTED_MAX = 100_000;
+
 export function connectOutbox({ url }: SourceOf<'postgresql'>): pg.Client {
   return new pg.Client({
     connectionString: url,
@@ -35,6 +38,8 @@ export interface Outbox {
   /** The next rows: at most so many, and so many bytes. */
   next(max: { messages: number; bytes: number }): Promise<Message[]>;
   finish(places: readonly string[]): Promise<void>;
+  /** Rows that wait, counted up to some thousand. */
+  waiting(): Promise<number>;
 }
 
 /** Looks at a table, and prepares what is asked of it. @throws Error for one that is not as the source says */
@@ -63,6 +68,8 @@ export async function describeOutbox(client: pg.Client, source: SourceOf<'postgr
                  ORDER BY ${quoted(id)} LIMIT $1) page) t
      WHERE coalesce(posthorn_bytes_before, 0) <= $2
      ORDER BY ${quoted(id)}`;
+  const count = `SELECT count(*)::int AS n FROM (SELECT FROM ${tableName(table)}
+     ${done === undefined ? '' : `WHERE ${quoted(done)} IS NULL`} LIMIT ${COUNTED_MAX}) AS counted`;
   // Of the type of the column: so its index is used.
   const these = `${quoted(id)} = ANY ($1::text[]::${typeOf(id)}[])`;
   const finish =
@@ -73,6 +80,10 @@ export async function describeOutbox(client: pg.Client, source: SourceOf<'postgr
     async next({ messages, bytes: max }) {
       const { rows } = await client.query<Row>(select, [messages, max]);
       return rows.map((row) => toMessage(row, others));
+    },
+    async waiting() {
+      const { rows } = await client.query<{ n: number }>(count);
+      return rows[0]?.n ?? 0;
     },
     async finish(places) {
       const { rowCount } = await client.query(finish, [places]);
@@ -146,6 +157,7 @@ export async function openOutbox(source: SourceOf<'postgresql'>): Promise<Source
       count = Math.min(COUNT.growth * count, countOf(averageOf(messages.map(({ body }) => body))));
       return { messages, done: () => outbox.finish(messages.map(({ place = '' }) => place)) };
     },
+    behind: () => outbox.waiting(),
     close: () => client.end(),
   };
 }

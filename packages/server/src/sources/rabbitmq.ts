@@ -60,6 +60,9 @@ export async function openRabbitMq(source: SourceOf<'rabbitmq'>): Promise<Source
           },
         };
       },
+      async behind() {
+        return (await channel.checkQueue(source.queue)).messageCount;
+      },
       close: () => connection.close(),
     };
   } catch (error) {

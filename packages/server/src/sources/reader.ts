@@ -22,6 +22,8 @@ export interface SourceReader {
   read(signal: AbortSignal): Promise<Batch | undefined>;
   /** Another node reads it: this one takes over when that is gone. */
   readonly isStandby?: boolean;
+  /** How many messages wait at the source for all nodes together, as far as it tells. */
+  behind(): Promise<number>;
   close(): Promise<void>;
 }
 

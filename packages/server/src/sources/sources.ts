@@ -18,6 +18,9 @@ export const DEAD_LETTERS_MAX = 100_000;
 const HELD_MS = 5_000;
 const HOLD_EVERY_MS = 5_000;
 const REPORT_EVERY_MS = 2_000;
+/** How often sources are asked how much waits there, and how long that may take. */
+const ASK_EVERY_MS = 10_000;
+const ASK_MAX_MS = 5_000;
 /** A broker that does not answer holds up neither the end of the server nor a new try for longer. */
 const CLOSE_MAX_MS = 5_000;
 const STOP_MAX_MS = 10_000;
@@ -26,6 +29,8 @@ const REDRIVEN_AT_ONCE = 500;
 interface Running {
   config: SourceConfig;
   status: SourceStatus;
+  /** While it is open. */
+  reader?: SourceReader | undefined;
   done: Promise<void>;
 }
 
@@ -56,10 +61,21 @@ export class Sources {
 
   start(): void {
     for (const config of this.parts.configs) {
-      const status: SourceStatus = { state: 'starting', error: null, accepted: 0, dead: 0, lastAtMs: null };
-      this.running.push({ config, status, done: this.run(config, status) });
+      const status: SourceStatus = {
+        state: 'starting',
+        error: null,
+        accepted: 0,
+        dead: 0,
+        lastAtMs: null,
+        behind: null,
+      };
+      const running: Running = { config, status, done: Promise.resolve() };
+      running.done = this.run(running);
+      this.running.push(running);
     }
-    if (this.running.length > 0) this.rounds.every(REPORT_EVERY_MS, () => this.report());
+    if (this.running.length === 0) return;
+    this.rounds.every(REPORT_EVERY_MS, () => this.report());
+    this.rounds.every(ASK_EVERY_MS, () => this.ask());
   }
 
   /** Finishes what is being stored. */
@@ -101,7 +117,8 @@ export class Sources {
     return accepted;
   }
 
-  private async run(config: SourceConfig, status: SourceStatus): Promise<void> {
+  private async run(running: Running): Promise<void> {
+    const { config, status } = running;
     const { signal } = this.stopping;
     const { clock, onState } = this.parts;
     const set = (state: SourceState, error: string | null = null) => {
@@ -123,6 +140,7 @@ export class Sources {
           continue;
         }
         reader = await this.open(config);
+        running.reader = reader;
         for (let mayRead = true; mayRead && !signal.aborted; ) {
           set(reader.isStandby ? 'standby' : 'running');
           const read = await this.readOnce(config, status, reader);
@@ -136,6 +154,8 @@ export class Sources {
           waitMs = Math.min(2 * waitMs, REOPEN_MS.max);
         }
       }
+      running.reader = undefined;
+      status.behind = null;
       if (reader) await this.close(reader);
       await pause(clock, pauseMs, signal);
     }
@@ -212,6 +232,16 @@ export class Sources {
     await batch.done();
     if (lost !== undefined) throw lost;
     return { count: batch.messages.length, dead };
+  }
+
+  /** What a source does not say is not known, and nothing else fails by it. */
+  private async ask(): Promise<void> {
+    const one = async ({ reader, status }: Running) => {
+      if (!reader) return;
+      const behind = await reader.behind().catch(() => null);
+      status.behind = behind;
+    };
+    await within(this.parts.clock, ASK_MAX_MS, Promise.all(this.running.map(one)));
   }
 
   private async report(): Promise<void> {

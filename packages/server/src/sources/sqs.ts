@@ -1,6 +1,7 @@
 import {
   ChangeMessageVisibilityBatchCommand,
   DeleteMessageBatchCommand,
+  GetQueueAttributesCommand,
   ReceiveMessageCommand,
   SQSClient,
   type Message as SqsMessage,
@@ -87,6 +88,17 @@ export async function openSqs(source: SourceOf<'sqs'>): Promise<SourceReader> {
             ),
           ),
       };
+    },
+    async behind() {
+      const { Attributes } = await client.send(
+        new GetQueueAttributesCommand({
+          QueueUrl,
+          AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
+        }),
+      );
+      const { ApproximateNumberOfMessages: waiting = 0, ApproximateNumberOfMessagesNotVisible: sent = 0 } =
+        Attributes ?? {};
+      return Number(waiting) + Number(sent);
     },
     async close() {
       client.destroy();

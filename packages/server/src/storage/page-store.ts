@@ -557,6 +557,8 @@ export interface SourceStatus {
   dead: number;
   /** When something came last. */
   lastAtMs: number | null;
+  /** Messages that wait at the source; null: it has not said. */
+  behind: number | null;
 }
 
 export interface SourceReport extends SourceStatus {

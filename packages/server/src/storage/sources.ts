@@ -28,6 +28,7 @@ interface StateRow {
   accepted: number;
   dead: number;
   last_at: Date | null;
+  behind: number | null;
 }
 
 const COLUMNS = 'id, place, code, detail, headers, body, is_whole, created_at, tried_at';
@@ -142,7 +143,7 @@ export function sourceStore(database: Database): SourceStore {
 
     async states() {
       const rows = await database.run<StateRow>(
-        `SELECT s.source, s.node, s.type, s.state, s.error, s.accepted::float8, s.dead::float8, s.last_at
+        `SELECT s.source, s.node, s.type, s.state, s.error, s.accepted::float8, s.dead::float8, s.last_at, s.behind::float8
          FROM source_states s JOIN nodes n ON n.id = s.node AND n.dead_at IS NULL
          WHERE s.reported_at > now() - interval '15 seconds'
          ORDER BY s.source, s.node`,

@@ -950,6 +950,7 @@ export const texts: Texts = {
       'Wer diesen Schlüssel benutzt, wird nach einigen Sekunden abgewiesen und aus der Konsole abgemeldet. Das lässt sich nicht rückgängig machen.',
   },
   sources: {
+    behind: 'Wartet',
     sources: 'Quellen',
     source: 'Quelle',
     type: 'Art',

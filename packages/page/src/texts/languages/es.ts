@@ -947,6 +947,7 @@ export const texts: Texts = {
       'A quien use esta clave se le rechaza en unos segundos, y se cierra su sesión en la consola. No se puede deshacer.',
   },
   sources: {
+    behind: 'En espera',
     sources: 'Fuentes',
     source: 'Fuente',
     type: 'Tipo',

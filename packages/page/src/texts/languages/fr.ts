@@ -950,6 +950,7 @@ export const texts: Texts = {
       'Quiconque utilise cette clé est refusé en quelques secondes, et déconnecté de la console. C’est irréversible.',
   },
   sources: {
+    behind: 'En attente',
     sources: 'Sources',
     source: 'Source',
     type: 'Type',

@@ -925,6 +925,7 @@ export const texts: Texts = {
     deleteText: 'このキーは数秒以内に拒否され、コンソールからもサインアウトされます。元に戻せません。',
   },
   sources: {
+    behind: '待機中',
     sources: 'ソース',
     source: 'ソース',
     type: '種類',

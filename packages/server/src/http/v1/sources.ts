@@ -17,6 +17,9 @@ const SourceView = named(
     name: Type.String(),
     type: Type.Enum(SOURCE_TYPES),
     dead_letters: Type.Integer({ description: 'Messages that could not become events' }),
+    behind: Type.Union([Type.Integer(), Type.Null()], {
+      description: 'Messages that wait at the source; of a table up to 100,000 are counted; null: not known',
+    }),
     nodes: Type.Array(
       Type.Object({
         node: Type.Integer(),
@@ -87,6 +90,7 @@ export function sourceRoutes(app: App, { store, sources }: HttpParts): void {
           name,
           type,
           dead_letters: counts.get(name) ?? 0,
+          behind: behindOf(states.filter((one) => one.name === name)),
           nodes: states
             .filter((one) => one.name === name)
             .map(({ node, state, error, accepted, dead, lastAtMs }) => ({
@@ -217,4 +221,10 @@ function present({ id, place, code, detail, headers, body, isWhole, createdAtMs,
     created_at: new Date(createdAtMs).toISOString(),
     tried_at: new Date(triedAtMs).toISOString(),
   };
+}
+
+/** Each node knows the whole, at slightly different times. */
+function behindOf(states: readonly { behind: number | null }[]): number | null {
+  const known = states.flatMap(({ behind }) => behind ?? []);
+  return known.length === 0 ? null : Math.max(...known);
 }
