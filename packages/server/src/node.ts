@@ -324,7 +324,7 @@ function hearOfChanges(
     },
     posthorn_keys: () => keyVerifier.forgetAll(),
     posthorn_scheduled: () => scheduler.wake(),
-    posthorn_event_types: () => void eventTypes.load().catch(onError),
+    posthorn_event_types: () => eventTypes.loadSoon(),
   });
 }
 

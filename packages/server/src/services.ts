@@ -109,7 +109,7 @@ export function buildServices(dependencies: Dependencies) {
   };
   const limits = new AccountLimits(() => clock.monotonicMs());
   const directory = new Directory(store.accounts.snapshot, contracts);
-  const eventTypes = new EventTypes({ contracts, store: store.eventTypes, directory, clock });
+  const eventTypes = new EventTypes({ contracts, store: store.eventTypes, directory, clock, onError });
   const verification = new Verification({ clock });
   const transformer = new Transformer(clock);
   const previews = new Previews({ directory, events: store.events, transformer, ids, clock });

@@ -16,6 +16,8 @@ export const EVENT_TYPES_MAX = 1_000;
 /** Of a schema or a sample, in characters. */
 const TEXT_MAX = 65_536;
 const VERSIONS_SHOWN = 20;
+/** When types could not be read, they are read again. */
+const AGAIN_MS = 1_000;
 
 export interface WishedType {
   name: string;
@@ -54,6 +56,7 @@ export interface PutOptions {
 export class EventTypes {
   /** As the contracts are by themselves. */
   private readonly bare: ReadonlyMap<string, Contract>;
+  private loading: Promise<void> = Promise.resolve();
 
   /** @param parts.contracts the contracts as everybody sees them: they are replaced here */
   constructor(
@@ -62,13 +65,29 @@ export class EventTypes {
       store: EventTypeStore;
       directory: Directory;
       clock: Clock;
+      onError: (error: unknown) => void;
     },
   ) {
     this.bare = new Map(parts.contracts);
   }
 
-  /** Reads what is declared by now: at the start, and when somebody has changed it. */
-  async load(): Promise<void> {
+  /** Reads what is declared by now: at the start, and after a change. One after the other: the newest answer counts. */
+  load(): Promise<void> {
+    const before = this.loading.catch(() => {});
+    this.loading = before.then(() => this.read());
+    return this.loading;
+  }
+
+  /** Somebody else has changed something. */
+  loadSoon(): void {
+    const { clock, onError } = this.parts;
+    this.load().catch((error: unknown) => {
+      onError(error);
+      clock.after(AGAIN_MS, () => this.loadSoon());
+    });
+  }
+
+  private async read(): Promise<void> {
     const { contracts, store, directory } = this.parts;
     const stored = await store.all();
     for (const [name, contract] of this.bare) {

@@ -25,6 +25,7 @@ export class NoThread extends Error {}
 /** A thread with a sandbox. It starts with the first run, and anew after one that broke it or did not end. */
 export class SandboxThread {
   private started: Started | undefined;
+  private isClosed = false;
 
   constructor(private readonly clock: Clock) {}
 
@@ -33,24 +34,32 @@ export class SandboxThread {
    * @throws NoThread
    */
   async run(run: Run): Promise<Ran & { tookMs: number }> {
+    if (this.isClosed) throw new NoThread('The server is stopping.');
     this.started ??= start();
     const { worker, ready } = this.started;
     try {
       await within(this.clock, STARTING_MS, ready);
     } catch (error) {
-      await this.stop();
+      await this.end();
       throw new NoThread(`The sandbox did not start: ${String(error)}`);
     }
     try {
       return await within(this.clock, STUCK_MS, answerOf(worker, run));
     } catch (error) {
-      await this.stop();
+      await this.end();
+      if (this.isClosed) throw new NoThread('The server is stopping.');
       if (error instanceof TooLate) return { error: `takes more than ${TIME_MAX_MS} ms`, tookMs: STUCK_MS };
       return { error: 'does something that the sandbox cannot do, as an import', tookMs: STUCK_MS };
     }
   }
 
+  /** For good: what runs is not told to have failed. */
   async stop(): Promise<void> {
+    this.isClosed = true;
+    await this.end();
+  }
+
+  private async end(): Promise<void> {
     const { worker } = this.started ?? {};
     this.started = undefined;
     await worker?.terminate();

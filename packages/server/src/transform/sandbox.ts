@@ -24,6 +24,8 @@ export interface Run {
   nowMs: number;
   /** Of its random numbers. */
   seed: number;
+  /** Of what it makes, in characters of JSON. */
+  resultMax: number;
 }
 
 /** `{method, headers, body}` as JSON, the body as text; or what went wrong, in a sentence. */
@@ -75,7 +77,7 @@ export class Sandbox {
    * @param isLate asked again and again: whether the run has taken too long
    * @throws Error when the engine itself broke: it can be used no more
    */
-  run({ code, request, event, nowMs, seed }: Run, isLate: () => boolean): Ran {
+  run({ code, request, event, nowMs, seed, resultMax }: Run, isLate: () => boolean): Ran {
     const runtime = this.engine.newRuntime({ memoryLimitBytes: MEMORY_MAX_BYTES, maxStackSizeBytes: STACK_MAX_BYTES });
     runtime.setInterruptHandler(isLate);
     const context = runtime.newContext();
@@ -92,7 +94,8 @@ export class Sandbox {
         if (context.typeof(transform) !== 'function') return { error: 'there is no function named transform' };
         if (request === null) return { result: '' };
         const texts = [context.newString(request), context.newString(event)];
-        return { result: context.getString(call(carryOut, transform, ...texts)) };
+        const result = context.getString(call(carryOut, transform, ...texts));
+        return result.length > resultMax ? { error: 'makes a request that is too large' } : { result };
       });
     } catch (error) {
       if (!(error instanceof ScriptError)) throw error;

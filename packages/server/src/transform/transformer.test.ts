@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import { realClock } from '../../../../test/support/node.ts';
 import { TransformFailed } from '../domain/transformation.ts';
-import { SandboxThread } from './sandbox-thread.ts';
 import { type Reshaped, Transformer } from './transformer.ts';
 
 const transformer = new Transformer(realClock);
@@ -178,21 +177,14 @@ test('an account whose function is slow holds up no other', async () => {
   await Promise.all(hanging);
 });
 
-test('a thread that is ended while it runs begins anew', async () => {
-  const thread = new SandboxThread(realClock);
-  const job = {
-    code: 'function transform(r) { for (let i = 0; i < 3e6; i++); return r }',
-    request: '{}',
-    event: '{}',
-    nowMs: 0,
-    seed: 1,
-  };
-  const running = thread.run(job);
-  await sleep(100);
-  await thread.stop();
-  await running;
-  expect(await thread.run({ ...job, code: 'function transform(r) { return r }' })).toMatchObject({
-    result: expect.any(String),
-  });
-  await thread.stop();
+test('a server that stops ends what runs, and blames no function', async () => {
+  const own = new Transformer(realClock);
+  const reshaped = { accountId: 'acme', contract: CONTRACT, headerNames: [], hasAuth: false };
+  await own.transform({ ...reshaped, code: 'function transform(r) { return r }' }, FACTS, BODY);
+  const running = own.transform({ ...reshaped, code: 'function transform(r) { for (;;); }' }, FACTS, BODY);
+  const ended = expect(running).rejects.toMatchObject({ isOurs: true });
+  await sleep(20);
+  await own.stop();
+  await ended;
+  await expect(own.check('acme', 'function transform(r) { return r }')).rejects.toMatchObject({ isOurs: true });
 });

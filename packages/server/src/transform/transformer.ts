@@ -13,6 +13,9 @@ const SLOW_MS = 30;
 const SLOW_FOR_MS = 600_000;
 const SLOW_ACCOUNTS_MAX = 10_000;
 
+/** A byte of a body is at most so many characters in JSON; and what headers may take up beside it. */
+const ESCAPED_MAX = 6;
+const HEADERS_CHARACTERS_MAX = 200_000;
 const CONTENT_TYPE = 'content-type';
 
 /** What of an endpoint says how its requests are reshaped. */
@@ -88,6 +91,7 @@ export class Transformer {
       event: JSON.stringify(about),
       nowMs: event.createdAtMs,
       seed: createHash('sha256').update(id).digest().readInt32LE(),
+      resultMax: ESCAPED_MAX * contract.limits.payloadBytes + HEADERS_CHARACTERS_MAX,
     });
     const original = { contentType, reserved: reservedBy(endpoint), bodyMax: contract.limits.payloadBytes };
     return toTransformed(JSON.parse(ran) as Record<string, unknown>, original);
@@ -98,7 +102,7 @@ export class Transformer {
    * @throws TransformFailed
    */
   async check(accountId: string, code: string): Promise<void> {
-    await this.run(accountId, { code, request: null, event: '{}', nowMs: 0, seed: 0 });
+    await this.run(accountId, { code, request: null, event: '{}', nowMs: 0, seed: 0, resultMax: 0 });
   }
 
   private async run(accountId: string, run: Run): Promise<string> {
