@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createDatabase } from '../support/database.ts';
-import { eventually, startTestNode, type TestNode } from '../support/node.ts';
+import { eventually, OPERATOR_KEY, startTestNode, type TestNode } from '../support/node.ts';
 import { Receiver } from '../support/receiver.ts';
 import { createAccount } from '../support/vendors.ts';
 
@@ -171,6 +171,95 @@ describe('versions', () => {
     await put([{ name: 'order.paid', schema: PAID }], { dry_run: true, check: 'reject' });
     expect((await node.call('GET', '/v1/event-types')).body.data).toEqual([]);
     expect((await contract()).payload_check).toBe('off');
+  });
+});
+
+describe('schemas from outside', () => {
+  const publish = (name: string, payload: unknown) => node.publish(account, name, payload);
+  const schemaOf = async (name: string) => (await node.call('GET', `/v1/event-types/${name}`)).body.schema;
+
+  test('attack: one that answers later than it is asked is refused', async () => {
+    for (const schema of [
+      { $async: true, type: 'object', required: ['id'] },
+      { $ref: '#/$defs/A', $defs: { A: { $async: true, type: 'object' } } },
+    ])
+      expect((await put([{ name: 'a', schema }], { check: 'warn' })).body.errors[0].pointer).toBe(
+        '#/event_types/0/schema',
+      );
+  });
+
+  test('each is by itself, whatever it calls itself', async () => {
+    const named = (type: string) => ({
+      properties: { x: { $ref: 'https://ex.com/a' } },
+      $defs: { A: { $id: 'https://ex.com/a', type } },
+    });
+    await put(
+      [
+        { name: 'a.a', schema: named('string') },
+        { name: 'b.b', schema: named('number') },
+        { name: 'c.c', schema: { properties: { x: { $id: 'a.a.json', type: 'string' } } } },
+      ],
+      { check: 'reject' },
+    );
+    const answers = [
+      await publish('a.a', { x: 's' }),
+      await publish('b.b', { x: 5 }),
+      await publish('c.c', { x: 's' }),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
+    expect((await publish('b.b', { x: 's' })).status).toBe(422);
+  });
+
+  test('attack: those that refer to themselves in many ways end the comparison, not the server', async () => {
+    const tree = (more = {}) => ({
+      type: 'object',
+      properties: { left: { $ref: '#' }, right: { $ref: '#' }, ...more },
+    });
+    const branch = { anyOf: [{ $ref: '#' }, { type: 'null' }] };
+    const maybe = (more = {}) => ({ type: 'object', properties: { left: branch, right: branch, ...more } });
+    for (const schema of [tree, maybe]) {
+      await put([{ name: 'tree', schema: schema() }], { allow_breaking: true });
+      const { status } = await put([{ name: 'tree', schema: schema({ name: { type: 'string' } }) }], {
+        allow_breaking: true,
+      });
+      expect(status).toBe(200);
+    }
+  });
+
+  test.each([
+    [{ type: 'array', items: { type: 'string' } }, { type: 'array' }],
+    [{ properties: { s: { type: 'string', format: 'uuid' } } }, { properties: { s: { type: 'string' } } }],
+    [
+      { properties: { x: { $ref: '#/$defs/a~1b' } }, $defs: { 'a/b': { required: ['y'], properties: { y: {} } } } },
+      { properties: { x: { $ref: '#/$defs/a~1b' } }, $defs: { 'a/b': { properties: { y: {} } } } },
+    ],
+    [{ properties: { y: false } }, { properties: { y: true } }],
+  ])('what receivers may fail by is found: %j to %j', async (before, after) => {
+    await put([{ name: 'a', schema: before }]);
+    expect((await put([{ name: 'a', schema: after }])).body.code).toBe('breaking_change');
+    expect(await schemaOf('a')).toEqual(before);
+  });
+
+  test('a sample is taken away with null, and by an import whose schema it does not fit', async () => {
+    await put([{ name: 'a.b', schema: PAID, sample: { id: '1' } }]);
+    const sample = async () => (await node.call('GET', '/v1/event-types/a.b')).body.sample;
+    await put([{ name: 'a.b', sample: null }]);
+    expect(await sample()).toBeNull();
+    await put([{ name: 'a.b', sample: { id: '1' } }]);
+    const content = { 'application/json': { schema: { type: 'array' } } };
+    const document = { openapi: '3.1.0', webhooks: { 'a.b': { post: { requestBody: { content } } } } };
+    const { status } = await node.call('POST', '/v1/event-types/import', { document, allow_breaking: true });
+    expect([status, await sample()]).toEqual([200, null]);
+  });
+
+  test('to be warned refuses nothing that was accepted before', async () => {
+    await put([], { check: 'warn' });
+    const answer = await fetch(`${node.url}/v1/accounts/${account}/events`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${OPERATOR_KEY}`, 'content-type': 'application/json' },
+      body: '{"trigger":"a.b","payload":{"a":1,"a":2}}',
+    });
+    expect(answer.status).toBe(202);
   });
 });
 

@@ -1,5 +1,6 @@
 /** People of the operator are told of all accounts' webhooks: by e-mail and in a chat, in summaries, not in quiet hours. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createDatabase } from '../support/database.ts';
 import { Mailbox } from '../support/mailbox.ts';
 import { eventually, startTestNode, type TestNode } from '../support/node.ts';
 import { Receiver } from '../support/receiver.ts';
@@ -105,6 +106,42 @@ test('a chat that is away gets it later', async () => {
   await looked(2 * 60_000);
   const [first, second] = await chat.received(2);
   expect(second?.body).toEqual(first?.body);
+});
+
+test('what cannot be sent is not tried again in quiet hours', async () => {
+  const hour = (later: number) => new Date(clock.now() + later * 60_000).toISOString().slice(11, 16);
+  const on = await start({
+    POSTHORN_OPERATOR_CHAT_URL: chat.url(),
+    POSTHORN_OPERATOR_QUIET: `${hour(25)}-${hour(240)} UTC`,
+  });
+  chat.respond = (_, response) => void response.writeHead(503).end();
+  await switchedOff(on, '/a');
+  await looked(23 * 60_000);
+  const before = chat.requests.length;
+  expect(before).toBeGreaterThan(0);
+  clock.jump(30 * 60_000);
+  await looked(60 * 60_000);
+  expect(chat.requests).toHaveLength(before);
+  clock.jump(3 * 3_600_000);
+  await looked(6 * 60_000);
+  await chat.received(before + 1);
+});
+
+test('addresses that the configuration does not name any more are told nothing', async () => {
+  const databaseUrl = await createDatabase();
+  const environment = { POSTHORN_SMTP_URL: mailbox.url, POSTHORN_SMTP_FROM: 'Posthorn <posthorn@example.com>' };
+  const before = await startTestNode({
+    databaseUrl,
+    clock,
+    environment: { ...environment, POSTHORN_OPERATOR_EMAIL: 'left@example.com' },
+  });
+  await before.stop();
+  const webhook = { POSTHORN_OPERATOR_WEBHOOK_URL: chat.url() };
+  node = await startTestNode({ databaseUrl, clock, environment: { ...environment, ...webhook } });
+  await switchedOff(node, '/a');
+  await looked(15 * 60_000);
+  expect(mailbox.mails).toEqual([]);
+  expect(chat.requests.length).toBeGreaterThan(0);
 });
 
 test.each([

@@ -124,6 +124,35 @@ test('an active endpoint moves only to a URL whose receiver wants it', async () 
   });
 });
 
+test('attack: what an endpoint authenticated with does not go to another address, whoever asks', async () => {
+  const { id } = await create({ auth: { type: 'bearer', token: 'old-token' }, headers: { 'X-Old': 'old' } });
+  await activate(id);
+  const change = {
+    url: receiver.url('/other'),
+    auth: { type: 'bearer', token: 'new-token' },
+    headers: { 'X-New': 'new' },
+  };
+  expect((await node.call('PATCH', at(id), change)).body.ownership_proven).toBe(true);
+  const { headers } = receiver.requests.at(-1) as Received;
+  expect([headers.authorization, headers['x-old'], headers['x-new']]).toEqual(['Bearer new-token', undefined, 'new']);
+});
+
+test('attack: whatever happens at the same moment, nothing is sent to a URL that is not proven', async () => {
+  const { id } = await create();
+  await activate(id);
+  receiver.respond = (request, response) =>
+    void response.writeHead(200).end(request.path.startsWith('/victim') ? 'no' : (challengeOf(request) ?? 'ok'));
+  for (let i = 0; i < 10; i++) {
+    await node.call('POST', `${at(id)}/deactivate`);
+    await node.call('PATCH', at(id), { url: receiver.url() });
+    const victim = receiver.url(`/victim-${i}`);
+    await Promise.all([activate(id), node.call('PATCH', at(id), { url: victim, transformation: null })]);
+    await node.publish(account, 'a.b', { i });
+  }
+  const sent = receiver.requests.filter((request) => challengeOf(request) === undefined);
+  expect(sent.filter(({ path }) => path.startsWith('/victim'))).toEqual([]);
+});
+
 test('what was proven is not asked again; an inactive one that moved is', async () => {
   const { id } = await create();
   await activate(id);

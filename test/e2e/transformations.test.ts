@@ -66,7 +66,7 @@ describe('a transformation', () => {
     expect(attempt.request).toMatchObject({
       method: 'PUT',
       body: '{"text":"Order 7"}',
-      headers: { 'x-event': 'order.paid', 'x-api-key': '…' },
+      headers: { 'content-type': 'application/json', 'x-event': '…', 'x-api-key': '…' },
     });
   });
 
@@ -196,11 +196,19 @@ describe('what is refused', () => {
   test('attack: code is sealed in the database, in no audit log, and hidden from those who may only look', async () => {
     const code = 'const TOKEN = "hidden-token"; function transform(r) { return r }';
     const { body } = await create(code);
-    const { body: session } = await node.call('POST', `/v1/accounts/${account}/page-sessions`, { permissions: [] });
+    const { body: session } = await node.call('POST', `/v1/accounts/${account}/page-sessions`, {
+      permissions: ['read'],
+    });
     const seen = await node.call('GET', `/v1/accounts/${account}/endpoints/${body.id}`, undefined, {
       authorization: `Bearer ${session.token}`,
     });
     expect(seen.body.transformation).toBe('…');
+    await node.publish(account, 'a.b', {});
+    const [delivery] = await ended();
+    const { body: shown } = await node.call('GET', `/v1/accounts/${account}/deliveries/${delivery.id}`, undefined, {
+      authorization: `Bearer ${session.token}`,
+    });
+    expect(shown.attempts[0].request.body).toBe('…');
     expect((await node.call('GET', `/v1/accounts/${account}/audit`)).text).not.toContain('hidden-token');
     const rows = await query(databaseUrl, 'SELECT encode(ciphertext, $1) AS sealed FROM endpoint_transformations', [
       'escape',

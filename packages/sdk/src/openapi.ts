@@ -9895,6 +9895,15 @@ export interface operations {
                 };
             };
             /** @description Problem details */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
             413: {
                 headers: {
                     [name: string]: unknown;

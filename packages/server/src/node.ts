@@ -27,7 +27,7 @@ import { openMailer } from './mailer.ts';
 import { Maintainer } from './maintain/maintainer.ts';
 import type { Notices } from './manage/notices.ts';
 import type { OpenIdConfig, OpenIdConnect } from './manage/open-id-connect.ts';
-import type { OperatorAddresses, OperatorNotices } from './manage/operator-notices.ts';
+import { NOBODY, type OperatorAddresses, type OperatorNotices } from './manage/operator-notices.ts';
 import { Metrics } from './metrics.ts';
 import { oneTimeToken } from './processes/one-time-token.ts';
 import type { Siblings } from './processes/worker.ts';
@@ -223,7 +223,7 @@ export async function startNode(
     replays.start();
     accountNotices.start();
     if (config.operatorWebhook || config.operatorNotices) await startNotices(notices, config.operatorWebhook);
-    if (config.operatorNotices) await startOperatorNotices(parts.operatorNotices, config.operatorNotices);
+    await startOperatorNotices(parts.operatorNotices, config.operatorNotices);
     const stopWarmingUp = warmUp(contracts, clock, onError);
 
     let stopping: Promise<void> | undefined;
@@ -391,7 +391,7 @@ async function listen(app: App, { host, port }: Config): Promise<string> {
 }
 
 /** @throws ConfigError */
-async function startOperatorNotices(notices: OperatorNotices, addresses: OperatorAddresses): Promise<void> {
+async function startOperatorNotices(notices: OperatorNotices, addresses: OperatorAddresses = NOBODY): Promise<void> {
   try {
     await notices.start(addresses);
   } catch (error) {

@@ -10,6 +10,7 @@ const CUSTOMER = {
   type: 'object',
   properties: { name: { type: 'string' }, orders: { type: 'array', items: { $ref: '#/components/schemas/Order' } } },
 };
+const ENVELOPE = { payload: 'data', others: ['type', 'timestamp'] };
 const COMPONENTS = { schemas: { Order: ORDER, Customer: CUSTOMER } };
 
 const openApi = (webhooks: object, more: object = {}) => ({
@@ -29,8 +30,8 @@ describe('OpenAPI 3.1', () => {
       {
         name: 'order.paid',
         label: 'An order was paid',
-        description: '',
-        deprecated: false,
+        description: undefined,
+        deprecated: undefined,
         sample: { id: '7' },
         schema: {
           $ref: '#/$defs/Order',
@@ -48,11 +49,21 @@ describe('OpenAPI 3.1', () => {
 
   test('of a schema of the whole body, the payload is taken', () => {
     const body = { type: 'object', properties: { type: { const: 'order.paid' }, data: ORDER } };
-    const [one] = readApiDocument(openApi({ a: post(body, { example: { type: 'a', data: { id: '1' } } }) }), 'data');
+    const [one] = readApiDocument(openApi({ a: post(body, { example: { type: 'a', data: { id: '1' } } }) }), ENVELOPE);
     expect(one?.schema).toMatchObject({ type: 'object', required: ['id'] });
     expect(one?.sample).toEqual({ id: '1' });
-    const [payload] = readApiDocument(openApi({ a: post(ORDER) }), 'data');
+    const [payload] = readApiDocument(openApi({ a: post(ORDER) }), ENVELOPE);
     expect(payload?.schema).toMatchObject({ required: ['id'] });
+  });
+
+  test('the envelope may come by allOf; a payload that merely has such a member is a payload', () => {
+    const envelope = { type: 'object', properties: { type: { type: 'string' } } };
+    const body = { $defs: { Order: ORDER }, allOf: [envelope, { properties: { data: { $ref: '#/$defs/Order' } } }] };
+    const [one] = readApiDocument(openApi({ a: post(body) }), ENVELOPE);
+    expect(one?.schema).toMatchObject({ $ref: '#/$defs/Order', $defs: { Order: { required: ['id'] } } });
+    const page = { type: 'object', properties: { data: { type: 'array' }, cursor: {} } };
+    const [payload] = readApiDocument(openApi({ a: post(page) }), ENVELOPE);
+    expect(payload?.schema).toEqual(page);
   });
 
   test('named examples, deprecation, a webhook among the components', () => {
@@ -85,8 +96,8 @@ describe('AsyncAPI', () => {
     const found = readApiDocument(document, undefined);
     expect(found.map(({ name, label, sample }) => [name, label, sample])).toEqual([
       ['order.paid', 'Paid', undefined],
-      ['order.sent', '', undefined],
-      ['user.created', '', { id: 1 }],
+      ['order.sent', undefined, undefined],
+      ['user.created', undefined, { id: 1 }],
     ]);
     expect(found[0]?.schema).toMatchObject({ $ref: '#/$defs/Order' });
   });

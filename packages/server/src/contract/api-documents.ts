@@ -3,11 +3,12 @@
 /** What such a document says of one type. */
 export interface Described {
   name: string;
-  label: string;
-  description: string;
+  /** What the document does not say is left out, and stays as it was. */
+  label?: string | undefined;
+  description?: string | undefined;
   schema: object | null;
-  sample: unknown;
-  deprecated: boolean;
+  sample?: unknown;
+  deprecated?: boolean | undefined;
 }
 
 /** A document that cannot be read: with the place in it, as a JSON pointer. */
@@ -22,11 +23,16 @@ export class BrokenApiDocument extends Error {
 
 type Json = Readonly<Record<string, unknown>>;
 
+const TYPES_MAX = 1_000;
+/** Of one schema, with all that it refers to: far more than what may be stored. */
+const MEMBERS_MAX = 20_000;
+const DEPTH_MAX = 500;
+
 /**
- * @param payloadAt the member of the body that holds the payload: schemas that describe whole bodies are taken from there
+ * @param envelope what bodies are made of: of schemas that describe whole bodies, the payload's part is taken
  * @throws BrokenApiDocument
  */
-export function readApiDocument(document: unknown, payloadAt: string | undefined): Described[] {
+export function readApiDocument(document: unknown, envelope: Envelope | undefined): Described[] {
   if (!isObject(document)) throw new BrokenApiDocument('', 'is no OpenAPI or AsyncAPI document');
   const whole = new Resolver(document);
   const found =
@@ -37,8 +43,9 @@ export function readApiDocument(document: unknown, payloadAt: string | undefined
         : undefined;
   if (!found) throw new BrokenApiDocument('', 'has neither `openapi` nor `asyncapi`, the version of its form');
   const byName = new Map(found.map((one) => [one.name, one]));
+  if (byName.size > TYPES_MAX) throw new BrokenApiDocument('', `describes more than ${TYPES_MAX} event types`);
   return [...byName.values()].map((one) =>
-    whole.selfContained(payloadAt === undefined ? one : inside(one, payloadAt, whole)),
+    whole.selfContained(envelope === undefined ? one : inside(one, envelope, whole)),
   );
 }
 
@@ -58,11 +65,11 @@ function readOpenApi({ openapi, webhooks }: Json, whole: Resolver): Described[] 
       const { schema, example, examples } = isObject(media) ? media : ({} as Json);
       return {
         name,
-        label: textOf(operation.summary),
-        description: textOf(operation.description),
+        label: textOf(operation.summary) || undefined,
+        description: textOf(operation.description) || undefined,
         schema: isObject(schema) ? schema : null,
         sample: example ?? firstValue(examples, whole, at) ?? exampleOf(schema, whole, at),
-        deprecated: operation.deprecated === true,
+        deprecated: operation.deprecated === true || undefined,
       };
     });
   });
@@ -100,12 +107,11 @@ function readAsyncApi({ asyncapi, channels, components }: Json, whole: Resolver)
       isObject(payload) && isObject(payload.schema) && payload.schemaFormat !== undefined ? payload.schema : payload;
     const [first] = Array.isArray(message.examples) ? message.examples : [];
     return {
-      name: textOf(message.name) || nameOf(given) || key,
-      label: textOf(message.title),
-      description: textOf(message.summary) || textOf(message.description),
+      name: textOf(message.name) || textOf(message.messageId) || nameOf(given) || key,
+      label: textOf(message.title) || undefined,
+      description: textOf(message.summary) || textOf(message.description) || undefined,
       schema: isObject(multi) ? multi : null,
       sample: isObject(first) ? first.payload : exampleOf(multi, whole, at),
-      deprecated: false,
     };
   });
 }
@@ -116,17 +122,38 @@ function nameOf(given: unknown): string {
   return typeof ref === 'string' ? nameIn(ref.slice(ref.lastIndexOf('/') + 1)) : '';
 }
 
-/** Of a schema that describes a whole body, with its type beside the payload: the payload's. */
-function inside(one: Described, payloadAt: string, whole: Resolver): Described {
-  const schema = one.schema && whole.object(one.schema, `/${one.name}`);
-  const { properties } = schema ?? {};
-  if (!isObject(properties) || !isObject(properties[payloadAt]) || Object.keys(properties).length < 2) return one;
+/** The member of bodies that holds the payload, and those beside it. */
+export interface Envelope {
+  payload: string;
+  others: readonly string[];
+}
+
+/** Of a schema that describes a whole body, with the envelope's members beside the payload: the payload's. */
+function inside(one: Described, { payload, others }: Envelope, whole: Resolver): Described {
+  const at = `/${one.name}`;
+  const properties = one.schema ? propertiesOf(one.schema, whole, at) : {};
+  const own = properties[payload];
+  if (!isObject(own) || !others.some((name) => name in properties)) return one;
   const { sample } = one;
+  const definitions = one.schema && whole.object(one.schema, at).$defs;
   return {
     ...one,
-    schema: properties[payloadAt],
-    sample: isObject(sample) && payloadAt in sample ? sample[payloadAt] : sample,
+    schema: isObject(definitions)
+      ? { ...own, $defs: { ...definitions, ...(isObject(own.$defs) ? own.$defs : {}) } }
+      : own,
+    ...(isObject(sample) && payload in sample ? { sample: sample[payload] } : {}),
   };
+}
+
+/** Its own, and those of the parts of `allOf`. */
+function propertiesOf(schema: object, whole: Resolver, at: string, depth = 0): Json {
+  const { properties, allOf } = whole.object(schema, at);
+  const parts = Array.isArray(allOf) && depth < REFERENCES_MAX ? allOf.filter(isObject) : [];
+  return Object.assign(
+    {},
+    ...parts.map((part) => propertiesOf(part, whole, at, depth + 1)),
+    isObject(properties) ? properties : {},
+  );
 }
 
 function firstValue(examples: unknown, whole: Resolver, at: string): unknown {
@@ -162,7 +189,17 @@ class Resolver {
     if (one.schema === null) return one;
     const names = new Map<string, string>();
     const definitions: Record<string, unknown> = {};
+    let members = 0;
+    let depth = 0;
     const copy = (value: unknown): unknown => {
+      if (++members > MEMBERS_MAX || depth > DEPTH_MAX)
+        throw new BrokenApiDocument(`/${one.name}`, 'is too large a schema, with all that it refers to');
+      depth++;
+      const copied = copyOf(value);
+      depth--;
+      return copied;
+    };
+    const copyOf = (value: unknown): unknown => {
       if (Array.isArray(value)) return value.map(copy);
       if (!isObject(value)) return value;
       const { $ref, ...others } = value;

@@ -2,7 +2,6 @@ import type { EventType } from '../domain/event-type.ts';
 import { Catalog, type Pair, type Trigger } from './catalog.ts';
 import type { Contract } from './contract.ts';
 import type { PayloadCheck } from './payloads.ts';
-import { compileWireCheck } from './wire.ts';
 
 /** The name under which a type's schema stands among those of a contract. */
 export const schemaFileOf = (name: string): string => `${name}.json`;
@@ -32,6 +31,5 @@ export function withEventTypes(contract: Contract, types: readonly EventType[], 
     catalog,
     payloads: contract.payloads.replacedBy(catalog, schemas, samples),
     payloadCheck,
-    wireViolations: compileWireCheck(contract.bodyRules, payloadCheck),
   };
 }

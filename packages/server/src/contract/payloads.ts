@@ -1,4 +1,5 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import { LRUCache } from 'lru-cache';
 import { Problem } from '../domain/errors.ts';
 import { eachMember } from '../domain/raw-json.ts';
 import { type Catalog, keyOf, type Pair } from './catalog.ts';
@@ -119,7 +120,14 @@ export class Payloads {
   violations(facts: BodyFacts, payload: unknown): Violation[] {
     const file = this.schemaOf({ topic: facts.topic, trigger: facts.event.trigger });
     const validate = file === undefined ? undefined : this.validators.of(file);
-    if (!validate || validate(this.added(facts, payload))) return [];
+    if (!validate) return [];
+    try {
+      if (validate(this.added(facts, payload))) return [];
+    } catch (error) {
+      // A schema can refer to itself without end.
+      if (error instanceof RangeError) return [{ pointer: '', detail: 'cannot be checked: its schema has no end' }];
+      throw error;
+    }
     return (validate.errors ?? []).slice(0, ERRORS_MAX).map(toViolation);
   }
 
@@ -156,7 +164,7 @@ class Validators {
   private readonly compiled = new Map<string, ValidateFunction>();
   private ajv: Ajv2020 | undefined;
 
-  /** @param isStrict whether a word that is not known is a mistake */
+  /** @param isStrict whether a word that is not known is a mistake, and files refer to each other */
   constructor(
     private readonly schemas: ReadonlyMap<string, object>,
     private readonly isStrict: boolean,
@@ -165,39 +173,61 @@ class Validators {
   /** @throws BrokenSchema */
   of(file: string): ValidateFunction | undefined {
     const known = this.compiled.get(file);
-    if (known || !this.schemas.has(file)) return known;
-    this.ajv ??= this.read();
+    const schema = this.schemas.get(file);
+    if (known || !schema) return known;
     try {
-      const validate = this.ajv.getSchema(file) as ValidateFunction;
+      const validate = this.isStrict ? this.ofFolder(file) : alone(schema);
       this.compiled.set(file, validate);
       return validate;
     } catch (error) {
-      throw new BrokenSchema(file, messageOf(error));
+      throw error instanceof BrokenSchema ? error : new BrokenSchema(file, messageOf(error));
     }
   }
 
+  private ofFolder(file: string): ValidateFunction {
+    this.ajv ??= this.readFolder();
+    return this.ajv.getSchema(file) as ValidateFunction;
+  }
+
   /** The file's name is what other files of the folder refer to it by. */
-  private read(): Ajv2020 {
-    const strict = this.isStrict;
-    const ajv = new Ajv2020({
-      allErrors: true,
-      strict,
-      strictTypes: false,
-      strictRequired: false,
-      formats: FORMATS,
-      ...(strict ? {} : { logger: false }),
-    });
+  private readFolder(): Ajv2020 {
+    const ajv = new Ajv2020({ ...OPTIONS, strict: true });
     for (const [file, schema] of this.schemas) {
       try {
-        // Dialects of before 2020-12 differ in what is seldom used.
-        const { $schema, ...others } = schema as { $schema?: string };
-        ajv.addSchema({ ...(strict && $schema !== undefined ? { $schema } : {}), ...others, $id: file }, file);
+        ajv.addSchema({ ...schema, $id: file }, file);
       } catch (error) {
         throw new BrokenSchema(file, messageOf(error));
       }
     }
     return ajv;
   }
+}
+
+const OPTIONS = { allErrors: true, strictTypes: false, strictRequired: false, formats: FORMATS } as const;
+
+/** A schema from outside: whatever it calls itself, it is by itself. */
+function alone(schema: object): ValidateFunction {
+  // Dialects of before 2020-12 differ in what is seldom used.
+  const { $schema: _, $id: __, ...others } = schema as { $schema?: unknown; $id?: unknown };
+  if (holdsMember(others, '$async')) throw new Error('$async is not supported');
+  const text = JSON.stringify(others);
+  const known = compiledAlone.get(text);
+  if (known) return known;
+  metaAjv ??= new Ajv2020({ strict: false, logger: false });
+  if (!metaAjv.validateSchema(others)) throw new Error(metaAjv.errorsText(metaAjv.errors));
+  const validate = new Ajv2020({ ...OPTIONS, strict: false, logger: false, validateSchema: false }).compile(others);
+  compiledAlone.set(text, validate);
+  return validate;
+}
+
+/** They are the same whatever else is declared, and a change of one is no reason to compile the others anew. */
+const compiledAlone = new LRUCache<string, ValidateFunction>({ max: 2_000 });
+/** Knows what a schema is; to make one takes longer than to compile a schema. */
+let metaAjv: Ajv2020 | undefined;
+
+function holdsMember(value: unknown, name: string): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.hasOwn(value, name) || Object.values(value).some((member) => holdsMember(member, name));
 }
 
 export function invalidPayload(violations: readonly Violation[], pointer: string): Problem {

@@ -99,6 +99,12 @@ export class OAuthTokens {
       const stored = await store.find(endpoint.id, config);
       if (stored && stored.renewAtMs > nowMs) return this.remember(endpoint.id, config, stored);
       const isAsking = await store.claim(endpoint.id, config, nowMs, nowMs + ASKING_MS);
+      // Somebody may have had a new one, and let go, between the two.
+      const newest = isAsking ? await store.find(endpoint.id, config) : undefined;
+      if (newest && newest.renewAtMs > nowMs) {
+        await store.release(endpoint.id, config);
+        return this.remember(endpoint.id, config, newest);
+      }
       const isValid = stored !== undefined && stored.expiresAtMs > nowMs;
       if (isAsking && !isValid) return this.ask(endpoint, auth, config);
       if (isValid) {

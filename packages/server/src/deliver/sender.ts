@@ -4,7 +4,6 @@ import type { Clock, Random } from '../domain/clock.ts';
 import { type Decision, decide } from '../domain/decide.ts';
 import { basicCredentials, type EndpointAuth } from '../domain/endpoint-auth.ts';
 import { Problem } from '../domain/errors.ts';
-import { isCredentialName } from '../domain/header-names.ts';
 import { encodeId } from '../domain/ids.ts';
 import type { ActiveDelivery, OwnHeaders, SettledAttempt, StoredEvent } from '../domain/model.ts';
 import type { AttemptOutcome } from '../domain/outcome.ts';
@@ -18,6 +17,7 @@ import { NoToken, type OAuthTokens } from './oauth-tokens.ts';
 
 /** URLs of endpoints, parsed and checked. */
 const URLS_MAX = 10_000;
+const BEGUN_AGAIN_MAX = 3;
 const NO_HEADERS: OwnHeaders = { id: null, values: [] };
 const AUTHORIZATION = 'authorization';
 const BEARER = 'Bearer ';
@@ -36,7 +36,7 @@ interface Shaped {
   failure?: AttemptOutcome;
 }
 const AS_IT_IS: Shaped = {};
-/** Stands in the history for what a function set that looks like a credential. */
+/** Stands in the history for the value of a header that a function set. */
 const NOT_KEPT = '…';
 
 export interface SenderParts {
@@ -83,7 +83,8 @@ export class Sender {
     }
   }
 
-  private async tryAttempt(delivery: ActiveDelivery, forced: boolean): Promise<SettledAttempt | undefined> {
+  /** @param again how often it has begun anew, because the endpoint changed while something was waited for */
+  private async tryAttempt(delivery: ActiveDelivery, forced: boolean, again = 0): Promise<SettledAttempt | undefined> {
     const { directory, clock } = this.parts;
     const account = directory.peek(delivery.accountId) ?? (await directory.get(delivery.accountId));
     const endpoint = account?.endpoints.get(delivery.endpointId);
@@ -112,6 +113,11 @@ export class Sender {
       endpoint.transformation === null
         ? AS_IT_IS
         : await this.transform(endpoint, endpoint.transformation, delivery, written);
+    const hasWaited = endpoint.auth?.type === 'oauth2' || endpoint.transformation !== null;
+    if (hasWaited && (await this.hasChanged(endpoint))) {
+      if (again < BEGUN_AGAIN_MAX) return this.tryAttempt(delivery, forced, again + 1);
+      return this.putOff(delivery, startedAtMs, 'The endpoint was changed again and again.');
+    }
     const body = transformed?.body ?? written;
     // Signed when it is sent: a token, or a function, may have taken its time.
     const signed = this.headersFor(endpoint, delivery, body, clock.now());
@@ -120,15 +126,7 @@ export class Sender {
     const headers = more === 0 ? requestHeaders : [...requestHeaders, ...ownHeaders.values, ...authorization];
     const sent = noRequest ?? failure ?? (await this.send(endpoint, headers, body, transformed?.method));
     // The proxy, for one: nothing went out, and no receiver is to blame.
-    if (sent.error === 'interrupted')
-      return notSent(
-        delivery,
-        startedAtMs,
-        sent.errorDetail ?? '',
-        delivery.test
-          ? { kind: 'discarded', reason: 'test', endpointGone: false }
-          : { kind: 'retry', delayMs: INTERNAL_ERROR_DELAY_MS },
-      );
+    if (sent.error === 'interrupted') return this.putOff(delivery, startedAtMs, sent.errorDetail ?? '');
     // What it waited for its token is the endpoint's own time.
     const outcome =
       waitedMs === 0 ? sent : { ...sent, timings: { ...sent.timings, total: sent.timings.total + waitedMs } };
@@ -137,8 +135,24 @@ export class Sender {
     const decision = this.decide(endpoint, delivery, outcome, startedAtMs);
     const settled = { delivery, startedAtMs, url, requestHeaders, ownHeaders, outcome, decision };
     if (!transformed) return endpoint.thin ? { ...settled, sent: { method: 'POST', body } } : settled;
-    const kept = withTransformed(signed, withoutCredentials(transformed));
+    const kept = withTransformed(signed, withoutValues(transformed));
     return { ...settled, requestHeaders: kept, sent: { method: transformed.method, body } };
+  }
+
+  /** Nothing was sent, and no receiver is to blame. */
+  private putOff(delivery: ActiveDelivery, startedAtMs: number, detail: string): SettledAttempt {
+    const decision: Decision = delivery.test
+      ? { kind: 'discarded', reason: 'test', endpointGone: false }
+      : { kind: 'retry', delayMs: INTERNAL_ERROR_DELAY_MS };
+    return notSent(delivery, startedAtMs, detail, decision);
+  }
+
+  /** Whether somebody has changed the account meanwhile: what is sent is by its newest copy. */
+  private async hasChanged(endpoint: KnownEndpoint): Promise<boolean> {
+    const { directory } = this.parts;
+    const account = directory.peek(endpoint.accountId) ?? (await directory.get(endpoint.accountId));
+    const now = account?.endpoints.get(endpoint.id);
+    return now !== endpoint;
   }
 
   private async transform(
@@ -286,11 +300,9 @@ export function reshapedOf({ accountId, contract, headers, auth }: KnownEndpoint
   return { accountId, contract, headerNames, hasAuth: auth !== null, code };
 }
 
-function withoutCredentials(transformed: Transformed): Transformed {
-  const headers = transformed.headers.map(([name, value]): [string, string] => [
-    name,
-    isCredentialName(name) ? NOT_KEPT : value,
-  ]);
+/** As the history keeps it: a value may be a credential, whatever its name. */
+function withoutValues(transformed: Transformed): Transformed {
+  const headers = transformed.headers.map(([name]): [string, string] => [name, NOT_KEPT]);
   return { ...transformed, headers };
 }
 

@@ -90,6 +90,9 @@ export class Lane {
   private jobs: (Job | undefined)[] = [];
   private head = 0;
 
+  /** What the endpoint may have at most; 0 until its account has been read. */
+  private concurrencyMax = 0;
+
   constructor(endpointId: string, accountId: string, concurrency: number) {
     this.endpointId = endpointId;
     this.accountId = accountId;
@@ -137,9 +140,9 @@ export class Lane {
   /** What its account says of it; undefined: nothing yet, or it is gone. */
   update(endpoint: KnownEndpoint | undefined): void {
     if (!endpoint) return;
-    // It may ask for fewer at any time; for more, it gets there with what succeeds.
-    if (!this.isKnown && this.standing !== 'failing') this.concurrency = endpoint.concurrency;
-    else this.concurrency = Math.min(this.concurrency, endpoint.concurrency);
+    const mayHaveMore = endpoint.concurrency > this.concurrencyMax && this.standing !== 'failing';
+    this.concurrency = mayHaveMore ? endpoint.concurrency : Math.min(this.concurrency, endpoint.concurrency);
+    this.concurrencyMax = endpoint.concurrency;
     this.isKnown = true;
     const { ratePerS, recoveringAtMs } = endpoint;
     this.switchedOnAtMs = recoveringAtMs;

@@ -49,7 +49,7 @@ export interface Endpoint {
   concurrency: number | null;
   /** It gets events without their payloads. */
   thin: boolean;
-  /** The URL whose owner has echoed a challenge, in contracts that ask for that. */
+  /** The URL whose receiver wants its requests: it has echoed a challenge, or the contract asked for none. */
   provenUrl: string | null;
   /** Until then samples are sent all the time, and failures do not switch it off. */
   testingUntil: Date | null;

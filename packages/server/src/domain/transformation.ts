@@ -8,7 +8,8 @@ export type Method = (typeof METHODS)[number];
 /** The request as a transformation leaves it, before it is signed. */
 export interface Transformed {
   method: Method;
-  contentType: string;
+  /** Where the function has changed it. */
+  contentType?: string;
   /** Names in lower case; besides those of the contract, and instead of the endpoint's own of the same name. */
   headers: [name: string, value: string][];
   body: Buffer;
@@ -31,7 +32,7 @@ const HEADERS_MAX = 20;
 
 /** Where the function says nothing else. */
 export interface Original {
-  contentType: string;
+  contentType: string | undefined;
   /** What the contract writes, and what proves who sends: names in lower case that the function may not set. */
   reserved: (name: string) => boolean;
   /** Of the body, in bytes. */
@@ -48,9 +49,10 @@ export function toTransformed(
   { contentType, reserved, bodyMax }: Original,
 ): Transformed {
   const { method = 'POST', headers = {}, body } = result;
+  if (typeof body !== 'string') throw new TransformFailed('request.body cannot be written as JSON');
   const known = METHODS.find((one) => one === method);
   if (!known) throw new TransformFailed(`request.method is ${show(method)}: it may be ${METHODS.join(', ')}`);
-  const transformed: Transformed = { method: known, contentType, headers: [], body: Buffer.from(String(body)) };
+  const transformed: Transformed = { method: known, headers: [], body: Buffer.from(body) };
   if (transformed.body.length > bodyMax) {
     throw new TransformFailed(`request.body has ${transformed.body.length} bytes: at most ${bodyMax} may be sent`);
   }
@@ -60,8 +62,11 @@ export function toTransformed(
   for (const [name, value] of Object.entries(headers)) {
     const lower = name.toLowerCase();
     checkHeader(lower, value, reserved);
-    if (lower === 'content-type') transformed.contentType = value;
-    else transformed.headers.push([lower, value]);
+    if (lower === 'content-type') {
+      if (value !== contentType) transformed.contentType = value;
+      continue;
+    }
+    transformed.headers.push([lower, value]);
   }
   const names = transformed.headers.map(([name]) => name);
   if (names.length > HEADERS_MAX) throw new TransformFailed(`request.headers has more than ${HEADERS_MAX} names`);
@@ -83,5 +88,5 @@ function checkHeader(name: string, value: unknown, reserved: Original['reserved'
 const SHOWN_MAX = 60;
 
 function show(value: unknown): string {
-  return String(JSON.stringify(value)).slice(0, SHOWN_MAX);
+  return typeof value === 'string' ? JSON.stringify(value.slice(0, SHOWN_MAX)) : typeof value;
 }

@@ -188,8 +188,7 @@ function compileEndpoint(account: AccountFacts, endpoint: EndpointSnapshot, cont
     ratePerS: rateOf(endpoint.rateLimit, contract.policy.ratePerS),
     concurrency: Math.min(endpoint.concurrency ?? Number.POSITIVE_INFINITY, contract.policy.concurrency),
     thin: endpoint.thin ?? false,
-    // What is active was proven, or is from before the contract asked for it.
-    isProven: !contract.ownershipProof || endpoint.status === 'active' || endpoint.provenUrl === endpoint.url,
+    isProven: !contract.ownershipProof || endpoint.provenUrl === endpoint.url,
     testingUntilMs: endpoint.testingUntil?.getTime() ?? 0,
     recoveringAtMs: endpoint.recoveringAt?.getTime(),
     keysAt: (nowMs) => secrets.filter((s) => s.expiresAtMs > nowMs).map((s) => s.key()),

@@ -83,8 +83,10 @@ function keyAccount(request: FastifyRequest): string | null {
 }
 
 /** It changes nothing. No other operation has such a field: to send it may not hide what was done. */
+const CAN_BE_TRIED = new Set(['replay', 'putEventTypes', 'importEventTypes']);
+
 function isPreview(operationId: string, body: unknown): boolean {
-  if (operationId !== 'replay' || typeof body !== 'object' || body === null) return false;
+  if (!CAN_BE_TRIED.has(operationId) || typeof body !== 'object' || body === null) return false;
   return 'dry_run' in body && body.dry_run === true;
 }
 

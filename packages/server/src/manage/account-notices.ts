@@ -40,6 +40,8 @@ const QUIET_MS = 10 * 60_000;
 const TAKEN_MS = 60_000;
 const MESSAGES_AT_ONCE = 20;
 const RETRIES_MS = [30_000, 5 * 60_000, 30 * 60_000, 2 * 3_600_000, 6 * 3_600_000];
+/** What cannot be sent in quiet hours is looked at again. */
+const QUIET_AGAIN_MS = 5 * 60_000;
 const CODE_VALID_MS = 30 * 60_000;
 const CODE_TRIES_MAX = 5;
 /** To whomever an account names. */
@@ -291,6 +293,10 @@ export class AccountNotices {
   private async send({ id, accountId, channel, message, tries }: NoticeMessage): Promise<void> {
     const { store, sender, clock } = this.parts;
     const settings = await store.find(accountId);
+    if (settings?.quiet && isQuiet(settings.quiet, clock.now())) {
+      await store.postpone(id, clock.now() + QUIET_AGAIN_MS);
+      return;
+    }
     try {
       if (settings) await sender.send(channel, settings, message, id);
     } catch (error) {

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Contract } from '../contract/contract.ts';
 import type { Clock } from '../domain/clock.ts';
 import { type AuthWish, type EndpointAuth, toAuth } from '../domain/endpoint-auth.ts';
-import { type EndpointTls, toTls } from '../domain/endpoint-tls.ts';
+import { type EndpointTls, knownTls, toTls } from '../domain/endpoint-tls.ts';
 import { invalidAt, Problem, pointerTo } from '../domain/errors.ts';
 import { checkFilter } from '../domain/filter.ts';
 import { isReservedHeader } from '../domain/header-names.ts';
@@ -13,7 +13,7 @@ import type { Subscription, WishedSubscription } from '../domain/subscription.ts
 import { TransformFailed } from '../domain/transformation.ts';
 import type { EgressGuard } from '../egress/guard.ts';
 import { isUsable } from '../egress/trust.ts';
-import type { Directory, KnownAccount } from '../fanout/directory.ts';
+import type { Directory, KnownAccount, KnownEndpoint } from '../fanout/directory.ts';
 import type { EndpointChange, EndpointStore } from '../storage/store.ts';
 import type { Transformer } from '../transform/transformer.ts';
 import type { Inspector } from './inspector.ts';
@@ -128,7 +128,7 @@ export class Endpoints {
         rateLimit: input.rateLimit ?? null,
         concurrency: input.concurrency ?? null,
         thin: input.thin ?? false,
-        provenUrl: null,
+        provenUrl: contract.ownershipProof ? null : input.url,
         testingUntil: null,
         statusAt: null,
         previousSecretUntil: null,
@@ -169,11 +169,16 @@ export class Endpoints {
     if (auth === undefined) checkMove(before, change.url);
     const tls = wishedTls ? this.toTls(wishedTls, contract) : wishedTls;
     await this.checkTransformation(accountId, change.transformation, contract);
-    const proven = await this.proofOf(before, change.url, contract);
+    const proven = await this.proofOf(before, change.url, contract, {
+      ...(auth === undefined ? {} : { auth }),
+      ...(change.headers ? { headers: { id: null, values: Object.entries(change.headers) } } : {}),
+      ...(tls === undefined ? {} : { tls: tls ? knownTls(tls) : undefined }),
+    });
     const subscriptions = wished && completeSubscriptions(wished, contract, before.subscriptions);
     return this.changed(accountId, () =>
       this.parts.store.change(accountId, id, {
-        ...change,
+        // What stays is not written: another change may be under way.
+        ...(change.url === before.url ? without(change, 'url') : change),
         ...proven,
         ...(subscriptions ? { subscriptions } : {}),
         ...(auth === undefined ? {} : { auth }),
@@ -184,8 +189,9 @@ export class Endpoints {
 
   async setStatus(accountId: string, id: string, status: EndpointStatus): Promise<Endpoint> {
     const before = await this.find(accountId, id);
-    const isUnproven = status === 'active' && before.status === 'inactive' && before.provenUrl !== before.url;
-    const provenUrl = isUnproven && (await this.prove(accountId, id, before.url)) ? before.url : undefined;
+    // By the time it becomes active it may have another URL: then it does not.
+    const provenUrl = status === 'active' ? before.url : undefined;
+    if (provenUrl !== undefined && before.provenUrl !== provenUrl) await this.prove(accountId, id, provenUrl);
     const reason = status === 'active' ? null : 'user';
     return this.changed(accountId, () =>
       this.parts.store.setStatus(accountId, id, status, reason, this.parts.clock.now(), provenUrl),
@@ -239,32 +245,40 @@ export class Endpoints {
     return { endpoint, secret };
   }
 
-  /** What is active moves to a URL whose receiver wants it; what is inactive is asked when it becomes active. */
+  /**
+   * What is active moves to a URL whose receiver wants it; what is inactive is asked when it becomes active.
+   * @param changes what the endpoint will have: the receiver is asked with that, and no other one sees what it had
+   */
   private async proofOf(
     { accountId, id, status, url: before }: Endpoint,
     url: string | undefined,
     { ownershipProof }: Contract,
+    changes: Partial<Pick<KnownEndpoint, 'auth' | 'headers' | 'tls'>>,
   ): Promise<Pick<EndpointChange, 'provenUrl' | 'whileInactive'>> {
-    if (!ownershipProof || url === undefined || url === before) return {};
+    if (url === undefined || url === before) return {};
+    if (!ownershipProof) return { provenUrl: url };
     if (status === 'inactive') return { whileInactive: true };
-    await this.prove(accountId, id, url);
+    await this.prove(accountId, id, url, changes);
     return { provenUrl: url };
   }
 
   /**
    * Where the contract asks for it: the receiver at this URL echoes a challenge, or nothing changes.
-   * @returns false where the contract does not
    * @throws Problem `ownership_unproven`, `endpoint_not_found`, `too_many_requests`
    */
-  private async prove(accountId: string, id: string, url: string): Promise<boolean> {
+  private async prove(
+    accountId: string,
+    id: string,
+    url: string,
+    changes: Partial<Pick<KnownEndpoint, 'auth' | 'headers' | 'tls'>> = {},
+  ): Promise<void> {
     // Rarely done, and by what stands in the database now.
     this.parts.directory.forget(accountId);
     const account = await this.accountOf(accountId);
-    if (!account.contract.ownershipProof) return false;
+    if (!account.contract.ownershipProof) return;
     const endpoint = account.endpoints.get(id);
     if (!endpoint) throw new Problem('endpoint_not_found');
-    await this.parts.ownership().prove({ ...endpoint, url });
-    return true;
+    await this.parts.ownership().prove({ ...endpoint, ...changes, url });
   }
 
   /** This node sends by the change at once; the others hear of it from the database. */
@@ -426,4 +440,9 @@ function checkOptions(
     );
   if (concurrency > policy.concurrency)
     throw new Problem('limit_reached', `This contract sends at most ${policy.concurrency} requests at a time.`);
+}
+
+function without<T extends object, K extends keyof T>(value: T, name: K): Omit<T, K> {
+  const { [name]: _, ...others } = value;
+  return others;
 }

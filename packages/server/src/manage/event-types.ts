@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { BrokenApiDocument, type Described, readApiDocument } from '../contract/api-documents.ts';
+import { BrokenApiDocument, type Described, type Envelope, readApiDocument } from '../contract/api-documents.ts';
 import type { Contract } from '../contract/contract.ts';
 import { diffSchemas } from '../contract/diff-schemas.ts';
 import { schemaFileOf, withEventTypes } from '../contract/event-types.ts';
@@ -21,12 +21,13 @@ const AGAIN_MS = 1_000;
 
 export interface WishedType {
   name: string;
-  label?: string;
-  description?: string;
+  label?: string | undefined;
+  description?: string | undefined;
   /** Left out: it stays as it is. */
   schema?: object | null;
+  /** Left out: it stays as it is; null: it goes. */
   sample?: unknown;
-  deprecated?: boolean;
+  deprecated?: boolean | undefined;
 }
 
 export interface Change {
@@ -50,6 +51,8 @@ export interface PutOptions {
   allowBreaking?: boolean;
   /** Nothing is stored. */
   dryRun?: boolean;
+  /** A sample from before that does not fit any more goes, instead of being a mistake. */
+  dropUnfitting?: boolean;
 }
 
 /** Types of events that the product declares by the API: they become part of their contract, on every node. */
@@ -126,17 +129,15 @@ export class EventTypes {
   async put(contractName: string, wished: readonly WishedType[], options: PutOptions): Promise<PutType[]> {
     const contract = this.contractOf(contractName);
     const now = new Date(this.parts.clock.now());
-    wished.forEach((wish, i) => void checkWish(wish, i, wished));
+    checkWishes(wished);
+    const stored = new Map((await this.list(contractName)).map((type) => [type.name, type]));
+    const fitting = await checkSchemas(contract, wished, stored, options.dropUnfitting ?? false);
     const results = await this.parts.store.change(contractName, (before) => {
       const known = new Map(before.map((type) => [type.name, type]));
-      const decided = wished.map((wish) => decide(known.get(wish.name), wish, now));
+      const decided = fitting.map((wish) => decide(known.get(wish.name), wish, now));
       for (const { type } of decided) known.set(type.name, type);
       if (known.size > EVENT_TYPES_MAX)
         throw new Problem('limit_reached', `A contract has at most ${EVENT_TYPES_MAX} event types.`);
-      checkSchemas(
-        contract,
-        decided.map(({ type }) => type),
-      );
       const answer = decided.map(({ result }) => result);
       if (!options.allowBreaking) refuseBreaking(answer);
       if (options.dryRun) return { answer, put: [] };
@@ -155,7 +156,7 @@ export class EventTypes {
     const contract = this.contractOf(contractName);
     let described: Described[];
     try {
-      described = readApiDocument(document, payloadMemberOf(contract));
+      described = readApiDocument(document, envelopeOf(contract));
     } catch (error) {
       if (!(error instanceof BrokenApiDocument)) throw error;
       throw invalidAt(`#/document${error.pointer}`, error.message);
@@ -163,7 +164,7 @@ export class EventTypes {
     return this.put(
       contractName,
       described.map(({ sample, ...one }) => ({ ...one, ...(sample === undefined ? {} : { sample }) })),
-      options,
+      { ...options, dropUnfitting: true },
     );
   }
 
@@ -177,25 +178,38 @@ export class EventTypes {
   }
 }
 
-/** The member of bodies that holds the payload. */
-function payloadMemberOf({ bodyRules: { envelope } }: Contract): string | undefined {
+function envelopeOf({ bodyRules: { envelope } }: Contract): Envelope | undefined {
   if (typeof envelope !== 'object' || envelope === null) return undefined;
-  return Object.entries(envelope).find(([, value]) => value === '{payload}')?.[0];
+  const payload = Object.entries(envelope).find(([, value]) => value === '{payload}')?.[0];
+  return payload === undefined
+    ? undefined
+    : { payload, others: Object.keys(envelope).filter((name) => name !== payload) };
 }
 
-/** @throws Problem `invalid_request` */
-function checkWish({ name, schema, sample }: WishedType, i: number, all: readonly WishedType[]): void {
-  const at = `#/event_types/${i}`;
-  if (!isTrigger(name))
-    throw invalidAt(`${at}/name`, `"${name}" is no trigger: letters, digits and _ between dots, as order.paid`);
-  if (all.findIndex((one) => one.name === name) < i) throw invalidAt(`${at}/name`, `"${name}" stands there already`);
-  if (schema && JSON.stringify(schema).length > TEXT_MAX)
-    throw invalidAt(`${at}/schema`, `has more than ${TEXT_MAX} characters`);
-  if (sample !== undefined && JSON.stringify(sample).length > TEXT_MAX)
-    throw invalidAt(`${at}/sample`, `has more than ${TEXT_MAX} characters`);
+/** @throws Problem `invalid_request`, `limit_reached` */
+function checkWishes(wished: readonly WishedType[]): void {
+  if (wished.length > EVENT_TYPES_MAX)
+    throw new Problem('limit_reached', `A contract has at most ${EVENT_TYPES_MAX} event types.`);
+  const names = new Set<string>();
+  wished.forEach(({ name, schema, sample }, i) => {
+    const at = `#/event_types/${i}`;
+    if (!isTrigger(name))
+      throw invalidAt(`${at}/name`, `"${name}" is no trigger: letters, digits and _ between dots, as order.paid`);
+    if (names.has(name)) throw invalidAt(`${at}/name`, `"${name}" stands there already`);
+    names.add(name);
+    for (const [member, value] of Object.entries({ schema, sample }))
+      if (value !== undefined && JSON.stringify(value).length > TEXT_MAX)
+        throw invalidAt(`${at}/${member}`, `has more than ${TEXT_MAX} characters`);
+  });
 }
 
-function decide(before: EventType | undefined, wish: WishedType, now: Date): { type: EventType; result: PutType } {
+/** @param compares whether changes of the schema are named */
+function decide(
+  before: EventType | undefined,
+  wish: WishedType,
+  now: Date,
+  compares = true,
+): { type: EventType; result: PutType } {
   const schema = wish.schema === undefined ? (before?.schema ?? null) : wish.schema && JSON.stringify(wish.schema);
   const isSameSchema = before !== undefined && isSameJson(before.schema, schema);
   const type: EventType = {
@@ -204,14 +218,15 @@ function decide(before: EventType | undefined, wish: WishedType, now: Date): { t
     label: wish.label ?? before?.label ?? '',
     description: wish.description ?? before?.description ?? '',
     schema: isSameSchema ? before.schema : schema,
-    sample: wish.sample === undefined ? (before?.sample ?? null) : JSON.stringify(wish.sample),
+    sample:
+      wish.sample === undefined ? (before?.sample ?? null) : wish.sample === null ? null : JSON.stringify(wish.sample),
     deprecated: wish.deprecated ?? before?.deprecated ?? false,
     createdAt: before?.createdAt ?? now,
     updatedAt: now,
   };
   const isSame = before !== undefined && isDeepStrictEqual({ ...type, updatedAt: 0 }, { ...before, updatedAt: 0 });
   const outcome = before ? (isSame ? 'unchanged' : 'changed') : 'created';
-  const changes = before && !isSameSchema ? changesOf(wish.name, before.schema, schema) : [];
+  const changes = compares && before && !isSameSchema ? changesOf(wish.name, before.schema, schema) : [];
   return { type, result: { name: wish.name, version: type.version, outcome, changes } };
 }
 
@@ -250,34 +265,65 @@ function refuseBreaking(results: readonly PutType[]): void {
     );
 }
 
-/** Every schema is one, and every sample fits. @throws Problem `invalid_request` */
-function checkSchemas(contract: Contract, types: readonly EventType[]): void {
-  types.forEach((type, i) => {
-    const { payloads } = withEventTypes(contract, [type], 'reject');
-    try {
-      payloads.prepare();
-    } catch (error) {
-      if (!(error instanceof BrokenSchema)) throw error;
-      throw invalidAt(
-        `#/event_types/${i}/schema`,
-        `of ${type.name} is no JSON Schema that can be used: ${error.message}`,
-      );
+/**
+ * Every schema is one, and every sample fits. What has not changed was looked at before; between two others there is time for
+ * the rest of the server.
+ * @returns the wishes, without samples that go
+ * @throws Problem `invalid_request`
+ */
+async function checkSchemas(
+  contract: Contract,
+  wished: readonly WishedType[],
+  stored: ReadonlyMap<string, EventType>,
+  dropUnfitting: boolean,
+): Promise<WishedType[]> {
+  const fitting: WishedType[] = [];
+  for (const [i, wish] of wished.entries()) {
+    const before = stored.get(wish.name);
+    const { type } = decide(before, wish, new Date(0), false);
+    const isKnown = before?.schema === type.schema && before?.sample === type.sample;
+    const mistake = isKnown ? undefined : mistakeIn(contract, type);
+    const goes = mistake?.member === 'sample' && wish.sample === undefined && dropUnfitting;
+    if (mistake && !goes)
+      throw invalidAt(`#/event_types/${i}/${mistake.member}${mistake.pointer}`, `of ${type.name} ${mistake.detail}`);
+    fitting.push(goes ? { ...wish, sample: null } : wish);
+    if (!isKnown) await new Promise((resolve) => setImmediate(resolve));
+  }
+  return fitting;
+}
+
+interface Mistake {
+  member: 'schema' | 'sample';
+  pointer: string;
+  detail: string;
+}
+
+function mistakeIn(contract: Contract, type: EventType): Mistake | undefined {
+  const { payloads } = withEventTypes(contract, [type], 'reject');
+  try {
+    payloads.prepare();
+  } catch (error) {
+    if (!(error instanceof BrokenSchema)) throw error;
+    return { member: 'schema', pointer: '', detail: `is no JSON Schema that can be used: ${error.message}` };
+  }
+  const event = {
+    id: 'evt_sample',
+    externalId: null,
+    trigger: type.name,
+    byTopic: false,
+    payload: Buffer.from(type.sample ?? 'null'),
+    createdAtMs: 0,
+  };
+  const facts = { event, topic: null, account: { id: 'sample', name: 'Sample', metadata: {} } };
+  const [odd] = payloads.violations(facts, null);
+  if (odd?.detail.startsWith('cannot be checked')) return { member: 'schema', pointer: '', detail: odd.detail };
+  if (type.sample === null) return undefined;
+  const [violation] = payloads.violations(facts, JSON.parse(type.sample));
+  return (
+    violation && {
+      member: 'sample',
+      pointer: violation.pointer,
+      detail: `does not fit its schema: ${violation.detail}`,
     }
-    if (type.sample === null) return;
-    const event = {
-      id: 'evt_sample',
-      externalId: null,
-      trigger: type.name,
-      byTopic: false,
-      payload: Buffer.from(type.sample),
-      createdAtMs: 0,
-    };
-    const facts = { event, topic: null, account: { id: 'sample', name: 'Sample', metadata: {} } };
-    const [violation] = payloads.violations(facts, JSON.parse(type.sample));
-    if (violation)
-      throw invalidAt(
-        `#/event_types/${i}/sample${violation.pointer}`,
-        `of ${type.name} does not fit its schema: ${violation.detail}`,
-      );
-  });
+  );
 }

@@ -32,7 +32,7 @@ export function codeMail(code: string, accountName: string): { subject: string; 
 }
 
 /** A summary: how many of what, then a paragraph each. */
-export function noticeMail({ account_name: name, webhooks }: NoticeContent): {
+export function noticeMail({ account_name: name, webhooks, more = 0 }: NoticeContent): {
   subject: string;
   text: string;
 } {
@@ -53,7 +53,11 @@ export function noticeMail({ account_name: name, webhooks }: NoticeContent): {
     .map(({ standing, count }) => `${count} ${count === 1 ? 'webhook' : 'webhooks'} ${SUBJECTS[standing]}`);
   return {
     subject: `${name}: ${counts.join(', ')}`,
-    text: [...sorted, footerOf(webhooks.some((one) => one.of_account !== undefined))].join('\n\n'),
+    text: [
+      ...sorted,
+      ...(more === 0 ? [] : [`And ${more} more.`]),
+      footerOf(webhooks.some((one) => one.of_account !== undefined)),
+    ].join('\n\n'),
   };
 }
 

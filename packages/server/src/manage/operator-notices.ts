@@ -1,4 +1,5 @@
 import type { Clock } from '../domain/clock.ts';
+import type { StoredEvent } from '../domain/model.ts';
 import type { QuietHours } from '../domain/quiet-hours.ts';
 import type { EgressGuard } from '../egress/guard.ts';
 import type { AccountNoticeStore, NoticeContent, Standing } from '../storage/page-store.ts';
@@ -13,6 +14,8 @@ export interface OperatorAddresses {
   quiet: QuietHours | null;
 }
 
+export const NOBODY: OperatorAddresses = { email: null, chatUrl: null, quiet: null };
+
 /** What each event of the operator's account says of an endpoint. */
 const STANDING_OF: Readonly<Record<string, Standing>> = {
   'endpoint.disabled': 'switched_off',
@@ -21,8 +24,11 @@ const STANDING_OF: Readonly<Record<string, Standing>> = {
 };
 /** So long after it happened an event can be read for sure: it has a time before it is stored. */
 const STORED_WITHIN_MS = 10_000;
-/** Of each kind: a message with more of them nobody reads. */
+const EVENTS_AT_ONCE = 200;
+/** A message with more of them nobody reads. */
 const WEBHOOKS_MAX = 50;
+/** More than so many events of a kind at once are not looked at: then there is trouble enough to tell of. */
+const PAGES_MAX = 25;
 
 /** Summaries of what the operator is told by events, for people. They go the way of accounts' own notices. */
 export class OperatorNotices {
@@ -46,16 +52,13 @@ export class OperatorNotices {
     const toMs = nowMs - STORED_WITHIN_MS;
     const webhooks = new Map<string, NoticeContent['webhooks'][number]>();
     for (const [trigger, standing] of Object.entries(STANDING_OF)) {
-      const page = { limit: WEBHOOKS_MAX };
-      const { events } = await this.parts.events.list(OPERATOR_ACCOUNT, page, { trigger, fromMs, toMs });
-      for (const { payload, createdAtMs } of events) {
-        const about = JSON.parse(payload.toString('utf8')) as { account_id: string; endpoint_id: string; url: string };
-        const since = new Date(createdAtMs).toISOString();
-        const known = webhooks.get(about.endpoint_id);
-        // What was before is over.
-        if (known && known.since > since) continue;
-        const { endpoint_id, account_id: of_account, url } = about;
-        webhooks.set(endpoint_id, { endpoint_id, of_account, url, events: [], standing, since });
+      let before: string | undefined;
+      for (let pages = 0; pages < PAGES_MAX; pages++) {
+        const page = { limit: EVENTS_AT_ONCE, ...(before === undefined ? {} : { before }) };
+        const { events, more } = await this.parts.events.list(OPERATOR_ACCOUNT, page, { trigger, fromMs, toMs });
+        for (const event of events) note(webhooks, standing, event);
+        before = events.at(-1)?.id;
+        if (!more || before === undefined) break;
       }
     }
     if (webhooks.size === 0) {
@@ -66,7 +69,22 @@ export class OperatorNotices {
       account_id: OPERATOR_ACCOUNT,
       account_name: 'Posthorn',
       at: new Date(nowMs).toISOString(),
-      webhooks: [...webhooks.values()],
+      ...(webhooks.size > WEBHOOKS_MAX ? { more: webhooks.size - WEBHOOKS_MAX } : {}),
+      webhooks: [...webhooks.values()].slice(0, WEBHOOKS_MAX),
     };
   }
+}
+
+function note(
+  webhooks: Map<string, NoticeContent['webhooks'][number]>,
+  standing: Standing,
+  { payload, createdAtMs }: StoredEvent,
+): void {
+  const about = JSON.parse(payload.toString('utf8')) as { account_id: string; endpoint_id: string; url: string };
+  const { endpoint_id, account_id: of_account, url } = about;
+  const since = new Date(createdAtMs).toISOString();
+  const known = webhooks.get(endpoint_id);
+  // What was before is over.
+  if (known && known.since > since) return;
+  webhooks.set(endpoint_id, { endpoint_id, of_account, url, events: [], standing, since });
 }

@@ -227,11 +227,17 @@ export function sampleFor(
   return { topic, trigger, payload: payload.bytes };
 }
 
+/** Of what a product has declared, so many are sent in a round of testing mode. */
+const FREE_ROUND_MAX = 20;
+
 /** The single pairs behind a subscription that yield something. */
 function expand({ contract: { catalog } }: KnownEndpoint, { topic, trigger }: Subscription): SampleRequest[] {
+  const declared = catalog.isFree
+    ? catalog.triggers.filter(({ deprecated }) => !deprecated).slice(0, FREE_ROUND_MAX)
+    : catalog.triggers;
   const triggers = catalog.hasTrigger(trigger)
     ? [trigger]
-    : catalog.triggers.map(({ value }) => value).filter((value) => matchesTrigger(trigger, value));
+    : declared.map(({ value }) => value).filter((value) => matchesTrigger(trigger, value));
   const found = triggers.length === 0 ? [FREE_TEST_TRIGGER] : triggers;
   return found
     .filter((value) => topic === undefined || catalog.kindOf({ topic, trigger: value }) === 'documented')

@@ -3,7 +3,7 @@ import { reshapedOf } from '../deliver/sender.ts';
 import { Problem } from '../domain/errors.ts';
 import { type Method, TransformFailed } from '../domain/transformation.ts';
 import type { Directory } from '../fanout/directory.ts';
-import type { Transformer } from '../transform/transformer.ts';
+import { type Transformer, withTransformed } from '../transform/transformer.ts';
 import type { Previews, PreviewWish } from './previews.ts';
 
 export interface TriedRequest {
@@ -48,7 +48,7 @@ export class Transformations {
       : { accountId, contract, headerNames: [], hasAuth: false, code };
     try {
       const made = await transformer.transform(reshaped, { event, topic, account: facts }, body);
-      const headers: [string, string][] = [['content-type', made.contentType], ...made.headers];
+      const headers = withTransformed(contentType, made);
       return { before, after: { method: made.method, headers, body: made.body } };
     } catch (error) {
       if (!(error instanceof TransformFailed)) throw error;

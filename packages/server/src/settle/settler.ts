@@ -276,7 +276,8 @@ function withoutAnswer(attempt: SettledAttempt): SettledAttempt {
     ...(response ? { response: { status: response.status, headers: [], body: Buffer.alloc(0), truncated: true } } : {}),
     timings,
   };
-  return { ...attempt, url: '', requestHeaders: [], sent: undefined, outcome };
+  const sent = attempt.sent && { ...attempt.sent, body: Buffer.alloc(0) };
+  return { ...attempt, url: '', requestHeaders: [], sent, outcome };
 }
 
 function idOf({ delivery }: SettledAttempt): string {

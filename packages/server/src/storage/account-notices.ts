@@ -72,9 +72,10 @@ export function accountNoticeStore(database: Database, vault: Vault): AccountNot
     async configure(accountId, { email, url, quiet }, now) {
       await database.run(
         `INSERT INTO account_notices AS a (account_id, email, url, format, quiet_from, quiet_to, quiet_zone, told_at)
-         VALUES ($1, $2, $3, 'slack', $4, $5, $6, $7)
+         SELECT id, $2, $3, 'slack', $4, $5, $6, $7 FROM accounts WHERE id = $1
          ON CONFLICT (account_id) DO UPDATE SET email = $2, url = $3, format = 'slack', key_id = NULL, ciphertext = NULL,
-           quiet_from = $4, quiet_to = $5, quiet_zone = $6, told_at = coalesce(a.told_at, $7)`,
+           quiet_from = $4, quiet_to = $5, quiet_zone = $6,
+           told_at = CASE WHEN a.email IS NULL AND a.url IS NULL THEN $7 ELSE coalesce(a.told_at, $7) END`,
         [accountId, email, url, quiet?.fromMinute ?? null, quiet?.toMinute ?? null, quiet?.timeZone ?? null, now],
       );
     },
@@ -215,6 +216,13 @@ export function accountNoticeStore(database: Database, vault: Vault): AccountNot
         }
         return true;
       });
+    },
+
+    async postpone(id, untilMs) {
+      await database.run('UPDATE notice_messages SET next_at = $2, tries = tries - 1 WHERE id = $1', [
+        toUuidText('ntc', id),
+        new Date(untilMs),
+      ]);
     },
 
     async take(nowMs, againAtMs, limit) {

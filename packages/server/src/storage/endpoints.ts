@@ -53,9 +53,9 @@ interface EndpointRow {
 }
 
 const COLUMNS =
-  'id, account_id, url, description, status, inactive_reason, subscriptions, headers_id, signature, public_key, version, rate_limit, concurrency, thin, created_at, updated_at';
+  'id, account_id, url, description, status, inactive_reason, subscriptions, headers_id, signature, public_key, version, rate_limit, concurrency, thin, proven_url, created_at, updated_at';
 const SHOWN = `${COLUMNS}, headers, ${SEALED_HEADERS} AS sealed_headers, ${authTable.selected} AS sealed_auth, ${tlsTable.selected} AS sealed_tls,
-  ${transformationTable.selected} AS sealed_transformation, number::text, testing_until, status_at, proven_url,
+  ${transformationTable.selected} AS sealed_transformation, number::text, testing_until, status_at,
   (SELECT max(s.expires_at) FROM endpoint_secrets s WHERE s.endpoint_id = endpoints.id) AS previous_secret_until`;
 
 function toEndpoint(row: EndpointRow, vault: Vault): Endpoint {
@@ -162,7 +162,7 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
         const { accountId, headers } = endpoint;
         const headersId = await storeHeaders(run, vault, { accountId, endpointId: endpoint.id, headers });
         const [row] = await run<EndpointRow>(
-          `INSERT INTO endpoints (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15) RETURNING ${SHOWN}`,
+          `INSERT INTO endpoints (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16) RETURNING ${SHOWN}`,
           [
             toUuidText('ep', endpoint.id),
             endpoint.accountId,
@@ -178,6 +178,7 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
             endpoint.rateLimit,
             endpoint.concurrency,
             endpoint.thin,
+            endpoint.provenUrl,
             endpoint.createdAt,
           ],
         );

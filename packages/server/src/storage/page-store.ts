@@ -239,6 +239,8 @@ export interface NoticeContent {
   account_id: string;
   account_name: string;
   at: string;
+  /** How many more there are than are named. */
+  more?: number;
   webhooks: {
     endpoint_id: string;
     /** To the operator: whose it is. */
@@ -281,7 +283,10 @@ export interface AccountNoticeStore {
   find(accountId: string): Promise<NoticeSettings | undefined>;
   setUrl(accountId: string, url: string | null, secret: string | null, format: NoticeFormat): Promise<void>;
   setQuiet(accountId: string, quiet: QuietHours | null): Promise<void>;
-  /** Addresses that the configuration names: nobody has to confirm them. What happened before `now` is not told. */
+  /**
+   * Addresses that the configuration names, or does not: nobody has to confirm them. What happened before there were any is not
+   * told.
+   */
   configure(
     accountId: string,
     to: { email: string | null; url: string | null; quiet: QuietHours | null },
@@ -308,6 +313,8 @@ export interface AccountNoticeStore {
     messages: readonly Pick<NoticeMessage, 'id' | 'channel' | 'message'>[],
   ): Promise<boolean>;
   /** Messages that are due, each for one node until `againAtMs`. */
+  /** It is not tried before then, and that was no try. */
+  postpone(id: string, untilMs: number): Promise<void>;
   take(nowMs: number, againAtMs: number, limit: number): Promise<NoticeMessage[]>;
   sent(id: string, accountId: string, nowMs: number): Promise<void>;
   /** It is tried again at `nextAtMs`, or given up without it. */

@@ -35,7 +35,10 @@ export class SandboxThread {
    */
   async run(run: Run): Promise<Ran & { tookMs: number }> {
     if (this.isClosed) throw new NoThread('The server is stopping.');
-    this.started ??= start();
+    this.started ??= start((worker) => {
+      // One that dies while nobody waits is not used again.
+      if (this.started?.worker === worker) this.started = undefined;
+    });
     const { worker, ready } = this.started;
     try {
       await within(this.clock, STARTING_MS, ready);
@@ -66,12 +69,13 @@ export class SandboxThread {
   }
 }
 
-function start(): Started {
+function start(onExit: (worker: Worker) => void): Started {
   const worker = new Worker(FILE, { env: {}, resourceLimits: { maxOldGenerationSizeMb: HEAP_MAX_MB } });
   // A server that stops does not wait for it.
   worker.unref();
   // Whatever comes of it while nobody waits ends no process.
   worker.on('error', () => {});
+  worker.on('exit', () => onExit(worker));
   const ready = nextOf(worker).then(() => {});
   return { worker, ready };
 }
@@ -102,7 +106,8 @@ class TooLate extends Error {}
 /** @throws TooLate */
 function within<T>(clock: Clock, ms: number, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const cancel = clock.after(ms, () => reject(new TooLate(`no answer within ${ms} ms`)));
+    // The answer may be there, and this process have had no time to look.
+    const cancel = clock.after(ms, () => setImmediate(() => reject(new TooLate(`no answer within ${ms} ms`))));
     promise.then(resolve, reject).finally(cancel);
   });
 }

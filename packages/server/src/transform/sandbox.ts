@@ -38,6 +38,7 @@ export type Ran = { result: string } | { error: string };
 const PRELUDE = `(nowMs, seed) => {
   const RealDate = Date;
   const { parse, stringify } = JSON;
+  const { entries } = Object;
   function Date_(...given) {
     if (!new.target) return new RealDate(nowMs).toString();
     return Reflect.construct(RealDate, given.length === 0 ? [nowMs] : given, new.target);
@@ -57,7 +58,12 @@ const PRELUDE = `(nowMs, seed) => {
     const returned = transform(parse(request), parse(event));
     if (typeof returned !== 'object' || returned === null) throw new TypeError('transform returned no request');
     if (typeof returned.then === 'function') throw new TypeError('transform may not be async');
-    const { method, headers, body } = returned;
+    const { method, headers = {}, body } = returned;
+    if (method !== undefined && (typeof method !== 'string' || method.length > 10)) throw new TypeError('request.method is no method');
+    if (typeof headers !== 'object' || headers === null) throw new TypeError('request.headers is no object of names and values');
+    const own = entries(headers);
+    if (own.length > 21) throw new TypeError('request.headers has more than 20 names');
+    for (const [name, value] of own) if (typeof value !== 'string') throw new TypeError('request.headers.' + name + ' is no text');
     return stringify({ method, headers, body: typeof body === 'string' ? body : body === undefined ? '' : stringify(body) });
   };
 }`;
@@ -115,9 +121,15 @@ type Answer = ReturnType<QuickJSContext['evalCode']>;
 /** @throws ScriptError */
 function resultOf(context: QuickJSContext, answer: Answer): QuickJSHandle {
   if (!answer.error) return answer.value;
-  const thrown: unknown = context.dump(answer.error);
+  let text = 'threw something that cannot be shown';
+  try {
+    text = describe(context.dump(answer.error));
+  } catch {
+    // It has made itself so.
+  }
   answer.error.dispose();
-  throw new ScriptError(describe(thrown));
+  // The database takes no U+0000 in texts.
+  throw new ScriptError(text.replaceAll('\0', '\ufffd'));
 }
 
 const MESSAGE_MAX = 500;

@@ -112,6 +112,35 @@ describe('what it cannot do', () => {
       'function transform(r) { return transform(r) + 1 }',
       /InternalError: stack overflow|RangeError/,
     ],
+    [
+      'a JSON of its own',
+      'Object.prototype.toJSON = () => undefined; function transform(r) { return r }',
+      /makes no request/,
+    ],
+    ['no JSON at all', 'Object.prototype.toJSON = () => null; function transform(r) { return r }', /makes no request/],
+    [
+      'a body that is a function',
+      'function transform() { return { body: () => 1 } }',
+      /request.body cannot be written/,
+    ],
+    ['a thrown number of any size', 'throw 1n', 'threw something that cannot be shown'],
+    [
+      'a thrown thing without a text',
+      'throw { name: { toString: 1 }, message: { toString: 1 } }',
+      /threw|Error|object/,
+    ],
+    ['an error with U+0000', 'function transform() { throw new Error("a\\0b") }', /^Error: a\ufffdb \(line 1\)$/],
+    [
+      'a large thing for a method',
+      'function transform() { return { method: Array(300).fill(Array(2000).fill([])) } }',
+      /request.method is no method/,
+    ],
+    [
+      'many headers',
+      'function transform(r) { for (let i = 0; i < 30; i++) r.headers["x" + i] = ""; return r }',
+      /more than 20 names/,
+    ],
+    ['a header that is no text', 'function transform(r) { r.headers.x = 5; return r }', /request.headers.x is no text/],
     ['a method that is none', 'function transform() { return { method: "TRACE" } }', /request.method is "TRACE"/],
     [
       'a header of the contract',
@@ -172,7 +201,7 @@ test('an account whose function is slow holds up no other', async () => {
   // The first tells what kind of account it is.
   await run(hang, 'slow').catch(() => {});
   const hanging = Array.from({ length: 20 }, () => run(hang, 'slow').catch(() => 'failed'));
-  const others = Promise.all(Array.from({ length: 50 }, () => run('function transform(r) { return r }')));
+  const others = Promise.all(Array.from({ length: 50 }, () => run('function transform(r) { return r }', 'others')));
   expect(await Promise.race([others.then(() => 'others'), ...hanging])).toBe('others');
   await Promise.all(hanging);
 });

@@ -12,6 +12,8 @@ import { NoThread, SandboxThread } from './sandbox-thread.ts';
 const SLOW_MS = 30;
 const SLOW_FOR_MS = 600_000;
 const SLOW_ACCOUNTS_MAX = 10_000;
+/** What has waited for so long is put off: the right to send may have gone elsewhere. */
+const WAIT_MAX_MS = 5_000;
 
 /** A byte of a body is at most so many characters in JSON; and what headers may take up beside it. */
 const ESCAPED_MAX = 6;
@@ -36,7 +38,7 @@ export function withTransformed(
 ): [string, string][] {
   const written = headers.map(([name, value]): [string, string] => [
     name,
-    name.toLowerCase() === CONTENT_TYPE ? contentType : value,
+    name.toLowerCase() === CONTENT_TYPE ? (contentType ?? value) : value,
   ]);
   return [...written, ...more];
 }
@@ -47,6 +49,7 @@ function reservedBy({ contract, headerNames, hasAuth }: Reshaped): (name: string
 }
 
 interface Waiting {
+  sinceMs: number;
   run: Run;
   accountId: string;
   done: (ran: Ran) => void;
@@ -66,8 +69,10 @@ export class Transformer {
     const onTook = (accountId: string, ms: number) => {
       if (ms > SLOW_MS) this.slowAccounts.set(accountId, clock.monotonicMs() + SLOW_FOR_MS);
     };
-    this.quick = new Turns(new SandboxThread(clock), onTook);
-    this.slow = new Turns(new SandboxThread(clock), onTook);
+    this.slow = new Turns(new SandboxThread(clock), clock, onTook);
+    // What an account has waiting goes along when it turns out to be slow.
+    const goesTo = (accountId: string) => (this.isSlow(accountId) ? this.slow : undefined);
+    this.quick = new Turns(new SandboxThread(clock), clock, onTook, goesTo);
   }
 
   /**
@@ -76,7 +81,7 @@ export class Transformer {
    */
   async transform(endpoint: Reshaped, { event, topic, account }: BodyFacts, body: Buffer): Promise<Transformed> {
     const { accountId, contract, code } = endpoint;
-    const contentType = contract.defaultHeaders.find(([name]) => name === CONTENT_TYPE)?.[1] ?? 'application/json';
+    const contentType = contract.defaultHeaders.find(([name]) => name === CONTENT_TYPE)?.[1];
     const id = event.externalId ?? event.id;
     const about = {
       id,
@@ -87,14 +92,14 @@ export class Transformer {
     };
     const ran = await this.run(accountId, {
       code,
-      request: `{"method":"POST","headers":{"${CONTENT_TYPE}":${JSON.stringify(contentType)}},"body":${body.toString('utf8')}}`,
+      request: `{"method":"POST","headers":${JSON.stringify(contentType === undefined ? {} : { [CONTENT_TYPE]: contentType })},"body":${body.toString('utf8')}}`,
       event: JSON.stringify(about),
       nowMs: event.createdAtMs,
       seed: createHash('sha256').update(id).digest().readInt32LE(),
       resultMax: ESCAPED_MAX * contract.limits.payloadBytes + HEADERS_CHARACTERS_MAX,
     });
     const original = { contentType, reserved: reservedBy(endpoint), bodyMax: contract.limits.payloadBytes };
-    return toTransformed(JSON.parse(ran) as Record<string, unknown>, original);
+    return toTransformed(parsed(ran), original);
   }
 
   /**
@@ -105,9 +110,12 @@ export class Transformer {
     await this.run(accountId, { code, request: null, event: '{}', nowMs: 0, seed: 0, resultMax: 0 });
   }
 
+  private isSlow(accountId: string): boolean {
+    return (this.slowAccounts.get(accountId) ?? 0) > this.clock.monotonicMs();
+  }
+
   private async run(accountId: string, run: Run): Promise<string> {
-    const isSlow = (this.slowAccounts.get(accountId) ?? 0) > this.clock.monotonicMs();
-    const ran = await (isSlow ? this.slow : this.quick).run(accountId, run).catch((error: unknown) => {
+    const ran = await (this.isSlow(accountId) ? this.slow : this.quick).run(accountId, run).catch((error: unknown) => {
       throw error instanceof NoThread ? new TransformFailed(error.message, true) : error;
     });
     if ('error' in ran) throw new TransformFailed(ran.error);
@@ -119,6 +127,17 @@ export class Transformer {
   }
 }
 
+/** What a function can make of itself is not always JSON. @throws TransformFailed */
+function parsed(result: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(result);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch {
+    // Said below.
+  }
+  throw new TransformFailed('makes no request: what it returns cannot be written as JSON');
+}
+
 /** One thread, and what waits for it. */
 class Turns {
   private readonly waiting = new FairQueue<Waiting>();
@@ -126,14 +145,20 @@ class Turns {
 
   constructor(
     private readonly thread: SandboxThread,
+    private readonly clock: Clock,
     private readonly onTook: (accountId: string, ms: number) => void,
+    private readonly goesTo: (accountId: string) => Turns | undefined = () => undefined,
   ) {}
 
   run(accountId: string, run: Run): Promise<Ran> {
     return new Promise((done, failed) => {
-      this.waiting.push(accountId, { run, accountId, done, failed });
-      if (!this.isRunning) void this.goOn();
+      this.push({ sinceMs: this.clock.monotonicMs(), run, accountId, done, failed });
     });
+  }
+
+  private push(waiting: Waiting): void {
+    this.waiting.push(waiting.accountId, waiting);
+    if (!this.isRunning) void this.goOn();
   }
 
   stop(): Promise<void> {
@@ -143,6 +168,15 @@ class Turns {
   private async goOn(): Promise<void> {
     this.isRunning = true;
     for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
+      const other = this.goesTo(next.accountId);
+      if (other) {
+        other.push(next);
+        continue;
+      }
+      if (this.clock.monotonicMs() - next.sinceMs > WAIT_MAX_MS) {
+        next.failed(new NoThread('Transformations of other accounts take all the time there is.'));
+        continue;
+      }
       try {
         const ran = await this.thread.run(next.run);
         this.onTook(next.accountId, ran.tookMs);

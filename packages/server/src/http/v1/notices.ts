@@ -78,7 +78,7 @@ export function noticeRoutes(app: App, { accountNotices }: HttpParts): void {
           ),
           quiet: Type.Optional(Nullable(Quiet)),
         }),
-        response: responses({ 200: NoticesView }, 422),
+        response: responses({ 200: NoticesView }, 409, 422),
       },
     },
     async (request) => present(await accountNotices.change(request.params.account, request.body)),

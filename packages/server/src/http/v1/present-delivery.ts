@@ -2,7 +2,7 @@ import type { Contract } from '../../contract/contract.ts';
 import { isCredentialName, isPublicHeader } from '../../domain/header-names.ts';
 import type { Attempt, SettledAttempt } from '../../domain/model.ts';
 import type { DeliveryRow } from '../../storage/store.ts';
-import { hideUnless, presentBody, toRecord } from '../present-http.ts';
+import { HIDDEN, hideUnless, presentBody, toRecord } from '../present-http.ts';
 
 /** The one attempt that has just been settled, as history will show it. */
 export function toAttempt(settled: SettledAttempt): Attempt {
@@ -63,6 +63,12 @@ function isCut({ responseTruncated, error }: Attempt): boolean {
   return responseTruncated || (error !== null && error !== 'http_status');
 }
 
+/** What a function has put into a body may be a credential. */
+function bodyOf({ sent }: Attempt, written: Buffer, seesAll: boolean): Buffer {
+  if (!sent) return written;
+  return seesAll ? sent.body : Buffer.from(HIDDEN);
+}
+
 /** @param requestBody as the contract writes it; what a transformation made of it stands with the attempt */
 export function presentAttempt(
   attempt: Attempt,
@@ -88,7 +94,7 @@ export function presentAttempt(
     request: {
       method: attempt.sent?.method ?? 'POST',
       headers: toRecord(hideUnless([...attempt.requestHeaders, ...attempt.ownHeaders], sees.request)),
-      ...presentBody(attempt.bodiesOmitted ? NOTHING : (attempt.sent?.body ?? requestBody), false),
+      ...presentBody(attempt.bodiesOmitted ? NOTHING : bodyOf(attempt, requestBody, sees === SEES_ALL), false),
     },
     response:
       attempt.responseStatus === null

@@ -2,5 +2,6 @@
 ALTER TABLE endpoints
   ADD COLUMN concurrency int CHECK (concurrency > 0),
   ADD COLUMN thin boolean NOT NULL DEFAULT false,
-  -- The URL whose owner has echoed a challenge; another one than `url` is not proven.
+  -- The URL whose receiver wants its requests: it has echoed a challenge, or the contract asked for none when it was set.
   ADD COLUMN proven_url text;
+UPDATE endpoints SET proven_url = url;
