@@ -10,7 +10,7 @@ import type { AttemptOutcome } from '../domain/outcome.ts';
 import { type Transformed, TransformFailed } from '../domain/transformation.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { EgressGuard } from '../egress/guard.ts';
-import type { Directory, KnownEndpoint } from '../fanout/directory.ts';
+import type { Directory, KnownAccount, KnownEndpoint } from '../fanout/directory.ts';
 import { isPassing } from '../storage/database-errors.ts';
 import { type Reshaped, type Transformer, withTransformed } from '../transform/transformer.ts';
 import { NoToken, type OAuthTokens } from './oauth-tokens.ts';
@@ -114,7 +114,7 @@ export class Sender {
         ? AS_IT_IS
         : await this.transform(endpoint, endpoint.transformation, delivery, written);
     const hasWaited = endpoint.auth?.type === 'oauth2' || endpoint.transformation !== null;
-    if (hasWaited && (await this.hasChanged(endpoint))) {
+    if (hasWaited && account && (await this.hasChanged(account))) {
       if (again < BEGUN_AGAIN_MAX) return this.tryAttempt(delivery, forced, again + 1);
       return this.putOff(delivery, startedAtMs, 'The endpoint was changed again and again.');
     }
@@ -148,11 +148,10 @@ export class Sender {
   }
 
   /** Whether somebody has changed the account meanwhile: what is sent is by its newest copy. */
-  private async hasChanged(endpoint: KnownEndpoint): Promise<boolean> {
+  private async hasChanged({ id, version }: KnownAccount): Promise<boolean> {
     const { directory } = this.parts;
-    const account = directory.peek(endpoint.accountId) ?? (await directory.get(endpoint.accountId));
-    const now = account?.endpoints.get(endpoint.id);
-    return now !== endpoint;
+    const newest = directory.peek(id) ?? (await directory.get(id));
+    return newest?.version !== version;
   }
 
   private async transform(
