@@ -49,7 +49,10 @@ export interface Endpoint {
   concurrency: number | null;
   /** It gets events without their payloads. */
   thin: boolean;
-  /** The URL whose receiver wants its requests: it has echoed a challenge, or the contract asked for none. */
+  /**
+   * The URL whose receiver wants its requests: it has echoed a challenge, or the contract asked for none. `''`: it is yet to be
+   * asked; null: from before anybody was asked.
+   */
   provenUrl: string | null;
   /** Until then samples are sent all the time, and failures do not switch it off. */
   testingUntil: Date | null;
@@ -59,6 +62,11 @@ export interface Endpoint {
   previousSecretUntil: Date | null;
   createdAt: Date;
   updatedAt: Date;
+}
+
+/** Whether an endpoint's receiver has shown that it wants its requests. */
+export function isProven({ url, provenUrl }: { url: string; provenUrl: string | null }): boolean {
+  return provenUrl === null || provenUrl === url;
 }
 
 /** A secret and until when it signs; `null` for the current one. */

@@ -5,7 +5,7 @@ import type { EndpointAuth } from '../domain/endpoint-auth.ts';
 import { type KnownTls, knownTls } from '../domain/endpoint-tls.ts';
 import { compileFilter, type Test } from '../domain/filter.ts';
 import { decodeId } from '../domain/ids.ts';
-import type { EndpointStatus, OwnHeaders } from '../domain/model.ts';
+import { type EndpointStatus, isProven, type OwnHeaders } from '../domain/model.ts';
 import type { SigningKey } from '../domain/signature.ts';
 import { matchesTrigger, type Subscription } from '../domain/subscription.ts';
 import type { AccountSnapshot, EndpointSnapshot } from '../storage/store.ts';
@@ -188,7 +188,7 @@ function compileEndpoint(account: AccountFacts, endpoint: EndpointSnapshot, cont
     ratePerS: rateOf(endpoint.rateLimit, contract.policy.ratePerS),
     concurrency: Math.min(endpoint.concurrency ?? Number.POSITIVE_INFINITY, contract.policy.concurrency),
     thin: endpoint.thin ?? false,
-    isProven: !contract.ownershipProof || endpoint.provenUrl === endpoint.url,
+    isProven: !contract.ownershipProof || isProven(endpoint),
     testingUntilMs: endpoint.testingUntil?.getTime() ?? 0,
     recoveringAtMs: endpoint.recoveringAt?.getTime(),
     keysAt: (nowMs) => secrets.filter((s) => s.expiresAtMs > nowMs).map((s) => s.key()),

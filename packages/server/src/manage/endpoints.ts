@@ -7,7 +7,7 @@ import { invalidAt, Problem, pointerTo } from '../domain/errors.ts';
 import { checkFilter } from '../domain/filter.ts';
 import { isReservedHeader } from '../domain/header-names.ts';
 import { type IdSource, isId } from '../domain/ids.ts';
-import type { Endpoint, EndpointStatus } from '../domain/model.ts';
+import { type Endpoint, type EndpointStatus, isProven } from '../domain/model.ts';
 import type { SignatureKind } from '../domain/signature.ts';
 import type { Subscription, WishedSubscription } from '../domain/subscription.ts';
 import { TransformFailed } from '../domain/transformation.ts';
@@ -128,7 +128,7 @@ export class Endpoints {
         rateLimit: input.rateLimit ?? null,
         concurrency: input.concurrency ?? null,
         thin: input.thin ?? false,
-        provenUrl: contract.ownershipProof ? null : input.url,
+        provenUrl: contract.ownershipProof ? '' : input.url,
         testingUntil: null,
         statusAt: null,
         previousSecretUntil: null,
@@ -188,10 +188,11 @@ export class Endpoints {
   }
 
   async setStatus(accountId: string, id: string, status: EndpointStatus): Promise<Endpoint> {
+    const { contract } = await this.accountOf(accountId);
     const before = await this.find(accountId, id);
     // By the time it becomes active it may have another URL: then it does not.
-    const provenUrl = status === 'active' ? before.url : undefined;
-    if (provenUrl !== undefined && before.provenUrl !== provenUrl) await this.prove(accountId, id, provenUrl);
+    const provenUrl = status === 'active' && contract.ownershipProof ? before.url : undefined;
+    if (provenUrl !== undefined && !isProven(before)) await this.prove(accountId, id, provenUrl);
     const reason = status === 'active' ? null : 'user';
     return this.changed(accountId, () =>
       this.parts.store.setStatus(accountId, id, status, reason, this.parts.clock.now(), provenUrl),
@@ -257,7 +258,7 @@ export class Endpoints {
   ): Promise<Pick<EndpointChange, 'provenUrl' | 'whileInactive'>> {
     if (url === undefined || url === before) return {};
     if (!ownershipProof) return { provenUrl: url };
-    if (status === 'inactive') return { whileInactive: true };
+    if (status === 'inactive') return { provenUrl: '', whileInactive: true };
     await this.prove(accountId, id, url, changes);
     return { provenUrl: url };
   }

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import type { EndpointAuth } from '../../domain/endpoint-auth.ts';
 import { factsOf } from '../../domain/endpoint-tls.ts';
-import type { Endpoint } from '../../domain/model.ts';
+import { type Endpoint, isProven } from '../../domain/model.ts';
 import { CODE_MAX } from '../../domain/transformation.ts';
 import { HIDDEN } from '../present-http.ts';
 import { closed, Nullable, named, Time } from '../schemas.ts';
@@ -200,7 +200,7 @@ export function presentEndpoint(endpoint: Endpoint, nowMs: number, withCredentia
     rate_limit: endpoint.rateLimit,
     concurrency: endpoint.concurrency,
     thin: endpoint.thin,
-    ownership_proven: endpoint.provenUrl === endpoint.url,
+    ownership_proven: isProven(endpoint),
     status_at: endpoint.statusAt?.toISOString() ?? null,
     testing_until: isTesting ? (endpoint.testingUntil?.toISOString() ?? null) : null,
     previous_secret_until: isOverlapping ? (endpoint.previousSecretUntil?.toISOString() ?? null) : null,
