@@ -1833,7 +1833,7 @@ export interface components {
             concurrency: number | null;
             /** @description It gets events without their payloads */
             thin: boolean;
-            /** @description Whether the receiver at this URL has echoed a challenge; asked for in contracts with `ownership_proof` */
+            /** @description False where a contract with `ownership_proof` has yet to have the receiver at this URL echo a challenge */
             ownership_proven: boolean;
             /** @description Since when it has its status; null: since it was created */
             status_at: string | null;
@@ -1917,7 +1917,7 @@ export interface components {
             concurrency: number | null;
             /** @description It gets events without their payloads */
             thin: boolean;
-            /** @description Whether the receiver at this URL has echoed a challenge; asked for in contracts with `ownership_proof` */
+            /** @description False where a contract with `ownership_proof` has yet to have the receiver at this URL echo a challenge */
             ownership_proven: boolean;
             /** @description Since when it has its status; null: since it was created */
             status_at: string | null;

@@ -154,7 +154,7 @@ export const EndpointView = named(
     thin: Type.Boolean({ description: 'It gets events without their payloads' }),
     ownership_proven: Type.Boolean({
       description:
-        'Whether the receiver at this URL has echoed a challenge; asked for in contracts with `ownership_proof`',
+        'False where a contract with `ownership_proof` has yet to have the receiver at this URL echo a challenge',
     }),
     status_at: Type.Union([Time, Type.Null()], {
       description: 'Since when it has its status; null: since it was created',
