@@ -53,7 +53,8 @@ beforeAll(async () => {
 afterAll(() => database.stop());
 
 const urlOf = (id: string) => `http://127.0.0.1/${id}`;
-const msOf = (time: Date | null) => time?.getTime() ?? null;
+// `infinity` is no Date.
+const msOf = (time: Date | number | null) => (time === null ? null : Number(time));
 
 function postgres(): Backend {
   const nodes: number[] = [];
@@ -83,8 +84,14 @@ function postgres(): Backend {
       await database.run('DELETE FROM endpoints WHERE account_id = $1 AND url = $2', [account, urlOf(endpointId)]);
     },
     async rows(account) {
-      const queue = await database.run<{ id: string; attempts: number; tries: number; due_at: Date }>(
-        "SELECT replace(id::text, '-', '') AS id, attempts, tries, due_at FROM queue WHERE account_id = $1 ORDER BY 1",
+      const queue = await database.run<{
+        id: string;
+        attempts: number;
+        tries: number;
+        due_at: Date;
+        key: string | null;
+      }>(
+        "SELECT replace(id::text, '-', '') AS id, attempts, tries, due_at, ordering_key AS key FROM queue WHERE account_id = $1 ORDER BY 1",
         [account],
       );
       const lanes = await database.run<{ endpoint: string; node: number | null; next_due_at: Date | null }>(
@@ -156,10 +163,11 @@ function simulated(): Backend {
       if (tables.endpoints.has(endpointId)) removeEndpoint({ tables, server, notify }, account, endpointId);
     },
     async rows() {
-      const queue = [...tables.queue.values()].map(({ id, attempts, tries, dueMs }) => ({
+      const queue = [...tables.queue.values()].map(({ id, attempts, tries, dueMs, orderingKey }) => ({
         id,
         attempts,
         tries,
+        key: orderingKey,
         due: dueMs,
       }));
       const ended = [...tables.ended.values()].map(({ id, status, reason, attempts }) => ({
@@ -238,6 +246,8 @@ class Chain {
     ['settle', () => this.settle()],
     ['keep', () => this.keep()],
     ['retry', () => this.retry()],
+    ['release', () => this.release()],
+    ['release', () => this.release()],
     ['requeue', () => this.requeue()],
     ['take', () => this.take()],
     ['take', () => this.take()],
@@ -288,12 +298,13 @@ class Chain {
     const event = { ...facts, id: encodeId('evt', uuid), uuid, externalId: null, payload, createdAtMs: nowMs };
     // The version of the account would refuse others.
     const chosen = this.endpoints.filter(({ id }) => chance.chance(0.6) && !this.removed.has(id));
+    const orderingKey = chance.pick([null, null, 'a', 'b']);
     const planned = chosen.map((endpoint) => ({
       endpoint,
-      isHandedOver: chance.chance(0.5),
+      isHandedOver: orderingKey === null && chance.chance(0.5),
       // Null: it does not know that it owns the lane.
       epoch: chance.chance(0.5) ? this.epoch(endpoint.id) : undefined,
-      delivery: newDelivery(ids.nextUuid(), { ...endpoint, accountId: account }, null, event, false),
+      delivery: newDelivery(ids.nextUuid(), { ...endpoint, accountId: account }, null, event, false, orderingKey),
       isSkipped: chance.chance(0.1),
     }));
     const key = chance.chance(0.3) ? `key ${chance.between(1, 3)}` : undefined;
@@ -353,7 +364,8 @@ class Chain {
     return async (backend: Backend) => {
       const lanes = new Map(asked.map(({ endpoint, epoch, room }) => [endpoint.id, { epoch: epoch(backend), room }]));
       const claimed = await backend.store.queue.claim(lanes, inMemory, 1e9, node(backend), this.nowMs);
-      const found = claimed.deliveries.map(({ uuid, attempts, attemptsThisRound, isUrgent }) => ({
+      const found = claimed.deliveries.map(({ uuid, attempts, attemptsThisRound, isUrgent, orderingKey }) => ({
+        orderingKey,
         id: hexOf(uuid),
         attempts,
         attemptsThisRound,
@@ -408,6 +420,12 @@ class Chain {
       }
       return answers;
     };
+  }
+
+  private release() {
+    const { id } = this.endpoint();
+    const key = this.chance.pick(['a', 'b']);
+    return (backend: Backend) => backend.store.orderingKeys.release(this.account, id, key);
   }
 
   private keep() {

@@ -1,8 +1,9 @@
 import { decodeId, firstUuidOf, timeOfId } from '../../packages/server/src/domain/ids.ts';
 import type { ReplayFilter, ReplayStore } from '../../packages/server/src/storage/page-store.ts';
 import type { RetentionStore } from '../../packages/server/src/storage/store.ts';
+import { uniqueViolation } from './queue-store.ts';
 import type { StoreParts } from './store.ts';
-import { DUE_AT_ONCE, hexOf } from './tables.ts';
+import { DUE_AT_ONCE, DUE_IN_TURN, hexOf } from './tables.ts';
 
 const DAY_MS = 86_400_000;
 const dayOf = (id: string) => Math.floor(timeOfId(Buffer.from(id, 'hex')) / DAY_MS) * DAY_MS;
@@ -39,12 +40,19 @@ export function retentionStore({ tables, connection, server }: StoreParts): Part
 export function replayStore({ tables, connection, notify }: StoreParts): ReplayStore {
   const idOf = (id: string) => hexOf(decodeId('dlv', id) ?? new Uint8Array());
   const isSendable = (id: string) => {
-    const waiting = tables.queue.get(id);
-    const row = waiting ?? tables.ended.get(id);
+    const ended = tables.ended.get(id);
+    // What is in both, which should not be, is refused when it is put back.
+    const waiting = ended ? undefined : tables.queue.get(id);
+    const row = waiting ?? ended;
     const endpoint = row && tables.endpoints.get(row.endpointId);
     if (!row || !endpoint || !tables.events.has(hexOf(row.event.uuid))) return false;
     // What waits for its turn, or is asked for, is sent anyway; what is held is not.
-    return !waiting || (waiting.dueMs !== DUE_AT_ONCE && (endpoint.status === 'inactive' || waiting.attempts > 0));
+    return (
+      !waiting ||
+      (waiting.dueMs !== DUE_IN_TURN &&
+        waiting.dueMs !== DUE_AT_ONCE &&
+        (endpoint.status === 'inactive' || waiting.attempts > 0))
+    );
   };
   const sendable = (accountId: string, { endpointId, ids }: ReplayFilter, after: string, before: string) =>
     [...tables.queue.values(), ...tables.ended.values()]
@@ -103,6 +111,7 @@ export function replayStore({ tables, connection, notify }: StoreParts): ReplayS
           const row = tables.replays.get(id);
           if (!seen || row?.replay.status !== 'running' || row.nextMs > nowMs || row.after !== seen.after) return;
           const sent = seen.piece.filter(isSendable);
+          if (sent.some((one) => tables.queue.has(one) && tables.ended.has(one))) throw uniqueViolation();
           for (const one of sent) putBack(one, nowMs);
           const { replay } = row;
           const status = seen.piece.length < replay.perS ? 'finished' : 'running';
@@ -120,7 +129,7 @@ export function replayStore({ tables, connection, notify }: StoreParts): ReplayS
     if (waiting) Object.assign(waiting, { dueMs: nowMs, tries: 0 });
     else if (ended) {
       tables.ended.delete(id);
-      tables.queue.set(id, { ...ended, tries: 0, dueMs: nowMs });
+      tables.putIntoQueue({ ...ended, tries: 0, dueMs: nowMs, orderingKey: null });
     }
     const row = waiting ?? ended;
     const lane = row && tables.makeDue(row.endpointId, row.accountId, nowMs);

@@ -1,6 +1,7 @@
 import { decodeId } from '../../packages/server/src/domain/ids.ts';
 import type { SimulatedNode } from './node.ts';
 import type { Receivers } from './receivers.ts';
+import { ORDERED } from './store.ts';
 import { hexOf, type Tables } from './tables.ts';
 import type { World } from './world.ts';
 
@@ -8,6 +9,7 @@ import type { World } from './world.ts';
 export class Broken extends Error {}
 
 export interface Acknowledged {
+  publishedMs: number;
   atMs: number;
   deliveries: number;
 }
@@ -24,6 +26,8 @@ export interface Observed {
   acknowledged: ReadonlyMap<string, Acknowledged>;
   /** Resends that were acknowledged: the delivery, and when. */
   resent: readonly { id: string; atMs: number }[];
+  /** Deliveries that may have been sent again: the answer can be lost. */
+  askedAgain: ReadonlySet<string>;
   /** Young enough to be kept, whatever clocks say. */
   historyKept: readonly string[];
   /** Events by the idempotency key that they were published under. */
@@ -49,6 +53,7 @@ export class Invariants {
 
   afterEveryStep(): void {
     this.checkRates();
+    this.checkOrder();
     if (this.looks++ % LOOK_EVERY !== 0) return;
     this.checkQueue();
     this.checkConcurrency();
@@ -106,6 +111,33 @@ export class Invariants {
       if (times.length > ratePerS)
         throw new Broken(`${times.length} requests in a second to ${last.endpointUrl} at ${Math.round(last.atMs)} ms`);
     }
+  }
+
+  /** Nothing begins of an ordering key while one before it waits, or is under way from the same node. */
+  private checkOrder(): void {
+    const { receivers, tables, world } = this.observed;
+    for (const { url, eventId, sender } of receivers.started.splice(0)) {
+      if (!url.endsWith(`/${ORDERED}`)) continue;
+      const rowOf = (id: string) =>
+        [...tables.queue.values()].find(
+          (row) => row.event.id === id && this.observed.urlOf.get(row.endpointId) === url,
+        );
+      const row = rowOf(eventId);
+      if (!row || row.orderingKey === null) continue;
+      const before = tables.lineOf(row).find((one) => one !== row && this.isBefore(one.event.id, eventId));
+      if (before)
+        throw new Broken(`${row.id} began before ${before.id} of its key had ended, at ${Math.round(world.nowMs)} ms`);
+      const others = [...(receivers.underWay.get(url) ?? [])].filter((one) => one.sender === sender);
+      if (others.filter((one) => rowOf(one.eventId)?.orderingKey === row.orderingKey).length > 1)
+        throw new Broken(`two of the key of ${row.id} are under way, at ${Math.round(world.nowMs)} ms`);
+    }
+  }
+
+  /** One was acknowledged before the other was published: whoever published them relies on that order. */
+  private isBefore(first: string, second: string): boolean {
+    const { acknowledged } = this.observed;
+    const [a, b] = [acknowledged.get(first), acknowledged.get(second)];
+    return a !== undefined && b !== undefined && a.atMs < b.publishedMs;
   }
 
   atTheEnd(): void {
@@ -177,7 +209,7 @@ export class Invariants {
     for (const { id, test, attempts, reason, status } of tables.ended.values()) {
       if (status !== 'skipped' && attempts !== (tables.attempts.get(id)?.length ?? attempts))
         throw new Broken(`delivery ${id} ended with ${attempts} attempts and has others in its history`);
-      if (test && attempts > 1 && !this.observed.resent.some((one) => one.id === id) && tables.replays.size === 0)
+      if (test && attempts > 1 && !this.observed.askedAgain.has(id) && tables.replays.size === 0)
         throw new Broken(`test ${id} was tried ${attempts} times (${reason})`);
     }
   }

@@ -3,7 +3,7 @@ import { requeue } from './queue-store.ts';
 import type { StoreParts } from './store.ts';
 import { hexOf } from './tables.ts';
 
-export function laneStore({ tables, connection }: StoreParts): LaneStore {
+export function laneStore({ tables, connection, server }: StoreParts): LaneStore {
   return {
     take: (node, nowMs, limit) =>
       connection.atomic(() => {
@@ -41,7 +41,7 @@ export function laneStore({ tables, connection }: StoreParts): LaneStore {
         if (tables.endpoints.has(endpointId) || !tables.owns(node, endpointId, epoch)) return false;
         const held = new Set(inMemory.map(hexOf));
         for (const row of tables.queueOf(endpointId).filter(({ id }) => !held.has(id))) {
-          tables.queue.delete(row.id);
+          tables.takeOutOfQueue(row.id, server.databaseMs);
           tables.ended.set(row.id, { ...row, status: 'discarded', reason: 'endpoint_deleted' });
         }
         return false;

@@ -346,4 +346,33 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     find: 'lane.update(newest?.endpoints.get(lane.endpointId));',
     put: '',
   },
+  // Ordered delivery
+  {
+    name: 'what is behind the first of its key is due at once',
+    firstSeed: 2,
+    file: 'test/sim/tables.ts',
+    find: 'dueMs: isFirst ? row.dueMs : DUE_IN_TURN',
+    put: 'dueMs: row.dueMs',
+  },
+  {
+    name: 'nobody is next in line',
+    firstSeed: 2,
+    file: 'test/sim/tables.ts',
+    find: 'if (next?.dueMs === DUE_IN_TURN)',
+    put: 'if (next?.dueMs === -1)',
+  },
+  {
+    name: 'what may have to wait for its turn is handed over',
+    firstSeed: 709,
+    file: ACCEPTOR,
+    find: 'mayHandOver && orderingKey === null',
+    put: 'mayHandOver',
+  },
+  {
+    name: 'a retry lets the next in line go',
+    firstSeed: 2,
+    file: QUEUE_STORE,
+    find: 'if (delivery.isStored && row) Object.assign(row, again);',
+    put: 'if (delivery.isStored && row) { tables.takeOutOfQueue(row.id, 0); tables.putIntoQueue({ ...row, ...again }); }',
+  },
 ];

@@ -5,7 +5,7 @@ import type { ActiveDelivery, SettledAttempt } from '../../packages/server/src/d
 import { UNIQUE_VIOLATION } from '../../packages/server/src/storage/database-errors.ts';
 import type { AcceptBatch, AcceptResult, LaneOwner, QueueStore } from '../../packages/server/src/storage/store.ts';
 import type { StoreParts } from './store.ts';
-import { DUE_AT_ONCE, type EndedRow, type Facts, factsOf, hexOf, type QueueRow } from './tables.ts';
+import { DUE_AT_ONCE, DUE_IN_TURN, type EndedRow, type Facts, factsOf, hexOf, type QueueRow } from './tables.ts';
 
 function toActive(row: QueueRow, epoch: number): ActiveDelivery {
   return {
@@ -19,6 +19,7 @@ function toActive(row: QueueRow, epoch: number): ActiveDelivery {
     attemptsThisRound: row.tries,
     event: row.event,
     isUrgent: row.dueMs === DUE_AT_ONCE,
+    orderingKey: row.orderingKey,
     epoch,
     isStored: true,
   };
@@ -26,8 +27,8 @@ function toActive(row: QueueRow, epoch: number): ActiveDelivery {
 
 export function queueStore(parts: StoreParts): QueueStore {
   const { tables, connection, notify, server } = parts;
-  const put = (facts: Facts, dueMs: number, attempts = 0, tries = 0) => {
-    if (!tables.queue.has(facts.id)) tables.queue.set(facts.id, { ...facts, attempts, tries, dueMs });
+  const put = (facts: Facts, dueMs: number, attempts = 0, tries = 0, orderingKey: string | null = null) => {
+    if (!tables.queue.has(facts.id)) tables.putIntoQueue({ ...facts, attempts, tries, dueMs, orderingKey });
   };
   const take = (endpointId: string, accountId: string, node: number, mayOwn: boolean, dueMs: number): LaneOwner => {
     const isNew = !tables.lanes.has(endpointId);
@@ -77,7 +78,7 @@ export function queueStore(parts: StoreParts): QueueStore {
     }
     for (const { delivery, dueAtMs, isHandedOver, publication } of batch.planned) {
       if (!refused.has(publication) && (!isHandedOver || elsewhere.has(delivery.endpointId)))
-        put(factsOf(delivery), dueAtMs);
+        put(factsOf(delivery), dueAtMs, 0, 0, delivery.orderingKey);
     }
     for (const { delivery, reason, publication } of batch.skipped) {
       if (!refused.has(publication))
@@ -99,7 +100,7 @@ export function queueStore(parts: StoreParts): QueueStore {
     const row = tables.queue.get(facts.id);
     const made = tables.attempts.get(facts.id) ?? [];
     if (isRepeated && isSettled(attempt)) {
-      if (tables.ended.has(facts.id)) tables.queue.delete(facts.id);
+      if (tables.ended.has(facts.id)) tables.takeOutOfQueue(facts.id, server.databaseMs);
       return true;
     }
     if (delivery.isStored && row?.attempts !== delivery.attempts) return false;
@@ -109,9 +110,12 @@ export function queueStore(parts: StoreParts): QueueStore {
     const one = { number, epoch: delivery.epoch, startedMs, storedMs: server.world.nowMs };
     tables.attempts.set(facts.id, [...made, one]);
     if (!facts.test) tables.noteOutcome(facts.endpointId, attempt.outcome.error !== undefined);
-    if (delivery.isStored) tables.queue.delete(facts.id);
-    if (decision.kind === 'retry') put(facts, retryAtMs(attempt, nowMs) ?? 0, number, delivery.attemptsThisRound + 1);
-    else {
+    if (decision.kind === 'retry') {
+      const again = { attempts: number, tries: delivery.attemptsThisRound + 1, dueMs: retryAtMs(attempt, nowMs) ?? 0 };
+      if (delivery.isStored && row) Object.assign(row, again);
+      else put(facts, again.dueMs, again.attempts, again.tries);
+    } else {
+      if (delivery.isStored) tables.takeOutOfQueue(facts.id, server.databaseMs);
       const reason = decision.kind === 'discarded' ? decision.reason : null;
       const ended: EndedRow = { ...facts, status: decision.kind, reason, attempts: number };
       tables.ended.set(facts.id, ended);
@@ -163,7 +167,7 @@ export function queueStore(parts: StoreParts): QueueStore {
         const found = owned.map(([endpointId]) => ({
           endpointId,
           isGone: !tables.endpoints.has(endpointId),
-          nextDueAtMs: tables.queueOf(endpointId).find((row) => row.dueMs > nowMs)?.dueMs,
+          nextDueAtMs: tables.queueOf(endpointId).find(({ dueMs }) => dueMs > nowMs && dueMs < DUE_IN_TURN)?.dueMs,
         }));
         return { deliveries, lanes: found, isCut: false };
       }),
@@ -172,7 +176,9 @@ export function queueStore(parts: StoreParts): QueueStore {
       connection.atomic(() => {
         const isWrong = ({ id, dueMs, tries }: QueueRow) =>
           dueMs > latestMs || tries === 0 || (tables.attempts.get(id)?.at(-1)?.startedMs ?? 0) > soonMs;
-        const late = [...tables.queue.values()].filter((row) => row.dueMs > soonMs && isWrong(row));
+        const late = [...tables.queue.values()].filter(
+          (row) => row.dueMs > soonMs && row.dueMs < DUE_IN_TURN && isWrong(row),
+        );
         for (const row of late) row.dueMs = nowMs;
         const endpoints = new Set(late.map(({ endpointId }) => endpointId));
         for (const [id, lane] of tables.lanes) {
@@ -225,6 +231,7 @@ export function queueStore(parts: StoreParts): QueueStore {
         if (endpointId === undefined || !event || !tables.events.has(hexOf(event.uuid))) return undefined;
         // What has ended stays so when nothing could be sent; what waits is ended by whoever owns the lane.
         if (!row && !tables.endpoints.has(endpointId)) return undefined;
+        if (row?.dueMs === DUE_IN_TURN) return undefined;
         if (row) Object.assign(row, { tries: 0, dueMs: DUE_AT_ONCE });
         else if (ended) {
           tables.ended.delete(key);
@@ -242,7 +249,7 @@ export function requeue({ tables, notify }: StoreParts, deliveries: readonly Fac
   const owners = new Map<number, Set<string>>();
   for (const facts of deliveries) {
     if (!tables.events.has(hexOf(facts.event.uuid)) || tables.knows(facts.id)) continue;
-    tables.queue.set(facts.id, { ...facts, attempts: 0, tries: 0, dueMs: nowMs });
+    tables.putIntoQueue({ ...facts, attempts: 0, tries: 0, dueMs: nowMs, orderingKey: null });
     const { node } = tables.makeDue(facts.endpointId, facts.accountId, nowMs);
     if (node !== null) owners.set(node, (owners.get(node) ?? new Set()).add(facts.endpointId));
     queued++;
@@ -251,6 +258,6 @@ export function requeue({ tables, notify }: StoreParts, deliveries: readonly Fac
   return queued;
 }
 
-function uniqueViolation(): Error {
+export function uniqueViolation(): Error {
   return Object.assign(new pg.DatabaseError('it waits already', 0, 'error'), { code: UNIQUE_VIOLATION });
 }

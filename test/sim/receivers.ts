@@ -14,13 +14,20 @@ export interface Received {
   startedMs: number;
 }
 
+export interface UnderWay {
+  sender: string;
+  eventId: string;
+}
+
 export const BEHAVIOURS: readonly Behaviour[] = ['well', 'well', 'well', 'slow', 'refuses', 'hangs', 'resets', 'moody'];
 
 /** The other side of every request. */
 export class Receivers {
   readonly received: Received[] = [];
+  /** Requests since somebody looked last. */
+  readonly started: (UnderWay & { url: string })[] = [];
   /** Requests under way, by URL: who sends them. */
-  readonly underWay = new Map<string, Set<{ sender: string }>>();
+  readonly underWay = new Map<string, Set<UnderWay>>();
   private readonly behaviours = new Map<string, Behaviour>();
 
   private readonly chance: Chance;
@@ -43,7 +50,8 @@ export class Receivers {
     const eventId = request.headers.find(([name]) => name.toLowerCase() === 'webhook-id')?.[1] ?? '';
     const startedMs = world.nowMs;
     const underWay = this.underWay.get(url) ?? new Set();
-    const one = { sender };
+    const one = { sender, eventId };
+    this.started.push({ ...one, url });
     this.underWay.set(url, underWay.add(one));
     const outcome = await this.answer(url, request.timeouts.totalMs, () => {
       this.received.push({ atMs: world.nowMs, endpointUrl: url, eventId, sender, startedMs });

@@ -15,6 +15,7 @@ const KINDS = [
   'status',
   'remove',
   'resend',
+  'release',
   'replay',
   'testing',
   'retention',
@@ -27,7 +28,7 @@ const THEMES: Readonly<Record<string, readonly Kind[]>> = {
   receivers: ['receiver', 'receiver', 'status', 'resend', 'replay', 'testing'],
   processes: ['kill', 'stop', 'stop', 'start', 'shutdown', 'receiver'],
   database: ['database', 'faults', 'faults', 'receiver', 'resend'],
-  endpoints: ['status', 'status', 'remove', 'resend', 'testing', 'receiver'],
+  endpoints: ['status', 'status', 'remove', 'resend', 'release', 'testing', 'receiver'],
   history: ['retention', 'retention', 'database clock', 'all clocks', 'clock', 'replay', 'resend'],
 };
 /** How bad the worst storm is: the share of statements that go wrong. */

@@ -9,11 +9,11 @@ import { encodeId, firstUuidOf } from '../../packages/server/src/domain/ids.ts';
 import { generateSecret } from '../../packages/server/src/domain/signature.ts';
 import { isPassing, sqlStateOf, UNIQUE_VIOLATION } from '../../packages/server/src/storage/database-errors.ts';
 import { NO_FAULTS, SimulatedServer } from './connection.ts';
-import { Broken, HISTORY_TRIGGER, Invariants } from './invariants.ts';
+import { type Acknowledged, Broken, HISTORY_TRIGGER, Invariants } from './invariants.ts';
 import { SimulatedNode } from './node.ts';
 import { Receivers } from './receivers.ts';
 import { describe, type Happening, type Scenario, scenarioOf } from './scenario.ts';
-import { AUTO_DISABLE_FAILURES, removeEndpoint, setStatus, startTesting } from './store.ts';
+import { AUTO_DISABLE_FAILURES, ORDERED, removeEndpoint, setStatus, startTesting } from './store.ts';
 import { hexOf, Tables } from './tables.ts';
 import { type Chance, World } from './world.ts';
 
@@ -30,6 +30,7 @@ const RATE_PER_S = 5;
 const CONTRACTS: ReadonlyMap<string, Contract> = new Map(
   [
     { ...standard, policy },
+    { ...standard, name: ORDERED, policy },
     { ...standard, name: 'limited', policy: { ...policy, ratePerS: RATE_PER_S } },
     {
       ...standard,
@@ -42,6 +43,7 @@ const SECRET = generateSecret('v1');
 /** After the faults: the last of them is noticed within 60 s, taken over within 20 s, and replays and rates take their time. */
 const CALM_MS = 600_000;
 const ENDPOINTS_MAX = 4;
+const ORDERING_KEYS = 3;
 const NODES_MAX = 4;
 const DAY_MS = 86_400_000;
 /** Ages of what is in the history from the start; the last one may be dropped. */
@@ -83,9 +85,11 @@ export class Simulation {
   readonly world: World;
   readonly scenario: Scenario;
   readonly receivers: Receivers;
-  readonly acknowledged = new Map<string, { atMs: number; deliveries: number }>();
+  readonly acknowledged = new Map<string, Acknowledged>();
   /** Events by the idempotency key that they were published under. */
   private readonly byKey = new Map<string, Set<string>>();
+  /** Deliveries that somebody asked to send again; an answer that is lost says nothing. */
+  private readonly askedAgain = new Set<string>();
   private readonly resent: { id: string; atMs: number }[] = [];
   private readonly historyKept: string[] = [];
   private readonly urlOf = new Map<string, string>();
@@ -232,7 +236,7 @@ export class Simulation {
     const isKeyed = publishing.chance(0.3);
     const burst = publishing.chance(0.1) ? publishing.between(2, 40) : 1;
     if (!node) return;
-    const payload = Buffer.from(`{"n":${++this.published}}`);
+    const payload = Buffer.from(`{"n":${++this.published},"key":${this.published % ORDERING_KEYS}}`);
     const publication = {
       accountId,
       trigger: 'a.b',
@@ -258,10 +262,11 @@ export class Simulation {
 
   private send(node: SimulatedNode, publication: Publication): void {
     const { world } = this;
+    const publishedMs = world.nowMs;
     node.parts.acceptor.accept(publication).then(
       ({ id, deliveries }) => {
         world.note(`acknowledged ${id}`);
-        if (!this.acknowledged.has(id)) this.acknowledged.set(id, { atMs: world.nowMs, deliveries });
+        if (!this.acknowledged.has(id)) this.acknowledged.set(id, { publishedMs, atMs: world.nowMs, deliveries });
         for (const key of publication.keys) this.byKey.set(key, (this.byKey.get(key) ?? new Set()).add(id));
       },
       () => {},
@@ -316,6 +321,9 @@ export class Simulation {
       case 'resend':
         this.resend(node, other);
         break;
+      case 'release':
+        this.release(node, other);
+        break;
       case 'replay':
         this.replay(node, endpoint.accountId, other < 0.5 ? endpoint.id : undefined);
         break;
@@ -350,6 +358,7 @@ export class Simulation {
     const { dispatcher } = node.parts;
     const id = encodeId('dlv', Buffer.from(row.id, 'hex'));
     const askedMs = world.nowMs;
+    this.askedAgain.add(row.id);
     if (dispatcher.advance(row.endpointId, Buffer.from(row.id, 'hex'))) {
       this.resent.push({ id: row.id, atMs: askedMs });
       return;
@@ -363,6 +372,13 @@ export class Simulation {
       },
       () => {},
     );
+  }
+
+  private release(node: SimulatedNode, which: number): void {
+    const parked = [...this.tables.queue.values()].filter((row) => row.orderingKey !== null && row.attempts > 0);
+    const row = parked[Math.floor(which * parked.length)];
+    if (!row || !node.isRunning) return;
+    node.store.orderingKeys.release(row.accountId, row.endpointId, row.orderingKey ?? '').catch(() => {});
   }
 
   private replay(node: SimulatedNode, accountId: string, endpointId: string | undefined): void {

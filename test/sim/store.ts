@@ -1,4 +1,5 @@
 /** The Store of one simulated process. What it may differ in from PostgreSQL is shown by storage/conformance.test.ts. */
+import { encodeId } from '../../packages/server/src/domain/ids.ts';
 import type { EndpointStatus } from '../../packages/server/src/domain/model.ts';
 import type { Store } from '../../packages/server/src/storage/store.ts';
 import type { Statements } from './connection.ts';
@@ -7,6 +8,8 @@ import { laneStore, nodeStore } from './lane-store.ts';
 import { queueStore } from './queue-store.ts';
 import { DUE_AT_ONCE, type EndpointRow, type Tables } from './tables.ts';
 
+/** The contract whose subscriptions all have an ordering key. */
+export const ORDERED = 'ordered';
 /** Of the contract `switching`. */
 export const AUTO_DISABLE_FAILURES = 4;
 
@@ -57,7 +60,7 @@ export function simulatedStore(parts: StoreParts): Store {
                 id: endpoint.id,
                 url: endpoint.url,
                 status: endpoint.status,
-                subscriptions: [{ trigger: '*' }],
+                subscriptions: [{ trigger: '*', ...(account.contract === ORDERED ? { ordered_by: '/key' } : {}) }],
                 headers: {},
                 headersId: null,
                 auth: null,
@@ -106,6 +109,19 @@ export function simulatedStore(parts: StoreParts): Store {
           return setStatus(parts, accountId, endpointId, 'inactive');
         }),
     },
+    orderingKeys: idle<Store['orderingKeys']>({
+      release: (_accountId, endpointId, key) =>
+        connection.atomic(() => {
+          const [first] = tables.lineOf({ endpointId, orderingKey: key });
+          if (!first || first.attempts === 0) return undefined;
+          const { node } = tables.makeDue(endpointId, first.accountId, parts.server.databaseMs);
+          const left = { ...first };
+          first.orderingKey = null;
+          tables.leaveLine(left, parts.server.databaseMs);
+          if (node !== null) parts.notify.lanes(node, [endpointId]);
+          return encodeId('dlv', Buffer.from(first.id, 'hex'));
+        }),
+    }),
     retention: idle<Store['retention']>({
       ...retentionStore(parts),
       purge: async () => false,

@@ -1,8 +1,11 @@
+import { timeOfId } from '../../packages/server/src/domain/ids.ts';
 import type { ActiveDelivery, EndpointStatus, StoredEvent } from '../../packages/server/src/domain/model.ts';
 import type { Replay } from '../../packages/server/src/storage/page-store.ts';
 
 /** Somebody has asked for the delivery: it is due before all others. */
 export const DUE_AT_ONCE = 0;
+/** It waits in line for another of its ordering key. */
+export const DUE_IN_TURN = Number.POSITIVE_INFINITY;
 
 export const hexOf = (uuid: Uint8Array) => Buffer.from(uuid).toString('hex');
 
@@ -37,6 +40,9 @@ export interface QueueRow extends Facts {
   attempts: number;
   tries: number;
   dueMs: number;
+  orderingKey: string | null;
+  /** Its place in line. */
+  turn: number;
 }
 
 export interface EndedRow extends Facts {
@@ -107,6 +113,7 @@ export class Tables {
   readonly replays = new Map<string, ReplayRow>();
   readonly settings = new Map<string, string>();
   private epochs = 0;
+  private turns = 0;
   private nodeIds = 0;
 
   noteOutcome(endpointId: string, isFailure: boolean): void {
@@ -132,6 +139,32 @@ export class Tables {
 
   nextNode(): number {
     return ++this.nodeIds;
+  }
+
+  /** As the triggers of the table do it: those of an ordering key come in a line. */
+  putIntoQueue(row: Omit<QueueRow, 'turn'>): void {
+    const isFirst = row.orderingKey === null || this.lineOf(row).length === 0;
+    this.queue.set(row.id, { ...row, dueMs: isFirst ? row.dueMs : DUE_IN_TURN, turn: ++this.turns });
+  }
+
+  takeOutOfQueue(id: string, nowMs: number): void {
+    const row = this.queue.get(id);
+    this.queue.delete(id);
+    if (row) this.leaveLine(row, nowMs);
+  }
+
+  /** The next in line is due. */
+  leaveLine(row: QueueRow, nowMs: number): void {
+    if (row.orderingKey === null) return;
+    const [next] = this.lineOf(row);
+    if (next?.dueMs === DUE_IN_TURN) next.dueMs = Math.min(timeOfId(Buffer.from(next.id, 'hex')), nowMs);
+  }
+
+  lineOf({ endpointId, orderingKey }: Pick<QueueRow, 'endpointId' | 'orderingKey'>): QueueRow[] {
+    const line: QueueRow[] = [];
+    for (const row of this.queue.values())
+      if (row.endpointId === endpointId && row.orderingKey === orderingKey) line.push(row);
+    return line.sort((a, b) => a.turn - b.turn);
   }
 
   queueOf(endpointId: string): QueueRow[] {

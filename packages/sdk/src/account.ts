@@ -115,6 +115,12 @@ export class AccountClient {
     rotateSecret: (id: string, options: BodyOf<'rotateSecret'> = {}): Promise<AnswerOf<'rotateSecret'>> =>
       this.call('POST', `/endpoints/${part(id)}/rotate-secret`, { body: options }),
     secret: (id: string): Promise<AnswerOf<'getSecret'>> => this.get(`/endpoints/${part(id)}/secret`),
+    /** Ordering keys whose first delivery has failed: those behind it wait. */
+    parkedKeys: (id: string, query: QueryOf<'listParkedKeys'> = {}): Promise<AnswerOf<'listParkedKeys'>> =>
+      this.get(`/endpoints/${part(id)}/parked-keys`, query),
+    /** Those behind the first delivery of a parked key go on without it. */
+    releaseKey: (id: string, key: string): Promise<AnswerOf<'releaseParkedKey'>> =>
+      this.call('POST', `/endpoints/${part(id)}/parked-keys/release`, { body: { key } }),
     /** Sends one sample, and answers its outcome. */
     test: (id: string, options: BodyOf<'testEndpoint'> = {}): Promise<AnswerOf<'testEndpoint'>> =>
       this.call('POST', `/endpoints/${part(id)}/test`, { body: options }),

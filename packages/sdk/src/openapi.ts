@@ -445,6 +445,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/accounts/{account}/endpoints/{endpoint}/parked-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List ordering keys whose first delivery has failed, those that wait longest first
+         * @description Deliveries of one ordering key are sent one after the other: those behind wait until the first has succeeded, is given up, or its key is released.
+         */
+        get: operations["listParkedKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{account}/endpoints/{endpoint}/parked-keys/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let those behind the first delivery of a parked key go on without it
+         * @description The first delivery leaves the line: it is tried again as before, and may arrive after those that were behind it.
+         */
+        post: operations["releaseParkedKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/accounts/{account}/scheduled-events": {
         parameters: {
             query?: never;
@@ -1381,7 +1421,7 @@ export interface components {
              * @description Stable; decide by this
              * @enum {unknown}
              */
-            code: "malformed_request" | "malformed_json" | "invalid_request" | "invalid_cursor" | "unauthorized" | "forbidden" | "route_not_found" | "event_type_not_found" | "contract_not_found" | "account_not_found" | "endpoint_not_found" | "event_not_found" | "scheduled_event_not_found" | "key_not_found" | "bin_not_found" | "replay_not_found" | "delivery_not_found" | "attempt_not_found" | "source_not_found" | "dead_letter_not_found" | "method_not_allowed" | "request_timeout" | "account_exists" | "idempotency_conflict" | "limit_reached" | "not_supported" | "breaking_change" | "not_retryable" | "payload_too_large" | "unsupported_media_type" | "unsupported_encoding" | "unknown_trigger" | "unknown_topic" | "unknown_pair" | "ownership_unproven" | "transform_failed" | "unknown_version" | "unknown_scope" | "invalid_payload" | "invalid_url" | "blocked_address" | "invalid_secret" | "too_many_requests" | "headers_too_large" | "internal_error" | "mail_unavailable" | "database_unavailable" | "overloaded" | "shutting_down";
+            code: "malformed_request" | "malformed_json" | "invalid_request" | "invalid_cursor" | "unauthorized" | "forbidden" | "route_not_found" | "event_type_not_found" | "contract_not_found" | "account_not_found" | "endpoint_not_found" | "event_not_found" | "scheduled_event_not_found" | "key_not_found" | "bin_not_found" | "replay_not_found" | "delivery_not_found" | "parked_key_not_found" | "attempt_not_found" | "source_not_found" | "dead_letter_not_found" | "method_not_allowed" | "request_timeout" | "account_exists" | "idempotency_conflict" | "limit_reached" | "not_supported" | "breaking_change" | "not_retryable" | "payload_too_large" | "unsupported_media_type" | "unsupported_encoding" | "unknown_trigger" | "unknown_topic" | "unknown_pair" | "ownership_unproven" | "transform_failed" | "unknown_version" | "unknown_scope" | "invalid_payload" | "invalid_url" | "blocked_address" | "invalid_secret" | "too_many_requests" | "headers_too_large" | "internal_error" | "mail_unavailable" | "database_unavailable" | "overloaded" | "shutting_down";
             errors?: {
                 /** @description JSON Pointer (RFC 6901) into the body, or the name of a parameter */
                 pointer: string;
@@ -1700,6 +1740,7 @@ export interface components {
                 own_rate_limit: boolean;
                 own_concurrency: boolean;
                 thin_events: boolean;
+                ordered_delivery: boolean;
             };
         };
         ContractSummary: {
@@ -1750,6 +1791,8 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             next_attempt_at: string | null;
+            /** @description While it waits: of its key, deliveries are sent one after the other, and only the first has a next attempt */
+            ordering_key: string | null;
             finished_at: string | null;
         };
         DeliveryDetail: {
@@ -1772,6 +1815,8 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             next_attempt_at: string | null;
+            /** @description While it waits: of its key, deliveries are sent one after the other, and only the first has a next attempt */
+            ordering_key: string | null;
             finished_at: string | null;
             /** @description The newest 100; the newest 3 with their bodies */
             attempts: components["schemas"]["Attempt"][];
@@ -1788,6 +1833,7 @@ export interface components {
                 topic?: string;
                 trigger: string;
                 filter?: components["schemas"]["Filter"];
+                ordered_by?: string;
             }[];
             headers: {
                 [key: string]: string;
@@ -1872,6 +1918,7 @@ export interface components {
                 topic?: string;
                 trigger: string;
                 filter?: components["schemas"]["Filter"];
+                ordered_by?: string;
             }[];
             headers: {
                 [key: string]: string;
@@ -2252,6 +2299,20 @@ export interface components {
             token: string;
             /** Format: date-time */
             expires_at: string;
+        };
+        ParkedKey: {
+            key: string;
+            /** @description The first in line: those behind it wait until it has ended */
+            delivery_id: string;
+            event_id: string;
+            trigger: string;
+            attempt_count: number;
+            last_status: number | null;
+            last_error: ("dns_failed" | "blocked_address" | "refused" | "unreachable" | "reset" | "tls_failed" | "not_tls" | "timeout" | "http_status" | "invalid_response" | "invalid_url" | "auth_failed" | "transform_failed" | "interrupted") | null;
+            /** Format: date-time */
+            next_attempt_at: string;
+            /** @description Deliveries in line behind it */
+            behind: number;
         };
         PutEventTypes: {
             data: {
@@ -3994,6 +4055,8 @@ export interface operations {
                         /** @description A trigger, `*`, or a prefix as `order.*` */
                         trigger: string;
                         filter?: components["schemas"]["Filter"];
+                        /** @description JSON pointer to the ordering key in the payload, as /order/id: deliveries of one key are sent one after the other */
+                        ordered_by?: string;
                     }[];
                     /** @enum {unknown} */
                     status?: "active" | "inactive";
@@ -4448,6 +4511,8 @@ export interface operations {
                         /** @description A trigger, `*`, or a prefix as `order.*` */
                         trigger: string;
                         filter?: components["schemas"]["Filter"];
+                        /** @description JSON pointer to the ordering key in the payload, as /order/id: deliveries of one key are sent one after the other */
+                        ordered_by?: string;
                     }[];
                     description?: string;
                     /** @description Sent with every delivery, besides those of the contract */
@@ -5581,6 +5646,196 @@ export interface operations {
             };
             /** @description Problem details */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listParkedKeys: {
+        parameters: {
+            query?: {
+                /** @description Entries per page */
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                account: string;
+                endpoint: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["ParkedKey"][];
+                        /** @description null on the last page */
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description Problem details */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    releaseParkedKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+                endpoint: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    key: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description The one that nothing waits for any more */
+                        delivery_id: string;
+                    };
+                };
+            };
+            /** @description Problem details */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

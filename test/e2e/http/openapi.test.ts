@@ -125,6 +125,8 @@ describe('the OpenAPI document', () => {
         'verifyKey',
         'testEndpoint',
         'getEndpointStats',
+        'listParkedKeys',
+        'releaseParkedKey',
         'getPreview',
         'checkUrl',
         'getNotices',

@@ -35,7 +35,7 @@ const as =
 
 /** Written down here once more, on purpose: a change of the table has to be meant. */
 const SUPPORT_MAY = `createEndpoint changeEndpoint deleteEndpoint activateEndpoint deactivateEndpoint setTestingMode
-  generateSecret tryFilter tryTransformation checkUrl testNotices testEndpoint sendExample retryDelivery
+  generateSecret tryFilter tryTransformation checkUrl testNotices testEndpoint sendExample retryDelivery releaseParkedKey
   replay cancelReplay shareBin forwardBinRequest createBin changeBin deleteBin redriveDeadLetters`.split(/\s+/);
 const PRODUCT_MAY_NOT =
   `getOverview getDatabase listAllAudit diffContracts listSources listDeadLetters getDeadLetter deleteDeadLetter redriveDeadLetters

@@ -11,12 +11,12 @@ type Permission = 'read' | 'webhooks' | 'keys';
 /** Written down here once more, on purpose: a change of the table has to be meant. */
 const WEBHOOKS =
   `createEndpoint changeEndpoint deleteEndpoint activateEndpoint deactivateEndpoint setTestingMode rotateSecret getSecret
-   generateSecret renderEvent tryFilter tryTransformation checkUrl getNotices changeNotices confirmNotices testNotices verifySignature testEndpoint sendExample retryDelivery replay cancelReplay shareBin forwardBinRequest createBin changeBin deleteBin`.split(
+   generateSecret renderEvent tryFilter tryTransformation checkUrl getNotices changeNotices confirmNotices testNotices verifySignature testEndpoint sendExample retryDelivery releaseParkedKey replay cancelReplay shareBin forwardBinRequest createBin changeBin deleteBin`.split(
     /\s+/,
   );
 const KEYS = 'createKey changeKey deleteKey rotateKey'.split(' ');
 const READ =
-  `getPage getContract getAccount listEndpoints getEndpoint getEndpointStats listEndpointStats listEvents getEvent listScheduledEvents getScheduledEvent getFeed
+  `getPage getContract getAccount listEndpoints getEndpoint getEndpointStats listParkedKeys listEndpointStats listEvents getEvent listScheduledEvents getScheduledEvent getFeed
    listDeliveries getDeliveryCount getDeliveryExport watchDeliveries getDelivery getAttempt getStats getPreview listReplays getReplay listKeys getKey listAudit listBins
    getBin`.split(/\s+/);
 

@@ -374,13 +374,14 @@ export class Acceptor {
     // What is older would not be looked for if this node died: its clock was ahead before.
     const mayHandOver = Buffer.compare(event.uuid, node.watermark) >= 0;
     const handedOver: ActiveDelivery[] = [];
-    for (const { endpoint, topic, skip } of account ? fanOut(account, event, topics) : []) {
-      const delivery = newDelivery(ids.nextUuid(), endpoint, topic, event, false);
+    for (const { endpoint, topic, skip, orderingKey = null } of account ? fanOut(account, event, topics) : []) {
+      const delivery = newDelivery(ids.nextUuid(), endpoint, topic, event, false, orderingKey);
       if (skip !== undefined) {
         batch.skipped.push({ publication, delivery, reason: skip });
         continue;
       }
-      const reservation = dispatcher.reserve(endpoint, event.payload.length, mayHandOver);
+      // What may have to wait for its turn goes through the queue, which knows the line.
+      const reservation = dispatcher.reserve(endpoint, event.payload.length, mayHandOver && orderingKey === null);
       const { isHandedOver, epoch } = reservation;
       planned.deliveries.push({ delivery, reservation });
       addLane(batch, endpoint, epoch);

@@ -17,6 +17,8 @@ export interface ContractLimits {
   readonly ownConcurrency: boolean;
   /** Endpoints may have events without their payloads. */
   readonly thinEvents: boolean;
+  /** Subscriptions may have the deliveries of an ordering key one after the other. */
+  readonly orderedDelivery: boolean;
   /** Subscriptions may have filters. */
   readonly filters: boolean;
   /** Endpoints may authenticate to their receivers. */

@@ -72,6 +72,7 @@ export function describeContract(contract: Contract): string {
       own_rate_limit: limits.ownRateLimit,
       own_concurrency: limits.ownConcurrency,
       thin_events: limits.thinEvents,
+      ordered_delivery: limits.orderedDelivery,
     },
   });
   const pairs = catalog.rules.pairs.map((pair) => {

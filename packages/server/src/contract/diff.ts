@@ -151,6 +151,7 @@ function diffPolicies(before: ContractDocument, after: ContractDocument, report:
 const OPTIONS = [
   ['own_concurrency', 'choose how many requests they get at a time'],
   ['thin_events', 'get events without payloads'],
+  ['ordered_delivery', 'have deliveries in order'],
 ] as const;
 
 function diffLimits(before: ContractDocument, after: ContractDocument, report: Report): void {

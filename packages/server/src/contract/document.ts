@@ -300,6 +300,11 @@ export const ContractDocument = Type.Object(
           thin_events: Type.Optional(
             Type.Boolean({ description: 'Endpoints may have events without their payloads: id and trigger' }),
           ),
+          ordered_delivery: Type.Optional(
+            Type.Boolean({
+              description: 'Subscriptions may name an ordering key: its deliveries are sent one after the other',
+            }),
+          ),
           own_rate_limit: Type.Optional(
             Type.Boolean({ description: 'Endpoints may set a rate limit, if there is one below that of the contract' }),
           ),

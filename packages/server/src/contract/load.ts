@@ -98,6 +98,7 @@ function compileContract(document: ContractDocument, folder: string, isProven: b
         ownRateLimit: document.limits?.own_rate_limit ?? false,
         ownConcurrency: document.limits?.own_concurrency ?? false,
         thinEvents: document.limits?.thin_events ?? false,
+        orderedDelivery: document.limits?.ordered_delivery ?? false,
         filters: document.limits?.filters ?? true,
         authentication: document.limits?.authentication ?? true,
         transformations: document.limits?.transformations ?? true,

@@ -404,7 +404,10 @@ export class Dispatcher {
       this.remove(lane, job);
       job.options.onSettled?.(attempt);
       const dueAtMs = retryAtMs(attempt, this.parts.clock.now());
-      if (dueAtMs !== undefined && lane.isOwned) this.claimer.noteDue(lane, dueAtMs);
+      if (!lane.isOwned) return;
+      if (dueAtMs !== undefined) this.claimer.noteDue(lane, dueAtMs);
+      // The next in line is due.
+      else if (job.delivery.orderingKey !== null) this.claimer.noteBacklog(lane);
     });
   }
 

@@ -32,6 +32,11 @@ export const CATALOGUE = {
     'No such delivery in this account',
     'Deliveries are kept for the retention of the contract.',
   ],
+  parked_key_not_found: [
+    404,
+    'No such parked key of this endpoint',
+    'A key is parked while its first delivery has failed and waits for its next try.',
+  ],
   attempt_not_found: [404, 'There is no such attempt', 'Attempts are numbered from 1; the delivery lists them.'],
   source_not_found: [404, 'No such source', 'GET /v1/sources lists those that are configured.'],
   dead_letter_not_found: [404, 'No such dead letter of this source', 'It may have been published by now.'],

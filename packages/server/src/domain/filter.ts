@@ -1,4 +1,5 @@
 import { invalidAt, pointerTo } from './errors.ts';
+import { compilePointer, isJsonPointer } from './json-pointer.ts';
 
 /** What a subscription wants of a payload: docs/filters.md has the language. */
 export type Filter =
@@ -116,7 +117,7 @@ export function checkFilter(value: unknown, pointer: string): asserts value is F
 
 function checkCondition(members: Record<string, unknown>, place: string): void {
   const { at, ...operators } = members;
-  if (typeof at !== 'string' || !/^(\/([^~]|~[01])*)*$/.test(at)) {
+  if (typeof at !== 'string' || !isJsonPointer(at)) {
     throw invalidAt(
       `${place}/at`,
       'is a JSON pointer into the payload, as /customer/country; or the filter is `and`, `or` or `not` alone',
@@ -146,27 +147,13 @@ export function compileFilter(filter: Filter): Test {
     return (payload) => !test(payload);
   }
   const { at, ...operators } = filter;
-  const path = at
-    .split('/')
-    .slice(1)
-    .map((name) => name.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const valueAt = compilePointer(at);
   const tests = Object.entries(operators).flatMap(([name, value]) => {
     const operator = OPERATORS[name];
     return operator ? [(found: unknown) => operator.test(found, value as never)] : [];
   });
   return (payload) => {
-    const found = valueAt(payload, path);
+    const found = valueAt(payload);
     return tests.every((test) => test(found));
   };
-}
-
-/** Undefined: there is nothing at that place. */
-function valueAt(payload: unknown, path: readonly string[]): unknown {
-  let found = payload;
-  for (const name of path) {
-    if (typeof found !== 'object' || found === null || !Object.hasOwn(found, name)) return undefined;
-    if (Array.isArray(found) && name === 'length') return undefined;
-    found = (found as Record<string, unknown>)[name];
-  }
-  return found;
 }

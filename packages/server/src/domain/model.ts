@@ -122,6 +122,8 @@ export interface Delivery {
   test: boolean;
   createdAtMs: number;
   nextAttemptAt: Date | null;
+  /** While it waits: of its key, deliveries are sent one after the other. */
+  orderingKey: string | null;
   finishedAt: Date | null;
 }
 
@@ -165,6 +167,8 @@ export interface ActiveDelivery {
   readonly event: StoredEvent;
   /** Somebody asked for just this delivery: it is sent before others, and whatever the status of its endpoint. */
   readonly isUrgent: boolean;
+  /** Those of one key are sent one after the other; null: it waits for no other. */
+  readonly orderingKey: string | null;
   /** The epoch of the lane in which it came into memory: what is stored of it counts only in this epoch. */
   epoch: number;
   /** Whether it has a row in the queue. Deliveries that are handed over from memory have none at first. */

@@ -7,6 +7,7 @@ export function newDelivery(
   topic: string | null,
   event: StoredEvent,
   isUrgent: boolean,
+  orderingKey: string | null = null,
 ): ActiveDelivery {
   return {
     uuid,
@@ -19,6 +20,7 @@ export function newDelivery(
     attemptsThisRound: 0,
     event,
     isUrgent,
+    orderingKey,
     epoch: Number.NaN,
     isStored: false,
   };

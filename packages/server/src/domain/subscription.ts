@@ -6,6 +6,8 @@ export interface Subscription {
   trigger: string;
   /** What it wants of the payload: events that do not pass are skipped. */
   filter?: Filter;
+  /** Where the payload says what it is about, a JSON pointer: deliveries of one such key are sent one after the other. */
+  ordered_by?: string;
 }
 
 /** As somebody asks for it: its filter may be anything yet. */

@@ -6,6 +6,7 @@ import { type KnownTls, knownTls } from '../domain/endpoint-tls.ts';
 import { compileFilter, type Test } from '../domain/filter.ts';
 import { decodeId } from '../domain/ids.ts';
 import { type EndpointStatus, isProven, type OwnHeaders } from '../domain/model.ts';
+import { compileOrdering, type OrderingKeyOf } from '../domain/ordering.ts';
 import type { SigningKey } from '../domain/signature.ts';
 import { matchesTrigger, type Subscription } from '../domain/subscription.ts';
 import type { AccountSnapshot, EndpointSnapshot } from '../storage/store.ts';
@@ -65,6 +66,8 @@ export interface Match {
   readonly topic: string | null;
   /** What it wants of the payload; undefined: it takes every one. */
   readonly wants?: Test | undefined;
+  /** Where the payload has its ordering key; undefined: nothing waits for its turn. */
+  readonly orderingKeyOf?: OrderingKeyOf | undefined;
 }
 
 /**
@@ -213,11 +216,11 @@ function findMatches(endpoints: readonly KnownEndpoint[], trigger: string): Matc
   return endpoints.flatMap((endpoint) => {
     const matching = endpoint.subscriptions.filter((s) => matchesTrigger(s.trigger, trigger));
     const topics = new Set(matching.map(({ topic }) => topic ?? null));
-    return [...topics].map((topic) => ({
-      endpoint,
-      topic,
-      wants: wantsOf(matching.filter((s) => (s.topic ?? null) === topic)),
-    }));
+    return [...topics].map((topic) => {
+      const ofTopic = matching.filter((s) => (s.topic ?? null) === topic);
+      const orderingKeyOf = compileOrdering(ofTopic.flatMap(({ ordered_by: pointer }) => pointer ?? []));
+      return { endpoint, topic, wants: wantsOf(ofTopic), orderingKeyOf };
+    });
   });
 }
 

@@ -3,7 +3,7 @@ import type { KnownAccount, KnownEndpoint } from './directory.ts';
 
 /**
  * Reads an event's payload of a topic, or its only one, as filters see it: numbers are those of JavaScript. It is parsed when
- * it is asked for first: where nobody filters, never.
+ * it is asked for first: where nobody filters or orders, never.
  */
 export function payloadsOf({ payload, byTopic }: StoredEvent): (topic: string | null) => unknown {
   let parsed: { value: unknown } | undefined;
@@ -18,6 +18,7 @@ export interface PlannedDelivery {
   endpoint: KnownEndpoint;
   topic: string | null;
   skip?: SkipReason;
+  orderingKey?: string | null;
 }
 
 /**
@@ -26,10 +27,11 @@ export interface PlannedDelivery {
  */
 export function fanOut(account: KnownAccount, event: StoredEvent, topics: readonly string[] | null): PlannedDelivery[] {
   const payloadOf = payloadsOf(event);
-  return account.matches(event.trigger).map(({ endpoint, topic, wants }) => {
+  return account.matches(event.trigger).map(({ endpoint, topic, wants, orderingKeyOf }) => {
     if (topics !== null && (topic === null || !topics.includes(topic))) return { endpoint, topic, skip: 'no_payload' };
     // Before the status: what nobody wants has not been missed.
     if (wants !== undefined && !wants(payloadOf(topic))) return { endpoint, topic, skip: 'filtered' };
-    return endpoint.status === 'active' ? { endpoint, topic } : { endpoint, topic, skip: 'endpoint_inactive' };
+    if (endpoint.status !== 'active') return { endpoint, topic, skip: 'endpoint_inactive' };
+    return orderingKeyOf ? { endpoint, topic, orderingKey: orderingKeyOf(payloadOf(topic)) } : { endpoint, topic };
   });
 }

@@ -38,6 +38,7 @@ import { liveRoutes } from './v1/live.ts';
 import { noticeRoutes } from './v1/notices.ts';
 import { operatorKeyRoutes } from './v1/operator-keys.ts';
 import { pageRoutes } from './v1/page.ts';
+import { parkedKeyRoutes } from './v1/parked-keys.ts';
 import { previewRoutes } from './v1/previews.ts';
 import { replayRoutes } from './v1/replays.ts';
 import { scheduledEventRoutes } from './v1/scheduled-events.ts';
@@ -131,6 +132,7 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
       eventRoutes(v1, parts);
       filterRoutes(v1, parts);
       transformationRoutes(v1, parts);
+      parkedKeyRoutes(v1, parts);
       scheduledEventRoutes(v1, parts);
       feedRoutes(v1, parts);
       deliveryRoutes(v1, parts);

@@ -44,6 +44,7 @@ const LIMIT_OF: Readonly<Record<string, Limit>> = {
   testEndpoint: 'changes',
   sendExample: 'changes',
   retryDelivery: 'retries',
+  releaseParkedKey: 'retries',
   replay: 'replays',
   cancelReplay: 'replays',
   createKey: 'keys',

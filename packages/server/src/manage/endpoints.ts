@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Contract } from '../contract/contract.ts';
+import type { Contract, ContractLimits } from '../contract/contract.ts';
 import type { Clock } from '../domain/clock.ts';
 import { type AuthWish, type EndpointAuth, toAuth } from '../domain/endpoint-auth.ts';
 import { type EndpointTls, knownTls, toTls } from '../domain/endpoint-tls.ts';
@@ -7,6 +7,7 @@ import { invalidAt, Problem, pointerTo } from '../domain/errors.ts';
 import { checkFilter } from '../domain/filter.ts';
 import { isReservedHeader } from '../domain/header-names.ts';
 import { type IdSource, isId } from '../domain/ids.ts';
+import { isJsonPointer } from '../domain/json-pointer.ts';
 import { type Endpoint, type EndpointStatus, isProven } from '../domain/model.ts';
 import type { SignatureKind } from '../domain/signature.ts';
 import type { Subscription, WishedSubscription } from '../domain/subscription.ts';
@@ -370,15 +371,30 @@ function completeSubscriptions(
   }
   const isKept = ({ topic, trigger }: WishedSubscription) =>
     before.some((one) => one.topic === topic && one.trigger === trigger);
-  return subscriptions.map(({ filter, ...subscription }, i) => {
+  return subscriptions.map(({ filter, ordered_by: orderedBy, ...subscription }, i) => {
     const pointer = `#/subscriptions/${i}`;
-    const pair = isKept(subscription) ? subscription : catalog.complete(subscription, pointer);
+    const complete = isKept(subscription) ? subscription : catalog.complete(subscription, pointer);
+    const pair = { ...complete, ...toOrder(orderedBy, limits, before, `${pointer}/ordered_by`) };
     if (filter === undefined || filter === null) return pair;
     const had = before.some((one) => isDeepStrictEqual(one, { ...pair, filter }));
     if (!limits.filters && !had) throw new Problem('not_supported', 'Subscriptions of this contract have no filters.');
     checkFilter(filter, `${pointer}/filter`);
     return { ...pair, filter };
   });
+}
+
+/** @throws Problem `not_supported`, `invalid_request` */
+function toOrder(
+  orderedBy: string | undefined,
+  limits: ContractLimits,
+  before: readonly Subscription[],
+  place: string,
+): Pick<Subscription, 'ordered_by'> {
+  if (orderedBy === undefined) return {};
+  if (!limits.orderedDelivery && !before.some((one) => one.ordered_by === orderedBy))
+    throw new Problem('not_supported', 'Subscriptions of this contract have no order.');
+  if (!isJsonPointer(orderedBy)) throw invalidAt(place, 'is a JSON pointer into the payload, as /order/id');
+  return { ordered_by: orderedBy };
 }
 
 /** @throws Problem `invalid_request` */

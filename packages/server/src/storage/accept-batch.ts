@@ -79,7 +79,9 @@ function eventParameters({ events }: AcceptBatch): Parameter[] {
 }
 
 function acceptParameters(batch: AcceptBatch, node: number, ownsLanes: boolean): Parameter[] {
-  const { versions, accountIds, keys, events, planned, skipped } = batch;
+  const { versions, accountIds, keys, events, skipped } = batch;
+  const isOrdered = batch.planned.some(({ delivery }) => delivery.orderingKey !== null);
+  const planned = isOrdered ? batch.planned.toSorted(byLine) : batch.planned;
   // SQL counts from 1.
   const publications = (list: readonly { publication: number }[]) => int4s(list.map((one) => one.publication + 1));
   const lanes = [...batch.lanes.values()];
@@ -121,5 +123,16 @@ function acceptParameters(batch: AcceptBatch, node: number, ownsLanes: boolean):
     texts(lanes.map((lane) => lane.accountId)),
     int8s(lanes.map((lane) => lane.epoch)),
     ownsLanes,
+    isOrdered ? texts(planned.map((p) => p.delivery.orderingKey)) : null,
   ];
+}
+
+type PlannedRow = AcceptBatch['planned'][number];
+
+/** Lines in one order, and each in the order in which its events came. */
+function byLine({ delivery: a }: PlannedRow, { delivery: b }: PlannedRow): number {
+  return (
+    Buffer.compare(a.endpointUuid, b.endpointUuid) ||
+    Buffer.compare(Buffer.from(a.orderingKey ?? ''), Buffer.from(b.orderingKey ?? ''))
+  );
 }

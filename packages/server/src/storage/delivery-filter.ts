@@ -25,13 +25,13 @@ const WAITING_STATUS = `CASE WHEN q.due_at = 'epoch' THEN 'delivering'
 
 const WAITING = `SELECT q.id, q.account_id, q.endpoint_id, q.event_id, q.topic, q.trigger, q.test, q.attempts,
        ${WAITING_STATUS} AS status, NULL AS reason, NULL::timestamptz AS finished_at,
-       CASE WHEN ${WAITING_STATUS} IN ('pending', 'failed') THEN q.due_at END AS next_attempt_at,
-       q.last_status, q.last_error, q.tries
+       CASE WHEN ${WAITING_STATUS} IN ('pending', 'failed') THEN nullif(q.due_at, 'infinity') END AS next_attempt_at,
+       q.last_status, q.last_error, q.tries, q.ordering_key
 FROM queue q JOIN endpoints e ON e.id = q.endpoint_id`;
 
 const FINISHED = `SELECT d.id, d.account_id, d.endpoint_id, d.event_id, d.topic, d.trigger, d.test, d.attempts,
        d.status, d.reason, d.finished_at, NULL::timestamptz AS next_attempt_at, d.last_status, d.last_error,
-       NULL::int AS tries
+       NULL::int AS tries, NULL AS ordering_key
 FROM deliveries d`;
 
 /** How long before an account's newest event one may have been handed over and left no trace yet: many times what is usual. */
@@ -44,7 +44,7 @@ const HANDED_OVER_MAX = 500;
  */
 const HANDED_OVER = `SELECT h.id, h.account_id, h.endpoint_id, h.event_id, h.topic, h.trigger, h.test, 0 AS attempts,
        'delivering' AS status, NULL AS reason, NULL::timestamptz AS finished_at, NULL::timestamptz AS next_attempt_at,
-       NULL::int AS last_status, NULL AS last_error, 0 AS tries
+       NULL::int AS last_status, NULL AS last_error, 0 AS tries, NULL AS ordering_key
 FROM (
   SELECT r.id, v.account_id, r.endpoint_id, v.id AS event_id, r.topic, v.trigger, v.test, NULL::int AS last_status,
          NULL::text AS last_error

@@ -98,7 +98,7 @@ async function hurryWaiting(database: Database, accountId: string, uuid: string,
     const rows = await database.run(
       `UPDATE queue SET due_at = $3 WHERE ctid = ANY(ARRAY(
          SELECT q.ctid FROM queue q JOIN endpoints e ON e.id = q.endpoint_id
-         WHERE e.account_id = $1 AND e.id = $2 AND e.status = 'inactive' AND q.due_at > $3
+         WHERE e.account_id = $1 AND e.id = $2 AND e.status = 'inactive' AND q.due_at > $3 AND q.due_at < 'infinity'
          LIMIT $4 FOR UPDATE OF q SKIP LOCKED))
        RETURNING 1`,
       [accountId, uuid, now, HURRIED_AT_ONCE],

@@ -74,6 +74,7 @@ interface HistoryRow {
   reason: string | null;
   finished_at: Date | null;
   next_attempt_at: Date | null;
+  ordering_key: string | null;
   last_status: number | null;
   last_error: AttemptError | null;
 }
@@ -94,6 +95,7 @@ function toDelivery(row: HistoryRow): DeliveryRow {
     test: row.test,
     createdAtMs: timeOfId(uuid),
     nextAttemptAt: row.next_attempt_at,
+    orderingKey: row.ordering_key,
     finishedAt: row.finished_at,
     lastStatus: row.last_status,
     lastError: row.last_error,

@@ -187,7 +187,7 @@ export function overviewStore(database: Database): OverviewStore {
       const [row] = await database.read<{ due: number; retry: number; held: number; oldest: string | null }>(
         null,
         `SELECT count(*) FILTER (WHERE e.status = 'active' AND q.due_at <= $1)::int AS due,
-                count(*) FILTER (WHERE e.status = 'active' AND q.due_at > $1)::int AS retry,
+                count(*) FILTER (WHERE e.status = 'active' AND q.due_at > $1 AND q.due_at < 'infinity')::int AS retry,
                 count(*) FILTER (WHERE e.status = 'inactive')::int AS held,
                 min(q.id::text) FILTER (WHERE e.status = 'active') AS oldest
          FROM (SELECT id, endpoint_id, due_at FROM queue LIMIT 100000) q JOIN endpoints e ON e.id = q.endpoint_id`,

@@ -617,3 +617,24 @@ export interface SourceStore {
   /** Of all nodes that are alive. */
   states(): Promise<(SourceReport & { node: number })[]>;
 }
+
+/** An ordering key whose first delivery has failed, and waits for its next try. */
+export interface ParkedKey {
+  key: string;
+  deliveryId: string;
+  eventId: string;
+  trigger: string;
+  attempts: number;
+  nextAttemptAt: Date;
+  lastStatus: number | null;
+  lastError: AttemptError | null;
+  /** Deliveries in line behind it. */
+  behind: number;
+}
+
+export interface OrderingKeyStore {
+  /** The oldest first, after the delivery that the page names. */
+  parked(accountId: string, endpointId: string, page: Page): Promise<ParkedKey[]>;
+  /** The first delivery leaves the line. Answers which one; undefined: the key is not parked. */
+  release(accountId: string, endpointId: string, key: string): Promise<string | undefined>;
+}

@@ -14,6 +14,7 @@ import { laneStore } from './lanes.ts';
 import { nodeStore, overviewStore, settingStore } from './nodes.ts';
 import { noticeStore } from './notices.ts';
 import { operatorKeyStore } from './operator-keys.ts';
+import { orderingKeyStore } from './ordering-keys.ts';
 import { queueStore } from './queue.ts';
 import { replayStore } from './replays.ts';
 import { retentionStore } from './retention.ts';
@@ -42,6 +43,7 @@ export function postgresStore(database: Database, vault: Vault): Store {
     replays: replayStore(database),
     feeds: feedStore(database),
     tokens: tokenStore(database, vault),
+    orderingKeys: orderingKeyStore(database),
     sources: sourceStore(database),
     operatorKeys: operatorKeyStore(database),
     scheduledEvents: scheduledEventStore(database),

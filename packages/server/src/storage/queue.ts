@@ -22,6 +22,7 @@ interface ClaimRow extends EventRow {
   topic: string | null;
   attempts: number;
   tries: number;
+  ordering_key: string | null;
   due_at: Date;
   round_at: Date | null;
   lanes: { endpoint_id: string; is_gone: boolean; next_due_at: string | null }[] | null;
@@ -129,6 +130,7 @@ function toActive(row: ClaimRow, lanes: ReadonlyMap<string, { epoch: number }>):
     ...(row.round_at ? { roundAtMs: row.round_at.getTime() } : {}),
     event: toStoredEvent({ ...row, id: row.event_id }),
     isUrgent: row.due_at.getTime() === 0,
+    orderingKey: row.ordering_key,
     epoch: lanes.get(endpointId)?.epoch ?? Number.NaN,
     isStored: true,
   };

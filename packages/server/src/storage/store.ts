@@ -24,6 +24,7 @@ import type {
   ChartStore,
   FeedStore,
   OperatorKeyStore,
+  OrderingKeyStore,
   ReplayStore,
   ScheduledEventStore,
   SessionStore,
@@ -696,6 +697,7 @@ export interface Store {
   readonly scheduledEvents: ScheduledEventStore;
   readonly feeds: FeedStore;
   readonly tokens: TokenStore;
+  readonly orderingKeys: OrderingKeyStore;
   readonly sources: SourceStore;
   readonly operatorKeys: OperatorKeyStore;
   readonly accountNotices: AccountNoticeStore;

@@ -105,6 +105,7 @@ const ContractView = named(
       own_rate_limit: Type.Boolean(),
       own_concurrency: Type.Boolean(),
       thin_events: Type.Boolean(),
+      ordered_delivery: Type.Boolean(),
     }),
   }),
 );

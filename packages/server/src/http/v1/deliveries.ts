@@ -46,6 +46,10 @@ export const DeliveryView = named(
     last_error: Nullable(Type.Enum([...ERROR_CODES])),
     created_at: Time,
     next_attempt_at: Nullable(Time),
+    ordering_key: Type.Union([Type.String(), Type.Null()], {
+      description:
+        'While it waits: of its key, deliveries are sent one after the other, and only the first has a next attempt',
+    }),
     finished_at: Nullable(Time),
   }),
 );
@@ -353,5 +357,7 @@ function bodyOf(account: KnownAccount | undefined, event: StoredEvent | undefine
 async function whyNot({ store }: HttpParts, delivery: DeliveryRow): Promise<string> {
   if (delivery.reason === 'no_payload') return 'The event has no payload for the topic of this delivery.';
   if (!(await store.endpoints.find(delivery.accountId, delivery.endpointId))) return 'Its endpoint has been deleted.';
+  if (delivery.status !== 'delivering' && delivery.orderingKey !== null && delivery.nextAttemptAt === null)
+    return 'It waits in line for an earlier delivery of its ordering key: release the key, or send that one again.';
   return 'Its event is no longer kept.';
 }

@@ -19,6 +19,13 @@ export const Subscriptions = Type.Array(
     ),
     trigger: Type.String({ maxLength: 256, description: 'A trigger, `*`, or a prefix as `order.*`' }),
     filter: Type.Optional(Filter),
+    ordered_by: Type.Optional(
+      Type.String({
+        maxLength: 256,
+        description:
+          'JSON pointer to the ordering key in the payload, as /order/id: deliveries of one key are sent one after the other',
+      }),
+    ),
   }),
   { maxItems: 1000, description: 'None: it gets nothing, until it has some' },
 );
@@ -119,6 +126,7 @@ export const EndpointView = named(
         topic: Type.Optional(Type.String()),
         trigger: Type.String(),
         filter: Type.Optional(Filter),
+        ordered_by: Type.Optional(Type.String()),
       }),
     ),
     headers: Type.Record(Type.String(), Type.String()),

@@ -41,6 +41,7 @@ export function presentDelivery(delivery: DeliveryRow) {
     last_error: delivery.lastError,
     created_at: new Date(delivery.createdAtMs).toISOString(),
     next_attempt_at: delivery.nextAttemptAt?.toISOString() ?? null,
+    ordering_key: delivery.orderingKey,
     finished_at: delivery.finishedAt?.toISOString() ?? null,
   };
 }

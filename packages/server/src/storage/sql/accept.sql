@@ -6,7 +6,8 @@
 -- $41 to $43 are the lanes of the batch. With an epoch: the node relies on owning it, and hands deliveries over from memory
 -- that get no row in the queue; if one of these is lost, everything is refused. Without: the lane is taken if nobody
 -- owns it, otherwise its owner is told, and all deliveries of it get their rows. The answer has a row for each of these.
--- Events of accounts that have a feed get their place in it.
+-- Events of accounts that have a feed get their place in it. Deliveries with an ordering key ($45; NULL: none has one) come in the
+-- order of endpoints and keys, so that two statements wait for each other's lines in turn, not crosswise.
 WITH alive AS MATERIALIZED (
   SELECT FROM nodes n WHERE n.id = $40 AND n.dead_at IS NULL
 ), lost AS MATERIALIZED (
@@ -56,11 +57,12 @@ WITH alive AS MATERIALIZED (
 ), elsewhere AS MATERIALIZED (
   SELECT endpoint_id FROM taken WHERE node IS DISTINCT FROM $40
 ), queued AS (
-  INSERT INTO queue (account_id, id, endpoint_id, event_id, topic, trigger, test, due_at, payload_bytes)
-  SELECT account_id, id, endpoint_id, event_id, topic, trigger, test, due_at, payload_bytes
+  INSERT INTO queue (account_id, id, endpoint_id, event_id, topic, trigger, test, due_at, payload_bytes, ordering_key)
+  SELECT account_id, id, endpoint_id, event_id, topic, trigger, test, due_at, payload_bytes, ordering_key
   FROM unnest($19::int4[], $20::text[], $21::uuid[], $22::uuid[], $23::uuid[], $24::text[], $25::text[], $26::bool[],
-              $27::timestamptz[], $28::int4[], $29::bool[])
-    AS q(publication, account_id, id, endpoint_id, event_id, topic, trigger, test, due_at, payload_bytes, handed_over)
+              $27::timestamptz[], $28::int4[], $29::bool[], $45::text[])
+    AS q(publication, account_id, id, endpoint_id, event_id, topic, trigger, test, due_at, payload_bytes, handed_over,
+         ordering_key)
   WHERE publication <> ALL (ARRAY(SELECT publication FROM refused))
     AND (NOT handed_over OR endpoint_id = ANY (ARRAY(SELECT endpoint_id FROM elsewhere)))
 ), skipped AS (

@@ -3,7 +3,8 @@
 -- looked at that is due before $2, which is soon. Their lanes are due, and so are replays. Answers how many deliveries.
 WITH late AS (
   UPDATE queue q SET due_at = $1
-  WHERE due_at > $2 AND (due_at > $3 OR tries = 0 OR EXISTS (
+  -- What waits in line for another is due after that one, not at a moment.
+  WHERE due_at > $2 AND due_at < 'infinity' AND (due_at > $3 OR tries = 0 OR EXISTS (
     SELECT FROM attempts a WHERE a.delivery_id = q.id AND a.number = q.attempts AND a.started_at > $2))
   RETURNING endpoint_id
 ), due AS (

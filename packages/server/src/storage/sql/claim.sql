@@ -16,7 +16,7 @@ WITH asked AS MATERIALIZED (
   FROM asked
   CROSS JOIN LATERAL (
     -- What was stored before sizes were kept is taken for 64 KiB.
-    SELECT account_id, id, event_id, topic, test, attempts, tries, due_at,
+    SELECT account_id, id, event_id, topic, test, attempts, tries, due_at, ordering_key,
            CASE payload_bytes WHEN 0 THEN 65536 ELSE payload_bytes END AS bytes
     FROM queue
     WHERE endpoint_id = asked.endpoint_id AND due_at <= asked.due_until AND NOT asked.is_gone
@@ -31,7 +31,7 @@ SELECT d.account_id, d.id, d.endpoint_id, d.event_id, d.topic, d.test, d.attempt
        e.external_id, e.trigger, e.by_topic, e.payload,
        (SELECT a.started_at FROM attempts a
         WHERE d.tries > 0 AND a.delivery_id = d.id AND a.number = d.attempts - d.tries + 1) AS round_at,
-       NULL::json AS lanes, NULL::bool AS is_cut
+       d.ordering_key, NULL::json AS lanes, NULL::bool AS is_cut
 FROM filled d
 CROSS JOIN LATERAL (
   SELECT v.external_id, v.trigger, v.by_topic, v.payload FROM events v
@@ -39,9 +39,10 @@ CROSS JOIN LATERAL (
 ) e
 WHERE d.total <= $7 OR d.total = d.bytes
 UNION ALL
-SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
        (SELECT json_agg(json_build_object('endpoint_id', endpoint_id, 'is_gone', is_gone, 'next_due_at', (
-          SELECT due_at FROM queue q WHERE q.endpoint_id = asked.endpoint_id AND due_at > $6 ORDER BY due_at LIMIT 1)))
+          SELECT due_at FROM queue q
+          WHERE q.endpoint_id = asked.endpoint_id AND due_at > $6 AND due_at < 'infinity' ORDER BY due_at LIMIT 1)))
         FROM asked),
        (SELECT max(total) > $7 FROM filled)
 ORDER BY due_at NULLS FIRST, id

@@ -19,7 +19,8 @@ WITH due AS MATERIALIZED (
   FROM taken
 ), hurried AS (
   UPDATE queue q SET due_at = $1, tries = 0 FROM due r
-  WHERE q.account_id = r.account_id AND q.id = ANY($4::uuid[])
+  -- What waits in line for another of its ordering key follows that one.
+  WHERE q.account_id = r.account_id AND q.id = ANY($4::uuid[]) AND q.due_at < 'infinity'
   RETURNING q.account_id, q.endpoint_id
 ), sent AS (
   SELECT account_id, endpoint_id FROM taken UNION ALL SELECT account_id, endpoint_id FROM hurried

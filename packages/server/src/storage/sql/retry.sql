@@ -1,9 +1,10 @@
 -- A retry by hand: one delivery is due at the epoch, before all others and whatever the status of its endpoint, whether it waits
 -- in the queue or has ended; a new round of tries begins. Its lane is taken by this node ($3) if nobody owns it, otherwise
--- the owner is told. No row: it does not exist, or what it would take to send it is gone.
+-- the owner is told. No row: it does not exist, waits in line for another of its ordering key, or what it would take to send
+-- it is gone.
 WITH waiting AS (
   UPDATE queue SET tries = 0, due_at = 'epoch'
-  WHERE account_id = $1 AND id = $2
+  WHERE account_id = $1 AND id = $2 AND due_at < 'infinity'
     AND EXISTS (SELECT FROM events v WHERE v.account_id = $1 AND v.id = queue.event_id)
   RETURNING account_id, endpoint_id
 ), ended AS (

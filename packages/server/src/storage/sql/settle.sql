@@ -32,10 +32,10 @@ WITH outcome AS MATERIALIZED (
     AND EXISTS (SELECT FROM deliveries d WHERE d.account_id = q.account_id AND d.id = q.id)
 ), counted AS MATERIALIZED (
   -- One probe of the primary key each, whatever the planner thinks of the queue's size.
-  SELECT q.place, o.*
+  SELECT q.place, q.ordering_key, o.*
   FROM outcome o
   LEFT JOIN LATERAL (
-    SELECT ctid AS place FROM queue
+    SELECT ctid AS place, ordering_key FROM queue
     WHERE o.is_stored AND account_id = o.for_account AND id = o.for_delivery AND attempts = o.number - 1
     LIMIT 1
     FOR UPDATE
@@ -43,10 +43,20 @@ WITH outcome AS MATERIALIZED (
   WHERE o.lane NOT IN (SELECT lane FROM lost)
     AND (q.place IS NOT NULL OR NOT o.is_stored)
     AND o.for_delivery NOT IN (SELECT for_delivery FROM stored)
+), lines AS MATERIALIZED (
+  -- The lines that their first leaves are locked in one order everywhere; what follows is done by triggers.
+  SELECT FROM (
+    SELECT DISTINCT endpoint_id, ordering_key FROM counted WHERE status IS NOT NULL AND ordering_key IS NOT NULL
+    ORDER BY endpoint_id, ordering_key
+  ) c
+  CROSS JOIN LATERAL (
+    SELECT FROM ordering_keys k WHERE k.endpoint_id = c.endpoint_id AND k.key = c.ordering_key LIMIT 1 FOR UPDATE
+  ) k
 ), ended AS (
   -- By the key, not by the place: a retry by hand or a replay may have changed the row in between.
   DELETE FROM queue q USING counted c
   WHERE c.status IS NOT NULL AND c.is_stored AND q.account_id = c.for_account AND q.id = c.for_delivery
+    AND (SELECT count(*) FROM lines) >= 0
 ), rescheduled AS (
   UPDATE queue q
   SET attempts = c.number, tries = c.tries, due_at = c.due_at, sending_epoch = NULL,
