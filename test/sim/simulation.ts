@@ -88,6 +88,7 @@ export class Simulation {
   readonly acknowledged = new Map<string, Acknowledged>();
   /** Events by the idempotency key that they were published under. */
   private readonly byKey = new Map<string, Set<string>>();
+  private readonly publishedMs = new WeakMap<Publication, number>();
   /** Deliveries that somebody asked to send again; an answer that is lost says nothing. */
   private readonly askedAgain = new Set<string>();
   private readonly resent: { id: string; atMs: number }[] = [];
@@ -262,7 +263,9 @@ export class Simulation {
 
   private send(node: SimulatedNode, publication: Publication): void {
     const { world } = this;
-    const publishedMs = world.nowMs;
+    // When it was tried first: an answer that is lost says nothing.
+    const publishedMs = this.publishedMs.get(publication) ?? world.nowMs;
+    this.publishedMs.set(publication, publishedMs);
     node.parts.acceptor.accept(publication).then(
       ({ id, deliveries }) => {
         world.note(`acknowledged ${id}`);
