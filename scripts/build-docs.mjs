@@ -20,6 +20,7 @@ const SECTIONS = [
       'publishing.md',
       'sources.md',
       'filters.md',
+      'ordering.md',
       'transformations.md',
       'event-types.md',
       'authentication.md',

@@ -59,8 +59,13 @@ export function Sentence({ message, children }: { message: DeliveryDetail; child
       );
     case 'pending':
     case 'delivering':
-      return <Note text={message.status === 'delivering' ? t.sentence.sending : t.sentence.waiting}>{children}</Note>;
+      return <Note text={waitingFor(message, t)}>{children}</Note>;
   }
+}
+
+function waitingFor({ status, ordering_key: key, next_attempt_at: at }: DeliveryDetail, t: Texts): string {
+  if (status === 'delivering') return t.sentence.sending;
+  return key !== null && at === null ? t.sentence.inLine(key) : t.sentence.waiting;
 }
 
 /** What to do about what went wrong. */

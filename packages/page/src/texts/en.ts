@@ -437,6 +437,7 @@ export const en = {
     held: 'the webhook is inactive. It is sent when you activate it, or resend it now.',
     sending: 'It is being sent right now.',
     waiting: 'It waits for its turn.',
+    inLine: (key: string) => `It waits for an earlier message of “${key}”, which has not ended yet.`,
   },
   skipped: {
     filtered: 'Not sent: the filter of the subscription did not let it pass.',
@@ -695,6 +696,21 @@ export const en = {
     passes: 'passes',
     keptBack: 'kept back',
   },
+  ordering: {
+    add: 'Keep an order',
+    by: (pointers: string) => `In order of ${pointers}`,
+    title: 'Order of messages',
+    about:
+      'Messages about the same thing are sent one after the other: the next when the one before it has arrived or is given up. Others do not wait for them.',
+    key: 'Ordering key',
+    hint: 'Where the payload says what it is about: a JSON pointer, as /order/id. Empty: no order is kept.',
+    parked: 'Parked keys',
+    parkedAbout: 'The first message of each has failed and is tried again; those behind it wait for it.',
+    behind: (count: number) => (count === 1 ? '1 behind it' : `${count} behind it`),
+    release: 'Let the others go on',
+    released: 'The others go on',
+    more: (shown: number) => `The ${shown} that wait longest.`,
+  },
   transformation: {
     add: 'Add a transformation',
     edit: 'Transformation',
@@ -890,6 +906,7 @@ export const en = {
       testEndpoint: 'Sent a test',
       sendExample: 'Sent examples of an event',
       retryDelivery: 'Resent a message',
+      releaseParkedKey: 'Released a parked key',
       replay: 'Replayed messages',
       cancelReplay: 'Cancelled a replay',
       cancelScheduledEvent: 'Cancelled an event for later',

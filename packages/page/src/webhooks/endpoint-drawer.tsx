@@ -13,6 +13,7 @@ import { useEndpointActions } from './endpoint-actions.ts';
 import { EndpointForm } from './endpoint-form.tsx';
 import { EndpointStatusView } from './endpoint-status.tsx';
 import { Filters } from './filters.tsx';
+import { Ordering, ParkedKeys } from './ordering.tsx';
 import { OwnTest } from './own-test.tsx';
 import { RecentMessages } from './recent-messages.tsx';
 import { SecretView } from './secret-view.tsx';
@@ -75,6 +76,7 @@ export function EndpointDrawer({ endpoint, onClose }: { endpoint: Endpoint; onCl
         <Tabs.Content value="settings">
           <div className="stack">
             <Settings endpoint={endpoint} />
+            <ParkedKeys endpoint={endpoint} />
             <RecentMessages endpoint={endpoint} />
             <SecretView endpoint={endpoint} />
             {may('webhooks') && <TestingMode endpoint={endpoint} onChange={actions.setTesting} />}
@@ -129,6 +131,7 @@ function Settings({ endpoint }: { endpoint: Endpoint }) {
               </span>
             ))}
             <Filters endpoint={endpoint} />
+            <Ordering endpoint={endpoint} />
             <Transformation endpoint={endpoint} />
           </dd>
         </div>

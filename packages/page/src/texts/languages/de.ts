@@ -447,6 +447,7 @@ export const texts: Texts = {
     held: 'Der Webhook ist inaktiv. Sie wird gesendet, wenn du ihn aktivierst; oder sende sie jetzt.',
     sending: 'Sie wird gerade gesendet.',
     waiting: 'Sie wartet, bis sie an der Reihe ist.',
+    inLine: (key) => `Sie wartet auf eine frühere Nachricht zu „${key}“, die noch nicht zu Ende ist.`,
   },
   skipped: {
     filtered: 'Nicht gesendet: Der Filter des Abonnements ließ es nicht durch.',
@@ -705,6 +706,21 @@ export const texts: Texts = {
     passes: 'kommt durch',
     keptBack: 'bleibt zurück',
   },
+  ordering: {
+    add: 'Reihenfolge einhalten',
+    by: (pointers) => `In der Reihenfolge von ${pointers}`,
+    title: 'Reihenfolge der Nachrichten',
+    about:
+      'Nachrichten zur selben Sache werden nacheinander gesendet: die nächste, wenn die davor angekommen oder aufgegeben ist. Andere warten nicht darauf.',
+    key: 'Ordnungsschlüssel',
+    hint: 'Wo im Payload steht, worum es geht: ein JSON-Pointer wie /order/id. Leer: ohne Reihenfolge.',
+    parked: 'Geparkte Schlüssel',
+    parkedAbout: 'Die erste Nachricht von jedem ist fehlgeschlagen und wird wiederholt; die dahinter warten darauf.',
+    behind: (count) => `${count} dahinter`,
+    release: 'Die anderen weiterlassen',
+    released: 'Die anderen gehen weiter',
+    more: (shown) => `Die ${shown}, die am längsten warten.`,
+  },
   transformation: {
     add: 'Transformation hinzufügen',
     edit: 'Transformation',
@@ -899,6 +915,7 @@ export const texts: Texts = {
       testEndpoint: 'Test gesendet',
       sendExample: 'Beispiele eines Ereignisses gesendet',
       retryDelivery: 'Nachricht erneut gesendet',
+      releaseParkedKey: 'Geparkten Schlüssel freigegeben',
       replay: 'Nachrichten wiederholt',
       cancelReplay: 'Wiederholung abgebrochen',
       cancelScheduledEvent: 'Geplantes Ereignis abgebrochen',

@@ -447,6 +447,7 @@ export const texts: Texts = {
     held: 'el webhook está inactivo. Se envía cuando lo actives, o reenvíalo ahora.',
     sending: 'Se está enviando ahora mismo.',
     waiting: 'Espera su turno.',
+    inLine: (key) => `espera a un mensaje anterior de «${key}», que aún no ha terminado.`,
   },
   skipped: {
     filtered: 'No enviado: el filtro de la suscripción no lo dejó pasar.',
@@ -703,6 +704,21 @@ export const texts: Texts = {
     passes: 'pasa',
     keptBack: 'retenido',
   },
+  ordering: {
+    add: 'Mantener un orden',
+    by: (pointers) => `En el orden de ${pointers}`,
+    title: 'Orden de los mensajes',
+    about:
+      'Los mensajes sobre lo mismo se envían uno tras otro: el siguiente, cuando el anterior ha llegado o se abandona. Los demás no esperan.',
+    key: 'Clave de orden',
+    hint: 'Dónde dice el payload de qué se trata: un puntero JSON como /order/id. Vacío: sin orden.',
+    parked: 'Claves en espera',
+    parkedAbout: 'El primer mensaje de cada una falló y se reintenta; los que siguen lo esperan.',
+    behind: (count) => `${count} detrás`,
+    release: 'Dejar pasar a los demás',
+    released: 'Los demás continúan',
+    more: (shown) => `Las ${shown} que más tiempo esperan.`,
+  },
   transformation: {
     add: 'Añadir una transformación',
     edit: 'Transformación',
@@ -896,6 +912,7 @@ export const texts: Texts = {
       testEndpoint: 'Prueba enviada',
       sendExample: 'Ejemplos de un evento enviados',
       retryDelivery: 'Mensaje reenviado',
+      releaseParkedKey: 'Clave en espera liberada',
       replay: 'Mensajes repetidos',
       cancelReplay: 'Repetición cancelada',
       cancelScheduledEvent: 'Evento programado cancelado',

@@ -449,6 +449,7 @@ export const texts: Texts = {
     held: 'le webhook est inactif. L’envoi a lieu quand vous l’activez, ou renvoyez-le maintenant.',
     sending: 'L’envoi est en cours.',
     waiting: 'Il attend son tour.',
+    inLine: (key) => `il attend un message précédent de « ${key} », qui n’est pas encore terminé.`,
   },
   skipped: {
     filtered: 'Non envoyé : le filtre de l’abonnement ne l’a pas laissé passer.',
@@ -706,6 +707,21 @@ export const texts: Texts = {
     passes: 'passe',
     keptBack: 'retenu',
   },
+  ordering: {
+    add: 'Garder un ordre',
+    by: (pointers) => `Dans l’ordre de ${pointers}`,
+    title: 'Ordre des messages',
+    about:
+      'Les messages sur la même chose partent l’un après l’autre : le suivant quand le précédent est arrivé ou abandonné. Les autres n’attendent pas.',
+    key: 'Clé d’ordre',
+    hint: 'Où le payload dit de quoi il s’agit : un pointeur JSON comme /order/id. Vide : sans ordre.',
+    parked: 'Clés en attente',
+    parkedAbout: 'Le premier message de chacune a échoué et sera retenté ; ceux qui suivent l’attendent.',
+    behind: (count) => `${count} derrière`,
+    release: 'Laisser passer les autres',
+    released: 'Les autres continuent',
+    more: (shown) => `Les ${shown} qui attendent depuis le plus longtemps.`,
+  },
   transformation: {
     add: 'Ajouter une transformation',
     edit: 'Transformation',
@@ -899,6 +915,7 @@ export const texts: Texts = {
       testEndpoint: 'Test envoyé',
       sendExample: 'Exemples d’un événement envoyés',
       retryDelivery: 'Message renvoyé',
+      releaseParkedKey: 'Clé en attente libérée',
       replay: 'Messages rejoués',
       cancelReplay: 'Renvoi annulé',
       cancelScheduledEvent: 'Événement prévu annulé',

@@ -433,6 +433,7 @@ export const texts: Texts = {
     held: 'Webhook は無効です。有効にすると送信されます。今すぐ再送することもできます。',
     sending: '送信中です。',
     waiting: '順番を待っています。',
+    inLine: (key) => `「${key}」の前のメッセージがまだ終わっていないため、順番を待っています。`,
   },
   skipped: {
     filtered: '未送信: フィルターを通過しませんでした。',
@@ -683,6 +684,21 @@ export const texts: Texts = {
     passes: '通過',
     keptBack: '停止',
   },
+  ordering: {
+    add: '順序を保つ',
+    by: (pointers) => `${pointers} の順`,
+    title: 'メッセージの順序',
+    about:
+      '同じ対象のメッセージは 1 件ずつ送信されます。前のものが届くか断念されると次が送信されます。ほかのものは待ちません。',
+    key: '順序キー',
+    hint: 'payload の中で対象を示す場所（JSON ポインター、例: /order/id）。空なら順序は保たれません。',
+    parked: '保留中のキー',
+    parkedAbout: '各キーの最初のメッセージが失敗し、再試行を待っています。後ろのものはそれを待ちます。',
+    behind: (count) => `後ろに ${count} 件`,
+    release: '後ろを先に進める',
+    released: '後ろのメッセージが進みます',
+    more: (shown) => `最も長く待っている ${shown} 件です。`,
+  },
   transformation: {
     add: '変換を追加',
     edit: '変換',
@@ -876,6 +892,7 @@ export const texts: Texts = {
       testEndpoint: 'テストを送信',
       sendExample: 'イベントの例を送信',
       retryDelivery: 'メッセージを再送',
+      releaseParkedKey: '保留中のキーを解放',
       replay: 'メッセージをまとめて再送',
       cancelReplay: 'まとめての再送を取り消し',
       cancelScheduledEvent: '予約イベントを取り消し',
