@@ -3,7 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createDatabase } from '../support/database.ts';
+import { createDatabase, query } from '../support/database.ts';
 import { eventually, startTestNode, type TestNode } from '../support/node.ts';
 import { type Received, Receiver } from '../support/receiver.ts';
 import { createAccount, writeContract } from '../support/vendors.ts';
@@ -12,9 +12,10 @@ let nodes: TestNode[];
 let node: TestNode;
 let receiver: Receiver;
 let account: string;
+let databaseUrl: string;
 
 beforeAll(async () => {
-  const databaseUrl = await createDatabase();
+  databaseUrl = await createDatabase();
   const contract = (name: string, more: object) =>
     writeContract(mkdtempSync(join(tmpdir(), 'posthorn-ordered-')), name, {
       title: 'Ordered',
@@ -196,13 +197,16 @@ describe('a parked key', () => {
     );
     return { id: endpoint.id, parked: parked[0] };
   };
-  const release = (endpoint: string, key: string) =>
-    node.call('POST', `/v1/accounts/${account}/endpoints/${endpoint}/parked-keys/release`, { key });
+  const release = (endpoint: string, key: string, delivery_id?: string) =>
+    node.call('POST', `/v1/accounts/${account}/endpoints/${endpoint}/parked-keys/release`, { key, delivery_id });
 
   test('is released: those behind go on, and the first stays on its way', async () => {
     const { id, parked } = await park();
     expect(parked).toMatchObject({ key: 'a', behind: 2 });
-    const { status, body } = await release(id, 'a');
+    // Whoever looked at another first delivery does not mean this one.
+    const { body: others } = await node.call('GET', `/v1/accounts/${account}/deliveries?status=pending`);
+    expect((await release(id, 'a', others.data[0].id)).body.code).toBe('parked_key_not_found');
+    const { status, body } = await release(id, 'a', parked.delivery_id);
     expect([status, body]).toEqual([200, { delivery_id: parked.delivery_id }]);
     await receiver.received(3);
     expect(stepsOf('a')).toEqual([1, 2, 3]);
@@ -213,7 +217,7 @@ describe('a parked key', () => {
   });
 
   test('goes on when its first is sent again by hand; one behind it is not sent before it', async () => {
-    const { parked } = await park();
+    const { id, parked } = await park();
     const { body } = await node.call('GET', `/v1/accounts/${account}/deliveries?status=pending`);
     const retry = (id: string) => node.call('POST', `/v1/accounts/${account}/deliveries/${id}/retry`);
     const refused = await retry(body.data[0].id);
@@ -222,8 +226,17 @@ describe('a parked key', () => {
       'not_retryable',
       expect.stringContaining('waits in line'),
     ]);
-    failSteps(new Map());
+    let answer = () => {};
+    receiver.respond = (_, response) => {
+      answer = () => void response.writeHead(200).end();
+    };
     expect((await retry(parked.delivery_id)).status).toBe(202);
+    await receiver.received(2);
+    // The only ones that wait, wait in line: nothing is due.
+    const stats = await node.call('GET', `/v1/accounts/${account}/endpoints/${id}/stats`);
+    expect(stats.body).toMatchObject({ waiting: 3, oldest_due_at: null });
+    failSteps(new Map());
+    answer();
     await receiver.received(4);
     expect(stepsOf('a')).toEqual([1, 1, 2, 3]);
   });
@@ -240,4 +253,15 @@ test('`ordered_by` is a JSON pointer, in contracts that allow it', async () => {
   expect([refused.status, refused.body.errors[0].pointer]).toEqual([400, '#/subscriptions/0/ordered_by']);
   account = await createAccount(node, 'unordered');
   expect((await create()).body.code).toBe('not_supported');
+});
+
+test('while nodes of the version before run, which keep no order, nobody asks for one', async () => {
+  const [older] = await query<{ id: number }>(
+    databaseUrl,
+    "INSERT INTO nodes (host, pid, engine, name, watermark) VALUES ('old', 1, 3, 'old', gen_random_uuid()) RETURNING id",
+  );
+  expect((await create()).body.code).toBe('not_supported');
+  expect((await create([{ trigger: '*' }])).status).toBe(201);
+  await query(databaseUrl, 'DELETE FROM nodes WHERE id = $1', [older?.id]);
+  expect((await create()).status).toBe(201);
 });

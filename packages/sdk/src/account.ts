@@ -119,8 +119,8 @@ export class AccountClient {
     parkedKeys: (id: string, query: QueryOf<'listParkedKeys'> = {}): Promise<AnswerOf<'listParkedKeys'>> =>
       this.get(`/endpoints/${part(id)}/parked-keys`, query),
     /** Those behind the first delivery of a parked key go on without it. */
-    releaseKey: (id: string, key: string): Promise<AnswerOf<'releaseParkedKey'>> =>
-      this.call('POST', `/endpoints/${part(id)}/parked-keys/release`, { body: { key } }),
+    releaseKey: (id: string, key: BodyOf<'releaseParkedKey'>): Promise<AnswerOf<'releaseParkedKey'>> =>
+      this.call('POST', `/endpoints/${part(id)}/parked-keys/release`, { body: key }),
     /** Sends one sample, and answers its outcome. */
     test: (id: string, options: BodyOf<'testEndpoint'> = {}): Promise<AnswerOf<'testEndpoint'>> =>
       this.call('POST', `/endpoints/${part(id)}/test`, { body: options }),

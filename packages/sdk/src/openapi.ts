@@ -5773,6 +5773,8 @@ export interface operations {
             content: {
                 "application/json": {
                     key: string;
+                    /** @description Only if this is still the first: by now it may be another */
+                    delivery_id?: string;
                 };
             };
         };

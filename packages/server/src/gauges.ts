@@ -56,10 +56,10 @@ export function showQueue(
   };
   metrics.asked(
     'posthorn_queue',
-    'Deliveries that wait, by state: due, retry (for their next try), held (until their endpoint is activated); at most 100,000 are counted',
+    'Deliveries that wait, by state: due, retry (for their next try), held (until their endpoint is activated), in_line (behind another of their ordering key); at most 100,000 are counted',
     async () => {
-      const { due, retry, held } = (await ask()) ?? {};
-      const counts = Object.entries({ due, retry, held });
+      const { due, retry, held, inLine } = (await ask()) ?? {};
+      const counts = Object.entries({ due, retry, held, in_line: inLine });
       return new Map(counts.flatMap(([state, count]) => (count === undefined ? [] : [[state, count] as const])));
     },
     'state',

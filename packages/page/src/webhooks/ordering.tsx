@@ -104,7 +104,7 @@ export function ParkedKeys({ endpoint }: { endpoint: Endpoint }) {
     refetchInterval: 5_000,
   });
   const release = useMutation({
-    mutationFn: (one: ParkedKey) => post(`${here}/release`, { key: one.key }),
+    mutationFn: (one: ParkedKey) => post(`${here}/release`, { key: one.key, delivery_id: one.delivery_id }),
     onSuccess: () => toast(t.ordering.released),
     onSettled: () => queries.invalidateQueries({ queryKey: key }),
   });

@@ -35,7 +35,7 @@ export const CATALOGUE = {
   parked_key_not_found: [
     404,
     'No such parked key of this endpoint',
-    'A key is parked while its first delivery has failed and waits for its next try.',
+    'A key is parked while its first delivery has failed and waits for its next try; list the parked keys.',
   ],
   attempt_not_found: [404, 'There is no such attempt', 'Attempts are numbered from 1; the delivery lists them.'],
   source_not_found: [404, 'No such source', 'GET /v1/sources lists those that are configured.'],

@@ -1,5 +1,5 @@
 /** A place in a payload (RFC 6901), as filters and ordering keys name it; the empty one is the payload itself. */
-const JSON_POINTER = /^(\/([^~]|~[01])*)*$/;
+const JSON_POINTER = /^(?:\/(?:[^~/]|~[01])*)*$/;
 
 export function isJsonPointer(text: string): boolean {
   return JSON_POINTER.test(text);

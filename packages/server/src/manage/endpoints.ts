@@ -89,6 +89,7 @@ export class Endpoints {
     const { store, ids, clock } = this.parts;
     await this.checkUrl(accountId, input.url, contract);
     const subscriptions = completeSubscriptions(input.subscriptions, contract, []);
+    await this.checkOrderIsKnown(subscriptions, []);
     checkHeaders(input.headers ?? {}, contract);
     checkVersion(input.version, contract);
     checkRateLimit(input.rateLimit, contract);
@@ -176,6 +177,7 @@ export class Endpoints {
       ...(tls === undefined ? {} : { tls: tls ? knownTls(tls) : undefined }),
     });
     const subscriptions = wished && completeSubscriptions(wished, contract, before.subscriptions);
+    await this.checkOrderIsKnown(subscriptions ?? [], before.subscriptions);
     return this.changed(accountId, () =>
       this.parts.store.change(accountId, id, {
         // What stays is not written: another change may be under way.
@@ -186,6 +188,14 @@ export class Endpoints {
         ...(tls === undefined ? {} : { tls }),
       }),
     );
+  }
+
+  /** A node that knows nothing of lines would send past them. @throws Problem `not_supported` */
+  private async checkOrderIsKnown(subscriptions: readonly Subscription[], before: readonly Subscription[]) {
+    const had = new Set(before.map(({ ordered_by: pointer }) => pointer));
+    if (subscriptions.every(({ ordered_by: pointer }) => pointer === undefined || had.has(pointer))) return;
+    if (await this.parts.store.isBesideOlderNodes())
+      throw new Problem('not_supported', 'Nodes of the version before still run, and keep no order: try again later.');
   }
 
   async setStatus(accountId: string, id: string, status: EndpointStatus): Promise<Endpoint> {
@@ -376,7 +386,7 @@ function completeSubscriptions(
     const complete = isKept(subscription) ? subscription : catalog.complete(subscription, pointer);
     const pair = { ...complete, ...toOrder(orderedBy, limits, before, `${pointer}/ordered_by`) };
     if (filter === undefined || filter === null) return pair;
-    const had = before.some((one) => isDeepStrictEqual(one, { ...pair, filter }));
+    const had = before.some(({ ordered_by: _, ...one }) => isDeepStrictEqual(one, { ...complete, filter }));
     if (!limits.filters && !had) throw new Problem('not_supported', 'Subscriptions of this contract have no filters.');
     checkFilter(filter, `${pointer}/filter`);
     return { ...pair, filter };

@@ -77,7 +77,7 @@ export const UP_TO_NOW: Look = { ...NEWEST_FIRST, withHandedOver: true };
 export const SENDABLE: Look = {
   order: 'ASC',
   and: {
-    waiting: `${WAITING_STATUS} NOT IN ('pending', 'delivering')`,
+    waiting: `${WAITING_STATUS} NOT IN ('pending', 'delivering') AND q.due_at < 'infinity'`,
     finished: `coalesce(d.reason, '') NOT IN ('no_payload', 'filtered') AND EXISTS (SELECT FROM endpoints e WHERE e.id = d.endpoint_id)`,
   },
 };

@@ -13,6 +13,7 @@ import {
   sealPlainHeaders,
   storeHeaders,
 } from './endpoint-headers.ts';
+import { OLDER_NODES } from './nodes.ts';
 import { fromUuidText, toUuidText } from './rows.ts';
 import type { SealedPart } from './sealed-part.ts';
 import { statement } from './statement.ts';
@@ -151,6 +152,10 @@ export function endpointStore(database: Database, vault: Vault): EndpointStore {
   };
 
   return {
+    async isBesideOlderNodes() {
+      return (await database.run(OLDER_NODES)).length > 0;
+    },
+
     create(endpoint, max) {
       return database.transaction(async (run) => {
         // The lock makes the count hold against endpoints that are created at the same moment.

@@ -5,7 +5,7 @@ import type pg from 'pg';
 import { CONNECT_TIMEOUT_MS, SCHEMA_FIRST, settingStatement } from './connections.ts';
 import type { Database } from './database.ts';
 import { kindOf, kindOfDriverError } from './database-errors.ts';
-import { ENGINE } from './nodes.ts';
+import { OLDER_NODES } from './nodes.ts';
 import { PrimaryClient, serversOf } from './servers.ts';
 
 const FOLDER = new URL('../../src/storage/migrations/', import.meta.url);
@@ -27,8 +27,6 @@ const LOOKS_IN_VAIN_MAX = 3;
  * the ones after them do not: a migration that relies on one of these is called so, too.
  */
 const CONTRACT_SUFFIX = '.contract.sql';
-/** A node that has been silent for so long is not waited for: it finds out when it comes back. */
-const RUNNING_S = 15;
 
 export interface Migration {
   version: number;
@@ -188,10 +186,6 @@ async function missingOf(client: pg.Client, migrations: readonly Migration[]): P
   }
   return migrations.filter((m) => !applied.some((done) => done.version === m.version));
 }
-
-// One in the future is of a clock that was wrong.
-const OLDER_NODES = `SELECT FROM nodes WHERE engine < ${ENGINE} AND abs(extract(epoch FROM now() - heartbeat_at)) < ${RUNNING_S}
-  LIMIT 1`;
 
 async function isOlderNodeRunning(client: pg.Client): Promise<boolean> {
   return (await client.query(OLDER_NODES)).rows.length > 0;

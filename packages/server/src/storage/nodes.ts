@@ -12,8 +12,13 @@ const DECLARE_DEAD = statement('declare_dead').text;
 const HANDED_OVER = statement('handed_over').text;
 const REQUEUE = statement('requeue').text;
 const LANES_LOCK_OF = statement('lanes_lock_of').text;
-/** Rises when nodes begin to write what those of the version before do not: 2 own lanes, 3 number events of feeds. */
-export const ENGINE = 3;
+/** Rises when nodes begin to write what those of the version before do not: 2 own lanes, 3 number events of feeds, 4 keep the order of lines. */
+export const ENGINE = 4;
+/** A node that has been silent for so long is not waited for: it finds out when it comes back. */
+const RUNNING_S = 15;
+/** Nodes of the version before. One in the future is of a clock that was wrong. */
+export const OLDER_NODES = `SELECT FROM nodes WHERE engine < ${ENGINE} AND abs(extract(epoch FROM now() - heartbeat_at)) < ${RUNNING_S}
+  LIMIT 1`;
 /** Of two nodes that take over the same dead one, one waits (any constant will do). */
 const TAKE_OVER_LOCK = 7_120_019;
 const EVENTS_AT_ONCE = 2_000;
@@ -184,17 +189,24 @@ export function overviewStore(database: Database): OverviewStore {
       return row ?? { accounts: 0, waiting: 0, nodes: 0 };
     },
     async queue(nowMs) {
-      const [row] = await database.read<{ due: number; retry: number; held: number; oldest: string | null }>(
+      const [row] = await database.read<{
+        due: number;
+        retry: number;
+        held: number;
+        oldest: string | null;
+        in_line: number;
+      }>(
         null,
         `SELECT count(*) FILTER (WHERE e.status = 'active' AND q.due_at <= $1)::int AS due,
-                count(*) FILTER (WHERE e.status = 'active' AND q.due_at > $1 AND q.due_at < 'infinity')::int AS retry,
+                count(*) FILTER (WHERE e.status = 'active' AND q.due_at > $1)::int AS retry,
                 count(*) FILTER (WHERE e.status = 'inactive')::int AS held,
-                min(q.id::text) FILTER (WHERE e.status = 'active') AS oldest
-         FROM (SELECT id, endpoint_id, due_at FROM queue LIMIT 100000) q JOIN endpoints e ON e.id = q.endpoint_id`,
+                min(q.id::text) FILTER (WHERE e.status = 'active') AS oldest,
+                (SELECT coalesce(sum(waiting - 1), 0) FROM (SELECT waiting FROM ordering_keys LIMIT 100000) k)::int AS in_line
+         FROM (SELECT id, endpoint_id, due_at FROM queue WHERE due_at < 'infinity' LIMIT 100000) q JOIN endpoints e ON e.id = q.endpoint_id`,
         [new Date(nowMs)],
       );
-      const { due = 0, retry = 0, held = 0, oldest = null } = row ?? {};
-      return { due, retry, held, oldestMs: oldest === null ? undefined : timeOfId(bytesOfUuid(oldest)) };
+      const { due = 0, retry = 0, held = 0, oldest = null, in_line: inLine = 0 } = row ?? {};
+      return { due, retry, held, inLine, oldestMs: oldest === null ? undefined : timeOfId(bytesOfUuid(oldest)) };
     },
     async database() {
       const [row] = await database.run<{ version: string; fsync: string; commit: string; size: string }>(

@@ -48,27 +48,31 @@ export function orderingKeyStore(database: Database): OrderingKeyStore {
       }));
     },
 
-    release(accountId, endpointId, key) {
+    release(accountId, endpointId, key, deliveryId) {
       const endpoint = toUuidText('ep', endpointId);
-      // One after the other: each sees what was committed while the one before it waited for its lock. The lane comes first, as
-      // it does where events are accepted.
+      // One after the other: each sees what was committed while the one before it waited for its lock. The delivery, its lane,
+      // its line: in this order everywhere.
       return database.transaction(async (run) => {
-        const lanes = await run<{ node: number | null }>('SELECT node FROM lanes WHERE endpoint_id = $1 FOR UPDATE', [
-          endpoint,
-        ]);
         const [first] = await run<{ id: string }>(
-          `SELECT id FROM queue WHERE account_id = $1 AND endpoint_id = $2 AND ordering_key = $3 AND due_at < 'infinity'
-             AND attempts > 0 FOR UPDATE`,
-          [accountId, endpoint, key],
+          `SELECT id FROM queue q
+           WHERE account_id = $1 AND endpoint_id = $2 AND ordering_key = $3 AND due_at < 'infinity' AND attempts > 0
+             AND ($4::uuid IS NULL OR id = $4) AND NOT EXISTS (
+               SELECT FROM lanes l WHERE l.endpoint_id = q.endpoint_id AND l.epoch = q.sending_epoch AND l.node IS NOT NULL)
+           ORDER BY turn LIMIT 1 FOR UPDATE`,
+          [accountId, endpoint, key, deliveryId === undefined ? null : toUuidText('dlv', deliveryId)],
         );
         if (!first) return undefined;
+        // By every clock: lanes that nobody owns are compared with those of the nodes.
+        const [lane] = await run<{ node: number | null }>(
+          "UPDATE lanes SET next_due_at = 'epoch' WHERE endpoint_id = $1 RETURNING node",
+          [endpoint],
+        );
         await run('UPDATE queue SET ordering_key = NULL, turn = NULL WHERE account_id = $1 AND id = $2', [
           accountId,
           first.id,
         ]);
         await run('SELECT leave_line($1, $2, true)', [endpoint, key]);
-        await run('UPDATE lanes SET next_due_at = least(next_due_at, now()) WHERE endpoint_id = $1', [endpoint]);
-        const node = lanes[0]?.node ?? null;
+        const node = lane?.node ?? null;
         if (node !== null) await run("SELECT pg_notify('posthorn_lanes', $1 || ' ' || $2)", [String(node), endpoint]);
         return encodeId('dlv', bytesOfUuid(first.id));
       });

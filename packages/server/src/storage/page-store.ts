@@ -635,6 +635,9 @@ export interface ParkedKey {
 export interface OrderingKeyStore {
   /** The oldest first, after the delivery that the page names. */
   parked(accountId: string, endpointId: string, page: Page): Promise<ParkedKey[]>;
-  /** The first delivery leaves the line. Answers which one; undefined: the key is not parked. */
-  release(accountId: string, endpointId: string, key: string): Promise<string | undefined>;
+  /**
+   * The first delivery leaves the line. Answers which one; undefined: the key is not parked, or its first is being sent, or is
+   * not the one that is named.
+   */
+  release(accountId: string, endpointId: string, key: string, deliveryId?: string): Promise<string | undefined>;
 }

@@ -421,6 +421,8 @@ export interface TokenStore {
 }
 
 export interface EndpointStore {
+  /** Whether nodes of the version before run. */
+  isBesideOlderNodes(): Promise<boolean>;
   /** Undefined when the account has `max` endpoints already. */
   create(endpoint: NewEndpoint, max: number): Promise<Endpoint | undefined>;
   find(accountId: string, id: string): Promise<Endpoint | undefined>;
@@ -674,8 +676,17 @@ export interface OverviewStore {
   /** `waiting` is an estimate above 100,000. */
   read(): Promise<{ accounts: number; waiting: number; nodes: number }>;
   database(): Promise<DatabaseFacts>;
-  /** What waits, of the first 100,000: due, for its next try, or until its endpoint is activated; and since when the oldest does. */
-  queue(nowMs: number): Promise<{ due: number; retry: number; held: number; oldestMs: number | undefined }>;
+  /**
+   * What waits, of the first 100,000: due, for its next try, or until its endpoint is activated; and since when the oldest does.
+   * `inLine`: behind the first of their ordering keys.
+   */
+  queue(nowMs: number): Promise<{
+    due: number;
+    retry: number;
+    held: number;
+    inLine: number;
+    oldestMs: number | undefined;
+  }>;
 }
 
 export interface Store {

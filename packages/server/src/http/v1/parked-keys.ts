@@ -63,7 +63,12 @@ export function parkedKeyRoutes(app: App, { store, endpoints }: HttpParts): void
           'The first delivery leaves the line: it is tried again as before, and may arrive after those that were behind it.',
         tags,
         params: EndpointParams,
-        body: closed({ key: Type.String({ maxLength: KEY_LENGTH_MAX }) }),
+        body: closed({
+          key: Type.String({ maxLength: KEY_LENGTH_MAX }),
+          delivery_id: Type.Optional(
+            Type.String({ maxLength: 64, description: 'Only if this is still the first: by now it may be another' }),
+          ),
+        }),
         response: responses({
           200: Type.Object({ delivery_id: Type.String({ description: 'The one that nothing waits for any more' }) }),
         }),
@@ -72,7 +77,9 @@ export function parkedKeyRoutes(app: App, { store, endpoints }: HttpParts): void
     async (request) => {
       const { account, endpoint } = request.params;
       await endpoints.find(account, endpoint);
-      const released = await store.orderingKeys.release(account, endpoint, request.body.key);
+      const { key, delivery_id: id } = request.body;
+      if (id !== undefined && !isId('dlv', id)) throw new Problem('parked_key_not_found');
+      const released = await store.orderingKeys.release(account, endpoint, key, id);
       if (released === undefined) throw new Problem('parked_key_not_found');
       return { delivery_id: released };
     },

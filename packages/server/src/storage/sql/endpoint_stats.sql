@@ -4,5 +4,5 @@ SELECT
   coalesce(sum(skipped), 0)::int AS skipped, max(last_success_at) AS last_success_at,
   (SELECT count(*) FROM queue WHERE endpoint_id = $2)::int AS waiting,
   (SELECT min(q.due_at) FROM queue q JOIN endpoints e ON e.id = q.endpoint_id AND e.status = 'active'
-   WHERE q.endpoint_id = $2 AND q.due_at > 'epoch') AS oldest_due_at
+   WHERE q.endpoint_id = $2 AND q.due_at > 'epoch' AND q.due_at < 'infinity') AS oldest_due_at
 FROM delivery_hours WHERE account_id = $1 AND endpoint_id = $2 AND at >= $3
