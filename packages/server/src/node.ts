@@ -1,18 +1,15 @@
 import { randomFillSync } from 'node:crypto';
-import { hostname } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import pino, { type Logger } from 'pino';
-import type { Acceptor } from './accept/acceptor.ts';
 import { attemptLog } from './attempt-log.ts';
+import { Cell, openStorage } from './cells/cell.ts';
 import { type Config, ConfigError } from './config.ts';
 import type { Contract } from './contract/contract.ts';
 import { loadContracts } from './contract/load.ts';
 import { prepareDataFolder } from './data-folder.ts';
-import type { Dispatcher } from './dispatch/dispatcher.ts';
 import type { Clock, Random } from './domain/clock.ts';
 import { isShuttingDown, Problem } from './domain/errors.ts';
 import { IdSource } from './domain/ids.ts';
-import { longestWaitMs } from './domain/policy.ts';
 import { SteadyClock } from './domain/steady-clock.ts';
 import { Egress } from './egress/egress.ts';
 import { EgressGuard } from './egress/guard.ts';
@@ -22,34 +19,21 @@ import { CONTRACTS_FOLDER } from './folders.ts';
 import { showGauges, showQueue } from './gauges.ts';
 import type { App } from './http/app.ts';
 import { buildServer } from './http/server.ts';
-import { openOperatorKey, openVault, proveMasterKey } from './keyring.ts';
+import { openOperatorKey, openVault } from './keyring.ts';
 import { openMailer } from './mailer.ts';
-import { Maintainer } from './maintain/maintainer.ts';
 import type { Notices } from './manage/notices.ts';
 import type { OpenIdConfig, OpenIdConnect } from './manage/open-id-connect.ts';
 import { NOBODY, type OperatorAddresses, type OperatorNotices } from './manage/operator-notices.ts';
 import { Metrics } from './metrics.ts';
 import { oneTimeToken } from './processes/one-time-token.ts';
 import type { Siblings } from './processes/worker.ts';
-import { readinessOf } from './readiness.ts';
-import { buildServices, type NodeIdentity, type Services } from './services.ts';
 import { openReader } from './sources/open-reader.ts';
-import { Database } from './storage/database.ts';
 import { isOutage, kindOf } from './storage/database-errors.ts';
 import { EmbeddedPostgres } from './storage/embedded.ts';
-import { migrate } from './storage/migrate.ts';
-import { postgresStore } from './storage/postgres-store.ts';
-import { checkDatabase } from './storage/requirements.ts';
-import { fromUuidText } from './storage/rows.ts';
-import { serversOf } from './storage/servers.ts';
-import type { Store } from './storage/store.ts';
 import { openTracing } from './tracing.ts';
-import { deliverWhenAlone } from './upgrade.ts';
 import { VERSION } from './version.ts';
 
 const DNS_TIMEOUT_MS = 5_000;
-/** Until the first heartbeat; the row in the database is as new. */
-const ALIVE_AT_FIRST_MS = 10_000;
 /** When the schemas of a contract are compiled that nobody has needed until then; the next follows as much later. */
 const WARM_UP_AFTER_MS = 1_000;
 /** How long requests in flight may take to end when the server stops. */
@@ -105,20 +89,18 @@ export async function startNode(
   const embedded = isEmbedded && !siblings ? new EmbeddedPostgres(config.dataFolder, logInfo) : undefined;
   await embedded?.start();
   const connection = embedded?.connection ?? siblings?.start.connection ?? { connectionString: config.databaseUrl };
-  serversOf(connection).rememberIn(config.dataFolder);
-  const database = new Database(connection, logInfo, config.databaseConnections);
-  const stopDatabase = async () => {
-    await database.stop();
-    await embedded?.stop();
-  };
+  let stopDatabase = async () => {};
   let closeServer = async () => {};
 
   try {
-    await checkDatabase(connection, config.databaseConnections, logInfo);
-    for (const name of await migrate(connection, logInfo)) log.debug(`Applied migration ${name}.`);
-    await database.open();
-    const store = postgresStore(database, vault);
-    await proveMasterKey(vault, store.settings, store.sealed);
+    const storage = await openStorage(connection, {
+      vault,
+      folder: config.dataFolder,
+      connections: config.databaseConnections,
+      log,
+    });
+    const { database, store } = storage;
+    stopDatabase = () => database.stop();
     const operatorKey = await openOperatorKey(config, store.settings, store.sessions);
 
     const clock = new SteadyClock(machineClock);
@@ -126,14 +108,6 @@ export async function startNode(
       () => clock.now(),
       (target) => randomFillSync(target),
     );
-    const node: NodeIdentity = {
-      id: 0,
-      aliveUntilMs: clock.monotonicMs() + ALIVE_AT_FIRST_MS,
-      watermark: ids.nextUuid(),
-    };
-    const register = () => store.nodes.register(hostname(), process.pid, node.watermark);
-    node.id = await register();
-
     const metrics = new Metrics();
     const guard = new EgressGuard(config.allowNetworks);
     const egress = new Egress(guard, systemResolver(DNS_TIMEOUT_MS), new Trust(config.extraCa), config.proxy);
@@ -141,9 +115,8 @@ export async function startNode(
     const tracing = config.isTracing ? await openTracing(VERSION) : undefined;
     let isStopping = false;
     let origin = config.publicUrl ?? '';
-    const parts = buildServices({
+    const cell = await Cell.register(storage, store, {
       origin: () => origin,
-      store,
       contracts,
       guard,
       egress,
@@ -155,47 +128,32 @@ export async function startNode(
       ids,
       clock,
       random,
-      node,
       requests: { max: config.requestsMax, unprovenMax: config.unprovenRequestsMax },
       metrics,
       tracing,
       logAttempt: attemptLog(config, log),
       utilization: eventLoopUtilization(),
-      isUp: () => database.up,
-      whenUp: () => database.availability.whenUp(),
       isStopping: () => isStopping,
+      log,
       onError,
     });
-    const { acceptor, scheduler, sources, dispatcher, settler, keyVerifier, notices, accountNotices, replays } = parts;
-    const { transformer } = parts;
-    const maintainer = buildMaintainer(parts, { store, contracts, clock, ids, node, register, log: logInfo, onError });
-
-    database.beforeUp(async () => {
-      const queued = await acceptor.recover();
-      if (queued > 0) logInfo(`${queued} deliveries whose hand-over was interrupted are in the queue.`);
-      await dispatcher.reconcile();
-    });
-    database.availability.onChange((up) => {
-      if (up) dispatcher.resume();
-    });
-    await maintainer.start();
-    await hearOfChanges(database, parts, node, onError);
-    await parts.eventTypes.load();
-    keyVerifier.start();
+    const { services, maintainer } = cell;
+    await cell.join();
+    await services.eventTypes.load();
     // The embedded database has no other server: whoever stands there was killed.
     if (isEmbedded && (siblings?.start.isFirst ?? true)) await maintainer.takeOver('everybody else');
-    showGauges(metrics, parts, database, config);
+    showGauges(metrics, services, database, config);
     showQueue(metrics, store, clock, () => database.up);
 
     siblings?.share(metrics);
     const app = await buildServer(
       {
-        ...parts,
+        ...services,
         store,
         contracts,
         ids,
         clock,
-        node,
+        node: cell.node,
         metrics,
         metricsText: () => siblings?.metricsOfAll() ?? metrics.text(),
         operatorKeyDigest: operatorKey.digest,
@@ -205,7 +163,7 @@ export async function startNode(
         egressFacts: { addresses: config.sourceAddresses, ownAuthorities: config.allowOwnCa },
         trustedProxies: config.trustedProxies,
         embedOrigins: config.embedOrigins,
-        isReady: readinessOf(database, clock, maintainer),
+        isReady: cell.isReady,
         isUp: () => database.up,
       },
       log,
@@ -214,48 +172,27 @@ export async function startNode(
     const url = await listen(app, config);
     origin ||= url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//127.0.0.1');
     // Not before: a start that fails, as on a port that is taken, has sent nothing whose outcome it could not store.
-    const start = () => {
-      dispatcher.start();
-      scheduler.start();
-      sources.start();
-    };
-    const upgrade = await deliverWhenAlone({ database, connection, start, clock, log, onError });
-    replays.start();
-    accountNotices.start();
-    if (config.operatorWebhook || config.operatorNotices) await startNotices(notices, config.operatorWebhook);
-    await startOperatorNotices(parts.operatorNotices, config.operatorNotices);
+    await cell.deliver();
+    if (config.operatorWebhook || config.operatorNotices) await startNotices(services.notices, config.operatorWebhook);
+    await startOperatorNotices(services.operatorNotices, config.operatorNotices);
     const stopWarmingUp = warmUp(contracts, clock, onError);
 
     let stopping: Promise<void> | undefined;
     const stop = async () => {
       stopWarmingUp();
       isStopping = true;
-      // From here on nothing waits for a database that is away: what could not be stored is found by whoever starts next.
-      database.availability.giveUp();
+      const drained = cell.drain(DRAIN_MS);
       const closed = app.close();
-      // Neither a search in the history nor a mail server that is silent may hold up what drains.
-      const others = Promise.all([replays.stop(), accountNotices.stop()]);
       mailer?.close();
-      await notices.stop();
-      await upgrade.stop();
-      await scheduler.stop();
-      await sources.stop();
-      await acceptor.stop();
-      await dispatcher.stop(DRAIN_MS);
+      await drained;
       egress.close();
-      await transformer.stop();
-      await others;
-      await new Promise((resolve) => setImmediate(resolve));
-      await settler.drained();
-      await dispatcher.letGoAll().catch(onError);
-      await maintainer.stop();
-      await keyVerifier.stop();
+      await cell.leave();
       await tracing?.stop().catch(onError);
       // A connection that has sent nothing, or half a request, would keep the server open for ever.
       app.server.closeAllConnections();
       await closed;
-      await store.nodes.leave(node.id).catch(onError);
-      await stopDatabase();
+      await cell.close();
+      await embedded?.stop();
     };
     return {
       url,
@@ -270,62 +207,9 @@ export async function startNode(
   } catch (error) {
     await closeServer();
     await stopDatabase();
+    await embedded?.stop();
     throw error;
   }
-}
-
-interface MaintenanceParts {
-  store: Store;
-  contracts: ReadonlyMap<string, Contract>;
-  clock: SteadyClock;
-  ids: IdSource;
-  node: NodeIdentity;
-  register: () => Promise<number>;
-  log: (message: string) => void;
-  onError: (error: unknown) => void;
-}
-
-function buildMaintainer(
-  { acceptor, dispatcher, settler, samples }: Services,
-  { contracts, ids, ...parts }: MaintenanceParts,
-): Maintainer {
-  return new Maintainer({
-    ...parts,
-    watermark: () => watermarkOf(acceptor, dispatcher, ids),
-    onDeclaredDead: () => dispatcher.loseAll(),
-    retentionDays: new Map([...contracts].map(([name, contract]) => [name, contract.policy.retentionDays])),
-    longestWaitMs: Math.max(...[...contracts.values()].map(({ policy }) => longestWaitMs(policy))),
-    sendSamples: (accountId, endpointId) => samples.sendRound(accountId, endpointId),
-    finished: () => settler.finished,
-    load: () => dispatcher.counts,
-    giveAway: (count) => dispatcher.giveAway(count),
-    onTakenOver: () => dispatcher.noteBacklog(['']),
-  });
-}
-
-/** What other nodes change, and put into lanes of this one. */
-function hearOfChanges(
-  database: Database,
-  { directory, dispatcher, eventTypes, keyVerifier, scheduler }: Services,
-  node: NodeIdentity,
-  onError: (error: unknown) => void,
-): Promise<void> {
-  return database.listen({
-    posthorn_account: (changed) => {
-      const [accountId = '', endpointUuid] = changed.split(' ');
-      if (accountId === '') directory.clear();
-      else directory.forget(accountId);
-      if (endpointUuid === undefined) return;
-      dispatcher.recheck(accountId, fromUuidText('ep', endpointUuid)).catch(onError);
-    },
-    posthorn_lanes: (told) => {
-      const [id, ...endpointUuids] = told.split(' ');
-      if (Number(id) === node.id) dispatcher.noteBacklog(endpointUuids.map((uuid) => fromUuidText('ep', uuid)));
-    },
-    posthorn_keys: () => keyVerifier.forgetAll(),
-    posthorn_scheduled: () => scheduler.wake(),
-    posthorn_event_types: () => eventTypes.loadSoon(),
-  });
 }
 
 /** Compiles schemas before they are needed: the first events of a contract do not wait for that. Answers what ends it. */
@@ -358,17 +242,6 @@ function eventLoopUtilization(): () => number {
     before = now;
     return utilization;
   };
-}
-
-/** An id below that of every event whose deliveries may be in this node's memory only. */
-export function watermarkOf(acceptor: Acceptor, dispatcher: Dispatcher, ids: IdSource): Uint8Array {
-  let smallest = ids.nextUuid();
-  const unanswered = acceptor.oldestUnanswered;
-  if (unanswered && Buffer.compare(unanswered, smallest) < 0) smallest = unanswered;
-  for (const { event } of dispatcher.onlyInMemory) {
-    if (Buffer.compare(event.uuid, smallest) < 0) smallest = event.uuid;
-  }
-  return smallest;
 }
 
 async function listen(app: App, { host, port }: Config): Promise<string> {
