@@ -12,7 +12,7 @@ import { parseNetwork } from '@posthorn/server/dist/egress/address.js';
 import { Egress } from '@posthorn/server/dist/egress/egress.js';
 import { EgressGuard } from '@posthorn/server/dist/egress/guard.js';
 import type { HttpParts } from '@posthorn/server/dist/http/app.js';
-import { buildServer } from '@posthorn/server/dist/http/server.js';
+import { buildServer, openKeyGuard } from '@posthorn/server/dist/http/server.js';
 import { digestOf } from '@posthorn/server/dist/keyring.js';
 import { Metrics } from '@posthorn/server/dist/metrics.js';
 import { oneTimeToken } from '@posthorn/server/dist/processes/one-time-token.js';
@@ -149,7 +149,8 @@ const parts: HttpParts = {
   isReady: async () => ({ ready: true, warnings: [] }),
   isUp: () => true,
 };
-const app = await buildServer(parts, pino({ level: 'fatal' }));
+const logger = pino({ level: 'fatal' });
+const app = await buildServer(parts, logger, await openKeyGuard(parts, logger));
 await app.listen({ port: 0, host: '127.0.0.1' });
 const address = app.server.address();
 process.send?.({ port: typeof address === 'object' ? address?.port : 0 });

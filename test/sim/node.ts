@@ -1,3 +1,4 @@
+import { watermarkOf } from '../../packages/server/src/cells/cell.ts';
 import type { Contract } from '../../packages/server/src/contract/contract.ts';
 import { IdSource } from '../../packages/server/src/domain/ids.ts';
 import { SteadyClock } from '../../packages/server/src/domain/steady-clock.ts';
@@ -6,7 +7,6 @@ import type { Egress } from '../../packages/server/src/egress/egress.ts';
 import { EgressGuard } from '../../packages/server/src/egress/guard.ts';
 import { Maintainer } from '../../packages/server/src/maintain/maintainer.ts';
 import { Metrics } from '../../packages/server/src/metrics.ts';
-import { watermarkOf } from '../../packages/server/src/cells/cell.ts';
 import { buildServices, type NodeIdentity, type Services } from '../../packages/server/src/services.ts';
 import type { Store } from '../../packages/server/src/storage/store.ts';
 import { Connection, type SimulatedServer } from './connection.ts';

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import { FIRST } from './cells/account-places.ts';
+import type { CellConfig } from './cells/cells.ts';
 import { isTimeZone, minuteOf, type QuietHours } from './domain/quiet-hours.ts';
 import { type Network, parseNetwork } from './egress/address.ts';
 import type { ForwardProxy } from './egress/proxy.ts';
@@ -19,6 +21,10 @@ export interface Config {
   dataFolder: string;
   /** PostgreSQL to use; the embedded one when undefined. */
   databaseUrl: string | undefined;
+  /** Further databases, each with accounts of its own. */
+  cells: CellConfig[];
+  /** Names of the cells that this node delivers for, `first` among them; undefined: for all. */
+  cellsDelivered: readonly string[] | undefined;
   /** Nodes that this server runs, each a process of its own. */
   processes: number;
   /** Connections that each node may open to the database. */
@@ -81,6 +87,8 @@ const NAMES = [
   'POSTHORN_ALLOW_NETWORKS',
   'POSTHORN_CONTRACTS',
   'POSTHORN_DATABASE_CONNECTIONS',
+  'POSTHORN_CELLS',
+  'POSTHORN_CELLS_DELIVERED',
   'POSTHORN_OPERATOR_WEBHOOK_URL',
   'POSTHORN_OPERATOR_WEBHOOK_SECRET',
   'POSTHORN_OPERATOR_EMAIL',
@@ -131,7 +139,8 @@ export function readConfig(env: Environment): Config {
     host: value('POSTHORN_HOST') ?? '127.0.0.1',
     port: readPort(value('POSTHORN_PORT') ?? '8400'),
     dataFolder: resolve(value('POSTHORN_DATA_DIR') ?? './data'),
-    databaseUrl: readDatabaseUrl(value('DATABASE_URL')),
+    databaseUrl: readDatabaseUrl('DATABASE_URL', value('DATABASE_URL')),
+    ...readCells(value('POSTHORN_CELLS'), value('POSTHORN_CELLS_DELIVERED')),
     processes: readNumber(
       'POSTHORN_PROCESSES',
       value('POSTHORN_PROCESSES') ?? String(PROCESSES_DEFAULT),
@@ -232,16 +241,43 @@ function readNumber(name: string, text: string, min: number, max: number): numbe
   return number;
 }
 
-function readDatabaseUrl(text: string | undefined): string | undefined {
+function readDatabaseUrl(setting: string, text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   const urls = /^postgres(ql)?:\/\//.test(text) ? splitUrl(text) : undefined;
   if (!urls) {
     throw new ConfigError(
-      'DATABASE_URL',
+      setting,
       'not a PostgreSQL URL: write it as postgres://user:password@host:5432/database, or with several hosts as host1:5432,host2:5432',
     );
   }
   return text;
+}
+
+const CELL_NAME = /^[a-z][a-z0-9-]{0,31}$/;
+
+/** `eu2=postgres://… eu3=postgres://…`: a URL may have commas in it. */
+function readCells(text: string | undefined, delivered: string | undefined): Pick<Config, 'cells' | 'cellsDelivered'> {
+  const cells = (text ?? '')
+    .split(/\s+/)
+    .filter((part) => part !== '')
+    .map((part): CellConfig => {
+      const at = part.indexOf('=');
+      const name = part.slice(0, at);
+      if (!CELL_NAME.test(name) || name === FIRST)
+        throw new ConfigError(
+          'POSTHORN_CELLS',
+          `write each as name=postgres://…, the name in small letters and digits, and not "${FIRST}"`,
+        );
+      return { name, url: readDatabaseUrl('POSTHORN_CELLS', part.slice(at + 1)) ?? '' };
+    });
+  const names = cells.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined) throw new ConfigError('POSTHORN_CELLS', `"${twice}" is there twice`);
+  const wanted = list(delivered);
+  const unknown = wanted.find((name) => name !== FIRST && !names.includes(name));
+  if (unknown !== undefined)
+    throw new ConfigError('POSTHORN_CELLS_DELIVERED', `"${unknown}" is none of ${[FIRST, ...names].join(', ')}`);
+  return { cells, cellsDelivered: wanted.length === 0 ? undefined : wanted };
 }
 
 function readOperatorKey(text: string | undefined): string | undefined {

@@ -1,8 +1,13 @@
 import { randomFillSync } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import pino, { type Logger } from 'pino';
 import { attemptLog } from './attempt-log.ts';
+import { FIRST } from './cells/account-places.ts';
 import { Cell, openStorage } from './cells/cell.ts';
+import { type CellConfig, Cells, claimCell, furtherStore, mustBeFirst, type OpenCell } from './cells/cells.ts';
+import { Front } from './cells/front.ts';
 import { type Config, ConfigError } from './config.ts';
 import type { Contract } from './contract/contract.ts';
 import { loadContracts } from './contract/load.ts';
@@ -17,8 +22,8 @@ import { systemResolver } from './egress/resolve.ts';
 import { Trust } from './egress/trust.ts';
 import { CONTRACTS_FOLDER } from './folders.ts';
 import { showGauges, showQueue } from './gauges.ts';
-import type { App } from './http/app.ts';
-import { buildServer } from './http/server.ts';
+import type { App, HttpParts } from './http/app.ts';
+import { buildServer, openKeyGuard } from './http/server.ts';
 import { openOperatorKey, openVault } from './keyring.ts';
 import { openMailer } from './mailer.ts';
 import type { Notices } from './manage/notices.ts';
@@ -115,15 +120,13 @@ export async function startNode(
     const tracing = config.isTracing ? await openTracing(VERSION) : undefined;
     let isStopping = false;
     let origin = config.publicUrl ?? '';
-    const cell = await Cell.register(storage, store, {
+    await mustBeFirst(store);
+    const shared = {
       origin: () => origin,
       contracts,
       guard,
       egress,
       allowOwnCa: config.allowOwnCa,
-      sources: { configs: config.sources, openReader },
-      onSourceState: (source, state, error) =>
-        error === null ? log.info({ source, state }, 'source') : log.warn({ source, state, error }, 'source'),
       mailer,
       ids,
       clock,
@@ -136,6 +139,27 @@ export async function startNode(
       isStopping: () => isStopping,
       log,
       onError,
+    };
+    const delivers = (name: string) => config.cellsDelivered?.includes(name) ?? true;
+    const cells = new Cells({
+      first: { storage, cell: () => cell },
+      configs: config.cells,
+      open: (of) => openCell(of),
+      clock,
+      log,
+      onError,
+    });
+    const areSeveral = config.cells.length > 0;
+    const cell: Cell = await Cell.register(storage, store, {
+      ...shared,
+      sources: { configs: config.sources, openReader },
+      onSourceState: (source, state, error) =>
+        error === null ? log.info({ source, state }, 'source') : log.warn({ source, state, error }, 'source'),
+      ...(areSeveral ? { routed: cells.routed } : {}),
+      onContractsChanged: () => {
+        for (const { cell } of cells.all) cell.services.directory.clear();
+      },
+      onAccountCell: (accountId) => (accountId === '' ? cells.places.forgetAll() : cells.places.forget(accountId)),
     });
     const { services, maintainer } = cell;
     await cell.join();
@@ -146,52 +170,100 @@ export async function startNode(
     showQueue(metrics, store, clock, () => database.up);
 
     siblings?.share(metrics);
-    const app = await buildServer(
-      {
-        ...services,
-        store,
-        contracts,
-        ids,
-        clock,
-        node: cell.node,
-        metrics,
-        metricsText: () => siblings?.metricsOfAll() ?? metrics.text(),
-        operatorKeyDigest: operatorKey.digest,
-        signInToken: siblings?.token ?? oneTimeToken(signInToken),
-        pageOrigin: () => origin,
-        openId: config.openId && (await openIdConnect(config.openId)),
-        egressFacts: { addresses: config.sourceAddresses, ownAuthorities: config.allowOwnCa },
-        trustedProxies: config.trustedProxies,
-        embedOrigins: config.embedOrigins,
-        isReady: cell.isReady,
-        isUp: () => database.up,
-      },
-      log,
-    );
-    closeServer = () => app.close();
+    const forAllApps = {
+      contracts,
+      ids,
+      clock,
+      metrics,
+      metricsText: () => siblings?.metricsOfAll() ?? metrics.text(),
+      operatorKeyDigest: operatorKey.digest,
+      signInToken: siblings?.token ?? oneTimeToken(signInToken),
+      pageOrigin: () => origin,
+      openId: config.openId && (await openIdConnect(config.openId)),
+      egressFacts: { addresses: config.sourceAddresses, ownAuthorities: config.allowOwnCa },
+      trustedProxies: config.trustedProxies,
+      embedOrigins: config.embedOrigins,
+    };
+    const keyGuard = await openKeyGuard({ store, clock }, log);
+    const appOf = (of: Cell, more: Partial<HttpParts> = {}) =>
+      buildServer(
+        {
+          ...of.services,
+          ...forAllApps,
+          store: of.store,
+          node: of.node,
+          isReady: of.isReady,
+          isUp: () => of.isUp,
+          ...more,
+        },
+        log,
+        keyGuard,
+      );
+    const ofAll = { store: cells.store, keyVerifier: cells.keyVerifier, isReady: readinessOfAll(cell, cells) };
+    const app = await appOf(cell, areSeveral ? ofAll : {});
+    let isDelivering = false;
+    const deliver = async (name: string, of: Cell) => {
+      if (!delivers(name)) return;
+      await of.deliver();
+      const { notices, operatorNotices } = of.services;
+      if (config.operatorWebhook || config.operatorNotices) await startNotices(notices, config.operatorWebhook);
+      await startOperatorNotices(operatorNotices, config.operatorNotices);
+    };
+    const openCell = async ({ name, url }: CellConfig): Promise<OpenCell> => {
+      const folder = join(config.dataFolder, 'cells', name);
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      const { databaseConnections: connections } = config;
+      const own = await openStorage({ connectionString: url }, { vault, folder, connections, log });
+      try {
+        await claimCell(store, own.store, name);
+        const further = await Cell.register(own, furtherStore(own.store, store), shared);
+        await further.join();
+        const opened = { name, cell: further, app: await appOf(further) };
+        if (isDelivering) await deliver(name, further);
+        return opened;
+      } catch (error) {
+        await own.database.stop();
+        throw error;
+      }
+    };
+    if (areSeveral) {
+      await cells.start();
+      new Front(cells).attach(app);
+    }
+    closeServer = async () => {
+      await cells.stop();
+      await app.close();
+      for (const one of cells.all) {
+        await one.app.close();
+        await one.cell.storage.database.stop();
+      }
+    };
     const url = await listen(app, config);
     origin ||= url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//127.0.0.1');
     // Not before: a start that fails, as on a port that is taken, has sent nothing whose outcome it could not store.
-    await cell.deliver();
-    if (config.operatorWebhook || config.operatorNotices) await startNotices(services.notices, config.operatorWebhook);
-    await startOperatorNotices(services.operatorNotices, config.operatorNotices);
+    isDelivering = true;
+    await deliver(FIRST, cell);
+    for (const one of cells.all) await deliver(one.name, one.cell);
     const stopWarmingUp = warmUp(contracts, clock, onError);
 
     let stopping: Promise<void> | undefined;
     const stop = async () => {
       stopWarmingUp();
       isStopping = true;
-      const drained = cell.drain(DRAIN_MS);
-      const closed = app.close();
+      const stopped = cells.stop();
+      const all = [cell, ...cells.all.map((one) => one.cell)];
+      const drained = Promise.all(all.map((one) => one.drain(DRAIN_MS)));
+      const closed = Promise.all([app, ...cells.all.map((one) => one.app)].map((one) => one.close()));
       mailer?.close();
+      await stopped;
       await drained;
       egress.close();
-      await cell.leave();
+      await Promise.all(all.map((one) => one.leave()));
       await tracing?.stop().catch(onError);
       // A connection that has sent nothing, or half a request, would keep the server open for ever.
       app.server.closeAllConnections();
       await closed;
-      await cell.close();
+      await Promise.all(all.map((one) => one.close()));
       await embedded?.stop();
     };
     return {
@@ -210,6 +282,15 @@ export async function startNode(
     await embedded?.stop();
     throw error;
   }
+}
+
+/** Ready when the first cell is: one of the others that is away stops its own accounts only. */
+function readinessOfAll(first: Cell, cells: Cells): HttpParts['isReady'] {
+  return async () => {
+    const readiness = await first.isReady();
+    const away = cells.away.map((name) => `the cell ${name} cannot be reached: its accounts wait`);
+    return { ...readiness, warnings: [...readiness.warnings, ...away] };
+  };
 }
 
 /** Compiles schemas before they are needed: the first events of a contract do not wait for that. Answers what ends it. */

@@ -69,6 +69,10 @@ export interface Dependencies {
   sources?: { configs: readonly SourceConfig[]; openReader: (source: SourceConfig) => Promise<SourceReader> };
   /** A source of this node fails, or goes on. */
   onSourceState?: (name: string, state: SourceState, error: string | null) => void;
+  /** Where accounts live that messages of sources are for: here, by default. */
+  routed?: { acceptor: Pick<Acceptor, 'accept'>; directory: Pick<Directory, 'peek' | 'get'> };
+  /** After event types have changed: copies of accounts in other cells have the contract of before. */
+  onContractsChanged?: () => void;
   /** Where an SMTP server is configured. */
   mailer: Mailer | undefined;
   ids: IdSource;
@@ -109,7 +113,16 @@ export function buildServices(dependencies: Dependencies) {
   };
   const limits = new AccountLimits(() => clock.monotonicMs());
   const directory = new Directory(store.accounts.snapshot, contracts);
-  const eventTypes = new EventTypes({ contracts, store: store.eventTypes, directory, clock, onError });
+  const eventTypes = new EventTypes({
+    contracts,
+    store: store.eventTypes,
+    onChanged: () => {
+      directory.clear();
+      dependencies.onContractsChanged?.();
+    },
+    clock,
+    onError,
+  });
   const verification = new Verification({ clock });
   const transformer = new Transformer(clock);
   const previews = new Previews({ directory, events: store.events, transformer, ids, clock });
@@ -222,7 +235,8 @@ export function buildServices(dependencies: Dependencies) {
       metrics.tally.refusedLater++;
     },
   });
-  const intake = new Intake({ store: store.sources, acceptor, directory, ids, clock, whenUp, onError });
+  const routed = dependencies.routed ?? { acceptor, directory };
+  const intake = new Intake({ store: store.sources, ...routed, ids, clock, whenUp, onError });
   const sources = new Sources({
     configs: dependencies.sources?.configs ?? [],
     openReader: (source) => dependencies.sources?.openReader(source) ?? Promise.reject(new Error('no sources')),

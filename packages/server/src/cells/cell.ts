@@ -68,6 +68,8 @@ export async function openStorage(
 export interface CellParts extends Omit<Dependencies, 'store' | 'node' | 'clock' | 'isUp' | 'whenUp'> {
   clock: SteadyClock;
   log: Logger;
+  /** An account lives in another cell from now on; '': any may. */
+  onAccountCell?: (accountId: string) => void;
 }
 
 /**
@@ -137,7 +139,7 @@ export class Cell {
       if (up) dispatcher.resume();
     });
     await this.maintainer.start();
-    await hearOfChanges(database, this.services, this.node, this.parts.onError);
+    await hearOfChanges(database, this.services, this.node, this.parts);
     keyVerifier.start();
   }
 
@@ -223,7 +225,7 @@ function hearOfChanges(
   database: Database,
   { directory, dispatcher, eventTypes, keyVerifier, scheduler }: Services,
   node: NodeIdentity,
-  onError: (error: unknown) => void,
+  { onError, onAccountCell }: CellParts,
 ): Promise<void> {
   return database.listen({
     posthorn_account: (changed) => {
@@ -238,6 +240,7 @@ function hearOfChanges(
       if (Number(id) === node.id) dispatcher.noteBacklog(endpointUuids.map((uuid) => fromUuidText('ep', uuid)));
     },
     posthorn_keys: () => keyVerifier.forgetAll(),
+    posthorn_account_cell: (accountId) => onAccountCell?.(accountId),
     posthorn_scheduled: () => scheduler.wake(),
     posthorn_event_types: () => eventTypes.loadSoon(),
   });

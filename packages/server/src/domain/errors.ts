@@ -98,6 +98,11 @@ export const CATALOGUE = {
   headers_too_large: [431, 'The headers are over the limit', 'Send at most 16 KiB of headers, the address included.'],
   internal_error: [500, 'Something went wrong here', 'Try again; if it stays, give the operator the request id.'],
   mail_unavailable: [503, 'The e-mail could not be sent', 'Try again later; the operator finds the reason in the log.'],
+  cell_unavailable: [
+    503,
+    'The database of this account cannot be reached',
+    'Try again after `Retry-After` seconds; accounts in other cells are served meanwhile.',
+  ],
   database_unavailable: [503, 'The database cannot be reached', 'Try again after `Retry-After` seconds.'],
   overloaded: [503, 'Too much is waiting to be stored', 'Try again after `Retry-After` seconds.'],
   shutting_down: [503, 'This node is stopping', 'Try again after `Retry-After` seconds.'],

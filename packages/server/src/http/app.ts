@@ -58,7 +58,7 @@ export interface HttpParts {
   endpoints: Endpoints;
   samples: Samples;
   apiKeys: ApiKeys;
-  keyVerifier: KeyVerifier;
+  keyVerifier: Pick<KeyVerifier, 'verify'>;
   inspector: Inspector;
   sessions: Sessions;
   operatorKeys: OperatorKeys;

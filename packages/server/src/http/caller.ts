@@ -1,6 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../domain/errors.ts';
-import type { KeyVerifier } from '../keys/verifier.ts';
 import type { AccountLimits } from '../manage/account-limits.ts';
 import { FEED_SCOPE } from '../manage/api-keys.ts';
 import type { Operator, OperatorRole, PageSession } from '../storage/page-store.ts';
@@ -203,7 +202,7 @@ const feedOf = (accountId: string) => `${accountId} feed`;
  */
 async function isReaderOfFeed(
   request: FastifyRequest,
-  keyVerifier: KeyVerifier,
+  keyVerifier: HttpParts['keyVerifier'],
   limits: AccountLimits,
 ): Promise<boolean> {
   const text = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];

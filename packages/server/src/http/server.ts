@@ -56,8 +56,20 @@ const SILENCE_MS = 120_000;
 /** Node's own limit of a request's head: no parameter of a path is longer, and what it may hold its schema says. */
 const HEAD_BYTES_MAX = 16 * 1024;
 
+/** What slows down guessers of the operator key, wherever they come. */
+export async function openKeyGuard(
+  { clock, store }: Pick<HttpParts, 'clock' | 'store'>,
+  logger: Logger,
+): Promise<KeyGuard> {
+  const keyGuard = new KeyGuard(clock, store.settings, (error) =>
+    logger.warn({ err: error }, 'a trusted address could not be kept'),
+  );
+  await keyGuard.load();
+  return keyGuard;
+}
+
 /** Builds the HTTP server; it listens only when told to. */
-export async function buildServer(parts: HttpParts, logger: Logger): Promise<App> {
+export async function buildServer(parts: HttpParts, logger: Logger, keyGuard: KeyGuard): Promise<App> {
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -97,10 +109,6 @@ export async function buildServer(parts: HttpParts, logger: Logger): Promise<App
   healthRoutes(app, parts);
   docsFiles(app);
   contractSchemaRoute(app);
-  const keyGuard = new KeyGuard(parts.clock, parts.store.settings, (error) =>
-    logger.warn({ err: error }, 'a trusted address could not be kept'),
-  );
-  await keyGuard.load();
   signInRoutes(app, parts, keyGuard);
   await app.register(
     async (v1: App) => {

@@ -77,6 +77,11 @@ export class KeyVerifier {
     this.cache.clear();
   }
 
+  /** Whether it is the text of a key, valid or not; counts as no use of it. */
+  async knows(text: string): Promise<boolean> {
+    return isKeyText(text) && (await this.find(digestOfKey(text))) !== undefined;
+  }
+
   async verify(text: string, { scopes = [], address }: KeyCall = {}): Promise<Verdict> {
     if (!isKeyText(text)) return { valid: false, reason: 'malformed' };
     const key = await this.find(digestOfKey(text));

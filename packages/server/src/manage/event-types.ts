@@ -8,7 +8,6 @@ import type { Clock } from '../domain/clock.ts';
 import { invalidAt, Problem } from '../domain/errors.ts';
 import type { EventType, EventTypeVersion } from '../domain/event-type.ts';
 import { isTrigger } from '../domain/subscription.ts';
-import type { Directory } from '../fanout/directory.ts';
 import type { EventTypeStore, PayloadMode } from '../storage/store.ts';
 
 /** Of one contract. */
@@ -66,7 +65,8 @@ export class EventTypes {
     private readonly parts: {
       contracts: Map<string, Contract>;
       store: EventTypeStore;
-      directory: Directory;
+      /** Accounts in memory have the contract of before. */
+      onChanged: () => void;
       clock: Clock;
       onError: (error: unknown) => void;
     },
@@ -91,15 +91,14 @@ export class EventTypes {
   }
 
   private async read(): Promise<void> {
-    const { contracts, store, directory } = this.parts;
+    const { contracts, store, onChanged } = this.parts;
     const stored = await store.all();
     for (const [name, contract] of this.bare) {
       if (!contract.eventTypes) continue;
       const { types = [], mode } = stored.get(name) ?? {};
       contracts.set(name, withEventTypes(contract, types, mode));
     }
-    // Accounts in memory have the contract of before.
-    directory.clear();
+    onChanged();
   }
 
   /** @throws Problem `contract_not_found`, `not_supported` */

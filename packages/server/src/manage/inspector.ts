@@ -128,6 +128,11 @@ export class Inspector {
   }
 
   /** Whether the URL is one of a bin here, whoever's. */
+  /** Whether there is a bin with this token. */
+  async has(token: string): Promise<boolean> {
+    return isToken(token) && (await this.parts.store.findByToken(token)) !== undefined;
+  }
+
   isBin(url: string): boolean {
     return this.tokenIn(url) !== undefined;
   }

@@ -24,8 +24,8 @@ export class Intake {
   constructor(
     private readonly parts: {
       store: SourceStore;
-      acceptor: Acceptor;
-      directory: Directory;
+      acceptor: Pick<Acceptor, 'accept'>;
+      directory: Pick<Directory, 'peek' | 'get'>;
       ids: IdSource;
       clock: Clock;
       whenUp: () => Promise<void>;

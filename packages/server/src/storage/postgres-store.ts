@@ -1,3 +1,4 @@
+import { accountCellStore } from './account-cells.ts';
 import { accountNoticeStore } from './account-notices.ts';
 import { accountStore } from './accounts.ts';
 import { binStore } from './bins.ts';
@@ -29,6 +30,7 @@ import type { Vault } from './vault.ts';
 export function postgresStore(database: Database, vault: Vault): Store {
   return {
     accounts: accountStore(database, vault),
+    accountCells: accountCellStore(database),
     endpoints: endpointStore(database, vault),
     events: eventStore(database),
     deliveries: deliveryStore(database, vault),

@@ -596,6 +596,13 @@ export interface NodeFacts {
   heartbeat: string;
 }
 
+/** Where accounts live that are not in the first of several databases; only that one is asked. */
+export interface AccountCellStore {
+  find(accountId: string): Promise<string | undefined>;
+  /** Stores the cell of an account unless it has one; answers the one that counts. */
+  putFirst(accountId: string, cell: string): Promise<string>;
+}
+
 export interface NodeStore {
   /** @param watermark an id below that of every event that this node will accept */
   register(host: string, pid: number, watermark: Uint8Array): Promise<number>;
@@ -709,6 +716,7 @@ export interface Store {
   readonly feeds: FeedStore;
   readonly tokens: TokenStore;
   readonly orderingKeys: OrderingKeyStore;
+  readonly accountCells: AccountCellStore;
   readonly sources: SourceStore;
   readonly operatorKeys: OperatorKeyStore;
   readonly accountNotices: AccountNoticeStore;

@@ -15,7 +15,7 @@ export async function keyOf(
   header: string,
   contract: string,
   scopes: readonly string[],
-  verifier: KeyVerifier,
+  verifier: Pick<KeyVerifier, 'verify'>,
 ): Promise<KnownKey | undefined> {
   const text = request.headers[header];
   if (typeof text !== 'string') return undefined;

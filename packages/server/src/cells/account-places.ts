@@ -1,0 +1,54 @@
+import { LRUCache } from 'lru-cache';
+import type { AccountCellStore } from '../storage/store.ts';
+
+/** The cell whose database knows where all accounts live. */
+export const FIRST = 'first';
+
+const KNOWN_MAX = 200_000;
+
+/** Says in which cell an account lives. What is known of it stays in memory until the database tells of a change. */
+export class AccountPlaces {
+  private readonly known = new LRUCache<string, string>({ maxSize: KNOWN_MAX, sizeCalculation: () => 1 });
+  /** Raised by every change: an answer from before it is not kept. */
+  private generation = 0;
+
+  constructor(
+    private readonly parts: {
+      store: AccountCellStore;
+      /** Whether there is such an account in the first cell: those from before there were others have no entry. */
+      isInFirst: (accountId: string) => Promise<boolean>;
+    },
+  ) {}
+
+  peek(accountId: string): string | undefined {
+    return this.known.get(accountId);
+  }
+
+  /** @returns the first cell for those that nobody knows, too */
+  async find(accountId: string): Promise<string> {
+    const known = this.known.get(accountId);
+    if (known !== undefined) return known;
+    const { generation } = this;
+    const cell = await this.parts.store.find(accountId);
+    // Of what does not exist nothing is kept: it may be made elsewhere at any moment.
+    const isCertain = cell !== undefined || (await this.parts.isInFirst(accountId));
+    if (isCertain && this.generation === generation) this.known.set(accountId, cell ?? FIRST);
+    return cell ?? FIRST;
+  }
+
+  /** Where a new account is to live; where it lives, if it is there already. */
+  async place(accountId: string, wished: string): Promise<string> {
+    if (await this.parts.isInFirst(accountId)) return FIRST;
+    return await this.parts.store.putFirst(accountId, wished);
+  }
+
+  forget(accountId: string): void {
+    this.generation++;
+    this.known.delete(accountId);
+  }
+
+  forgetAll(): void {
+    this.generation++;
+    this.known.clear();
+  }
+}
