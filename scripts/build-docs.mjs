@@ -41,7 +41,10 @@ const SECTIONS = [
     ],
   ],
   ['For your customers', ['page.md', 'keys.md']],
-  ['Operation', ['operation.md', 'failover.md', 'scale.md', 'security.md', 'reliability.md', '../ARCHITECTURE.md']],
+  [
+    'Operation',
+    ['operation.md', 'failover.md', 'cells.md', 'scale.md', 'security.md', 'reliability.md', '../ARCHITECTURE.md'],
+  ],
   ['Reference', ['errors.md']],
 ];
 

@@ -148,6 +148,8 @@ const parts: HttpParts = {
   trustedProxies: [],
   isReady: async () => ({ ready: true, warnings: [] }),
   isUp: () => true,
+  cells: async () => [],
+  load: () => built.dispatcher.counts,
 };
 const logger = pino({ level: 'fatal' });
 const app = await buildServer(parts, logger, await openKeyGuard(parts, logger));

@@ -142,6 +142,31 @@ describe('who comes without the name of an account', () => {
   });
 });
 
+test('all of them are listed, with how they do', async () => {
+  const { body } = await node.call('GET', '/v1/cells');
+  expect(body.data).toMatchObject([
+    { name: 'first', state: 'up', takes_new_accounts: false },
+    { name: 'two', state: 'up', takes_new_accounts: false, accounts: 0 },
+    { name: 'three', state: 'up', takes_new_accounts: true },
+  ]);
+  const counts = await Promise.all([urls.first, urls.two, urls.three].map(accountsIn));
+  expect(body.data.map(({ accounts }: { accounts: number }) => accounts)).toEqual(counts.map(({ length }) => length));
+  const metrics = await (await fetch(`${node.url}/metrics`)).text();
+  expect(metrics).toContain('posthorn_cell_up{cell="three"} 1');
+  expect((await node.call('GET', '/v1/overview')).body.accounts).toBe(counts.flat().length);
+});
+
+test('numbers that vendors’ APIs show are nobody else’s in any cell', async () => {
+  await createAccount(node, 'standard');
+  const numbers = await Promise.all(
+    [urls.first, urls.three].map(
+      async (url) => (await query<{ number: string }>(url, 'SELECT max(number) AS number FROM accounts'))[0]?.number,
+    ),
+  );
+  expect(Number(numbers[0])).toBeLessThan(100_000_000);
+  expect(Number(numbers[1])).toBeGreaterThan(200_000_000);
+});
+
 test('event types are those of all cells', async () => {
   const account = await createAccount(node, 'standard');
   await subscribe(account);

@@ -1,6 +1,7 @@
 import tab from '@bomb.sh/tab/commander';
 import { Command } from 'commander';
 import { accountCommands } from './commands/accounts.js';
+import { cellCommands } from './commands/cell.js';
 import { contractCommands } from './commands/contracts.js';
 import { deliveryCommands } from './commands/deliveries.js';
 import { doctorCommand } from './commands/doctor.js';
@@ -40,6 +41,7 @@ export function buildProgram(version: string): Command {
   contractCommands(program);
   sourceCommands(program);
   eventTypeCommands(program);
+  cellCommands(program);
   importCommand(program);
   doctorCommand(program);
   mcpCommand(program);

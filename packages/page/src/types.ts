@@ -17,6 +17,7 @@ export type SignatureRules = Schemas['SignatureRules'];
 
 export type Endpoint = Schemas['Endpoint'];
 export type Subscription = Endpoint['subscriptions'][number];
+export type CellFacts = Schemas['Cell'];
 export type ParkedKey = Schemas['ParkedKey'];
 export type TriedFilter = Schemas['TriedFilter'];
 export type TriedTransformation = Schemas['TriedTransformation'];

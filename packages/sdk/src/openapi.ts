@@ -1251,6 +1251,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/cells": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the databases that accounts live in, with how each is doing
+         * @description Of one that is away nothing else is known: its accounts wait, the others do not.
+         */
+        get: operations["listCells"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sources": {
         parameters: {
             query?: never;
@@ -1421,7 +1441,7 @@ export interface components {
              * @description Stable; decide by this
              * @enum {unknown}
              */
-            code: "malformed_request" | "malformed_json" | "invalid_request" | "invalid_cursor" | "unauthorized" | "forbidden" | "route_not_found" | "event_type_not_found" | "contract_not_found" | "account_not_found" | "endpoint_not_found" | "event_not_found" | "scheduled_event_not_found" | "key_not_found" | "bin_not_found" | "replay_not_found" | "delivery_not_found" | "parked_key_not_found" | "attempt_not_found" | "source_not_found" | "dead_letter_not_found" | "method_not_allowed" | "request_timeout" | "account_exists" | "idempotency_conflict" | "limit_reached" | "not_supported" | "breaking_change" | "not_retryable" | "payload_too_large" | "unsupported_media_type" | "unsupported_encoding" | "unknown_trigger" | "unknown_topic" | "unknown_pair" | "ownership_unproven" | "transform_failed" | "unknown_version" | "unknown_scope" | "invalid_payload" | "invalid_url" | "blocked_address" | "invalid_secret" | "too_many_requests" | "headers_too_large" | "internal_error" | "mail_unavailable" | "database_unavailable" | "overloaded" | "shutting_down";
+            code: "malformed_request" | "malformed_json" | "invalid_request" | "invalid_cursor" | "unauthorized" | "forbidden" | "route_not_found" | "event_type_not_found" | "contract_not_found" | "account_not_found" | "endpoint_not_found" | "event_not_found" | "scheduled_event_not_found" | "key_not_found" | "bin_not_found" | "replay_not_found" | "delivery_not_found" | "parked_key_not_found" | "attempt_not_found" | "source_not_found" | "dead_letter_not_found" | "method_not_allowed" | "request_timeout" | "account_exists" | "idempotency_conflict" | "limit_reached" | "not_supported" | "breaking_change" | "not_retryable" | "payload_too_large" | "unsupported_media_type" | "unsupported_encoding" | "unknown_trigger" | "unknown_topic" | "unknown_pair" | "ownership_unproven" | "transform_failed" | "unknown_version" | "unknown_scope" | "invalid_payload" | "invalid_url" | "blocked_address" | "invalid_secret" | "too_many_requests" | "headers_too_large" | "internal_error" | "mail_unavailable" | "cell_unavailable" | "database_unavailable" | "overloaded" | "shutting_down";
             errors?: {
                 /** @description JSON Pointer (RFC 6901) into the body, or the name of a parameter */
                 pointer: string;
@@ -1601,6 +1621,21 @@ export interface components {
             retrying: number;
             /** @description Waiting until their endpoint is activated */
             held: number;
+        };
+        Cell: {
+            /** @description `first` is the one of DATABASE_URL; the others are those of POSTHORN_CELLS */
+            name: string;
+            /**
+             * @description away: this node cannot use its database right now
+             * @enum {unknown}
+             */
+            state: "up" | "away";
+            takes_new_accounts: boolean;
+            accounts: number | null;
+            /** @description Unfinished deliveries; an estimate above 100,000 */
+            waiting: number | null;
+            finished_per_s: number | null;
+            size_bytes: number | null;
         };
         Contract: {
             name: string;
@@ -10506,6 +10541,73 @@ export interface operations {
                         fsync: string;
                         synchronous_commit: string;
                         size_bytes: number;
+                    };
+                };
+            };
+            /** @description Problem details */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCells: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Cell"][];
                     };
                 };
             };

@@ -45,6 +45,11 @@ export class Posthorn {
       this.transport.call({ method: 'GET', path: `/v1/contracts/${part(name)}` }),
   };
 
+  /** The databases that accounts live in. */
+  readonly cells = {
+    list: (): Promise<AnswerOf<'listCells'>> => this.transport.call({ method: 'GET', path: '/v1/cells' }),
+  };
+
   /** Where events come from besides this API, and messages of theirs that could not become one. */
   readonly sources = {
     list: (): Promise<AnswerOf<'listSources'>> => this.transport.call({ method: 'GET', path: '/v1/sources' }),

@@ -11,29 +11,54 @@ const ASKED_EVERY_MS = 10_000;
 /** What `/metrics` shows of a node besides what it counts. */
 export function showGauges(
   metrics: Metrics,
-  { dispatcher, directory }: Services,
+  services: () => readonly Services[],
   database: Database,
   config: Config,
 ): void {
   const show = (name: string, help: string, read: () => number) => metrics.gauge(`posthorn_${name}`, help, read);
-  show('in_flight', 'Requests in flight on this node', () => dispatcher.counts.inFlight);
+  const sum = (of: (one: Services) => number) => () => services().reduce((total, one) => total + of(one), 0);
+  show(
+    'in_flight',
+    'Requests in flight on this node',
+    sum(({ dispatcher }) => dispatcher.counts.inFlight),
+  );
   show('in_flight_max', 'Requests that may be in flight on this node', () => config.requestsMax);
   show(
     'in_flight_unproven',
     'Requests in flight to endpoints that did not answer well when they began',
-    () => dispatcher.counts.inFlightUnproven,
+    sum(({ dispatcher }) => dispatcher.counts.inFlightUnproven),
   );
   show('in_flight_unproven_max', 'Requests that may be in flight to such endpoints', () => config.unprovenRequestsMax);
-  show('held', 'Deliveries in memory', () => dispatcher.counts.inMemory);
-  show('held_bytes', 'Bytes of their payloads', () => dispatcher.counts.bytesInMemory);
+  show(
+    'held',
+    'Deliveries in memory',
+    sum(({ dispatcher }) => dispatcher.counts.inMemory),
+  );
+  show(
+    'held_bytes',
+    'Bytes of their payloads',
+    sum(({ dispatcher }) => dispatcher.counts.bytesInMemory),
+  );
   show(
     'held_bytes_unproven',
     'Bytes of payloads for endpoints that do not answer well',
-    () => dispatcher.counts.bytesInMemoryUnproven,
+    sum(({ dispatcher }) => dispatcher.counts.bytesInMemoryUnproven),
   );
-  show('endpoints_behind', 'Endpoints with due deliveries in the database', () => dispatcher.counts.backlogged);
-  show('accounts_in_memory', 'Accounts whose endpoints are in memory', () => directory.counts.accounts);
-  show('accounts_in_memory_bytes', 'What they take up, as estimated', () => directory.counts.bytes);
+  show(
+    'endpoints_behind',
+    'Endpoints with due deliveries in the database',
+    sum(({ dispatcher }) => dispatcher.counts.backlogged),
+  );
+  show(
+    'accounts_in_memory',
+    'Accounts whose endpoints are in memory',
+    sum(({ directory }) => directory.counts.accounts),
+  );
+  show(
+    'accounts_in_memory_bytes',
+    'What they take up, as estimated',
+    sum(({ directory }) => directory.counts.bytes),
+  );
   metrics.gauge('posthorn_database_up', '1 while the database can be used', () => Number(database.up), 'min');
 }
 

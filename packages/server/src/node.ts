@@ -166,7 +166,20 @@ export async function startNode(
     await services.eventTypes.load();
     // The embedded database has no other server: whoever stands there was killed.
     if (isEmbedded && (siblings?.start.isFirst ?? true)) await maintainer.takeOver('everybody else');
-    showGauges(metrics, services, database, config);
+    showGauges(metrics, () => [services, ...cells.all.map((one) => one.cell.services)], database, config);
+    if (areSeveral)
+      metrics.asked(
+        'posthorn_cell_up',
+        '1 while the cell can be used',
+        async () =>
+          new Map(
+            [FIRST, ...cells.names].map((name) => [
+              name,
+              Number(name === FIRST ? database.up : !cells.away.includes(name)),
+            ]),
+          ),
+        'cell',
+      );
     showQueue(metrics, store, clock, () => database.up);
 
     siblings?.share(metrics);
@@ -183,6 +196,8 @@ export async function startNode(
       egressFacts: { addresses: config.sourceAddresses, ownAuthorities: config.allowOwnCa },
       trustedProxies: config.trustedProxies,
       embedOrigins: config.embedOrigins,
+      cells: () => cells.facts(),
+      load: () => loadOf([cell, ...cells.all.map((one) => one.cell)]),
     };
     const keyGuard = await openKeyGuard({ store, clock }, log);
     const appOf = (of: Cell, more: Partial<HttpParts> = {}) =>
@@ -282,6 +297,16 @@ export async function startNode(
     await embedded?.stop();
     throw error;
   }
+}
+
+function loadOf(cells: readonly Cell[]) {
+  const counts = cells.map(({ services }) => services.dispatcher.counts);
+  const sum = (of: (one: (typeof counts)[number]) => number) => counts.reduce((total, one) => total + of(one), 0);
+  return {
+    inFlight: sum(({ inFlight }) => inFlight),
+    inMemory: sum(({ inMemory }) => inMemory),
+    backlogged: sum(({ backlogged }) => backlogged),
+  };
 }
 
 /** Ready when the first cell is: one of the others that is away stops its own accounts only. */

@@ -58,6 +58,7 @@ describe('the OpenAPI document', () => {
         'tryTransformation',
         'listScheduledEvents',
         'listSources',
+        'listCells',
         'listDeadLetters',
         'getDeadLetter',
         'deleteDeadLetter',

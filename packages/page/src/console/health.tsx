@@ -12,6 +12,7 @@ import { QueryError, Skeleton } from '../ui/notes.tsx';
 import { Status } from '../ui/status.tsx';
 import { columnsOf, DataTable } from '../ui/table.tsx';
 import { Time } from '../ui/time.tsx';
+import { Cells } from './cells.tsx';
 
 const HOUR_MS = 3_600_000;
 
@@ -75,6 +76,7 @@ export function Health() {
             <h2>{t.console.nodes}</h2>
             <Nodes nodes={data.nodes} />
           </div>
+          <Cells />
           <div className="stack tight">
             <h2>{t.console.database}</h2>
             <p className="quiet">

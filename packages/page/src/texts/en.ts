@@ -696,6 +696,13 @@ export const en = {
     passes: 'passes',
     keptBack: 'kept back',
   },
+  cells: {
+    cell: 'Cell',
+    cells: 'Cells',
+    newAccounts: 'new accounts',
+    size: 'Size',
+    states: { up: 'up', away: 'away' } as Record<'up' | 'away', string>,
+  },
   ordering: {
     add: 'Keep an order',
     by: (pointers: string) => `In order of ${pointers}`,

@@ -5,7 +5,7 @@ import { ConfigError } from '../config.ts';
 import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
 import type { Directory } from '../fanout/directory.ts';
-import type { App } from '../http/app.ts';
+import type { App, CellFacts } from '../http/app.ts';
 import type { KeyVerifier } from '../keys/verifier.ts';
 import { DatabaseUnavailable, isPassing } from '../storage/database-errors.ts';
 import type { Store } from '../storage/store.ts';
@@ -13,6 +13,8 @@ import { AccountPlaces, FIRST } from './account-places.ts';
 import type { Cell, Storage } from './cell.ts';
 import { mergedStore } from './merged-store.ts';
 
+/** As many accounts, and endpoints, a cell may have in its life; twenty cells' numbers fit into 32 bits. */
+const NUMBERS_OF_A_CELL = 100_000_000;
 const OPEN_AGAIN_MS = 2_000;
 const INSTALLATION = 'installation';
 const CELL = 'cell';
@@ -155,13 +157,33 @@ export class Cells {
     return accountId;
   }
 
+  /** How each of them is doing, the first one first. */
+  async facts(): Promise<CellFacts[]> {
+    const { cell } = this.parts.first;
+    const each = [
+      { name: FIRST, cell: cell() },
+      ...this.names.map((name) => ({ name, cell: this.open.get(name)?.cell })),
+    ];
+    const newest = this.newest;
+    return await Promise.all(
+      each.map(async ({ name, cell: one }): Promise<CellFacts> => {
+        const facts = one?.isUp ? await factsOf(one).catch(unlessPassing) : undefined;
+        return { name, isUp: facts !== undefined, takesNewAccounts: name === newest, facts };
+      }),
+    );
+  }
+
+  /** It has the most room: new accounts live there. */
+  private get newest(): string {
+    return this.names.at(-1) ?? FIRST;
+  }
+
   /** What the operator sees of all accounts, and makes new ones with. */
   get store(): Store {
     const { store } = this.parts.first.storage;
     const reachable = () => [store, ...this.all.filter(({ cell }) => cell.isUp).map(({ cell }) => cell.store)];
     return mergedStore(store, reachable, async (account) => {
-      // The newest has the most room.
-      const name = await this.places.place(account.id, this.names.at(-1) ?? FIRST);
+      const name = await this.places.place(account.id, this.newest);
       const target = name === FIRST ? store : this.open.get(name)?.cell.store;
       if (!target) throw unavailable(name);
       return target.accounts.create(account);
@@ -195,6 +217,19 @@ export function furtherStore(own: Store, first: Store): Store {
   return { ...own, operatorKeys, eventTypes, sessions: { ...own.sessions, find } };
 }
 
+async function factsOf({ store }: Cell): Promise<NonNullable<CellFacts['facts']>> {
+  const [{ accounts, waiting }, nodes, { sizeBytes }] = await Promise.all([
+    store.overview.read(),
+    store.nodes.list(),
+    store.overview.database(),
+  ]);
+  return { accounts, waiting, sizeBytes, finishedPerS: nodes.reduce((sum, { finishedPerS }) => sum + finishedPerS, 0) };
+}
+
+function unlessPassing(error: unknown): undefined {
+  if (!isPassing(error)) throw error;
+}
+
 export function unavailable(name: string): Problem {
   return new Problem('cell_unavailable', `The cell ${name} cannot be reached, or is not configured on this node.`);
 }
@@ -213,6 +248,7 @@ export async function claimCell(first: Store, store: Store, name: string): Promi
     const [, other] = claimed.split(' ');
     throw new ConfigError('POSTHORN_CELLS', `${name} leads to the database of the cell ${other}`);
   }
+  await store.accountCells.countFrom((await first.accountCells.numberOf(name)) * NUMBERS_OF_A_CELL);
 }
 
 /** @throws ConfigError for a database that is a further cell of an installation */

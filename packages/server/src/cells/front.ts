@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RawReplyDefaultExpression, RawRequestDefaultExpression } from 'fastify';
 import type { Problem } from '../domain/errors.ts';
 import type { App } from '../http/app.ts';
 import { presentProblem, toProblem } from '../http/problem.ts';
@@ -7,7 +7,9 @@ import { TOKEN_PREFIX } from '../manage/sessions.ts';
 import { FIRST } from './account-places.ts';
 import { type Cells, type OpenCell, unavailable } from './cells.ts';
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+type Request = RawRequestDefaultExpression;
+type Response = RawReplyDefaultExpression;
+type Handler = (request: Request, response: Response) => void;
 
 const ACCOUNT = /^\/v1\/accounts\/([^/?#]+)/;
 /** Where vendors' own clients come with a key of the account. */
@@ -32,7 +34,7 @@ export class Front {
     server.on('request', (request, response) => this.lead(request, response, first));
   }
 
-  private lead(request: IncomingMessage, response: ServerResponse, first: Handler): void {
+  private lead(request: Request, response: Response, first: Handler): void {
     const account = accountIn(request.url ?? '');
     const known = account === undefined ? undefined : this.cells.places.peek(account);
     if (known === FIRST) {
@@ -50,7 +52,7 @@ export class Front {
   }
 
   /** @returns undefined for the first cell */
-  private async find(request: IncomingMessage, account: string | undefined): Promise<OpenCell | undefined> {
+  private async find(request: Request, account: string | undefined): Promise<OpenCell | undefined> {
     const { cells } = this;
     const { url = '', headers } = request;
     if (account !== undefined) return this.cellOf(account);
@@ -91,7 +93,7 @@ function accountIn(url: string): string | undefined {
   }
 }
 
-function refuse(response: ServerResponse, problem: Problem): void {
+function refuse(response: Response, problem: Problem): void {
   const body = JSON.stringify(presentProblem(problem, 'none'));
   const headers = { 'content-type': 'application/problem+json', 'cache-control': 'no-store' };
   response.writeHead(problem.status, problem.status === 503 ? { ...headers, 'retry-after': '2' } : headers).end(body);

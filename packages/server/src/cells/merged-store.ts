@@ -47,6 +47,22 @@ export function mergedStore(
         };
       },
     },
+    nodes: {
+      ...first.nodes,
+      async list() {
+        // Each process is a node of every cell: what it does in all of them stands with its row of the first.
+        const [own, ...others] = await Promise.all([first, ...reachable().slice(1)].map((store) => store.nodes.list()));
+        return (own ?? []).map((row) => {
+          const same = others.flat().filter(({ host, pid }) => host === row.host && pid === row.pid);
+          return {
+            ...row,
+            finishedPerS: sum([row, ...same].map(({ finishedPerS }) => finishedPerS)),
+            inFlight: sum([row, ...same].map(({ inFlight }) => inFlight)),
+            inMemory: sum([row, ...same].map(({ inMemory }) => inMemory)),
+          };
+        });
+      },
+    },
     charts: {
       ...first.charts,
       accounts: async (ids, fromMs) => (await all(({ charts }) => charts.accounts(ids, fromMs))).flat(),

@@ -45,6 +45,14 @@ export type App = FastifyInstance<
   TypeBoxTypeProvider
 >;
 
+/** One of the databases that accounts live in, and how it is doing as far as that can be asked. */
+export interface CellFacts {
+  name: string;
+  isUp: boolean;
+  takesNewAccounts: boolean;
+  facts: { accounts: number; waiting: number; finishedPerS: number; sizeBytes: number } | undefined;
+}
+
 /** What routes are built from. */
 export interface HttpParts {
   store: Store;
@@ -94,4 +102,8 @@ export interface HttpParts {
   /** Whether the database can be reached and its migrations are current. */
   isReady: () => Promise<{ ready: boolean; reason?: string; warnings: string[]; databaseMs?: number }>;
   isUp: () => boolean;
+  /** The databases of this installation, the first one first. */
+  cells: () => Promise<CellFacts[]>;
+  /** What this node has in flight and in memory, of all cells. */
+  load: () => { inFlight: number; inMemory: number; backlogged: number };
 }

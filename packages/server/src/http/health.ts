@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { VERSION } from '../version.ts';
 import type { App, HttpParts } from './app.ts';
 
-export function healthRoutes(app: App, { isReady, metrics, metricsText, dispatcher, clock }: HttpParts): void {
+export function healthRoutes(app: App, { isReady, metrics, metricsText, load, clock }: HttpParts): void {
   const startedAtMs = clock.monotonicMs();
   app.get(
     '/healthz',
@@ -46,7 +46,7 @@ export function healthRoutes(app: App, { isReady, metrics, metricsText, dispatch
     },
     async (_, reply) => {
       const { ready, reason, warnings, databaseMs } = await isReady();
-      const { inFlight, inMemory, backlogged } = dispatcher.counts;
+      const { inFlight, inMemory, backlogged } = load();
       const details = {
         version: VERSION,
         uptime_s: Math.floor((clock.monotonicMs() - startedAtMs) / 1000),

@@ -23,6 +23,7 @@ import { handleError, sendProblem } from './problem.ts';
 import { signInRoutes } from './sign-in.ts';
 import { accountRoutes } from './v1/accounts.ts';
 import { binRoutes } from './v1/bins.ts';
+import { cellRoutes } from './v1/cells.ts';
 import { contractRoutes, contractSchemaRoute } from './v1/contracts.ts';
 import { databaseRoutes } from './v1/database.ts';
 import { deliveryRoutes } from './v1/deliveries.ts';
@@ -157,6 +158,7 @@ export async function buildServer(parts: HttpParts, logger: Logger, keyGuard: Ke
       noticeRoutes(v1, parts);
       liveRoutes(v1, parts);
       databaseRoutes(v1, parts);
+      cellRoutes(v1, parts);
       sourceRoutes(v1, parts);
       operatorKeyRoutes(v1, parts);
     },

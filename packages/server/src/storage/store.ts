@@ -596,8 +596,12 @@ export interface NodeFacts {
   heartbeat: string;
 }
 
-/** Where accounts live that are not in the first of several databases; only that one is asked. */
+/** Of several databases: the first knows where accounts live that are in others. */
 export interface AccountCellStore {
+  /** Of the first: which number a cell has, from 1. */
+  numberOf(cell: string): Promise<number>;
+  /** Of a further one: accounts, endpoints and sets of headers that are new in it have numbers above this. */
+  countFrom(number: number): Promise<void>;
   find(accountId: string): Promise<string | undefined>;
   /** Stores the cell of an account unless it has one; answers the one that counts. */
   putFirst(accountId: string, cell: string): Promise<string>;

@@ -706,6 +706,13 @@ export const texts: Texts = {
     passes: 'kommt durch',
     keptBack: 'bleibt zurück',
   },
+  cells: {
+    cell: 'Zelle',
+    cells: 'Zellen',
+    newAccounts: 'neue Konten',
+    size: 'Größe',
+    states: { up: 'erreichbar', away: 'nicht erreichbar' },
+  },
   ordering: {
     add: 'Reihenfolge einhalten',
     by: (pointers) => `In der Reihenfolge von ${pointers}`,

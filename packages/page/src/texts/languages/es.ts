@@ -704,6 +704,13 @@ export const texts: Texts = {
     passes: 'pasa',
     keptBack: 'retenido',
   },
+  cells: {
+    cell: 'Celda',
+    cells: 'Celdas',
+    newAccounts: 'cuentas nuevas',
+    size: 'Tamaño',
+    states: { up: 'disponible', away: 'no disponible' },
+  },
   ordering: {
     add: 'Mantener un orden',
     by: (pointers) => `En el orden de ${pointers}`,

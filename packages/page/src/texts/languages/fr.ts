@@ -707,6 +707,13 @@ export const texts: Texts = {
     passes: 'passe',
     keptBack: 'retenu',
   },
+  cells: {
+    cell: 'Cellule',
+    cells: 'Cellules',
+    newAccounts: 'nouveaux comptes',
+    size: 'Taille',
+    states: { up: 'disponible', away: 'indisponible' },
+  },
   ordering: {
     add: 'Garder un ordre',
     by: (pointers) => `Dans l’ordre de ${pointers}`,

@@ -684,6 +684,13 @@ export const texts: Texts = {
     passes: '通過',
     keptBack: '停止',
   },
+  cells: {
+    cell: 'セル',
+    cells: 'セル',
+    newAccounts: '新しいアカウント',
+    size: 'サイズ',
+    states: { up: '稼働中', away: '接続不可' },
+  },
   ordering: {
     add: '順序を保つ',
     by: (pointers) => `${pointers} の順`,

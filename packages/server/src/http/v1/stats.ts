@@ -263,7 +263,7 @@ function listAccountStats(app: App, { store, clock }: HttpParts): void {
 }
 
 function getOverview(app: App, parts: HttpParts): void {
-  const { store, dispatcher, node, clock } = parts;
+  const { store, load, node, clock } = parts;
   const volumeOfDay = dayVolumeOf(parts);
   app.get(
     '/overview',
@@ -341,14 +341,14 @@ function getOverview(app: App, parts: HttpParts): void {
         nodes: nodes.map(({ startedAt, heartbeatAt, finishedPerS, inFlight, inMemory, ...row }) => ({
           ...row,
           finished_per_s: finishedPerS,
-          in_flight: row.id === node.id ? dispatcher.counts.inFlight : inFlight,
-          in_memory: row.id === node.id ? dispatcher.counts.inMemory : inMemory,
+          in_flight: row.id === node.id ? load().inFlight : inFlight,
+          in_memory: row.id === node.id ? load().inMemory : inMemory,
           started_at: startedAt.toISOString(),
           heartbeat_at: heartbeatAt.toISOString(),
           is_this: row.id === node.id,
         })),
-        in_flight: sumOf(nodes, node.id, dispatcher.counts.inFlight, (one) => one.inFlight),
-        in_memory: sumOf(nodes, node.id, dispatcher.counts.inMemory, (one) => one.inMemory),
+        in_flight: sumOf(nodes, node.id, load().inFlight, (one) => one.inFlight),
+        in_memory: sumOf(nodes, node.id, load().inMemory, (one) => one.inMemory),
         oldest_waiting_at: oldest?.toISOString() ?? null,
         database: { version: database.version, size_bytes: database.sizeBytes, oldest_day: oldestDay },
         volume: volume.map(presentBucket),

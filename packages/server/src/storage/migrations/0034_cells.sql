@@ -4,6 +4,13 @@ CREATE TABLE account_cells (
   cell       text NOT NULL
 );
 
+-- The further databases. Each counts accounts, endpoints and sets of headers from its own number on (`numbersFrom`): vendors' APIs show
+-- these numbers, and an account that moves keeps them.
+CREATE TABLE cells (
+  name   text PRIMARY KEY,
+  number int NOT NULL UNIQUE
+);
+
 CREATE FUNCTION tell_account_cell() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM pg_notify('posthorn_account_cell', NEW.account_id);
