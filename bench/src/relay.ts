@@ -149,6 +149,8 @@ const parts: HttpParts = {
   isReady: async () => ({ ready: true, warnings: [] }),
   isUp: () => true,
   cells: async () => [],
+  moves: undefined as unknown as HttpParts['moves'],
+  hasMoved: async () => false,
   load: () => built.dispatcher.counts,
 };
 const logger = pino({ level: 'fatal' });

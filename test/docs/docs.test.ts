@@ -28,7 +28,7 @@ test('every code block is run, compiled or loaded by a test, or shows nothing th
     'docs/cli.md json': 'test/e2e/mcp.test.ts starts that command',
     'docs/failover.md': 'packages/server/src/storage/servers.test.ts',
     'docs/filters.md json': 'test/e2e/filters.test.ts',
-    'docs/cells.md sh': 'test/e2e/cells.test.ts, with databases of its own',
+    'docs/cells.md sh': 'test/e2e/cells.test.ts and account-moves.test.ts, with databases of their own',
     'docs/ordering.md json': 'test/e2e/ordered-delivery.test.ts',
     'docs/transformations.md json': 'test/e2e/transformations.test.ts',
     'docs/event-types.md json': 'test/e2e/event-types.test.ts',

@@ -1251,6 +1251,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/accounts/{account}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show how far the last move of an account is */
+        get: operations["getAccountMove"];
+        put?: never;
+        /**
+         * Move an account to another cell, while it is published to and delivered for
+         * @description Answers at once; GET says how far it is. What is under way when it is handed over may be delivered twice.
+         */
+        post: operations["moveAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/cells": {
         parameters: {
             query?: never;
@@ -1441,7 +1462,7 @@ export interface components {
              * @description Stable; decide by this
              * @enum {unknown}
              */
-            code: "malformed_request" | "malformed_json" | "invalid_request" | "invalid_cursor" | "unauthorized" | "forbidden" | "route_not_found" | "event_type_not_found" | "contract_not_found" | "account_not_found" | "endpoint_not_found" | "event_not_found" | "scheduled_event_not_found" | "key_not_found" | "bin_not_found" | "replay_not_found" | "delivery_not_found" | "parked_key_not_found" | "attempt_not_found" | "source_not_found" | "dead_letter_not_found" | "method_not_allowed" | "request_timeout" | "account_exists" | "idempotency_conflict" | "limit_reached" | "not_supported" | "breaking_change" | "not_retryable" | "payload_too_large" | "unsupported_media_type" | "unsupported_encoding" | "unknown_trigger" | "unknown_topic" | "unknown_pair" | "ownership_unproven" | "transform_failed" | "unknown_version" | "unknown_scope" | "invalid_payload" | "invalid_url" | "blocked_address" | "invalid_secret" | "too_many_requests" | "headers_too_large" | "internal_error" | "mail_unavailable" | "cell_unavailable" | "database_unavailable" | "overloaded" | "shutting_down";
+            code: "malformed_request" | "malformed_json" | "invalid_request" | "invalid_cursor" | "unauthorized" | "forbidden" | "route_not_found" | "event_type_not_found" | "contract_not_found" | "account_not_found" | "endpoint_not_found" | "event_not_found" | "scheduled_event_not_found" | "key_not_found" | "bin_not_found" | "replay_not_found" | "delivery_not_found" | "parked_key_not_found" | "attempt_not_found" | "source_not_found" | "dead_letter_not_found" | "method_not_allowed" | "request_timeout" | "account_exists" | "idempotency_conflict" | "limit_reached" | "not_supported" | "breaking_change" | "not_retryable" | "payload_too_large" | "unsupported_media_type" | "unsupported_encoding" | "unknown_trigger" | "unknown_topic" | "unknown_pair" | "ownership_unproven" | "transform_failed" | "unknown_version" | "unknown_scope" | "invalid_payload" | "invalid_url" | "blocked_address" | "invalid_secret" | "too_many_requests" | "headers_too_large" | "internal_error" | "mail_unavailable" | "account_moving" | "move_not_found" | "cell_not_found" | "cell_unavailable" | "database_unavailable" | "overloaded" | "shutting_down";
             errors?: {
                 /** @description JSON Pointer (RFC 6901) into the body, or the name of a parameter */
                 pointer: string;
@@ -1475,6 +1496,23 @@ export interface components {
             created_at: string;
             /** Format: date-time */
             updated_at: string;
+        };
+        AccountMove: {
+            account_id: string;
+            from: string;
+            to: string;
+            /**
+             * @description copying: it goes on where it is; held, switched: requests for it are answered 503, for a moment; following: it lives in the other cell, and its history comes after it
+             * @enum {unknown}
+             */
+            state: "copying" | "held" | "switched" | "following" | "finished";
+            /** @description Events and deliveries so far */
+            copied: number;
+            /** @description Why it waits: it is tried again */
+            error: string | null;
+            /** Format: date-time */
+            started_at: string;
+            finished_at: string | null;
         };
         AccountStats: {
             account_id: string;
@@ -10564,6 +10602,192 @@ export interface operations {
             };
             /** @description Problem details */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAccountMove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountMove"];
+                };
+            };
+            /** @description Problem details */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    moveAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description One of GET /v1/cells */
+                    cell: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountMove"];
+                };
+            };
+            /** @description Problem details */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

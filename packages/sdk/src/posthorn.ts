@@ -37,6 +37,11 @@ export class Posthorn {
     change: (id: string, changes: BodyOf<'changeAccount'>): Promise<AnswerOf<'changeAccount'>> =>
       this.transport.call({ method: 'PATCH', path: `/v1/accounts/${part(id)}`, body: changes }),
     delete: (id: string): Promise<void> => this.transport.call({ method: 'DELETE', path: `/v1/accounts/${part(id)}` }),
+    /** To another cell, while it goes on; `moveState` says how far it is. */
+    move: (id: string, cell: string): Promise<AnswerOf<'moveAccount'>> =>
+      this.transport.call({ method: 'POST', path: `/v1/accounts/${part(id)}/move`, body: { cell } }),
+    moveState: (id: string): Promise<AnswerOf<'getAccountMove'>> =>
+      this.transport.call({ method: 'GET', path: `/v1/accounts/${part(id)}/move` }),
   };
 
   readonly contracts = {

@@ -8,6 +8,7 @@ import { FIRST } from './cells/account-places.ts';
 import { Cell, openStorage } from './cells/cell.ts';
 import { type CellConfig, Cells, claimCell, furtherStore, mustBeFirst, type OpenCell } from './cells/cells.ts';
 import { Front } from './cells/front.ts';
+import { Moves } from './cells/moves.ts';
 import { type Config, ConfigError } from './config.ts';
 import type { Contract } from './contract/contract.ts';
 import { loadContracts } from './contract/load.ts';
@@ -183,6 +184,7 @@ export async function startNode(
     showQueue(metrics, store, clock, () => database.up);
 
     siblings?.share(metrics);
+    const moves = new Moves({ cells, first: () => cell, store: store.accountCells, clock, onError });
     const forAllApps = {
       contracts,
       ids,
@@ -197,10 +199,13 @@ export async function startNode(
       trustedProxies: config.trustedProxies,
       embedOrigins: config.embedOrigins,
       cells: () => cells.facts(),
+      moves,
       load: () => loadOf([cell, ...cells.all.map((one) => one.cell)]),
     };
+    const hasMovedFrom = (name: string) => async (accountId: string) =>
+      areSeveral && (await cells.hasMoved(accountId, name));
     const keyGuard = await openKeyGuard({ store, clock }, log);
-    const appOf = (of: Cell, more: Partial<HttpParts> = {}) =>
+    const appOf = (name: string, of: Cell, more: Partial<HttpParts> = {}) =>
       buildServer(
         {
           ...of.services,
@@ -209,13 +214,14 @@ export async function startNode(
           node: of.node,
           isReady: of.isReady,
           isUp: () => of.isUp,
+          hasMoved: hasMovedFrom(name),
           ...more,
         },
         log,
         keyGuard,
       );
     const ofAll = { store: cells.store, keyVerifier: cells.keyVerifier, isReady: readinessOfAll(cell, cells) };
-    const app = await appOf(cell, areSeveral ? ofAll : {});
+    const app = await appOf(FIRST, cell, areSeveral ? ofAll : {});
     let isDelivering = false;
     const deliver = async (name: string, of: Cell) => {
       if (!delivers(name)) return;
@@ -233,7 +239,7 @@ export async function startNode(
         await claimCell(store, own.store, name);
         const further = await Cell.register(own, furtherStore(own.store, store), shared);
         await further.join();
-        const opened = { name, cell: further, app: await appOf(further) };
+        const opened = { name, cell: further, app: await appOf(name, further) };
         if (isDelivering) await deliver(name, further);
         return opened;
       } catch (error) {
@@ -257,6 +263,7 @@ export async function startNode(
     origin ||= url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//127.0.0.1');
     // Not before: a start that fails, as on a port that is taken, has sent nothing whose outcome it could not store.
     isDelivering = true;
+    if (areSeveral) moves.start();
     await deliver(FIRST, cell);
     for (const one of cells.all) await deliver(one.name, one.cell);
     const stopWarmingUp = warmUp(contracts, clock, onError);
@@ -265,7 +272,7 @@ export async function startNode(
     const stop = async () => {
       stopWarmingUp();
       isStopping = true;
-      const stopped = cells.stop();
+      const stopped = Promise.all([cells.stop(), moves.stop()]);
       const all = [cell, ...cells.all.map((one) => one.cell)];
       const drained = Promise.all(all.map((one) => one.drain(DRAIN_MS)));
       const closed = Promise.all([app, ...cells.all.map((one) => one.app)].map((one) => one.close()));

@@ -59,6 +59,8 @@ describe('the OpenAPI document', () => {
         'listScheduledEvents',
         'listSources',
         'listCells',
+        'moveAccount',
+        'getAccountMove',
         'listDeadLetters',
         'getDeadLetter',
         'deleteDeadLetter',

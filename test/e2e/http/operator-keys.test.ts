@@ -38,7 +38,7 @@ const SUPPORT_MAY = `createEndpoint changeEndpoint deleteEndpoint activateEndpoi
   generateSecret tryFilter tryTransformation checkUrl testNotices testEndpoint sendExample retryDelivery releaseParkedKey
   replay cancelReplay shareBin forwardBinRequest createBin changeBin deleteBin redriveDeadLetters`.split(/\s+/);
 const PRODUCT_MAY_NOT =
-  `getOverview getDatabase listCells listAllAudit diffContracts listSources listDeadLetters getDeadLetter deleteDeadLetter redriveDeadLetters
+  `getOverview getDatabase listCells moveAccount getAccountMove listAllAudit diffContracts listSources listDeadLetters getDeadLetter deleteDeadLetter redriveDeadLetters
   createOperatorKey listOperatorKeys getOperatorKey rotateOperatorKey deleteOperatorKey`.split(/\s+/);
 const VIEWER_MAY_NOT_READ = ['getSecret', 'getNotices', 'listOperatorKeys', 'getOperatorKey'];
 

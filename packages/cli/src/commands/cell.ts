@@ -1,5 +1,9 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { CommandFailed, EXIT } from '../exit-codes.js';
 import { Session, withServer } from '../session.js';
+
+const LOOK_EVERY_MS = 500;
 
 export function cellCommands(program: Command): void {
   const cell = program.command('cell').description('The databases that accounts live in: see docs/cells.md');
@@ -21,5 +25,28 @@ export function cellCommands(program: Command): void {
       ],
       'No cells.',
     );
+  });
+
+  withServer(
+    cell
+      .command('move')
+      .argument('<account>')
+      .argument('<cell>')
+      .description('Move an account to another cell, while it goes on; waits until all of it is there'),
+  ).action(async (account: string, to: string, options) => {
+    const session = new Session(options);
+    const { accounts } = session.posthorn;
+    let move = await accounts.move(account, to);
+    let said = '';
+    while (move.state !== 'finished') {
+      const line = move.error === null ? move.state : `${move.state}: ${move.error}`;
+      if (line !== said && !session.isJson) session.print(line);
+      said = line;
+      await setTimeout(LOOK_EVERY_MS);
+      move = await accounts.moveState(account);
+    }
+    if (session.isJson) return session.print(JSON.stringify(move, null, 2));
+    if (move.error !== null) throw new CommandFailed(move.error, EXIT.failed);
+    session.print(`${account} lives in ${to}: ${move.copied} events and deliveries were copied.`);
   });
 }

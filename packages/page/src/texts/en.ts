@@ -902,6 +902,7 @@ export const en = {
       createAccount: 'Created the account',
       changeAccount: 'Changed the account',
       deleteAccount: 'Deleted the account',
+      moveAccount: 'Moved the account to another database',
       createEndpoint: 'Created a webhook',
       changeEndpoint: 'Changed a webhook',
       deleteEndpoint: 'Deleted a webhook',

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { Problem } from '../domain/errors.ts';
 import type { AccountCellStore } from '../storage/store.ts';
 
 /** The cell whose database knows where all accounts live. */
@@ -24,12 +25,17 @@ export class AccountPlaces {
     return this.known.get(accountId);
   }
 
-  /** @returns the first cell for those that nobody knows, too */
+  /**
+   * @returns the first cell for those that nobody knows, too
+   * @throws Problem `account_moving`
+   */
   async find(accountId: string): Promise<string> {
     const known = this.known.get(accountId);
     if (known !== undefined) return known;
     const { generation } = this;
-    const cell = await this.parts.store.find(accountId);
+    const found = await this.parts.store.find(accountId);
+    if (found?.isMoving) throw new Problem('account_moving');
+    const cell = found?.cell;
     // Of what does not exist nothing is kept: it may be made elsewhere at any moment.
     const isCertain = cell !== undefined || (await this.parts.isInFirst(accountId));
     if (isCertain && this.generation === generation) this.known.set(accountId, cell ?? FIRST);

@@ -96,6 +96,16 @@ export class Cells {
     return cell;
   }
 
+  /** Whether an account that a cell does not have is in another, or on its way. */
+  async hasMoved(accountId: string, from: string): Promise<boolean> {
+    this.places.forget(accountId);
+    try {
+      return (await this.places.find(accountId)) !== from;
+    } catch (error) {
+      return error instanceof Problem && error.code === 'account_moving';
+    }
+  }
+
   /** For what comes from sources: it goes to where its account lives. */
   get routed(): { acceptor: Pick<Acceptor, 'accept'>; directory: Pick<Directory, 'peek' | 'get'> } {
     return {

@@ -12,6 +12,8 @@ type Response = RawReplyDefaultExpression;
 type Handler = (request: Request, response: Response) => void;
 
 const ACCOUNT = /^\/v1\/accounts\/([^/?#]+)/;
+/** How far a move is can be asked while the account is nowhere. */
+const MOVE = /^\/v1\/accounts\/[^/?#]+\/move\/?(\?|$)/;
 /** Where vendors' own clients come with a key of the account. */
 const FACADES = /^\/(api|admin)\//;
 const KEY_HEADERS = ['x-authorization', 'x-loop-token', 'authorization'];
@@ -84,7 +86,7 @@ export class Front {
 
 function accountIn(url: string): string | undefined {
   const [, segment] = ACCOUNT.exec(url) ?? [];
-  if (segment === undefined) return undefined;
+  if (segment === undefined || MOVE.test(url)) return undefined;
   try {
     return decodeURIComponent(segment);
   } catch {

@@ -98,6 +98,13 @@ export const CATALOGUE = {
   headers_too_large: [431, 'The headers are over the limit', 'Send at most 16 KiB of headers, the address included.'],
   internal_error: [500, 'Something went wrong here', 'Try again; if it stays, give the operator the request id.'],
   mail_unavailable: [503, 'The e-mail could not be sent', 'Try again later; the operator finds the reason in the log.'],
+  account_moving: [
+    503,
+    'This account is on its way to another database',
+    'Try again after `Retry-After` seconds: it takes a moment.',
+  ],
+  move_not_found: [404, 'This account has not been moved', 'POST moves it.'],
+  cell_not_found: [404, 'No such cell', 'GET /v1/cells lists those that are configured.'],
   cell_unavailable: [
     503,
     'The database of this account cannot be reached',

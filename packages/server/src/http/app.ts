@@ -8,6 +8,7 @@ import type {
 } from 'fastify';
 import type { Acceptor } from '../accept/acceptor.ts';
 import type { Scheduler } from '../accept/scheduler.ts';
+import type { Moves } from '../cells/moves.ts';
 import type { Contract } from '../contract/contract.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Clock } from '../domain/clock.ts';
@@ -102,6 +103,10 @@ export interface HttpParts {
   /** Whether the database can be reached and its migrations are current. */
   isReady: () => Promise<{ ready: boolean; reason?: string; warnings: string[]; databaseMs?: number }>;
   isUp: () => boolean;
+  /** Takes accounts from one of them to another. */
+  moves: Moves;
+  /** Whether an account that is not in this cell is in another by now, or on its way. */
+  hasMoved: (accountId: string) => Promise<boolean>;
   /** The databases of this installation, the first one first. */
   cells: () => Promise<CellFacts[]>;
   /** What this node has in flight and in memory, of all cells. */

@@ -93,7 +93,16 @@ export async function buildServer(parts: HttpParts, logger: Logger, keyGuard: Ke
   takeJson(app, readForm);
   // Any expectation but 100-continue may be ignored (RFC 9110, 10.1.1); Node would answer it with a 417 of its own.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
-  app.setErrorHandler(handleError);
+  app.setErrorHandler(async (error, request, reply) => {
+    const { account } = request.params as { account?: string };
+    const isMissing = error instanceof Problem && error.code === 'account_not_found' && account !== undefined;
+    // Whoever led it here had not heard yet.
+    return handleError(
+      isMissing && (await parts.hasMoved(account)) ? new Problem('account_moving') : error,
+      request,
+      reply,
+    );
+  });
   app.setNotFoundHandler((request, reply) => {
     const allowed = methodsOf(app, request.url).filter((method) => method !== request.method);
     if (allowed.length === 0) return sendProblem(request, reply, new Problem('route_not_found'));

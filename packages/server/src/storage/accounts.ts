@@ -131,13 +131,13 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
 
     async removeClosed() {
       const [oldest] = await database.run<{ id: string; closed_xid: string }>(
-        'SELECT id, closed_xid FROM accounts WHERE closed_at IS NOT NULL ORDER BY closed_at LIMIT 1',
+        'SELECT id, closed_xid FROM accounts WHERE closed_at IS NOT NULL AND moved_to IS NULL ORDER BY closed_at LIMIT 1',
       );
       // What is under way and does not know that it is closed could store an event for it.
       const isComplete = oldest && (await hasOlderEnded(database, 'posthorn%', oldest.closed_xid));
       return database.transaction(async (run) => {
         const [closed] = await run<{ id: string }>(
-          'SELECT id FROM accounts WHERE closed_at IS NOT NULL ORDER BY closed_at LIMIT 1 FOR UPDATE SKIP LOCKED',
+          'SELECT id FROM accounts WHERE closed_at IS NOT NULL AND moved_to IS NULL ORDER BY closed_at LIMIT 1 FOR UPDATE SKIP LOCKED',
         );
         if (!closed) return false;
         const [row] = await run<{ gone: number }>(REMOVE_ACCOUNT, [closed.id, REMOVED_AT_ONCE]);

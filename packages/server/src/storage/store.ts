@@ -596,13 +596,46 @@ export interface NodeFacts {
   heartbeat: string;
 }
 
+/**
+ * An account on its way: `copying` events while it goes on where it is; `held` while it is nowhere; `switched`: it is to be opened
+ * where it comes to; `following`: it lives there, and its history comes after it.
+ */
+export interface AccountMove {
+  accountId: string;
+  from: string;
+  to: string;
+  state: 'copying' | 'held' | 'switched' | 'following' | 'finished';
+  /** The last row that has been copied. */
+  after: string | undefined;
+  copied: number;
+  error: string | null;
+  startedAt: Date;
+  finishedAt: Date | null;
+}
+
 /** Of several databases: the first knows where accounts live that are in others. */
 export interface AccountCellStore {
   /** Of the first: which number a cell has, from 1. */
   numberOf(cell: string): Promise<number>;
   /** Of a further one: accounts, endpoints and sets of headers that are new in it have numbers above this. */
   countFrom(number: number): Promise<void>;
-  find(accountId: string): Promise<string | undefined>;
+  /** `isMoving`: right now it is nowhere. */
+  find(accountId: string): Promise<{ cell: string; isMoving: boolean } | undefined>;
+  setMoving(accountId: string, cell: string, isMoving: boolean): Promise<void>;
+  /** False while another move of it is under way. */
+  beginMove(accountId: string, from: string, to: string): Promise<boolean>;
+  findMove(accountId: string): Promise<AccountMove | undefined>;
+  /** Takes on one that nobody carries on. */
+  claimMove(by: string, forS: number): Promise<AccountMove | undefined>;
+  /** False when somebody else has taken it on: then nothing may be done any more. */
+  saveMove(
+    accountId: string,
+    by: string,
+    forS: number,
+    progress: Pick<AccountMove, 'state' | 'after' | 'copied' | 'error'>,
+  ): Promise<boolean>;
+  /** From here on it lives in the other cell. False as with `saveMove`. */
+  switchCell(accountId: string, by: string, forS: number, to: string): Promise<boolean>;
   /** Stores the cell of an account unless it has one; answers the one that counts. */
   putFirst(accountId: string, cell: string): Promise<string>;
 }

@@ -911,6 +911,7 @@ export const texts: Texts = {
       createAccount: 'Konto angelegt',
       changeAccount: 'Konto geändert',
       deleteAccount: 'Konto gelöscht',
+      moveAccount: 'Konto in eine andere Datenbank verschoben',
       createEndpoint: 'Webhook angelegt',
       changeEndpoint: 'Webhook geändert',
       deleteEndpoint: 'Webhook gelöscht',

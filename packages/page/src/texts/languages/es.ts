@@ -908,6 +908,7 @@ export const texts: Texts = {
       createAccount: 'Cuenta creada',
       changeAccount: 'Cuenta cambiada',
       deleteAccount: 'Cuenta eliminada',
+      moveAccount: 'Cuenta trasladada a otra base de datos',
       createEndpoint: 'Webhook creado',
       changeEndpoint: 'Webhook cambiado',
       deleteEndpoint: 'Webhook eliminado',

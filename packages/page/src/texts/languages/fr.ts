@@ -911,6 +911,7 @@ export const texts: Texts = {
       createAccount: 'Compte créé',
       changeAccount: 'Compte modifié',
       deleteAccount: 'Compte supprimé',
+      moveAccount: 'Compte déplacé vers une autre base de données',
       createEndpoint: 'Webhook créé',
       changeEndpoint: 'Webhook modifié',
       deleteEndpoint: 'Webhook supprimé',

@@ -888,6 +888,7 @@ export const texts: Texts = {
       createAccount: 'アカウントを作成',
       changeAccount: 'アカウントを変更',
       deleteAccount: 'アカウントを削除',
+      moveAccount: 'アカウントを別のデータベースに移動',
       createEndpoint: 'Webhook を作成',
       changeEndpoint: 'Webhook を変更',
       deleteEndpoint: 'Webhook を削除',

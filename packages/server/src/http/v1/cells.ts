@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
+import type { AccountMove } from '../../storage/store.ts';
 import type { App, HttpParts } from '../app.ts';
-import { Nullable, named, responses } from '../schemas.ts';
+import { AccountParams, closed, Nullable, named, responses, Time } from '../schemas.ts';
 
 const CellView = named(
   'Cell',
@@ -17,8 +18,64 @@ const CellView = named(
   }),
 );
 
-/** The databases that accounts live in. */
-export function cellRoutes(app: App, { cells }: HttpParts): void {
+const MoveView = named(
+  'AccountMove',
+  Type.Object({
+    account_id: Type.String(),
+    from: Type.String(),
+    to: Type.String(),
+    state: Type.Enum(['copying', 'held', 'switched', 'following', 'finished'], {
+      description:
+        'copying: it goes on where it is; held, switched: requests for it are answered 503, for a moment; following: it lives in the other cell, and its history comes after it',
+    }),
+    copied: Type.Integer({ description: 'Events and deliveries so far' }),
+    error: Type.Union([Type.String(), Type.Null()], { description: 'Why it waits: it is tried again' }),
+    started_at: Time,
+    finished_at: Nullable(Time),
+  }),
+);
+
+const present = ({ accountId, startedAt, finishedAt, after: _, ...move }: AccountMove) => ({
+  ...move,
+  account_id: accountId,
+  started_at: startedAt.toISOString(),
+  finished_at: finishedAt?.toISOString() ?? null,
+});
+
+/** The databases that accounts live in, and accounts on their way from one to another. */
+export function cellRoutes(app: App, { cells, moves }: HttpParts): void {
+  app.post(
+    '/accounts/:account/move',
+    {
+      schema: {
+        operationId: 'moveAccount',
+        summary: 'Move an account to another cell, while it is published to and delivered for',
+        description:
+          'Answers at once; GET says how far it is. What is under way when it is handed over may be delivered twice.',
+        tags: ['Operation'],
+        params: AccountParams,
+        body: closed({ cell: Type.String({ maxLength: 64, description: 'One of GET /v1/cells' }) }),
+        response: responses({ 202: MoveView }, 404, 409),
+      },
+    },
+    async (request, reply) =>
+      reply.code(202).send(present(await moves.begin(request.params.account, request.body.cell))),
+  );
+
+  app.get(
+    '/accounts/:account/move',
+    {
+      schema: {
+        operationId: 'getAccountMove',
+        summary: 'Show how far the last move of an account is',
+        tags: ['Operation'],
+        params: AccountParams,
+        response: responses({ 200: MoveView }, 404),
+      },
+    },
+    async (request) => present(await moves.find(request.params.account)),
+  );
+
   app.get(
     '/cells',
     {

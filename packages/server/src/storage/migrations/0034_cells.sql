@@ -18,3 +18,26 @@ BEGIN
 END $$;
 CREATE TRIGGER tell_account_cell AFTER INSERT OR UPDATE ON account_cells
   FOR EACH ROW EXECUTE FUNCTION tell_account_cell();
+
+-- An account on its way from one cell to another (cells/moves.ts).
+-- `moving`: for the moment in which it is nowhere, requests for it wait.
+ALTER TABLE account_cells ADD COLUMN moving boolean NOT NULL DEFAULT false;
+CREATE TABLE account_moves (
+  account_id    text COLLATE "C" PRIMARY KEY,
+  from_cell     text NOT NULL,
+  to_cell       text NOT NULL,
+  -- copying, held, switched, following (the history comes after), finished
+  state         text NOT NULL,
+  -- The last of the events, then of the deliveries, that have been copied.
+  after         uuid,
+  copied        bigint NOT NULL DEFAULT 0,
+  error         text,
+  -- Whoever carries it on, until when; another node goes on after that.
+  claimed_by    uuid,
+  claimed_until timestamptz NOT NULL DEFAULT '-infinity',
+  started_at    timestamptz NOT NULL DEFAULT now(),
+  finished_at   timestamptz
+);
+
+-- In the cell that an account leaves, and in the one that it comes to: closed, but not to be removed. It says where it is.
+ALTER TABLE accounts ADD COLUMN moved_to text;
