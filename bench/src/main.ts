@@ -1,11 +1,12 @@
 /**
  * Measures Posthorn on this machine, everything on the same cores: load generator, receiver, server and PostgreSQL.
- * `npm run bench`; `npm run bench -- --short` only sees that it works; `--only=ratio`, `latency`, `sql`, `keys`, `isolation` or `scenarios` measures
+ * `npm run bench`; `npm run bench -- --short` only sees that it works; `--only=ratio`, `latency`, `sql`, `keys`, `isolation`, `cells` or `scenarios` measures
  * that alone. Ratios within one run are what to compare: the
  * machine's own speed changes from run to run.
  */
 import { cpus, totalmem } from 'node:os';
 import { call, createAccount } from './api.js';
+import { measureCells } from './cells.js';
 import { postBytes } from './http-client.js';
 import { closedLoop, openLoop } from './load.js';
 import { memoryMb, OPERATOR_KEY, Receiver, startPosthorn, startRelay, type Target } from './processes.js';
@@ -222,6 +223,10 @@ try {
   }
   if (only === undefined || only === 'keys') await keyVerification(server);
   if (only === undefined || only === 'isolation') await isolation(server);
+  if (only === 'cells') {
+    const scale = isShort ? { share: 0.5, seconds: 0.5, rounds: 1 } : { share: 0.15, seconds: 6, rounds: 5 };
+    await measureCells(receiver, scale, note);
+  }
   if (only === 'scenarios') {
     const scale = isShort ? { endpoints: 20, rounds: 1, seconds: 0.5 } : { endpoints: 5_000, rounds: 5, seconds: 4 };
     await measureScenarios(server, receiver, scale, note);

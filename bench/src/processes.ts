@@ -86,7 +86,8 @@ export async function startRelay(file: './relay.js' | './bare-relay.js', receive
   };
 }
 
-export async function startPosthorn(): Promise<Target> {
+/** @param environment more settings of the server */
+export async function startPosthorn(environment: Record<string, string> = {}): Promise<Target> {
   const folder = mkdtempSync(join(tmpdir(), 'posthorn-bench-'));
   const child = spawn(process.execPath, [...NODE_FLAGS, here('../../packages/server/dist/main.js')], {
     env: {
@@ -98,6 +99,7 @@ export async function startPosthorn(): Promise<Target> {
       POSTHORN_LOG_LEVEL: 'warn',
       // Memory is that of one node; how several compare is asked for by hand.
       POSTHORN_PROCESSES: process.env.POSTHORN_PROCESSES ?? '1',
+      ...environment,
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
