@@ -151,6 +151,7 @@ const parts: HttpParts = {
   cells: async () => [],
   moves: undefined as unknown as HttpParts['moves'],
   hasMoved: async () => false,
+  anyKeyVerifier: built.keyVerifier,
   load: () => built.dispatcher.counts,
 };
 const logger = pino({ level: 'fatal' });

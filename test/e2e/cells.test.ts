@@ -46,7 +46,7 @@ describe('accounts', () => {
   test('that are new live in the newest cell; those that were there stay where they are', async () => {
     const fresh = await createAccount(node, 'standard');
     expect(await accountsIn(urls.three)).toContain(fresh);
-    expect(await accountsIn(urls.first)).toEqual([old]);
+    expect(await accountsIn(urls.first)).not.toContain(fresh);
     expect(await accountsIn(urls.two)).toEqual([]);
   });
 
@@ -72,6 +72,45 @@ describe('accounts', () => {
       nodes.map((by) => by.call('POST', '/v1/accounts', { id: 'twice', name: 'x', contract: 'standard' })),
     );
     expect(both.map(({ status }) => status).sort()).toEqual([201, 409]);
+  });
+
+  test('that are made anew while the rest of them is being removed wait for that, as ever', async () => {
+    const id = await createAccount(node, 'standard');
+    await node.call('DELETE', `/v1/accounts/${id}`);
+    const again = await eventually(
+      () => nodes[1].call('POST', '/v1/accounts', { id, name: 'x', contract: 'standard' }),
+      ({ status }) => status === 201,
+    );
+    expect(again.body.id).toBe(id);
+    expect(await accountsIn(urls.three)).toContain(id);
+    expect(await accountsIn(urls.first)).not.toContain(id);
+  });
+
+  test('are not looked for in the first cell by a node that has not been told of the others', async () => {
+    const there = await createAccount(node, 'standard');
+    const untold = await startTestNode({ databaseUrl: urls.first });
+    try {
+      expect((await untold.publish(there, 'a.b', {})).body.code).toBe('cell_unavailable');
+      const made = await untold.call('POST', '/v1/accounts', { id: there, name: 'x', contract: 'standard' });
+      expect(made.body.code).toBe('account_exists');
+      // While it runs, nothing new is made where it would not find it.
+      const fresh = await createAccount(untold, 'standard');
+      expect(await accountsIn(urls.first)).toContain(fresh);
+      await subscribe(fresh, nodes[1]);
+      expect((await nodes[1].publish(fresh, 'a.b', {})).status).toBe(202);
+    } finally {
+      await untold.stop();
+    }
+  });
+
+  test('are made in a cell as soon as every node knows of it', async () => {
+    await query(
+      urls.first,
+      "INSERT INTO nodes (host, pid, engine, name, watermark) VALUES ('another', 1, 4, 'another', gen_random_uuid())",
+    );
+    expect(await accountsIn(urls.first)).toContain(await createAccount(node, 'standard'));
+    await query(urls.first, "DELETE FROM nodes WHERE host = 'another'");
+    expect(await accountsIn(urls.three)).toContain(await createAccount(node, 'standard'));
   });
 
   test('of any id that nobody knows are answered as ever', async () => {
@@ -198,6 +237,8 @@ describe('a cell whose database', () => {
   let databases: OwnPostgres[];
   let one: TestNode;
   const inCell = new Map<string, string>();
+  const sessionOf = new Map<string, string>();
+  const binOf = new Map<string, string>();
   const environmentOf = () => ({ POSTHORN_CELLS: `b=${databases[1]?.url} c=${databases[2]?.url}` });
   const start = () => startTestNode({ databaseUrl: databases[0]?.url ?? '', environment: environmentOf() });
 
@@ -214,6 +255,8 @@ describe('a cell whose database', () => {
       const account = await createAccount(one, 'standard');
       inCell.set(name, account);
       await subscribe(account, one);
+      sessionOf.set(name, (await one.call('POST', `/v1/accounts/${account}/page-sessions`)).body.token);
+      binOf.set(name, new URL((await one.call('POST', `/v1/accounts/${account}/bins`)).body.url).pathname);
       await one.stop();
     }
     one = await start();
@@ -235,6 +278,19 @@ describe('a cell whose database', () => {
     });
     for (const cell of ['a', 'c']) expect((await publish(cell)).status).toBe(202);
     await receiver.received(2);
+    // What comes without an account's name is found in the others; of what may be in the one that is away nobody can say.
+    const token = await fetch(`${one.url}${binOf.get('a')}`, { method: 'POST', body: 'x' });
+    expect(token.status).toBe(200);
+    const session = await one.call('GET', '/v1/page', undefined, { authorization: `Bearer ${sessionOf.get('b')}` });
+    expect([session.status, session.body.code]).toEqual([503, 'cell_unavailable']);
+    const other = await one.call('GET', '/v1/page', undefined, { authorization: `Bearer ${sessionOf.get('c')}` });
+    expect(other.status).toBe(200);
+    expect((await one.call('GET', '/v1/accounts')).body.data).toHaveLength(2);
+    expect((await one.call('GET', '/v1/cells')).body.data[1]).toMatchObject({
+      name: 'b',
+      state: 'away',
+      accounts: null,
+    });
     await databases[1]?.start();
     await eventually(
       () => publish('b'),

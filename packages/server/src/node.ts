@@ -6,7 +6,15 @@ import pino, { type Logger } from 'pino';
 import { attemptLog } from './attempt-log.ts';
 import { FIRST } from './cells/account-places.ts';
 import { Cell, openStorage } from './cells/cell.ts';
-import { type CellConfig, Cells, claimCell, furtherStore, mustBeFirst, type OpenCell } from './cells/cells.ts';
+import {
+  type CellConfig,
+  Cells,
+  claimCell,
+  furtherStore,
+  mayBecomeCell,
+  mustBeFirst,
+  type OpenCell,
+} from './cells/cells.ts';
 import { Front } from './cells/front.ts';
 import { Moves } from './cells/moves.ts';
 import { type Config, ConfigError } from './config.ts';
@@ -150,7 +158,8 @@ export async function startNode(
       log,
       onError,
     });
-    const areSeveral = config.cells.length > 0;
+    // Also on a node that has not been told of them: their accounts are not here.
+    const areSeveral = config.cells.length > 0 || (await store.accountCells.areSeveral());
     const cell: Cell = await Cell.register(storage, store, {
       ...shared,
       sources: { configs: config.sources, openReader },
@@ -181,7 +190,7 @@ export async function startNode(
           ),
         'cell',
       );
-    showQueue(metrics, store, clock, () => database.up);
+    showQueue(metrics, areSeveral ? cells.store : store, clock, () => database.up);
 
     siblings?.share(metrics);
     const moves = new Moves({ cells, first: () => cell, store: store.accountCells, clock, onError });
@@ -215,42 +224,65 @@ export async function startNode(
           isReady: of.isReady,
           isUp: () => of.isUp,
           hasMoved: hasMovedFrom(name),
+          anyKeyVerifier: of.services.keyVerifier,
           ...more,
         },
         log,
         keyGuard,
       );
-    const ofAll = { store: cells.store, keyVerifier: cells.keyVerifier, isReady: readinessOfAll(cell, cells) };
+    const front = new Front(cells);
+    const ofAll: Partial<HttpParts> = {
+      store: cells.store,
+      anyKeyVerifier: cells.keyVerifier,
+      isReady: readinessOfAll(cell, cells),
+      appOf: (request) => front.appOf(request),
+    };
     const app = await appOf(FIRST, cell, areSeveral ? ofAll : {});
     let isDelivering = false;
+    const tellsOperator = config.operatorWebhook !== undefined || config.operatorNotices !== undefined;
     const deliver = async (name: string, of: Cell) => {
-      if (!delivers(name)) return;
-      await of.deliver();
-      const { notices, operatorNotices } = of.services;
-      if (config.operatorWebhook || config.operatorNotices) await startNotices(notices, config.operatorWebhook);
-      await startOperatorNotices(operatorNotices, config.operatorNotices);
+      if (delivers(name)) await of.deliver();
+      if (!tellsOperator) return;
+      if (of !== cell) return of.services.notices.begin();
+      await startNotices(services.notices, config.operatorWebhook);
     };
     const openCell = async ({ name, url }: CellConfig): Promise<OpenCell> => {
       const folder = join(config.dataFolder, 'cells', name);
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       const { databaseConnections: connections } = config;
-      const own = await openStorage({ connectionString: url }, { vault, folder, connections, log });
+      const own = await openStorage(
+        { connectionString: url },
+        {
+          vault,
+          folder,
+          connections,
+          log,
+          mayBeUsed: (database) => mayBecomeCell(database, name),
+        },
+      );
       try {
         await claimCell(store, own.store, name);
-        const further = await Cell.register(own, furtherStore(own.store, store), shared);
-        await further.join();
-        const opened = { name, cell: further, app: await appOf(name, further) };
-        if (isDelivering) await deliver(name, further);
-        return opened;
+        const further = await Cell.register(own, furtherStore(own.store, store), {
+          ...shared,
+          operatorAcceptor: services.acceptor,
+          readsEventTypes: false,
+        });
+        try {
+          await further.join();
+          const { operatorKeys } = services;
+          const opened = { name, cell: further, app: await appOf(name, further, { operatorKeys }) };
+          if (isDelivering) await deliver(name, further);
+          return opened;
+        } catch (error) {
+          await further.drain(0);
+          await further.leave();
+          throw error;
+        }
       } catch (error) {
         await own.database.stop();
         throw error;
       }
     };
-    if (areSeveral) {
-      await cells.start();
-      new Front(cells).attach(app);
-    }
     closeServer = async () => {
       await cells.stop();
       await app.close();
@@ -259,12 +291,14 @@ export async function startNode(
         await one.cell.storage.database.stop();
       }
     };
+    await cells.start();
     const url = await listen(app, config);
     origin ||= url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//127.0.0.1');
     // Not before: a start that fails, as on a port that is taken, has sent nothing whose outcome it could not store.
     isDelivering = true;
     if (areSeveral) moves.start();
     await deliver(FIRST, cell);
+    await startOperatorNotices(services.operatorNotices, config.operatorNotices);
     for (const one of cells.all) await deliver(one.name, one.cell);
     const stopWarmingUp = warmUp(contracts, clock, onError);
 
@@ -272,12 +306,12 @@ export async function startNode(
     const stop = async () => {
       stopWarmingUp();
       isStopping = true;
-      const stopped = Promise.all([cells.stop(), moves.stop()]);
+      isDelivering = false;
+      await Promise.all([cells.stop(), moves.stop()]);
       const all = [cell, ...cells.all.map((one) => one.cell)];
       const drained = Promise.all(all.map((one) => one.drain(DRAIN_MS)));
       const closed = Promise.all([app, ...cells.all.map((one) => one.app)].map((one) => one.close()));
       mailer?.close();
-      await stopped;
       await drained;
       egress.close();
       await Promise.all(all.map((one) => one.leave()));
@@ -292,7 +326,10 @@ export async function startNode(
       url,
       freshOperatorKey: operatorKey.fresh,
       signInToken,
-      takeOverProcess: (pid) => maintainer.takeOverProcess(pid),
+      takeOverProcess: async (pid) => {
+        const all = [cell, ...cells.all.map((one) => one.cell)];
+        await Promise.all(all.map((one) => one.maintainer.takeOverProcess(pid)));
+      },
       stop: () => {
         stopping ??= stop();
         return stopping;
@@ -321,7 +358,10 @@ function readinessOfAll(first: Cell, cells: Cells): HttpParts['isReady'] {
   return async () => {
     const readiness = await first.isReady();
     const away = cells.away.map((name) => `the cell ${name} cannot be reached: its accounts wait`);
-    return { ...readiness, warnings: [...readiness.warnings, ...away] };
+    const ofOthers = cells.all.flatMap(({ name, cell }) =>
+      [...cell.maintainer.warnings].map((one) => `cell ${name}: ${one}`),
+    );
+    return { ...readiness, warnings: [...readiness.warnings, ...away, ...ofOthers] };
   };
 }
 

@@ -33,19 +33,35 @@ export async function reseal(
   if (config.databaseUrl === undefined && !connection) {
     throw new ResealRefused(`No server runs on ${config.dataFolder}: start it, or set DATABASE_URL.`);
   }
-  const database = new Database(connection ?? { connectionString: config.databaseUrl });
-  try {
-    if (!(await isCurrent(database))) {
-      throw new ResealRefused(
-        'This database is not at this version of Posthorn: start a server of this version first.',
-      );
+  const first = connection ?? { connectionString: config.databaseUrl };
+  const left = new Set<string>();
+  for (const { name, of } of [
+    { name: undefined, of: first },
+    ...config.cells.map(({ name, url }) => ({ name, of: { connectionString: url } })),
+  ]) {
+    if (name !== undefined) print(`cell ${name}`);
+    const database = new Database(of);
+    try {
+      if (!(await isCurrent(database))) {
+        throw new ResealRefused(
+          'This database is not at this version of Posthorn: start a server of this version first.',
+        );
+      }
+      const { settings, sealed, accountCells } = postgresStore(database, vault);
+      if (name === undefined && config.cells.length === 0 && (await accountCells.areSeveral()))
+        throw new ResealRefused('This installation has further cells: set POSTHORN_CELLS as for its servers.');
+      await proveMasterKey(vault, settings, sealed);
+      for (const keyId of await resealAll(vault, sealed, print)) left.add(keyId);
+    } finally {
+      await database.stop();
     }
-    const { settings, sealed } = postgresStore(database, vault);
-    await proveMasterKey(vault, settings, sealed);
-    await resealAll(vault, sealed, print);
-  } finally {
-    await database.stop();
   }
+  if (left.size > 0) {
+    throw new ResealRefused(
+      `A server still encrypts with ${[...left].join(', ')}: restart it with the new key in the first place, and run this again.`,
+    );
+  }
+  print('The other master keys can be taken out of POSTHORN_MASTER_KEY.');
 }
 
 async function isCurrent(database: Database): Promise<boolean> {
@@ -57,7 +73,8 @@ async function isCurrent(database: Database): Promise<boolean> {
   }
 }
 
-async function resealAll(vault: Vault, sealed: SealedStore, print: (line: string) => void): Promise<void> {
+/** @returns the other keys that rows are sealed with all the same */
+async function resealAll(vault: Vault, sealed: SealedStore, print: (line: string) => void): Promise<string[]> {
   const current = vault.currentKeyId;
   for (const keyId of (await sealed.keyIds()).filter((id) => id !== current)) {
     for (let done = 0; ; ) {
@@ -71,11 +88,5 @@ async function resealAll(vault: Vault, sealed: SealedStore, print: (line: string
   for (const [keyId, rows] of new Map([[current, 0], ...counts])) {
     print(`master key ${keyId}${keyId === current ? ' (current)' : ''}: ${rows} rows`);
   }
-  const left = [...counts.keys()].filter((keyId) => keyId !== current);
-  if (left.length > 0) {
-    throw new ResealRefused(
-      `A server still encrypts with ${left.join(', ')}: restart it with the new key in the first place, and run this again.`,
-    );
-  }
-  print('The other master keys can be taken out of POSTHORN_MASTER_KEY.');
+  return [...counts.keys()].filter((keyId) => keyId !== current);
 }

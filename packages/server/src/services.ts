@@ -71,6 +71,8 @@ export interface Dependencies {
   onSourceState?: (name: string, state: SourceState, error: string | null) => void;
   /** Where accounts live that messages of sources are for: here, by default. */
   routed?: { acceptor: Pick<Acceptor, 'accept'>; directory: Pick<Directory, 'peek' | 'get'> };
+  /** Where the operator's account lives that notices are events of: here, by default. */
+  operatorAcceptor?: Pick<Acceptor, 'accept'>;
   /** After event types have changed: copies of accounts in other cells have the contract of before. */
   onContractsChanged?: () => void;
   /** Where an SMTP server is configured. */
@@ -145,7 +147,7 @@ export function buildServices(dependencies: Dependencies) {
     notices: store.notices,
     endpoints,
     directory,
-    acceptor: () => acceptor,
+    acceptor: () => dependencies.operatorAcceptor ?? acceptor,
     clock,
     onError,
   });

@@ -13,13 +13,7 @@ export class AccountPlaces {
   /** Raised by every change: an answer from before it is not kept. */
   private generation = 0;
 
-  constructor(
-    private readonly parts: {
-      store: AccountCellStore;
-      /** Whether there is such an account in the first cell: those from before there were others have no entry. */
-      isInFirst: (accountId: string) => Promise<boolean>;
-    },
-  ) {}
+  constructor(private readonly store: AccountCellStore) {}
 
   peek(accountId: string): string | undefined {
     return this.known.get(accountId);
@@ -33,19 +27,22 @@ export class AccountPlaces {
     const known = this.known.get(accountId);
     if (known !== undefined) return known;
     const { generation } = this;
-    const found = await this.parts.store.find(accountId);
+    const found = await this.store.find(accountId);
     if (found?.isMoving) throw new Problem('account_moving');
     const cell = found?.cell;
     // Of what does not exist nothing is kept: it may be made elsewhere at any moment.
-    const isCertain = cell !== undefined || (await this.parts.isInFirst(accountId));
+    const isCertain = cell !== undefined || (await this.store.isHere(accountId));
     if (isCertain && this.generation === generation) this.known.set(accountId, cell ?? FIRST);
     return cell ?? FIRST;
   }
 
-  /** Where a new account is to live; where it lives, if it is there already. */
+  /** Where a new account is to live; where it lives, or what it has left is being removed, if it is there already. */
   async place(accountId: string, wished: string): Promise<string> {
-    if (await this.parts.isInFirst(accountId)) return FIRST;
-    return await this.parts.store.putFirst(accountId, wished);
+    if (wished === FIRST) return FIRST;
+    const { generation } = this;
+    const cell = await this.store.putFirst(accountId, wished);
+    if (this.generation === generation) this.known.set(accountId, cell);
+    return cell;
   }
 
   forget(accountId: string): void {

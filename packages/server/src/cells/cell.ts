@@ -40,12 +40,15 @@ export async function openStorage(
     folder,
     connections,
     log,
+    mayBeUsed,
   }: {
     vault: Vault;
     /** Where it is remembered which of several servers was the newest. */
     folder: string;
     connections: number;
     log: Logger;
+    /** Looks at it before anything in it is changed. */
+    mayBeUsed?: (database: Database) => Promise<void>;
   },
 ): Promise<Storage> {
   const logInfo = (message: string) => log.info(message);
@@ -53,6 +56,7 @@ export async function openStorage(
   const database = new Database(connection, logInfo, connections);
   try {
     await checkDatabase(connection, connections, logInfo);
+    await mayBeUsed?.(database);
     for (const name of await migrate(connection, logInfo)) log.debug(`Applied migration ${name}.`);
     await database.open();
     const store = postgresStore(database, vault);
@@ -68,6 +72,8 @@ export async function openStorage(
 export interface CellParts extends Omit<Dependencies, 'store' | 'node' | 'clock' | 'isUp' | 'whenUp'> {
   clock: SteadyClock;
   log: Logger;
+  /** Whether event types are read here: once for all cells. */
+  readsEventTypes?: boolean;
   /** An account lives in another cell from now on; '': any may. */
   onAccountCell?: (accountId: string) => void;
 }
@@ -82,6 +88,7 @@ export class Cell {
   readonly maintainer: Maintainer;
   readonly isReady: ReturnType<typeof readinessOf>;
   private upgrade: Rounds | undefined;
+  private delivering: Promise<void> | undefined;
 
   /** @param store the database's, or one that looks elsewhere for what is not in there */
   static async register(storage: Storage, store: Store, parts: CellParts): Promise<Cell> {
@@ -143,8 +150,13 @@ export class Cell {
     keyVerifier.start();
   }
 
-  /** Delivers at once, or when the last node of the version before has stopped. */
-  async deliver(): Promise<void> {
+  /** Delivers at once, or when the last node of the version before has stopped; asked again, nothing more happens. */
+  deliver(): Promise<void> {
+    this.delivering ??= this.beginDelivering();
+    return this.delivering;
+  }
+
+  private async beginDelivering(): Promise<void> {
     const { dispatcher, scheduler, sources, replays, accountNotices } = this.services;
     const start = () => {
       dispatcher.start();
@@ -164,6 +176,7 @@ export class Cell {
     // Neither a search in the history nor a mail server that is silent may hold up what drains.
     const others = Promise.all([replays.stop(), accountNotices.stop()]);
     await notices.stop();
+    await this.delivering?.catch(() => {});
     await this.upgrade?.stop();
     await scheduler.stop();
     await sources.stop();
@@ -225,7 +238,7 @@ function hearOfChanges(
   database: Database,
   { directory, dispatcher, eventTypes, keyVerifier, scheduler }: Services,
   node: NodeIdentity,
-  { onError, onAccountCell }: CellParts,
+  { onError, onAccountCell, readsEventTypes = true }: CellParts,
 ): Promise<void> {
   return database.listen({
     posthorn_account: (changed) => {
@@ -242,7 +255,7 @@ function hearOfChanges(
     posthorn_keys: () => keyVerifier.forgetAll(),
     posthorn_account_cell: (accountId) => onAccountCell?.(accountId),
     posthorn_scheduled: () => scheduler.wake(),
-    posthorn_event_types: () => eventTypes.loadSoon(),
+    posthorn_event_types: () => (readsEventTypes ? eventTypes.loadSoon() : undefined),
   });
 }
 

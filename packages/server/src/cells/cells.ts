@@ -7,7 +7,8 @@ import { Problem } from '../domain/errors.ts';
 import type { Directory } from '../fanout/directory.ts';
 import type { App, CellFacts } from '../http/app.ts';
 import type { KeyVerifier } from '../keys/verifier.ts';
-import { DatabaseUnavailable, isPassing } from '../storage/database-errors.ts';
+import type { Database } from '../storage/database.ts';
+import { isPassing } from '../storage/database-errors.ts';
 import type { Store } from '../storage/store.ts';
 import { AccountPlaces, FIRST } from './account-places.ts';
 import type { Cell, Storage } from './cell.ts';
@@ -16,6 +17,8 @@ import { mergedStore } from './merged-store.ts';
 /** As many accounts, and endpoints, a cell may have in its life; twenty cells' numbers fit into 32 bits. */
 const NUMBERS_OF_A_CELL = 100_000_000;
 const OPEN_AGAIN_MS = 2_000;
+/** One that takes longer is left out of what is asked of all. */
+const ANSWERS_WITHIN_MS = 2_000;
 const INSTALLATION = 'installation';
 const CELL = 'cell';
 
@@ -42,19 +45,19 @@ interface CellsParts {
   onError: (error: unknown) => void;
 }
 
+class TooSlow extends Error {}
+class NotThere extends Error {}
+
 /** The cells beside the first one: each opens when its database can be reached, and closes with the node. */
 export class Cells {
   readonly places: AccountPlaces;
   private readonly open = new Map<string, OpenCell>();
   private readonly opening = new Set<Promise<void>>();
+  private readonly cancels = new Set<() => void>();
   private isStopping = false;
 
   constructor(private readonly parts: CellsParts) {
-    const { storage, cell } = parts.first;
-    this.places = new AccountPlaces({
-      store: storage.store.accountCells,
-      isInFirst: async (id) => (await cell().services.directory.get(id)) !== undefined,
-    });
+    this.places = new AccountPlaces(parts.first.storage.store.accountCells);
   }
 
   get all(): readonly OpenCell[] {
@@ -85,6 +88,7 @@ export class Cells {
   /** Nothing more is opened. */
   async stop(): Promise<void> {
     this.isStopping = true;
+    for (const cancel of this.cancels) cancel();
     await Promise.allSettled(this.opening);
   }
 
@@ -123,33 +127,39 @@ export class Cells {
   get keyVerifier(): Pick<KeyVerifier, 'verify'> {
     return {
       verify: async (text, call) => {
-        const first = this.parts.first.cell().services.keyVerifier;
-        if (await first.knows(text)) return first.verify(text, call);
-        const found = await this.findOpen(({ services }) => services.keyVerifier.knows(text));
-        return (found?.cell.services.keyVerifier ?? first).verify(text, call);
+        const first = this.parts.first.cell();
+        const name = await this.find(({ services }) => services.keyVerifier.knows(text));
+        const cell = name === undefined || name === FIRST ? first : this.open.get(name)?.cell;
+        return (cell ?? first).services.keyVerifier.verify(text, call);
       },
     };
   }
 
   /**
-   * The first of the open cells of which something is true.
+   * The name of the cell of which something is true: the first that says so. One that does not answer holds up nobody for long.
    * @throws Problem `cell_unavailable` where none says so, and one cannot be asked
    */
-  async findOpen(isIt: (cell: Cell) => Promise<boolean>): Promise<OpenCell | undefined> {
-    const answers = await Promise.all(
-      this.all.map(async (one) => {
-        try {
-          return (await isIt(one.cell)) ? one : undefined;
-        } catch (error) {
-          if (!isPassing(error)) throw error;
-          return undefined;
-        }
-      }),
-    );
-    const found = answers.find((one) => one !== undefined);
-    const [away] = this.away;
-    if (!found && away !== undefined) throw unavailable(away);
-    return found;
+  async find(isIt: (cell: Cell) => Promise<boolean>): Promise<string | undefined> {
+    const first = this.parts.first.cell();
+    const asked = [{ name: FIRST, cell: first }, ...this.all].filter(({ cell }) => cell.isUp);
+    const unknown = [...this.away];
+    const answers = asked.map(async ({ name, cell }) => {
+      const answer = await this.soon(isIt(cell)).catch((error: unknown) => {
+        if (!isPassing(error) && !(error instanceof TooSlow)) throw error;
+        unknown.push(name);
+        return false;
+      });
+      if (!answer) throw new NotThere();
+      return name;
+    });
+    try {
+      return await Promise.any(answers);
+    } catch (error) {
+      const defect = (error as AggregateError).errors.find((one) => !(one instanceof NotThere));
+      if (defect) throw defect;
+      if (unknown[0] !== undefined || !first.isUp) throw unavailable(unknown[0] ?? FIRST);
+      return undefined;
+    }
   }
 
   /**
@@ -158,13 +168,24 @@ export class Cells {
    */
   async accountOfSession(token: string): Promise<string | null> {
     let accountId: string | null = null;
-    const look = async ({ services }: Cell) => {
+    await this.find(async ({ services }) => {
       const session = await services.sessions.find(token);
       accountId ??= session?.accountId ?? null;
       return session !== undefined;
-    };
-    if (!(await this.findOpen(look).catch(() => undefined))) await look(this.parts.first.cell());
+    });
     return accountId;
+  }
+
+  private async soon<T>(answer: Promise<T>): Promise<T> {
+    let cancel = () => {};
+    const late = new Promise<never>((_, reject) => {
+      cancel = this.parts.clock.after(ANSWERS_WITHIN_MS, () => reject(new TooSlow()));
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      cancel();
+    }
   }
 
   /** How each of them is doing, the first one first. */
@@ -174,7 +195,7 @@ export class Cells {
       { name: FIRST, cell: cell() },
       ...this.names.map((name) => ({ name, cell: this.open.get(name)?.cell })),
     ];
-    const newest = this.newest;
+    const newest = await this.newest();
     return await Promise.all(
       each.map(async ({ name, cell: one }): Promise<CellFacts> => {
         const facts = one?.isUp ? await factsOf(one).catch(unlessPassing) : undefined;
@@ -183,40 +204,73 @@ export class Cells {
     );
   }
 
-  /** It has the most room: new accounts live there. */
-  private get newest(): string {
-    return this.names.at(-1) ?? FIRST;
+  /**
+   * The newest has the most room: new accounts live there, as soon as every node knows of it. One that does not would look for them
+   * in the first.
+   */
+  private async newest(): Promise<string> {
+    const { store } = this.parts.first.storage;
+    const everywhere = keysOf(await store.nodes.list());
+    for (const name of this.names.toReversed()) {
+      const open = this.open.get(name);
+      // What cannot be asked is not passed over: an account would live in one cell now and in another later.
+      if (!open) return name;
+      const there = keysOf(await open.cell.store.nodes.list());
+      if ([...everywhere].every((node) => there.has(node))) return name;
+    }
+    return FIRST;
   }
 
   /** What the operator sees of all accounts, and makes new ones with. */
   get store(): Store {
     const { store } = this.parts.first.storage;
-    const reachable = () => [store, ...this.all.filter(({ cell }) => cell.isUp).map(({ cell }) => cell.store)];
-    return mergedStore(store, reachable, async (account) => {
-      const name = await this.places.place(account.id, this.newest);
-      const target = name === FIRST ? store : this.open.get(name)?.cell.store;
-      if (!target) throw unavailable(name);
-      return target.accounts.create(account);
+    const others = () => this.all.filter(({ cell }) => cell.isUp).map(({ cell }) => cell.store);
+    return mergedStore({
+      first: store,
+      others,
+      // One that fails, or is slow, is left out.
+      ask: async (answer) => {
+        try {
+          return [await this.soon(answer)];
+        } catch (error) {
+          if (isPassing(error) || error instanceof TooSlow) return [];
+          throw error;
+        }
+      },
+      of: async (accountId) => (await this.cellOf(accountId)).store,
+      createAccount: async (account) => {
+        const name = await this.places.place(account.id, await this.newest());
+        const target = name === FIRST ? store : this.open.get(name)?.cell.store;
+        if (!target) throw unavailable(name);
+        return target.accounts.create(account);
+      },
     });
   }
 
-  private async tryOpen(config: CellConfig): Promise<void> {
-    const { clock, log, onError } = this.parts;
+  private async tryOpen(config: CellConfig, isFirstTime = true): Promise<void> {
+    const { clock, log } = this.parts;
     try {
       const opened = await this.parts.open(config);
       this.open.set(config.name, opened);
       log.info({ cell: config.name }, 'cell open');
     } catch (error) {
-      if (!(error instanceof DatabaseUnavailable)) throw error;
-      log.warn({ cell: config.name }, 'this cell cannot be reached: its accounts wait, the others do not');
-      clock.after(OPEN_AGAIN_MS, () => {
-        if (this.isStopping) return;
-        const again = this.tryOpen(config).catch(onError);
+      // What somebody has to mend ends a start; a server that runs goes on, and tries again.
+      if (isFirstTime && !isPassing(error)) throw error;
+      log.warn({ cell: config.name, err: error }, 'this cell cannot be used: its accounts wait, the others do not');
+      if (this.isStopping) return;
+      const cancel = clock.after(OPEN_AGAIN_MS, () => {
+        this.cancels.delete(cancel);
+        const again = this.tryOpen(config, false);
         this.opening.add(again);
         void again.finally(() => this.opening.delete(again));
       });
+      this.cancels.add(cancel);
     }
   }
+}
+
+function keysOf(nodes: readonly { host: string; pid: number }[]): Set<string> {
+  return new Set(nodes.map(({ host, pid }) => `${host} ${pid}`));
 }
 
 /** A further cell's store: sessions of the console, operators' keys and event types are kept in the first one. */
@@ -224,7 +278,10 @@ export function furtherStore(own: Store, first: Store): Store {
   const { operatorKeys, eventTypes } = first;
   const find: Store['sessions']['find'] = async (digest) =>
     (await own.sessions.find(digest)) ?? (await first.sessions.find(digest));
-  return { ...own, operatorKeys, eventTypes, sessions: { ...own.sessions, find } };
+  // Those of the console are the first's, whoever signs in where.
+  const create: Store['sessions']['create'] = (digest, session) =>
+    (session.accountId === null ? first : own).sessions.create(digest, session);
+  return { ...own, operatorKeys, eventTypes, sessions: { ...own.sessions, find, create } };
 }
 
 async function factsOf({ store }: Cell): Promise<NonNullable<CellFacts['facts']>> {
@@ -250,8 +307,7 @@ export function unavailable(name: string): Problem {
  */
 export async function claimCell(first: Store, store: Store, name: string): Promise<void> {
   const installation = await first.settings.putFirst(INSTALLATION, randomUUID());
-  if (await store.settings.get(INSTALLATION))
-    throw new ConfigError('POSTHORN_CELLS', `${name} leads to the first cell's database, or to another installation's`);
+  if (await store.settings.get(INSTALLATION)) throw isFirst(name);
   const claim = `${installation} ${name}`;
   const claimed = await store.settings.putFirst(CELL, claim);
   if (claimed !== claim) {
@@ -260,6 +316,24 @@ export async function claimCell(first: Store, store: Store, name: string): Promi
   }
   await store.accountCells.countFrom((await first.accountCells.numberOf(name)) * NUMBERS_OF_A_CELL);
 }
+
+/**
+ * Looks at a database that is to be a cell, before it is migrated: one that is in use otherwise stays as it is.
+ * @throws ConfigError
+ */
+export async function mayBecomeCell(database: Database, name: string): Promise<void> {
+  const [tables] = await database.run<{ there: boolean }>("SELECT to_regclass('accounts') IS NOT NULL AS there");
+  if (!tables?.there) return;
+  const [row] = await database.run<{ is_first: boolean; is_used: boolean }>(
+    `SELECT EXISTS (SELECT FROM settings WHERE name = '${INSTALLATION}') AS is_first,
+            EXISTS (SELECT FROM accounts) AND NOT EXISTS (SELECT FROM settings WHERE name = '${CELL}') AS is_used`,
+  );
+  if (row?.is_first) throw isFirst(name);
+  if (row?.is_used) throw new ConfigError('POSTHORN_CELLS', `${name} leads to a database that has accounts of its own`);
+}
+
+const isFirst = (name: string) =>
+  new ConfigError('POSTHORN_CELLS', `${name} leads to the first cell's database, or to another installation's`);
 
 /** @throws ConfigError for a database that is a further cell of an installation */
 export async function mustBeFirst(store: Store): Promise<void> {

@@ -1,102 +1,82 @@
-import type { RawReplyDefaultExpression, RawRequestDefaultExpression } from 'fastify';
-import type { Problem } from '../domain/errors.ts';
+import { createHash } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
+import { LRUCache } from 'lru-cache';
 import type { App } from '../http/app.ts';
-import { presentProblem, toProblem } from '../http/problem.ts';
 import { BIN_PATH } from '../manage/inspector.ts';
 import { TOKEN_PREFIX } from '../manage/sessions.ts';
 import { FIRST } from './account-places.ts';
-import { type Cells, type OpenCell, unavailable } from './cells.ts';
+import type { Cell } from './cell.ts';
+import { type Cells, unavailable } from './cells.ts';
 
-type Request = RawRequestDefaultExpression;
-type Response = RawReplyDefaultExpression;
-type Handler = (request: Request, response: Response) => void;
-
-const ACCOUNT = /^\/v1\/accounts\/([^/?#]+)/;
+const ACCOUNT_ROUTES = '/v1/accounts/:account';
 /** How far a move is can be asked while the account is nowhere. */
-const MOVE = /^\/v1\/accounts\/[^/?#]+\/move\/?(\?|$)/;
-/** Where vendors' own clients come with a key of the account. */
-const FACADES = /^\/(api|admin)\//;
-const KEY_HEADERS = ['x-authorization', 'x-loop-token', 'authorization'];
+const MOVE_ROUTE = '/v1/accounts/:account/move';
+/** Where vendors' own clients come with a key of the account, and in which header. */
+const FACADES: readonly (readonly [route: string, header: string])[] = [
+  ['/api/:version', 'x-authorization'],
+  ['/admin', 'x-loop-token'],
+];
 const SESSION = new RegExp(`^Bearer +(${TOKEN_PREFIX}\\S+)$`, 'i');
+/** Tokens of bins, and keys, whose cell is remembered: by their digests. */
+const REMEMBERED_MAX = 50_000;
 
 /**
  * Leads each request to the cell of its account: that is known from its path, or from the session, the key or the bin that
- * it comes with. Everything else is the first cell's, which knows where accounts live.
+ * it comes with. Everything else is the first cell's, which knows where accounts live. It goes by what the router has read out of the
+ * address, so that both read the same.
  */
 export class Front {
+  private readonly remembered = new LRUCache<string, string>({ maxSize: REMEMBERED_MAX, sizeCalculation: () => 1 });
+
   constructor(private readonly cells: Cells) {}
 
-  /** Takes the requests of the first cell's server. */
-  attach({ server }: App): void {
-    const handlers = server.listeners('request') as Handler[];
-    server.removeAllListeners('request');
-    const first: Handler = (request, response) => {
-      for (const handle of handlers) handle.call(server, request, response);
-    };
-    server.on('request', (request, response) => this.lead(request, response, first));
+  /**
+   * The app that answers a request; undefined: the first cell's.
+   * @throws Problem `cell_unavailable`, `account_moving`
+   */
+  appOf(request: FastifyRequest): App | undefined | Promise<App | undefined> {
+    const { url = '' } = request.routeOptions;
+    if (url.startsWith(ACCOUNT_ROUTES)) {
+      const { account } = request.params as { account: string };
+      // Nobody is asked for whoever brings nothing to be known by.
+      const isNobody = request.headers.authorization === undefined && request.headers.cookie === undefined;
+      return isNobody || url === MOVE_ROUTE ? undefined : this.ofAccount(account);
+    }
+    if (url.startsWith('/v1/')) {
+      const [, token] = SESSION.exec(request.headers.authorization ?? '') ?? [];
+      return token === undefined ? undefined : this.ofSession(token);
+    }
+    if (url === `${BIN_PATH}:token`) {
+      const { token } = request.params as { token: string };
+      return this.ofToken(`bin ${token}`, ({ services }) => services.inspector.has(token));
+    }
+    const facade = FACADES.find(([route]) => url.startsWith(route));
+    const key = facade && request.headers[facade[1]];
+    if (typeof key !== 'string') return undefined;
+    return this.ofToken(`key ${key}`, ({ services }) => services.keyVerifier.knows(key.trim()));
   }
 
-  private lead(request: Request, response: Response, first: Handler): void {
-    const account = accountIn(request.url ?? '');
-    const known = account === undefined ? undefined : this.cells.places.peek(account);
-    if (known === FIRST) {
-      first(request, response);
-      return;
-    }
-    const open = known === undefined ? undefined : this.cells.get(known);
-    if (open) {
-      open.app.routing(request, response);
-      return;
-    }
-    this.find(request, account)
-      .then((found) => (found ? found.app.routing(request, response) : first(request, response)))
-      .catch((error: unknown) => refuse(response, toProblem(error)));
+  private ofAccount(account: string): App | undefined | Promise<App | undefined> {
+    const name = this.cells.places.peek(account);
+    return name === undefined ? this.cells.places.find(account).then((found) => this.app(found)) : this.app(name);
   }
 
-  /** @returns undefined for the first cell */
-  private async find(request: Request, account: string | undefined): Promise<OpenCell | undefined> {
-    const { cells } = this;
-    const { url = '', headers } = request;
-    if (account !== undefined) return this.cellOf(account);
-    const [, token] = SESSION.exec(headers.authorization ?? '') ?? [];
-    if (token !== undefined) return this.cellOf(await cells.accountOfSession(token));
-    const path = url.split('?')[0] ?? url;
-    if (path.startsWith(BIN_PATH)) {
-      const bin = path.slice(BIN_PATH.length);
-      return cells.findOpen(({ services }) => services.inspector.has(bin));
-    }
-    if (!FACADES.test(path)) return undefined;
-    const key = KEY_HEADERS.flatMap((name) => headers[name] ?? []).map((text) => text.replace(/^Bearer +/i, ''));
-    return key.length === 0
-      ? undefined
-      : cells.findOpen(async ({ services }) => {
-          for (const text of key) if (await services.keyVerifier.knows(text)) return true;
-          return false;
-        });
+  private async ofSession(token: string): Promise<App | undefined> {
+    const account = await this.cells.accountOfSession(token);
+    return account === null ? undefined : this.ofAccount(account);
   }
 
-  private async cellOf(account: string | null): Promise<OpenCell | undefined> {
-    const name = account === null ? FIRST : await this.cells.places.find(account);
+  private async ofToken(token: string, isIt: (cell: Cell) => Promise<boolean>): Promise<App | undefined> {
+    const digest = createHash('sha256').update(token).digest('base64');
+    const name = this.remembered.get(digest) ?? (await this.cells.find(isIt));
+    if (name !== undefined) this.remembered.set(digest, name);
+    return name === undefined ? undefined : this.app(name);
+  }
+
+  private app(name: string): App | undefined {
     if (name === FIRST) return undefined;
     const open = this.cells.get(name);
     if (!open) throw unavailable(name);
-    return open;
+    return open.app;
   }
-}
-
-function accountIn(url: string): string | undefined {
-  const [, segment] = ACCOUNT.exec(url) ?? [];
-  if (segment === undefined || MOVE.test(url)) return undefined;
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    // The router refuses it.
-    return undefined;
-  }
-}
-
-function refuse(response: Response, problem: Problem): void {
-  const body = JSON.stringify(presentProblem(problem, 'none'));
-  const headers = { 'content-type': 'application/problem+json', 'cache-control': 'no-store' };
-  response.writeHead(problem.status, problem.status === 503 ? { ...headers, 'retry-after': '2' } : headers).end(body);
 }

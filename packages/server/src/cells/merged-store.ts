@@ -6,12 +6,28 @@ import type { Store } from '../storage/store.ts';
  * The first cell's store, as the operator sees it: what is of all accounts is of the accounts in all cells that can be reached.
  * Places in lists are the same everywhere, so one cursor serves all cells.
  */
-export function mergedStore(
-  first: Store,
-  reachable: () => readonly Store[],
-  createAccount: Store['accounts']['create'],
-): Store {
-  const all = <T>(read: (store: Store) => Promise<T>): Promise<T[]> => Promise.all(reachable().map(read));
+export function mergedStore({
+  first,
+  others,
+  ask,
+  of,
+  createAccount,
+}: {
+  first: Store;
+  /** Those of further cells that can be reached. */
+  others: () => readonly Store[];
+  /** The answer of a further cell, or none of it. */
+  ask: <T>(answer: Promise<T>) => Promise<T[]>;
+  /** Where an account lives. */
+  of: (accountId: string) => Promise<Store>;
+  createAccount: Store['accounts']['create'];
+}): Store {
+  const fromOthers = async <T>(read: (store: Store) => Promise<T>): Promise<T[]> =>
+    (await Promise.all(others().map((store) => ask(read(store))))).flat();
+  const all = async <T>(read: (store: Store) => Promise<T>): Promise<T[]> => {
+    const [own, further] = await Promise.all([read(first), fromOthers(read)]);
+    return [own, ...further];
+  };
   const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0);
   return {
     ...first,
@@ -28,6 +44,8 @@ export function mergedStore(
     },
     audit: {
       ...first.audit,
+      // What is said of an account stands with it.
+      add: async (entry) => (entry.accountId === null ? first : await of(entry.accountId)).audit.add(entry),
       async list(accountId, page, sinceMs) {
         if (accountId !== null) return first.audit.list(accountId, page, sinceMs);
         const lists = await all(({ audit }) => audit.list(null, page, sinceMs));
@@ -37,6 +55,17 @@ export function mergedStore(
     },
     overview: {
       ...first.overview,
+      async queue(nowMs) {
+        const each = await all(({ overview }) => overview.queue(nowMs));
+        const oldest = each.flatMap(({ oldestMs }) => oldestMs ?? []);
+        return {
+          due: sum(each.map(({ due }) => due)),
+          retry: sum(each.map(({ retry }) => retry)),
+          held: sum(each.map(({ held }) => held)),
+          inLine: sum(each.map(({ inLine }) => inLine)),
+          oldestMs: oldest.length === 0 ? undefined : Math.min(...oldest),
+        };
+      },
       async read() {
         const each = await all(({ overview }) => overview.read());
         return {
@@ -51,9 +80,9 @@ export function mergedStore(
       ...first.nodes,
       async list() {
         // Each process is a node of every cell: what it does in all of them stands with its row of the first.
-        const [own, ...others] = await Promise.all([first, ...reachable().slice(1)].map((store) => store.nodes.list()));
-        return (own ?? []).map((row) => {
-          const same = others.flat().filter(({ host, pid }) => host === row.host && pid === row.pid);
+        const [own, further] = await Promise.all([first.nodes.list(), fromOthers(({ nodes }) => nodes.list())]);
+        return own.map((row) => {
+          const same = further.flat().filter(({ host, pid }) => host === row.host && pid === row.pid);
           return {
             ...row,
             finishedPerS: sum([row, ...same].map(({ finishedPerS }) => finishedPerS)),

@@ -60,7 +60,8 @@ export class Moves {
     const [source, target] = [this.cell(from), this.cell(to)];
     if (!(await source.store.accounts.find(accountId))) throw new Problem('account_not_found');
     if (from === to) throw new Problem('account_exists', `The account lives in ${to} already.`);
-    if (await source.store.endpoints.isBesideOlderNodes())
+    const areOlder = await Promise.all([source, target].map(({ store }) => store.endpoints.isBesideOlderNodes()));
+    if (areOlder.includes(true))
       throw new Problem('not_supported', 'Nodes of the version before still run: try again later.');
     // Before it is noted: the rest of another account under its id would be mixed up with it.
     if (

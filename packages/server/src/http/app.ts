@@ -2,6 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type {
   FastifyBaseLogger,
   FastifyInstance,
+  FastifyRequest,
   RawReplyDefaultExpression,
   RawRequestDefaultExpression,
   RawServerDefault,
@@ -103,6 +104,10 @@ export interface HttpParts {
   /** Whether the database can be reached and its migrations are current. */
   isReady: () => Promise<{ ready: boolean; reason?: string; warnings: string[]; databaseMs?: number }>;
   isUp: () => boolean;
+  /** Of several cells: who answers a request instead. */
+  appOf?: ((request: FastifyRequest) => App | undefined | Promise<App | undefined>) | undefined;
+  /** Of a key nobody knows whose it is: that may be an account of another cell. */
+  anyKeyVerifier: Pick<KeyVerifier, 'verify'>;
   /** Takes accounts from one of them to another. */
   moves: Moves;
   /** Whether an account that is not in this cell is in another by now, or on its way. */

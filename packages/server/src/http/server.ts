@@ -114,6 +114,16 @@ export async function buildServer(parts: HttpParts, logger: Logger, keyGuard: Ke
     done(hasOneHost(request.raw) ? undefined : new Problem('malformed_request'));
   });
 
+  const { appOf } = parts;
+  if (appOf) {
+    // Before anything of it is read, or anybody is asked who comes: that is for the other app to do.
+    app.addHook('onRequest', async (request, reply) => {
+      const other = await appOf(request);
+      if (!other) return;
+      reply.hijack();
+      other.routing(request.raw, reply.raw);
+    });
+  }
   denyUnknown(app);
   await openApi(app);
   healthRoutes(app, parts);

@@ -33,7 +33,7 @@ export class Notices implements Announcer {
       notices: NoticeStore;
       endpoints: Endpoints;
       directory: Directory;
-      acceptor: () => Acceptor;
+      acceptor: () => Pick<Acceptor, 'accept'>;
       clock: Clock;
       onError: (error: unknown) => void;
     },
@@ -71,6 +71,11 @@ export class Notices implements Announcer {
       const isNew = secret !== undefined && (await store.secretOf(OPERATOR_ACCOUNT, existing.id)) !== secret;
       if (isNew) await endpoints.rotateSecret(OPERATOR_ACCOUNT, existing.id, secret, 0);
     }
+    this.begin();
+  }
+
+  /** Where another cell has the account: what is noted here is published there. */
+  begin(): void {
     this.isOn = true;
     this.publishSoon();
   }

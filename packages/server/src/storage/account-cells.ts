@@ -29,26 +29,39 @@ function toMove(row: MoveRow): AccountMove {
   };
 }
 
+/** As `cells/account-places.ts` has it. */
+const FIRST_CELL = 'first';
 /** Of what is unique over all cells. */
 const SEQUENCES = ['accounts_number_seq', 'endpoints_number_seq', 'endpoint_headers_id'];
 
 export function accountCellStore(database: Database): AccountCellStore {
   return {
     async numberOf(cell) {
-      await database.run(
-        'INSERT INTO cells (name, number) SELECT $1, coalesce(max(number), 0) + 1 FROM cells ON CONFLICT (name) DO NOTHING',
-        [cell],
-      );
-      const [row] = await database.run<{ number: number }>('SELECT number FROM cells WHERE name = $1', [cell]);
-      if (!row) throw new Error(`the cell ${cell} has no number`);
-      return row.number;
+      // Two at once may want the same number: whoever comes too late takes the next.
+      for (;;) {
+        const [row] = await database.run<{ number: number }>('SELECT number FROM cells WHERE name = $1', [cell]);
+        if (row) return row.number;
+        await database.run(
+          'INSERT INTO cells (name, number) SELECT $1, coalesce(max(number), 0) + 1 FROM cells ON CONFLICT DO NOTHING',
+          [cell],
+        );
+      }
     },
 
     async countFrom(number) {
       for (const sequence of SEQUENCES)
-        await database.run(`SELECT setval('${sequence}', greatest($1::bigint, (SELECT last_value FROM ${sequence})))`, [
+        await database.run(`SELECT setval('${sequence}', $1::bigint) FROM ${sequence} WHERE last_value < $1::bigint`, [
           number,
         ]);
+    },
+
+    async isHere(accountId) {
+      const rows = await database.run('SELECT FROM accounts WHERE id = $1 AND closed_at IS NULL', [accountId]);
+      return rows.length > 0;
+    },
+
+    async areSeveral() {
+      return (await database.run('SELECT FROM cells LIMIT 1')).length > 0;
     },
 
     async find(accountId) {
@@ -60,12 +73,14 @@ export function accountCellStore(database: Database): AccountCellStore {
     },
 
     async putFirst(accountId, cell) {
-      await database.run('INSERT INTO account_cells (account_id, cell) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
-        accountId,
-        cell,
-      ]);
-      // A statement of its own: it sees what somebody else stored meanwhile.
-      return (await this.find(accountId))?.cell ?? cell;
+      await database.run(
+        `INSERT INTO account_cells (account_id, cell) SELECT $1, $2
+         WHERE NOT EXISTS (SELECT FROM accounts WHERE id = $1) AND NOT EXISTS (SELECT FROM purges WHERE account_id = $1)
+         ON CONFLICT DO NOTHING`,
+        [accountId, cell],
+      );
+      // A statement of its own: it sees what somebody else stored meanwhile. Without an entry it is here, or what it has left is.
+      return (await this.find(accountId))?.cell ?? FIRST_CELL;
     },
 
     async setMoving(accountId, cell, isMoving) {

@@ -15,6 +15,8 @@ const REMOVE_CLOSED = statement('remove_closed').text;
 const REMOVED_AT_ONCE = 5_000;
 /** What an account has few of goes when it is closed; the rest follows in pieces. */
 const OF_ACCOUNT = ['endpoints', 'api_keys', 'page_sessions', 'bins', 'replays', 'scheduled_events', 'feeds', 'lanes'];
+/** As `cells/account-places.ts` has it. */
+const FIRST_CELL = 'first';
 /** More than an account has. */
 const ENDPOINTS_MAX = 1_000_000;
 
@@ -78,11 +80,17 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
       const rows = await database.run(
         `INSERT INTO accounts (id, name, contract, metadata, created_at, updated_at)
          SELECT $1, $2, $3, $4, $5, $5
-         WHERE NOT EXISTS (SELECT FROM purges WHERE account_id = $1) ON CONFLICT DO NOTHING RETURNING id`,
+         WHERE NOT EXISTS (SELECT FROM purges WHERE account_id = $1)
+           AND NOT EXISTS (SELECT FROM account_cells WHERE account_id = $1 AND cell <> '${FIRST_CELL}')
+         ON CONFLICT DO NOTHING RETURNING id`,
         [account.id, account.name, account.contract, JSON.stringify(account.metadata), account.createdAt],
       );
       if (rows.length > 0) return 'created';
-      const open = await database.run('SELECT FROM accounts WHERE id = $1 AND closed_at IS NULL', [account.id]);
+      const open = await database.run(
+        `SELECT FROM accounts WHERE id = $1 AND closed_at IS NULL
+         UNION ALL SELECT FROM account_cells WHERE account_id = $1 AND cell <> '${FIRST_CELL}'`,
+        [account.id],
+      );
       return open.length > 0 ? 'exists' : 'being_deleted';
     },
 

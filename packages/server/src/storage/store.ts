@@ -617,6 +617,10 @@ export interface AccountMove {
 export interface AccountCellStore {
   /** Of the first: which number a cell has, from 1. */
   numberOf(cell: string): Promise<number>;
+  /** Of the first: whether there are further ones, whatever this node is configured for. */
+  areSeveral(): Promise<boolean>;
+  /** Of the first: whether an account without an entry lives here. */
+  isHere(accountId: string): Promise<boolean>;
   /** Of a further one: accounts, endpoints and sets of headers that are new in it have numbers above this. */
   countFrom(number: number): Promise<void>;
   /** `isMoving`: right now it is nowhere. */
