@@ -1,4 +1,5 @@
 /** Accounts that move from one cell to another while they are published to. */
+import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createDatabase, query } from '../support/database.ts';
 import { eventually, startTestNode, type TestNode } from '../support/node.ts';
@@ -186,6 +187,76 @@ describe('while it is published to through every node', () => {
     expect((await node.call('POST', path(`/deliveries/${waiting?.id}/retry`))).status).toBe(202);
     await receiver.received(2);
     await eventually(historyOf, (all) => all[0]?.status === 'succeeded');
+  });
+});
+
+describe('while a long hold', () => {
+  /** As a search in the history does it, for `ms`. */
+  const holdUp = async (url: string, ms: number) => {
+    const client = new pg.Client({ connectionString: url, application_name: 'posthorn search' });
+    await client.connect();
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+    return new Promise<void>((resolve) => {
+      setTimeout(() => void client.end().then(() => resolve()), ms);
+    });
+  };
+
+  test('lasts, what is scheduled, published in SQL or replayed is neither lost nor given up', {
+    timeout: 60_000,
+  }, async () => {
+    await node.call('POST', path('/endpoints'), { url: receiver.url(), subscriptions: [{ trigger: '*' }] });
+    const seen = new Map<number, number>();
+    receiver.respond = (request, response) => {
+      const { n } = dataOf(request);
+      seen.set(n, (seen.get(n) ?? 0) + 1);
+      // Some is in flight, and some waits in memory, when the lanes go.
+      setTimeout(() => response.writeHead(200).end(), 100);
+    };
+    let n = 0;
+    const wanted = new Set<number>();
+    for (let i = 0; i < 40; i++) {
+      const scheduled_for = new Date(Date.now() + 1_000 + i * 100).toISOString();
+      const answer = await node.call('POST', path('/events'), { trigger: 'a.b', payload: { n: ++n }, scheduled_for });
+      expect(answer.status).toBe(202);
+      wanted.add(n);
+    }
+    for (let i = 0; i < 50; i++) {
+      await node.publish(account, 'a.b', { n: ++n });
+      wanted.add(n);
+    }
+    await receiver.received(40);
+    const toMs = Date.now();
+    await node.call('POST', path('/replay'), {
+      from: new Date(toMs - 60_000).toISOString(),
+      to: new Date(toMs).toISOString(),
+    });
+    const heldUp = holdUp(urls.two, 5_000);
+    const moved = move('first');
+    let refused = 0;
+    const until = Date.now() + 3_000;
+    while (Date.now() < until) {
+      const number = ++n;
+      try {
+        await query(urls.two, 'SELECT posthorn.publish($1, $2, $3::jsonb)', [
+          account,
+          'a.b',
+          JSON.stringify({ n: number }),
+        ]);
+        wanted.add(number);
+      } catch {
+        refused++;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await heldUp;
+    expect(await moved).toMatchObject({ state: 'finished', error: null });
+    await eventually(
+      async () => [...wanted].filter((number) => !seen.has(number)),
+      (missing) => missing.length === 0,
+      30_000,
+    );
+    expect((await historyOf()).filter(({ status }) => status === 'discarded')).toEqual([]);
+    expect(refused).toBeGreaterThan(0);
   });
 });
 

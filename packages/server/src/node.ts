@@ -160,8 +160,11 @@ export async function startNode(
     });
     // Also on a node that has not been told of them: their accounts are not here.
     const areSeveral = config.cells.length > 0 || (await store.accountCells.areSeveral());
+    const hasMovedFrom = (name: string) => async (accountId: string) =>
+      areSeveral && (await cells.hasMoved(accountId, name));
     const cell: Cell = await Cell.register(storage, store, {
       ...shared,
+      hasMoved: hasMovedFrom(FIRST),
       sources: { configs: config.sources, openReader },
       onSourceState: (source, state, error) =>
         error === null ? log.info({ source, state }, 'source') : log.warn({ source, state, error }, 'source'),
@@ -211,8 +214,6 @@ export async function startNode(
       moves,
       load: () => loadOf([cell, ...cells.all.map((one) => one.cell)]),
     };
-    const hasMovedFrom = (name: string) => async (accountId: string) =>
-      areSeveral && (await cells.hasMoved(accountId, name));
     const keyGuard = await openKeyGuard({ store, clock }, log);
     const appOf = (name: string, of: Cell, more: Partial<HttpParts> = {}) =>
       buildServer(
@@ -266,6 +267,7 @@ export async function startNode(
           ...shared,
           operatorAcceptor: services.acceptor,
           readsEventTypes: false,
+          hasMoved: hasMovedFrom(name),
         });
         try {
           await further.join();

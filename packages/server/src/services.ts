@@ -6,6 +6,7 @@ import { OAuthTokens } from './deliver/oauth-tokens.ts';
 import { Sender } from './deliver/sender.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import type { Clock, Random } from './domain/clock.ts';
+import { Problem } from './domain/errors.ts';
 import type { IdSource } from './domain/ids.ts';
 import type { SettledAttempt } from './domain/model.ts';
 import type { Egress } from './egress/egress.ts';
@@ -73,6 +74,8 @@ export interface Dependencies {
   routed?: { acceptor: Pick<Acceptor, 'accept'>; directory: Pick<Directory, 'peek' | 'get'> };
   /** Where the operator's account lives that notices are events of: here, by default. */
   operatorAcceptor?: Pick<Acceptor, 'accept'>;
+  /** Of several cells: whether an account that is not in this one is in another, or on its way. */
+  hasMoved?: (accountId: string) => Promise<boolean>;
   /** After event types have changed: copies of accounts in other cells have the contract of before. */
   onContractsChanged?: () => void;
   /** Where an SMTP server is configured. */
@@ -219,6 +222,8 @@ export function buildServices(dependencies: Dependencies) {
     makePartitions,
     yieldToDelivering: () => backpressure.yieldToDelivering(),
     onWritten: writtenAs('accept'),
+    missing: async (accountId) =>
+      new Problem((await dependencies.hasMoved?.(accountId)) ? 'account_moving' : 'account_not_found'),
     onAccepted: tracing && ((event, traceparent) => tracing.accepted(event, traceparent)),
   });
   const scheduler = new Scheduler({

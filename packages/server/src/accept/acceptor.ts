@@ -88,6 +88,8 @@ export class Acceptor {
       /** Resolves when the next batch may be stored. */
       yieldToDelivering: () => Promise<void>;
       onWritten: (size: number, ms: number) => void;
+      /** What to say of an account that is not here. */
+      missing: (accountId: string) => Promise<Problem>;
       /** Told of every event that is stored, where somebody traces them. */
       onAccepted?: ((event: StoredEvent, traceparent: string | undefined) => void) | undefined;
     },
@@ -228,7 +230,7 @@ export class Acceptor {
     const accounts = await this.loadAccounts(open);
     const known = open.filter((waiting) => {
       const exists = accounts.has(waiting.publication.accountId);
-      if (!exists) waiting.reject(new Problem('account_not_found'));
+      if (!exists) void this.parts.missing(waiting.publication.accountId).then(waiting.reject, waiting.reject);
       return exists;
     });
     if (known.length === 0) return [];

@@ -169,7 +169,8 @@ export class Scheduler {
     const { acceptor, onPublished, onRefused } = this.parts;
     try {
       const publication = await this.read(due);
-      if (!publication) return 'done';
+      // Deleted, and its events go with it; or on its way to another database, and they come along.
+      if (!publication) return 'later';
       await acceptor.accept(publication);
       onPublished();
       return 'done';

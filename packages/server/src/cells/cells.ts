@@ -118,7 +118,12 @@ export class Cells {
       },
       directory: {
         peek: () => undefined,
-        get: async (id) => (await this.cellOf(id)).services.directory.get(id),
+        get: async (id) => {
+          const name = await this.places.find(id);
+          const account = await (await this.cellOf(id)).services.directory.get(id);
+          if (!account && (await this.hasMoved(id, name))) throw new Problem('account_moving');
+          return account;
+        },
       },
     };
   }

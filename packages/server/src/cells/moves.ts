@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
 import { Rounds } from '../domain/rounds.ts';
-import { AccountCopy, AccountGone, type Piece } from '../storage/account-copy.ts';
+import { AccountCopy, AccountGone, isWelcome, type Mover, NotAsItWas } from '../storage/account-copy.ts';
 import type { AccountCellStore, AccountMove } from '../storage/store.ts';
 import { FIRST } from './account-places.ts';
 import type { Cell } from './cell.ts';
@@ -10,15 +10,21 @@ import { type Cells, unavailable } from './cells.ts';
 
 const LOOK_EVERY_MS = 1_000;
 /** For so long a node carries a move on without a sign of life. */
-const CLAIM_S = 30;
+const CLAIM_S = 90;
+/** After something has failed. */
+const AGAIN_S = 5;
 /** Until every node has heard that an account is on its way. */
 const SPREAD_MS = 500;
-/** When so little came in one pass, the rest is copied while the account is held. */
-const CAUGHT_UP = 500;
+/** Ids come from several clocks: events from so long before a move began may have been stored during it. */
+const CLOCKS_MS = 25 * 3_600_000;
+const KEYS_MS = 3_600_000;
 const FIRST_UUID = '00000000-0000-0000-0000-000000000000';
 const LAST_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 const NOTHING = async () => {};
+
+/** A move that this node carries on. */
+type Carried = AccountMove & { claim: string };
 
 /** Somebody else carries it on by now. */
 class ClaimLost extends Error {}
@@ -29,7 +35,6 @@ class ClaimLost extends Error {}
  * comes after it. A node that dies half way is followed by another, and every step may be repeated.
  */
 export class Moves {
-  private readonly id = randomUUID();
   private readonly rounds: Rounds;
 
   constructor(
@@ -58,22 +63,18 @@ export class Moves {
     if (to !== FIRST && !cells.names.includes(to)) throw new Problem('cell_not_found');
     const from = await cells.places.find(accountId);
     const [source, target] = [this.cell(from), this.cell(to)];
-    if (!(await source.store.accounts.find(accountId))) throw new Problem('account_not_found');
+    const account = await source.store.accounts.find(accountId);
+    if (!account) throw new Problem('account_not_found');
     if (from === to) throw new Problem('account_exists', `The account lives in ${to} already.`);
     const areOlder = await Promise.all([source, target].map(({ store }) => store.endpoints.isBesideOlderNodes()));
     if (areOlder.includes(true))
       throw new Problem('not_supported', 'Nodes of the version before still run: try again later.');
-    // Before it is noted: the rest of another account under its id would be mixed up with it.
-    if (
-      !(await new AccountCopy(accountId, source.storage.database, target.storage.database, NOTHING, NOTHING).isWelcome(
-        to,
-      ))
-    )
-      throw new Problem(
-        'account_exists',
-        `What an account of this id has left in ${to} is being removed: try again later.`,
-      );
-    if (!(await store.beginMove(accountId, from, to))) throw new Problem('account_moving');
+    await isWelcome(target.storage.database, accountId, to).catch((error: unknown) => {
+      if (error instanceof NotAsItWas)
+        throw new Problem('account_exists', `In ${to}, ${error.message}: try again later.`);
+      throw error;
+    });
+    if (!(await store.beginMove(accountId, String(account.number), from, to))) throw new Problem('account_moving');
     const move = await store.findMove(accountId);
     if (!move) throw new Error('a move that has begun is there');
     return move;
@@ -88,32 +89,41 @@ export class Moves {
 
   /** Goes on with one of the moves, for as long as it can. */
   private async carryOn(): Promise<void> {
-    const move = await this.parts.store.claimMove(this.id, CLAIM_S);
+    // A claim is another each time: what was done under the one before counts no more.
+    const claim = randomUUID();
+    const move = await this.parts.store.claimMove(claim, CLAIM_S);
     if (!move) return;
+    const carried = { ...move, claim };
     try {
-      await this.advance(move);
+      await this.advance(carried);
     } catch (error) {
       if (error instanceof ClaimLost) return;
       const detail = error instanceof Error ? error.message : String(error);
-      await this.save({ ...move, error: detail.slice(0, 500) }).catch(() => {});
+      // Let go of, so that it is tried again soon.
+      const { accountId } = carried;
+      await this.parts.store
+        .saveMove(accountId, claim, AGAIN_S, { ...carried, error: detail.slice(0, 500) })
+        .catch(() => {});
       this.parts.onError(error);
     }
   }
 
   /** Each step changes `move`, so that what fails later is noted with what was reached. */
-  private async advance(move: AccountMove): Promise<void> {
-    const copy = this.copyOf(move, this.cell(move.from), this.cell(move.to));
+  private async advance(move: Carried): Promise<void> {
+    if (move.state === 'held' && !this.isUp(move.to)) return await this.goBack(move);
+    const copy = this.copyOf(move);
+    await copy.takeOn();
     move.error = null;
     if (move.state === 'copying') {
       if (!(await copy.isInSource())) return await this.giveUp(move, copy);
+      if (!(await copy.isArriving())) move.after = undefined;
       await copy.begin(move.to);
-      for (;;) {
-        const { copied, after } = await copy.copyEvents(move.after ?? FIRST_UUID);
-        move.after = after ?? move.after;
-        move.copied += copied;
-        await this.save(move);
-        if (copied < CAUGHT_UP) break;
-      }
+      await copy.copyGrowing();
+      for (let isLast = false; !isLast; ) isLast = await this.copyEvents(move, copy);
+      const areOlder = await Promise.all(
+        [move.from, move.to].map((name) => this.cell(name).store.endpoints.isBesideOlderNodes()),
+      );
+      if (areOlder.includes(true)) throw new Error('nodes of the version before run');
       await this.enter(move, 'held');
     }
     if (move.state === 'held') await this.hand(move, copy);
@@ -126,73 +136,96 @@ export class Moves {
     if (move.state === 'following') await this.follow(move, copy);
   }
 
+  /** @returns whether it has caught up */
+  private async copyEvents(move: Carried, copy: AccountCopy): Promise<boolean> {
+    const { copied, after, isLast } = await copy.copyEvents(move.after ?? FIRST_UUID);
+    move.after = after ?? move.after;
+    move.copied += copied;
+    await this.save(move);
+    return isLast;
+  }
+
   /** The account is nowhere: what fails here gives it back at once. */
-  private async hand(move: AccountMove, copy: AccountCopy): Promise<void> {
+  private async hand(move: Carried, copy: AccountCopy): Promise<void> {
     const { store, clock } = this.parts;
-    const { accountId, from, to } = move;
+    const { accountId, from, to, startedAt } = move;
     try {
+      // Its database may be one that knows nothing of it any more.
+      if (!(await copy.isArriving())) throw new NotAsItWas('the account is not where it was brought');
       await store.setMoving(accountId, from, true);
       await new Promise<void>((resolve) => void clock.after(SPREAD_MS, resolve));
       await copy.hold(to);
-      for (let piece: Piece | undefined; piece === undefined || piece.copied > 0; ) {
-        piece = await copy.copyEvents(move.after ?? FIRST_UUID);
-        move.after = piece.after ?? move.after;
-        move.copied += piece.copied;
-        await this.save(move);
-      }
-      move.copied += await copy.copyMissedEvents();
-      await copy.copyRest();
+      for (let isLast = false; !isLast; ) isLast = await this.copyEvents(move, copy);
+      move.copied += await copy.copyMissedEvents(startedAt.getTime() - CLOCKS_MS);
+      await copy.copyRest(startedAt.getTime() - KEYS_MS);
     } catch (error) {
       if (error instanceof ClaimLost) throw error;
       // Only who still carries it on: it may have been switched by another node.
       await this.save(move);
       if (error instanceof AccountGone) return await this.giveUp(move, copy);
-      await copy.giveBack();
-      await store.setMoving(accountId, from, false);
-      await this.enter(move, 'copying');
+      await this.goBack(move);
       throw error;
     }
-    if (!(await store.switchCell(accountId, this.id, CLAIM_S, to))) throw new ClaimLost();
+    if (!(await store.switchCell(accountId, move.claim, CLAIM_S, to))) throw new ClaimLost();
     move.state = 'switched';
   }
 
-  private async follow(move: AccountMove, copy: AccountCopy): Promise<void> {
+  /** The account goes on where it was: the database that it was to come to need not be there. */
+  private async goBack(move: Carried): Promise<void> {
+    const { database } = this.cell(move.from).storage;
+    const copy = new AccountCopy(this.moverOf(move), database, database, NOTHING, NOTHING);
+    await copy.takeOn();
+    await copy.giveBack();
+    await this.parts.store.setMoving(move.accountId, move.from, false);
+    await this.enter(move, 'copying');
+  }
+
+  private async follow(move: Carried, copy: AccountCopy): Promise<void> {
     for (;;) {
-      const { copied, after } = await copy.copyHistory(move.after ?? LAST_UUID);
+      const { copied, after, isLast } = await copy.copyHistory(move.after ?? LAST_UUID);
       move.after = after ?? move.after;
       move.copied += copied;
       await this.save(move);
-      if (copied === 0) break;
+      if (isLast) break;
     }
     await copy.leave();
     await this.enter(move, 'finished');
   }
 
   /** The account was deleted while it was copied. */
-  private async giveUp(move: AccountMove, copy: AccountCopy): Promise<void> {
+  private async giveUp(move: Carried, copy: AccountCopy): Promise<void> {
     await copy.giveUp();
     await this.parts.store.setMoving(move.accountId, move.from, false);
     move.error = 'The account was deleted.';
     await this.enter(move, 'finished');
   }
 
-  private async enter(move: AccountMove, state: AccountMove['state']): Promise<void> {
+  private async enter(move: Carried, state: AccountMove['state']): Promise<void> {
     move.state = state;
     await this.save(move);
   }
 
-  private async save(move: AccountMove): Promise<void> {
-    if (!(await this.parts.store.saveMove(move.accountId, this.id, CLAIM_S, move))) throw new ClaimLost();
+  private async save(move: Carried): Promise<void> {
+    if (!(await this.parts.store.saveMove(move.accountId, move.claim, CLAIM_S, move))) throw new ClaimLost();
   }
 
-  private copyOf(move: AccountMove, source: Cell, target: Cell): AccountCopy {
+  private copyOf(move: Carried): AccountCopy {
+    const [source, target] = [this.cell(move.from), this.cell(move.to)];
     return new AccountCopy(
-      move.accountId,
+      this.moverOf(move),
       source.storage.database,
       target.storage.database,
       (ms) => target.store.retention.ensureDays(daysOf(ms)),
       () => this.save(move),
     );
+  }
+
+  private moverOf({ accountId, number, claim }: Carried): Mover {
+    return { accountId, number, claim };
+  }
+
+  private isUp(name: string): boolean {
+    return (name === FIRST ? this.parts.first() : this.parts.cells.get(name)?.cell)?.isUp === true;
   }
 
   private cell(name: string): Cell {

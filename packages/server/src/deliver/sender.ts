@@ -89,6 +89,8 @@ export class Sender {
     const account = directory.peek(delivery.accountId) ?? (await directory.get(delivery.accountId));
     const endpoint = account?.endpoints.get(delivery.endpointId);
     const startedAtMs = clock.now();
+    // Without an account there is nothing to be known of it: it was deleted, or has moved to another database.
+    if (!account) return undefined;
     if (!endpoint) {
       return notSent(delivery, startedAtMs, 'The endpoint was deleted before this attempt.', {
         kind: 'discarded',

@@ -2,7 +2,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { CATALOGUE, type ErrorCode, type PlaceOfError, Problem, pointerTo } from '../domain/errors.ts';
 import { TooManyRequests } from '../domain/too-many-requests.ts';
-import { kindOf } from '../storage/database-errors.ts';
+import { kindOf, sqlStateOf } from '../storage/database-errors.ts';
 import { ACCEPTED_ENCODINGS } from './json-body.ts';
 
 const RETRY_AFTER_S = 2;
@@ -97,7 +97,11 @@ export function toProblem(thrown: unknown): Problem {
   return error instanceof RangeError ? unstorable() : ofDatabase(error);
 }
 
+/** Migration 0034: the database refuses what would not come along. */
+const IS_MOVING = 'PH001';
+
 function ofDatabase(error: unknown): Problem {
+  if (sqlStateOf(error) === IS_MOVING) return new Problem('account_moving');
   switch (kindOf(error)) {
     case 'away':
     case 'read_only':

@@ -3,6 +3,7 @@ import type { AccountCellStore, AccountMove } from './store.ts';
 
 interface MoveRow {
   account_id: string;
+  number: string;
   from_cell: string;
   to_cell: string;
   state: AccountMove['state'];
@@ -13,11 +14,13 @@ interface MoveRow {
   finished_at: Date | null;
 }
 
-const MOVE = 'account_id, from_cell, to_cell, state, after::text, copied::text, error, started_at, finished_at';
+const MOVE =
+  'account_id, number::text, from_cell, to_cell, state, after::text, copied::text, error, started_at, finished_at';
 
 function toMove(row: MoveRow): AccountMove {
   return {
     accountId: row.account_id,
+    number: row.number,
     from: row.from_cell,
     to: row.to_cell,
     state: row.state,
@@ -91,14 +94,14 @@ export function accountCellStore(database: Database): AccountCellStore {
       );
     },
 
-    async beginMove(accountId, from, to) {
+    async beginMove(accountId, number, from, to) {
       const rows = await database.run(
-        `INSERT INTO account_moves AS m (account_id, from_cell, to_cell, state) VALUES ($1, $2, $3, 'copying')
+        `INSERT INTO account_moves AS m (account_id, from_cell, to_cell, number, state) VALUES ($1, $2, $3, $4, 'copying')
          ON CONFLICT (account_id) DO UPDATE
-         SET from_cell = $2, to_cell = $3, state = 'copying', after = NULL, copied = 0, error = NULL,
+         SET from_cell = $2, to_cell = $3, number = $4, state = 'copying', after = NULL, copied = 0, error = NULL,
              claimed_until = '-infinity', started_at = now(), finished_at = NULL
          WHERE m.state = 'finished' RETURNING 1`,
-        [accountId, from, to],
+        [accountId, from, to, number],
       );
       return rows.length > 0;
     },
@@ -126,7 +129,10 @@ export function accountCellStore(database: Database): AccountCellStore {
         `UPDATE account_moves
          SET state = $4, after = $5, copied = $6, error = $7, claimed_until = now() + make_interval(secs => $3),
              finished_at = CASE WHEN $4 = 'finished' THEN now() END
-         WHERE account_id = $1 AND claimed_by = $2 AND claimed_until > now() RETURNING 1`,
+         WHERE account_id = $1 AND claimed_by = $2 AND claimed_until > now()
+           -- A switch whose answer was lost is not taken back.
+           AND NOT (account_moves.state IN ('switched', 'following', 'finished') AND $4 IN ('copying', 'held'))
+         RETURNING 1`,
         [accountId, by, forS, state, after ?? null, copied, error],
       );
       return rows.length > 0;

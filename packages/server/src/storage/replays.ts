@@ -153,6 +153,7 @@ export function replayStore(database: Database): ReplayStore {
     async due(nowMs, limit, except) {
       const rows = await database.run<{ id: string }>(
         `SELECT id FROM replays WHERE status = 'running' AND next_at <= $1 AND id <> ALL($3::uuid[])
+           AND NOT EXISTS (SELECT FROM accounts a WHERE a.id = replays.account_id AND a.moved_to IS NOT NULL)
          ORDER BY next_at LIMIT $2`,
         [new Date(nowMs), limit, uuids(except.map((id) => toUuid('rpl', id)))],
       );

@@ -602,6 +602,8 @@ export interface NodeFacts {
  */
 export interface AccountMove {
   accountId: string;
+  /** The account's: another one may be made under its id. */
+  number: string;
   from: string;
   to: string;
   state: 'copying' | 'held' | 'switched' | 'following' | 'finished';
@@ -627,7 +629,7 @@ export interface AccountCellStore {
   find(accountId: string): Promise<{ cell: string; isMoving: boolean } | undefined>;
   setMoving(accountId: string, cell: string, isMoving: boolean): Promise<void>;
   /** False while another move of it is under way. */
-  beginMove(accountId: string, from: string, to: string): Promise<boolean>;
+  beginMove(accountId: string, number: string, from: string, to: string): Promise<boolean>;
   findMove(accountId: string): Promise<AccountMove | undefined>;
   /** Takes on one that nobody carries on. */
   claimMove(by: string, forS: number): Promise<AccountMove | undefined>;

@@ -35,7 +35,7 @@ const MoveView = named(
   }),
 );
 
-const present = ({ accountId, startedAt, finishedAt, after: _, ...move }: AccountMove) => ({
+const present = ({ accountId, startedAt, finishedAt, after: _after, number: _number, ...move }: AccountMove) => ({
   ...move,
   account_id: accountId,
   started_at: startedAt.toISOString(),

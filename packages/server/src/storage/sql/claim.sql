@@ -11,6 +11,7 @@ WITH asked AS MATERIALIZED (
   FROM unnest($1::uuid[], $2::int8[], $3::int4[]) AS a(endpoint_id, epoch, room)
   JOIN lanes l ON l.endpoint_id = a.endpoint_id AND l.epoch = a.epoch AND l.node = $4
   LEFT JOIN endpoints e ON e.id = a.endpoint_id
+  WHERE NOT EXISTS (SELECT FROM accounts moving WHERE moving.id = l.account_id AND moving.moved_to IS NOT NULL)
 ), due AS MATERIALIZED (
   SELECT q.*, asked.endpoint_id, row_number() OVER (PARTITION BY asked.endpoint_id ORDER BY q.due_at, q.id) AS turn
   FROM asked

@@ -4,7 +4,9 @@
 -- wait already begin a new round of tries. What has ended since it was looked at stays as it ended.
 WITH due AS MATERIALIZED (
   SELECT * FROM replays
-  WHERE id = $2 AND status = 'running' AND next_at <= $1 AND after = $5 FOR UPDATE SKIP LOCKED
+  WHERE id = $2 AND status = 'running' AND next_at <= $1 AND after = $5
+    AND NOT EXISTS (SELECT FROM accounts a WHERE a.id = replays.account_id AND a.moved_to IS NOT NULL)
+  FOR UPDATE SKIP LOCKED
 ), taken AS (
   DELETE FROM deliveries d USING due r
   WHERE d.account_id = r.account_id AND d.id = ANY($3::uuid[])

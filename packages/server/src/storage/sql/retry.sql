@@ -5,11 +5,13 @@
 WITH waiting AS (
   UPDATE queue SET tries = 0, due_at = 'epoch'
   WHERE account_id = $1 AND id = $2 AND due_at < 'infinity'
+    AND NOT EXISTS (SELECT FROM accounts a WHERE a.id = $1 AND a.moved_to IS NOT NULL)
     AND EXISTS (SELECT FROM events v WHERE v.account_id = $1 AND v.id = queue.event_id)
   RETURNING account_id, endpoint_id
 ), ended AS (
   DELETE FROM deliveries
   WHERE account_id = $1 AND id = $2 AND reason IS DISTINCT FROM 'no_payload'
+    AND NOT EXISTS (SELECT FROM accounts a WHERE a.id = $1 AND a.moved_to IS NOT NULL)
     AND EXISTS (SELECT FROM endpoints e WHERE e.id = deliveries.endpoint_id)
     AND EXISTS (SELECT FROM events v WHERE v.account_id = $1 AND v.id = deliveries.event_id)
   RETURNING account_id, id, endpoint_id, event_id, topic, trigger, test, attempts, last_status, last_error

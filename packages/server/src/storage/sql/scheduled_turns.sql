@@ -4,7 +4,8 @@ FROM unnest($3::text[]) AS account(id)
 CROSS JOIN LATERAL (
   SELECT s.*, coalesce(s.next_try_at, s.due_at, 'infinity') AS at
   FROM scheduled_events s
-  WHERE s.account_id = account.id AND coalesce(s.next_try_at, s.due_at, 'infinity') <= $1
+  WHERE NOT EXISTS (SELECT FROM accounts a WHERE a.id = account.id AND a.moved_to IS NOT NULL)
+    AND s.account_id = account.id AND coalesce(s.next_try_at, s.due_at, 'infinity') <= $1
   ORDER BY coalesce(s.next_try_at, s.due_at, 'infinity'), s.seq
   LIMIT $2
   FOR UPDATE SKIP LOCKED
