@@ -1,22 +1,14 @@
 import { randomFillSync } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import pino, { type Logger } from 'pino';
 import { attemptLog } from './attempt-log.ts';
 import { FIRST } from './cells/account-places.ts';
 import { Cell, openStorage } from './cells/cell.ts';
-import {
-  type CellConfig,
-  Cells,
-  claimCell,
-  furtherStore,
-  mayBecomeCell,
-  mustBeFirst,
-  type OpenCell,
-} from './cells/cells.ts';
+import { type CellConfig, Cells, mustBeFirst, type OpenCell } from './cells/cells.ts';
 import { Front } from './cells/front.ts';
+import { openFurtherCell } from './cells/further-cell.ts';
 import { Moves } from './cells/moves.ts';
+import { loadOf, readinessOfAll, showCells } from './cells/of-all.ts';
 import { type Config, ConfigError } from './config.ts';
 import type { Contract } from './contract/contract.ts';
 import { loadContracts } from './contract/load.ts';
@@ -74,17 +66,17 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
-/**
- * Builds one node out of its parts, starts them in the order of an event's way backwards, and stops them forwards:
- * nothing is accepted that could not be delivered, and nothing in flight is dropped.
- * @throws ConfigError, DataFolderInUse, DatabaseRefused, MigrationRefused, KeyRefused, BrokenContract
- */
 /** Most servers have none: its client is loaded where there is one. */
 async function openIdConnect(config: OpenIdConfig): Promise<OpenIdConnect> {
   const { OpenIdConnect } = await import('./manage/open-id-connect.ts');
   return new OpenIdConnect(config);
 }
 
+/**
+ * Builds one node out of its parts, starts them in the order of an event's way backwards, and stops them forwards:
+ * nothing is accepted that could not be delivered, and nothing in flight is dropped.
+ * @throws ConfigError, DataFolderInUse, DatabaseRefused, MigrationRefused, KeyRefused, BrokenContract
+ */
 export async function startNode(
   config: Config,
   { clock: machineClock, random, signInToken, logger, siblings }: StartOptions,
@@ -180,19 +172,7 @@ export async function startNode(
     // The embedded database has no other server: whoever stands there was killed.
     if (isEmbedded && (siblings?.start.isFirst ?? true)) await maintainer.takeOver('everybody else');
     showGauges(metrics, () => [services, ...cells.all.map((one) => one.cell.services)], database, config);
-    if (areSeveral)
-      metrics.asked(
-        'posthorn_cell_up',
-        '1 while the cell can be used',
-        async () =>
-          new Map(
-            [FIRST, ...cells.names].map((name) => [
-              name,
-              Number(name === FIRST ? database.up : !cells.away.includes(name)),
-            ]),
-          ),
-        'cell',
-      );
+    if (areSeveral) showCells(metrics, cell, cells);
     showQueue(metrics, areSeveral ? cells.store : store, clock, () => database.up);
 
     siblings?.share(metrics);
@@ -247,44 +227,19 @@ export async function startNode(
       if (of !== cell) return of.services.notices.begin();
       await startNotices(services.notices, config.operatorWebhook);
     };
-    const openCell = async ({ name, url }: CellConfig): Promise<OpenCell> => {
-      const folder = join(config.dataFolder, 'cells', name);
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
-      const { databaseConnections: connections } = config;
-      const own = await openStorage(
-        { connectionString: url },
-        {
-          vault,
-          folder,
-          connections,
-          log,
-          mayBeUsed: (database) => mayBecomeCell(database, name),
+    const openCell = (of: CellConfig): Promise<OpenCell> =>
+      openFurtherCell(of, {
+        first: cell,
+        shared,
+        hasMoved: hasMovedFrom(of.name),
+        vault,
+        dataFolder: config.dataFolder,
+        connections: config.databaseConnections,
+        appOf: (further, more) => appOf(of.name, further, more),
+        onOpen: async (further) => {
+          if (isDelivering) await deliver(of.name, further);
         },
-      );
-      try {
-        await claimCell(store, own.store, name);
-        const further = await Cell.register(own, furtherStore(own.store, store), {
-          ...shared,
-          operatorAcceptor: services.acceptor,
-          readsEventTypes: false,
-          hasMoved: hasMovedFrom(name),
-        });
-        try {
-          await further.join();
-          const { operatorKeys } = services;
-          const opened = { name, cell: further, app: await appOf(name, further, { operatorKeys }) };
-          if (isDelivering) await deliver(name, further);
-          return opened;
-        } catch (error) {
-          await further.drain(0);
-          await further.leave();
-          throw error;
-        }
-      } catch (error) {
-        await own.database.stop();
-        throw error;
-      }
-    };
+      });
     closeServer = async () => {
       await cells.stop();
       await app.close();
@@ -343,28 +298,6 @@ export async function startNode(
     await embedded?.stop();
     throw error;
   }
-}
-
-function loadOf(cells: readonly Cell[]) {
-  const counts = cells.map(({ services }) => services.dispatcher.counts);
-  const sum = (of: (one: (typeof counts)[number]) => number) => counts.reduce((total, one) => total + of(one), 0);
-  return {
-    inFlight: sum(({ inFlight }) => inFlight),
-    inMemory: sum(({ inMemory }) => inMemory),
-    backlogged: sum(({ backlogged }) => backlogged),
-  };
-}
-
-/** Ready when the first cell is: one of the others that is away stops its own accounts only. */
-function readinessOfAll(first: Cell, cells: Cells): HttpParts['isReady'] {
-  return async () => {
-    const readiness = await first.isReady();
-    const away = cells.away.map((name) => `the cell ${name} cannot be reached: its accounts wait`);
-    const ofOthers = cells.all.flatMap(({ name, cell }) =>
-      [...cell.maintainer.warnings].map((one) => `cell ${name}: ${one}`),
-    );
-    return { ...readiness, warnings: [...readiness.warnings, ...away, ...ofOthers] };
-  };
 }
 
 /** Compiles schemas before they are needed: the first events of a contract do not wait for that. Answers what ends it. */

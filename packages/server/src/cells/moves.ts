@@ -29,6 +29,9 @@ type Carried = AccountMove & { claim: string };
 /** Somebody else carries it on by now. */
 class ClaimLost extends Error {}
 
+/** This node stops: another carries it on. */
+class Stopping extends Error {}
+
 /**
  * Moves accounts from one cell to another while they are published to and delivered for: events are copied until few are
  * missing, then the account is held for a moment, the rest is copied, and it goes on in the other cell; what has ended
@@ -36,6 +39,7 @@ class ClaimLost extends Error {}
  */
 export class Moves {
   private readonly rounds: Rounds;
+  private isStopping = false;
 
   constructor(
     private readonly parts: {
@@ -53,7 +57,9 @@ export class Moves {
     this.rounds.every(LOOK_EVERY_MS, () => this.carryOn());
   }
 
+  /** What is under way ends with the piece that is being copied; an account that is held is given back. */
   async stop(): Promise<void> {
+    this.isStopping = true;
     await this.rounds.stop();
   }
 
@@ -98,9 +104,13 @@ export class Moves {
       await this.advance(carried);
     } catch (error) {
       if (error instanceof ClaimLost) return;
+      const { accountId } = carried;
+      if (error instanceof Stopping) {
+        await this.parts.store.saveMove(accountId, claim, 0, carried).catch(() => {});
+        return;
+      }
       const detail = error instanceof Error ? error.message : String(error);
       // Let go of, so that it is tried again soon.
-      const { accountId } = carried;
       await this.parts.store
         .saveMove(accountId, claim, AGAIN_S, { ...carried, error: detail.slice(0, 500) })
         .catch(() => {});
@@ -161,7 +171,7 @@ export class Moves {
     } catch (error) {
       if (error instanceof ClaimLost) throw error;
       // Only who still carries it on: it may have been switched by another node.
-      await this.save(move);
+      await this.note(move);
       if (error instanceof AccountGone) return await this.giveUp(move, copy);
       await this.goBack(move);
       throw error;
@@ -202,10 +212,16 @@ export class Moves {
 
   private async enter(move: Carried, state: AccountMove['state']): Promise<void> {
     move.state = state;
-    await this.save(move);
+    await this.note(move);
   }
 
+  /** Between two pieces. @throws ClaimLost, Stopping */
   private async save(move: Carried): Promise<void> {
+    if (this.isStopping) throw new Stopping();
+    await this.note(move);
+  }
+
+  private async note(move: Carried): Promise<void> {
     if (!(await this.parts.store.saveMove(move.accountId, move.claim, CLAIM_S, move))) throw new ClaimLost();
   }
 
