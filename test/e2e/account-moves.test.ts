@@ -287,7 +287,7 @@ describe('a cell that dies on the way', () => {
     await Promise.all(databases.map((database) => database.remove()));
   });
 
-  test.each([0, 1])('is waited for: cell %i is killed again and again', { timeout: 120_000 }, async (victim) => {
+  test.each([0, 1])('is waited for: cell %i is killed again and again', { timeout: 240_000 }, async (victim) => {
     account = `killed-${victim}`;
     await one.call('POST', '/v1/accounts', { id: account, name: 'k', contract: 'standard' });
     await one.call('POST', path('/endpoints'), { url: receiver.url(), subscriptions: [{ trigger: '*' }] });
@@ -322,7 +322,7 @@ describe('a cell that dies on the way', () => {
     await eventually(
       async () => (await one.call('GET', path('/move'))).body,
       (body) => body?.state === 'finished',
-      90_000,
+      180_000,
     );
     isOver = true;
     await Promise.all(workers);
