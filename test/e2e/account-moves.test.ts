@@ -69,6 +69,11 @@ test('everything comes along: settings, secrets, keys, history with every answer
   });
   const { body: key } = await node.call('POST', path('/keys'), { label: 'k', scopes: ['a'] });
   const { body: session } = await node.call('POST', path('/page-sessions'));
+  const { body: bin } = await node.call('POST', path('/bins'));
+  const sendToBin = async (by: TestNode) =>
+    (await fetch(`${by.url}${new URL(bin.url).pathname}`, { method: 'POST', body: 'x' })).status;
+  // Whose it is, is remembered from here on.
+  expect(await sendToBin(node)).toBe(200);
   receiver.respond = (_, response) => void response.writeHead(200).end('thank you');
   for (let i = 0; i < 20; i++) await node.publish(account, 'a.b', { i });
   await receiver.received(20);
@@ -94,6 +99,7 @@ test('everything comes along: settings, secrets, keys, history with every answer
   expect((await node.call('POST', '/v1/keys/verify', { key: key.key })).body.account).toBe(account);
   const page = await nodes[1].call('GET', '/v1/page', undefined, { authorization: `Bearer ${session.token}` });
   expect(page.body.account?.id).toBe(account);
+  expect(await Promise.all(nodes.map(sendToBin))).toEqual([200, 200]);
   await node.publish(account, 'a.b', { i: 20 });
   const requests = await receiver.received(21);
   expect(requests.at(-1)?.headers).toMatchObject({ 'x-own': 'kept', authorization: 'Bearer token' });

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import { FIRST } from './cells/account-places.ts';
 import type { CellConfig } from './cells/cells.ts';
+import { FIRST } from './domain/first-cell.ts';
 import { isTimeZone, minuteOf, type QuietHours } from './domain/quiet-hours.ts';
 import { type Network, parseNetwork } from './egress/address.ts';
 import type { ForwardProxy } from './egress/proxy.ts';

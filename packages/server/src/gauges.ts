@@ -22,13 +22,21 @@ export function showGauges(
     'Requests in flight on this node',
     sum(({ dispatcher }) => dispatcher.counts.inFlight),
   );
-  show('in_flight_max', 'Requests that may be in flight on this node', () => config.requestsMax);
+  show(
+    'in_flight_max',
+    'Requests that may be in flight on this node',
+    sum(() => config.requestsMax),
+  );
   show(
     'in_flight_unproven',
     'Requests in flight to endpoints that did not answer well when they began',
     sum(({ dispatcher }) => dispatcher.counts.inFlightUnproven),
   );
-  show('in_flight_unproven_max', 'Requests that may be in flight to such endpoints', () => config.unprovenRequestsMax);
+  show(
+    'in_flight_unproven_max',
+    'Requests that may be in flight to such endpoints',
+    sum(() => config.unprovenRequestsMax),
+  );
   show(
     'held',
     'Deliveries in memory',

@@ -2,7 +2,6 @@ import { randomFillSync } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import pino, { type Logger } from 'pino';
 import { attemptLog } from './attempt-log.ts';
-import { FIRST } from './cells/account-places.ts';
 import { Cell, openStorage } from './cells/cell.ts';
 import { type CellConfig, Cells, mustBeFirst, type OpenCell } from './cells/cells.ts';
 import { Front } from './cells/front.ts';
@@ -15,6 +14,7 @@ import { loadContracts } from './contract/load.ts';
 import { prepareDataFolder } from './data-folder.ts';
 import type { Clock, Random } from './domain/clock.ts';
 import { isShuttingDown, Problem } from './domain/errors.ts';
+import { FIRST } from './domain/first-cell.ts';
 import { IdSource } from './domain/ids.ts';
 import { SteadyClock } from './domain/steady-clock.ts';
 import { Egress } from './egress/egress.ts';
@@ -107,6 +107,7 @@ export async function startNode(
     });
     const { database, store } = storage;
     stopDatabase = () => database.stop();
+    await mustBeFirst(store);
     const operatorKey = await openOperatorKey(config, store.settings, store.sessions);
 
     const clock = new SteadyClock(machineClock);
@@ -121,7 +122,6 @@ export async function startNode(
     const tracing = config.isTracing ? await openTracing(VERSION) : undefined;
     let isStopping = false;
     let origin = config.publicUrl ?? '';
-    await mustBeFirst(store);
     const shared = {
       origin: () => origin,
       contracts,

@@ -111,7 +111,7 @@ export type Services = ReturnType<typeof buildServices>;
 export function buildServices(dependencies: Dependencies) {
   const { store, contracts, guard, egress, ids, clock, random, node, requests, metrics } = dependencies;
   const { isUp, whenUp, isStopping, onError, origin, mailer, tracing, logAttempt, allowOwnCa = false } = dependencies;
-  const makePartitions = (ms: readonly number[]) => store.retention.ensureDays(daysOf(ms));
+  const makePartitions = (ms: readonly number[]) => store.retention.ensureDays(ms);
   const writtenAs = (kind: 'accept' | 'settle') => (size: number, ms: number) => {
     metrics.batchSize.observe({ kind }, size);
     metrics.batchSeconds.observe({ kind }, ms / 1000);
@@ -322,13 +322,6 @@ export function buildServices(dependencies: Dependencies) {
     replays,
     limits,
   };
-}
-
-const DAY_MS = 86_400_000;
-
-/** The first milliseconds of the days that hold these moments. */
-function daysOf(ms: readonly number[]): number[] {
-  return [...new Set(ms.map((one) => Math.floor(one / DAY_MS) * DAY_MS))];
 }
 
 function countAttempt(

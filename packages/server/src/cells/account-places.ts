@@ -1,9 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { Problem } from '../domain/errors.ts';
+import { FIRST } from '../domain/first-cell.ts';
 import type { AccountCellStore } from '../storage/store.ts';
-
-/** The cell whose database knows where all accounts live. */
-export const FIRST = 'first';
 
 const KNOWN_MAX = 200_000;
 

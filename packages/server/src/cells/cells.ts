@@ -4,13 +4,15 @@ import type { Acceptor } from '../accept/acceptor.ts';
 import { ConfigError } from '../config.ts';
 import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
+import { FIRST } from '../domain/first-cell.ts';
 import type { Directory } from '../fanout/directory.ts';
 import type { App, CellFacts } from '../http/app.ts';
 import type { KeyVerifier } from '../keys/verifier.ts';
+import type { Services } from '../services.ts';
 import type { Database } from '../storage/database.ts';
 import { isPassing } from '../storage/database-errors.ts';
 import type { Store } from '../storage/store.ts';
-import { AccountPlaces, FIRST } from './account-places.ts';
+import { AccountPlaces } from './account-places.ts';
 import type { Cell, Storage } from './cell.ts';
 import { mergedStore } from './merged-store.ts';
 
@@ -132,53 +134,38 @@ export class Cells {
   get keyVerifier(): Pick<KeyVerifier, 'verify'> {
     return {
       verify: async (text, call) => {
-        const first = this.parts.first.cell();
-        const name = await this.find(({ services }) => services.keyVerifier.knows(text));
-        const cell = name === undefined || name === FIRST ? first : this.open.get(name)?.cell;
-        return (cell ?? first).services.keyVerifier.verify(text, call);
+        const accountId = await this.ask(({ keyVerifier }) => keyVerifier.accountOf(text));
+        const cell = accountId === undefined ? this.parts.first.cell() : await this.cellOf(accountId);
+        return cell.services.keyVerifier.verify(text, call);
       },
     };
   }
 
   /**
-   * The name of the cell of which something is true: the first that says so. One that does not answer holds up nobody for long.
-   * @throws Problem `cell_unavailable` where none says so, and one cannot be asked
+   * What the first cell that knows something answers. One that does not answer holds up nobody for long.
+   * @throws Problem `cell_unavailable` where none knows, and one cannot be asked
    */
-  async find(isIt: (cell: Cell) => Promise<boolean>): Promise<string | undefined> {
+  async ask<T>(look: (services: Services) => Promise<T | undefined>): Promise<T | undefined> {
     const first = this.parts.first.cell();
     const asked = [{ name: FIRST, cell: first }, ...this.all].filter(({ cell }) => cell.isUp);
-    const unknown = [...this.away];
+    const silent = [...(first.isUp ? [] : [FIRST]), ...this.away];
     const answers = asked.map(async ({ name, cell }) => {
-      const answer = await this.soon(isIt(cell)).catch((error: unknown) => {
+      const answer = await this.soon(look(cell.services)).catch((error: unknown) => {
         if (!isPassing(error) && !(error instanceof TooSlow)) throw error;
-        unknown.push(name);
-        return false;
+        silent.push(name);
+        return undefined;
       });
-      if (!answer) throw new NotThere();
-      return name;
+      if (answer === undefined) throw new NotThere();
+      return answer;
     });
     try {
       return await Promise.any(answers);
     } catch (error) {
       const defect = (error as AggregateError).errors.find((one) => !(one instanceof NotThere));
       if (defect) throw defect;
-      if (unknown[0] !== undefined || !first.isUp) throw unavailable(unknown[0] ?? FIRST);
+      if (silent[0] !== undefined) throw unavailable(silent[0]);
       return undefined;
     }
-  }
-
-  /**
-   * Whose page a session shows; null: it is the console's, or nobody's.
-   * @throws Problem `cell_unavailable` where nobody knows it, and one cell cannot be asked
-   */
-  async accountOfSession(token: string): Promise<string | null> {
-    let accountId: string | null = null;
-    await this.find(async ({ services }) => {
-      const session = await services.sessions.find(token);
-      accountId ??= session?.accountId ?? null;
-      return session !== undefined;
-    });
-    return accountId;
   }
 
   private async soon<T>(answer: Promise<T>): Promise<T> {

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
+import { FIRST } from '../domain/first-cell.ts';
 import type { App } from '../http/app.ts';
 import { BIN_PATH } from '../manage/inspector.ts';
 import { TOKEN_PREFIX } from '../manage/sessions.ts';
-import { FIRST } from './account-places.ts';
-import type { Cell } from './cell.ts';
+import type { Services } from '../services.ts';
 import { type Cells, unavailable } from './cells.ts';
 
 const ACCOUNT_ROUTES = '/v1/accounts/:account';
@@ -17,7 +17,7 @@ const FACADES: readonly (readonly [route: string, header: string])[] = [
   ['/admin', 'x-loop-token'],
 ];
 const SESSION = new RegExp(`^Bearer +(${TOKEN_PREFIX}\\S+)$`, 'i');
-/** Tokens of bins, and keys, whose cell is remembered: by their digests. */
+/** Tokens of bins, and keys, of which it is remembered whose they are: by their digests. */
 const REMEMBERED_MAX = 50_000;
 
 /**
@@ -48,12 +48,12 @@ export class Front {
     }
     if (url === `${BIN_PATH}:token`) {
       const { token } = request.params as { token: string };
-      return this.ofToken(`bin ${token}`, ({ services }) => services.inspector.has(token));
+      return this.ofToken(`bin ${token}`, ({ inspector }) => inspector.accountOf(token));
     }
     const facade = FACADES.find(([route]) => url.startsWith(route));
     const key = facade && request.headers[facade[1]];
     if (typeof key !== 'string') return undefined;
-    return this.ofToken(`key ${key}`, ({ services }) => services.keyVerifier.knows(key.trim()));
+    return this.ofToken(`key ${key}`, ({ keyVerifier }) => keyVerifier.accountOf(key.trim()));
   }
 
   private ofAccount(account: string): App | undefined | Promise<App | undefined> {
@@ -62,15 +62,20 @@ export class Front {
   }
 
   private async ofSession(token: string): Promise<App | undefined> {
-    const account = await this.cells.accountOfSession(token);
-    return account === null ? undefined : this.ofAccount(account);
+    const session = await this.cells.ask(({ sessions }) => sessions.find(token));
+    // The console's is the first cell's.
+    return session?.accountId == null ? undefined : this.ofAccount(session.accountId);
   }
 
-  private async ofToken(token: string, isIt: (cell: Cell) => Promise<boolean>): Promise<App | undefined> {
+  private async ofToken(
+    token: string,
+    look: (services: Services) => Promise<string | undefined>,
+  ): Promise<App | undefined> {
     const digest = createHash('sha256').update(token).digest('base64');
-    const name = this.remembered.get(digest) ?? (await this.cells.find(isIt));
-    if (name !== undefined) this.remembered.set(digest, name);
-    return name === undefined ? undefined : this.app(name);
+    const account = this.remembered.get(digest) ?? (await this.cells.ask(look));
+    if (account === undefined) return undefined;
+    this.remembered.set(digest, account);
+    return this.ofAccount(account);
   }
 
   private app(name: string): App | undefined {

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../domain/clock.ts';
 import { Problem } from '../domain/errors.ts';
+import { FIRST } from '../domain/first-cell.ts';
 import { Rounds } from '../domain/rounds.ts';
-import { AccountCopy, AccountGone, isWelcome, type Mover, NotAsItWas } from '../storage/account-copy.ts';
+import { AccountCopy } from '../storage/account-copy.ts';
+import { AccountGone, isWelcome, MovingAccount, NotAsItWas } from '../storage/moving-account.ts';
 import type { AccountCellStore, AccountMove } from '../storage/store.ts';
-import { FIRST } from './account-places.ts';
 import type { Cell } from './cell.ts';
 import { type Cells, unavailable } from './cells.ts';
 
@@ -21,10 +22,15 @@ const KEYS_MS = 3_600_000;
 const FIRST_UUID = '00000000-0000-0000-0000-000000000000';
 const LAST_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
-const NOTHING = async () => {};
-
 /** A move that this node carries on. */
 type Carried = AccountMove & { claim: string };
+
+/** The account as it stands in both databases, and what copies it. */
+interface Way {
+  source: MovingAccount;
+  target: MovingAccount;
+  copy: AccountCopy;
+}
 
 /** Somebody else carries it on by now. */
 class ClaimLost extends Error {}
@@ -121,13 +127,14 @@ export class Moves {
   /** Each step changes `move`, so that what fails later is noted with what was reached. */
   private async advance(move: Carried): Promise<void> {
     if (move.state === 'held' && !this.isUp(move.to)) return await this.goBack(move);
-    const copy = this.copyOf(move);
-    await copy.takeOn();
+    const way = this.wayOf(move);
+    const { source, target, copy } = way;
+    for (const one of [source, target]) await one.takeOn();
     move.error = null;
     if (move.state === 'copying') {
-      if (!(await copy.isInSource())) return await this.giveUp(move, copy);
-      if (!(await copy.isArriving())) move.after = undefined;
-      await copy.begin(move.to);
+      if (!(await source.isThere())) return await this.giveUp(move, way);
+      if (!(await target.isArriving())) move.after = undefined;
+      await target.makeRoom(source.database, move.to);
       await copy.copyGrowing();
       for (let isLast = false; !isLast; ) isLast = await this.copyEvents(move, copy);
       const areOlder = await Promise.all(
@@ -136,14 +143,14 @@ export class Moves {
       if (areOlder.includes(true)) throw new Error('nodes of the version before run');
       await this.enter(move, 'held');
     }
-    if (move.state === 'held') await this.hand(move, copy);
+    if (move.state === 'held') await this.hand(move, way);
     if (move.state === 'switched') {
-      await copy.open();
+      await target.open();
       await this.parts.store.setMoving(move.accountId, move.to, false);
       move.after = undefined;
       await this.enter(move, 'following');
     }
-    if (move.state === 'following') await this.follow(move, copy);
+    if (move.state === 'following') await this.follow(move, way);
   }
 
   /** @returns whether it has caught up */
@@ -156,15 +163,16 @@ export class Moves {
   }
 
   /** The account is nowhere: what fails here gives it back at once. */
-  private async hand(move: Carried, copy: AccountCopy): Promise<void> {
+  private async hand(move: Carried, way: Way): Promise<void> {
     const { store, clock } = this.parts;
     const { accountId, from, to, startedAt } = move;
+    const { source, target, copy } = way;
     try {
       // Its database may be one that knows nothing of it any more.
-      if (!(await copy.isArriving())) throw new NotAsItWas('the account is not where it was brought');
+      if (!(await target.isArriving())) throw new NotAsItWas('the account is not where it was brought');
       await store.setMoving(accountId, from, true);
       await new Promise<void>((resolve) => void clock.after(SPREAD_MS, resolve));
-      await copy.hold(to);
+      await source.hold(to);
       for (let isLast = false; !isLast; ) isLast = await this.copyEvents(move, copy);
       move.copied += await copy.copyMissedEvents(startedAt.getTime() - CLOCKS_MS);
       await copy.copyRest(startedAt.getTime() - KEYS_MS);
@@ -172,7 +180,7 @@ export class Moves {
       if (error instanceof ClaimLost) throw error;
       // Only who still carries it on: it may have been switched by another node.
       await this.note(move);
-      if (error instanceof AccountGone) return await this.giveUp(move, copy);
+      if (error instanceof AccountGone) return await this.giveUp(move, way);
       await this.goBack(move);
       throw error;
     }
@@ -182,15 +190,14 @@ export class Moves {
 
   /** The account goes on where it was: the database that it was to come to need not be there. */
   private async goBack(move: Carried): Promise<void> {
-    const { database } = this.cell(move.from).storage;
-    const copy = new AccountCopy(this.moverOf(move), database, database, NOTHING, NOTHING);
-    await copy.takeOn();
-    await copy.giveBack();
+    const source = new MovingAccount(move, this.cell(move.from).storage.database);
+    await source.takeOn();
+    await source.giveBack();
     await this.parts.store.setMoving(move.accountId, move.from, false);
     await this.enter(move, 'copying');
   }
 
-  private async follow(move: Carried, copy: AccountCopy): Promise<void> {
+  private async follow(move: Carried, { source, copy }: Way): Promise<void> {
     for (;;) {
       const { copied, after, isLast } = await copy.copyHistory(move.after ?? LAST_UUID);
       move.after = after ?? move.after;
@@ -198,13 +205,13 @@ export class Moves {
       await this.save(move);
       if (isLast) break;
     }
-    await copy.leave();
+    await source.remove();
     await this.enter(move, 'finished');
   }
 
   /** The account was deleted while it was copied. */
-  private async giveUp(move: Carried, copy: AccountCopy): Promise<void> {
-    await copy.giveUp();
+  private async giveUp(move: Carried, { target }: Way): Promise<void> {
+    await target.remove();
     await this.parts.store.setMoving(move.accountId, move.from, false);
     move.error = 'The account was deleted.';
     await this.enter(move, 'finished');
@@ -225,19 +232,13 @@ export class Moves {
     if (!(await this.parts.store.saveMove(move.accountId, move.claim, CLAIM_S, move))) throw new ClaimLost();
   }
 
-  private copyOf(move: Carried): AccountCopy {
-    const [source, target] = [this.cell(move.from), this.cell(move.to)];
-    return new AccountCopy(
-      this.moverOf(move),
-      source.storage.database,
-      target.storage.database,
-      (ms) => target.store.retention.ensureDays(daysOf(ms)),
-      () => this.save(move),
-    );
-  }
-
-  private moverOf({ accountId, number, claim }: Carried): Mover {
-    return { accountId, number, claim };
+  private wayOf(move: Carried): Way {
+    const [from, to] = [this.cell(move.from), this.cell(move.to)];
+    const source = new MovingAccount(move, from.storage.database);
+    const target = new MovingAccount(move, to.storage.database);
+    const ensureDays = (ms: readonly number[]) => to.store.retention.ensureDays(ms);
+    const copy = new AccountCopy(move.accountId, source.database, target, ensureDays, () => this.save(move));
+    return { source, target, copy };
   }
 
   private isUp(name: string): boolean {
@@ -249,10 +250,4 @@ export class Moves {
     if (!cell?.isUp) throw unavailable(name);
     return cell;
   }
-}
-
-const DAY_MS = 86_400_000;
-
-function daysOf(ms: readonly number[]): number[] {
-  return [...new Set(ms.map((one) => Math.floor(one / DAY_MS) * DAY_MS))];
 }

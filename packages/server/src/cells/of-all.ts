@@ -1,6 +1,6 @@
+import { FIRST } from '../domain/first-cell.ts';
 import type { HttpParts } from '../http/app.ts';
 import type { Metrics } from '../metrics.ts';
-import { FIRST } from './account-places.ts';
 import type { Cell } from './cell.ts';
 import type { Cells } from './cells.ts';
 

@@ -77,9 +77,9 @@ export class KeyVerifier {
     this.cache.clear();
   }
 
-  /** Whether it is the text of a key, valid or not; counts as no use of it. */
-  async knows(text: string): Promise<boolean> {
-    return isKeyText(text) && (await this.find(digestOfKey(text))) !== undefined;
+  /** Whose key it is, valid or not; counts as no use of it. */
+  async accountOf(text: string): Promise<string | undefined> {
+    return isKeyText(text) ? (await this.find(digestOfKey(text)))?.accountId : undefined;
   }
 
   async verify(text: string, { scopes = [], address }: KeyCall = {}): Promise<Verdict> {

@@ -128,9 +128,9 @@ export class Inspector {
   }
 
   /** Whether the URL is one of a bin here, whoever's. */
-  /** Whether there is a bin with this token. */
-  async has(token: string): Promise<boolean> {
-    return isToken(token) && (await this.parts.store.findByToken(token)) !== undefined;
+  /** Whose bin has this token. */
+  async accountOf(token: string): Promise<string | undefined> {
+    return isToken(token) ? (await this.parts.store.findByToken(token))?.accountId : undefined;
   }
 
   isBin(url: string): boolean {

@@ -1,3 +1,4 @@
+import { FIRST } from '../domain/first-cell.ts';
 import type { Database } from './database.ts';
 import type { AccountCellStore, AccountMove } from './store.ts';
 
@@ -32,8 +33,6 @@ function toMove(row: MoveRow): AccountMove {
   };
 }
 
-/** As `cells/account-places.ts` has it. */
-const FIRST_CELL = 'first';
 /** Of what is unique over all cells. */
 const SEQUENCES = ['accounts_number_seq', 'endpoints_number_seq', 'endpoint_headers_id'];
 
@@ -83,7 +82,7 @@ export function accountCellStore(database: Database): AccountCellStore {
         [accountId, cell],
       );
       // A statement of its own: it sees what somebody else stored meanwhile. Without an entry it is here, or what it has left is.
-      return (await this.find(accountId))?.cell ?? FIRST_CELL;
+      return (await this.find(accountId))?.cell ?? FIRST;
     },
 
     async setMoving(accountId, cell, isMoving) {

@@ -1,3 +1,4 @@
+import { FIRST } from '../domain/first-cell.ts';
 import type { Account } from '../domain/model.ts';
 import type { Database } from './database.ts';
 import { authTable, tlsTable, transformationTable } from './endpoint-auth.ts';
@@ -14,9 +15,16 @@ const REMOVE_ACCOUNT = statement('remove_account').text;
 const REMOVE_CLOSED = statement('remove_closed').text;
 const REMOVED_AT_ONCE = 5_000;
 /** What an account has few of goes when it is closed; the rest follows in pieces. */
-const OF_ACCOUNT = ['endpoints', 'api_keys', 'page_sessions', 'bins', 'replays', 'scheduled_events', 'feeds', 'lanes'];
-/** As `cells/account-places.ts` has it. */
-const FIRST_CELL = 'first';
+export const OF_ACCOUNT = [
+  'endpoints',
+  'api_keys',
+  'page_sessions',
+  'bins',
+  'replays',
+  'scheduled_events',
+  'feeds',
+  'lanes',
+];
 /** More than an account has. */
 const ENDPOINTS_MAX = 1_000_000;
 
@@ -81,14 +89,14 @@ export function accountStore(database: Database, vault: Vault): AccountStore {
         `INSERT INTO accounts (id, name, contract, metadata, created_at, updated_at)
          SELECT $1, $2, $3, $4, $5, $5
          WHERE NOT EXISTS (SELECT FROM purges WHERE account_id = $1)
-           AND NOT EXISTS (SELECT FROM account_cells WHERE account_id = $1 AND cell <> '${FIRST_CELL}')
+           AND NOT EXISTS (SELECT FROM account_cells WHERE account_id = $1 AND cell <> '${FIRST}')
          ON CONFLICT DO NOTHING RETURNING id`,
         [account.id, account.name, account.contract, JSON.stringify(account.metadata), account.createdAt],
       );
       if (rows.length > 0) return 'created';
       const open = await database.run(
         `SELECT FROM accounts WHERE id = $1 AND closed_at IS NULL
-         UNION ALL SELECT FROM account_cells WHERE account_id = $1 AND cell <> '${FIRST_CELL}'`,
+         UNION ALL SELECT FROM account_cells WHERE account_id = $1 AND cell <> '${FIRST}'`,
         [account.id],
       );
       return open.length > 0 ? 'exists' : 'being_deleted';

@@ -62,7 +62,8 @@ async function dropDay(database: Database, dayMs: number): Promise<boolean> {
 
 export function retentionStore(database: Database): RetentionStore {
   return {
-    ensureDays(daysMs) {
+    ensureDays(moments) {
+      const daysMs = new Set(moments.map((ms) => Math.floor(ms / DAY_MS) * DAY_MS));
       return database.transaction(async (run) => {
         // Behind a long reader the request for this lock would hold up every writer: rather try again in an hour.
         await run("SET LOCAL lock_timeout = '2s'");

@@ -692,8 +692,8 @@ export interface SealedStore {
 }
 
 export interface RetentionStore {
-  /** Makes sure that the partitions of these days (UTC midnights, in milliseconds) exist. */
-  ensureDays(daysMs: readonly number[]): Promise<void>;
+  /** Makes sure that the partitions exist of the days (of UTC) that hold these moments, in milliseconds. */
+  ensureDays(moments: readonly number[]): Promise<void>;
   /** What the database's clock says. */
   databaseMs(): Promise<number>;
   /**
