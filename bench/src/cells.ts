@@ -99,13 +99,8 @@ async function startLimited(number: number, share: number): Promise<Limited> {
   else writeFileSync(join(group, 'cpu.cfs_quota_us'), String(quota));
   // Each process: its children that come later are in the same group.
   for (const one of [pid, ...childrenOf(pid)]) writeFileSync(join(group, 'cgroup.procs'), one);
-  const { host = '', port = 0, user = '', password = '' } = postgres.connection;
-  const url = new URL(`postgres://localhost:${port}/postgres`);
-  url.username = user;
-  url.password = String(password);
-  url.searchParams.set('host', host);
   return {
-    url: url.href,
+    url: postgres.url,
     async stop() {
       await postgres.stop();
       rmSync(folder, { recursive: true, force: true });

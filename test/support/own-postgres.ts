@@ -6,8 +6,8 @@ import { EmbeddedPostgres } from '../../packages/server/src/storage/embedded.ts'
 
 export interface OwnPostgres {
   url: string;
-  /** As a machine that fails: it starts again by itself a little later. */
-  kill(): void;
+  /** As a machine that fails: it starts again by itself a little later. False when it is down anyway. */
+  kill(): boolean;
   stop(): Promise<void>;
   start(): Promise<void>;
   remove(): Promise<void>;
@@ -17,15 +17,16 @@ export async function startOwnPostgres(): Promise<OwnPostgres> {
   const folder = mkdtempSync(join(tmpdir(), 'posthorn-own-'));
   let postgres = new EmbeddedPostgres(folder, () => {});
   await postgres.start();
-  const { host = '', port = 0, user = '', password = '' } = postgres.connection;
-  const url = new URL(`postgres://localhost:${port}/postgres`);
-  url.username = user;
-  url.password = String(password);
-  url.searchParams.set('host', host);
   return {
-    url: url.href,
-    kill: () =>
-      process.kill(Number(readFileSync(join(folder, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0]), 'SIGKILL'),
+    url: postgres.url,
+    kill() {
+      try {
+        const [pid] = readFileSync(join(folder, 'postgres', 'postmaster.pid'), 'utf8').split('\n');
+        return process.kill(Number(pid), 'SIGKILL');
+      } catch {
+        return false;
+      }
+    },
     stop: () => postgres.stop(),
     async start() {
       postgres = new EmbeddedPostgres(folder, () => {});

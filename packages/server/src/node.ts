@@ -171,7 +171,8 @@ export async function startNode(
     await services.eventTypes.load();
     // The embedded database has no other server: whoever stands there was killed.
     if (isEmbedded && (siblings?.start.isFirst ?? true)) await maintainer.takeOver('everybody else');
-    showGauges(metrics, () => [services, ...cells.all.map((one) => one.cell.services)], database, config);
+    const everyCell = () => [cell, ...cells.all.map((one) => one.cell)];
+    showGauges(metrics, () => everyCell().map((one) => one.services), database, config);
     if (areSeveral) showCells(metrics, cell, cells);
     showQueue(metrics, areSeveral ? cells.store : store, clock, () => database.up);
 
@@ -192,7 +193,7 @@ export async function startNode(
       embedOrigins: config.embedOrigins,
       cells: () => cells.facts(),
       moves,
-      load: () => loadOf([cell, ...cells.all.map((one) => one.cell)]),
+      load: () => loadOf(everyCell()),
     };
     const keyGuard = await openKeyGuard({ store, clock }, log);
     const appOf = (name: string, of: Cell, more: Partial<HttpParts> = {}) =>
@@ -265,7 +266,7 @@ export async function startNode(
       isStopping = true;
       isDelivering = false;
       await Promise.all([cells.stop(), moves.stop()]);
-      const all = [cell, ...cells.all.map((one) => one.cell)];
+      const all = everyCell();
       const drained = Promise.all(all.map((one) => one.drain(DRAIN_MS)));
       const closed = Promise.all([app, ...cells.all.map((one) => one.app)].map((one) => one.close()));
       mailer?.close();
@@ -284,8 +285,7 @@ export async function startNode(
       freshOperatorKey: operatorKey.fresh,
       signInToken,
       takeOverProcess: async (pid) => {
-        const all = [cell, ...cells.all.map((one) => one.cell)];
-        await Promise.all(all.map((one) => one.maintainer.takeOverProcess(pid)));
+        await Promise.all(everyCell().map((one) => one.maintainer.takeOverProcess(pid)));
       },
       stop: () => {
         stopping ??= stop();

@@ -72,3 +72,16 @@ export function useEndpointActions(endpoint: Endpoint) {
       change.mutate({ run: () => call('PATCH', here, { url }), said: t.common.saved }, { onSuccess: onDone }),
   };
 }
+
+/** Saves what a dialog has changed of an endpoint, says so and closes it. @throws what the server says against it */
+export function useSaveFromDialog(endpoint: Endpoint, onClose: () => void) {
+  const { path } = useAccount();
+  const { t } = useLanguage();
+  const queries = useQueryClient();
+  return async (changes: object) => {
+    await call('PATCH', `${path}/endpoints/${endpoint.id}`, changes);
+    await queries.invalidateQueries({ queryKey: [path, 'endpoints'] });
+    toast(t.common.saved);
+    onClose();
+  };
+}

@@ -1,4 +1,4 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { useDeferredValue, useState } from 'react';
 import { useAccount } from '../account.tsx';
 import { ApiError, call } from '../api.ts';
@@ -9,7 +9,7 @@ import { Button } from '../ui/button.tsx';
 import { FormDialog } from '../ui/dialog.tsx';
 import { Field, Select } from '../ui/field.tsx';
 import { Time } from '../ui/time.tsx';
-import { toast } from '../ui/toasts.tsx';
+import { useSaveFromDialog } from './endpoint-actions.ts';
 
 const EXAMPLE = '{ "at": "/customer/country", "in": ["DE", "AT"] }';
 /** Of the events that a filter was tried out on, those that are shown. */
@@ -35,9 +35,9 @@ export function Filters({ endpoint }: { endpoint: Endpoint }) {
 const textOf = ({ filter }: Subscription): string => (filter === undefined ? '' : JSON.stringify(filter, null, 2));
 
 function FilterDialog({ endpoint, onClose }: { endpoint: Endpoint; onClose: () => void }) {
-  const { path, may } = useAccount();
+  const { may } = useAccount();
   const { t } = useLanguage();
-  const queries = useQueryClient();
+  const saveChanges = useSaveFromDialog(endpoint, onClose);
   const labelOf = useSubscriptionLabel();
   const { subscriptions } = endpoint;
   const [at, setAt] = useState(() =>
@@ -58,10 +58,7 @@ function FilterDialog({ endpoint, onClose }: { endpoint: Endpoint; onClose: () =
       const filter = parse(texts[i] ?? '');
       return filter === undefined || filter === null ? pair : { ...pair, filter };
     });
-    await call('PATCH', `${path}/endpoints/${endpoint.id}`, { subscriptions: changed });
-    await queries.invalidateQueries({ queryKey: [path, 'endpoints'] });
-    toast(t.common.saved);
-    onClose();
+    await saveChanges({ subscriptions: changed });
   };
   return (
     <FormDialog

@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link } from 'wouter';
 import { useAccount } from '../account.tsx';
-import { ApiError, call, get, post } from '../api.ts';
+import { ApiError, get, post } from '../api.ts';
 import { useLanguage } from '../texts/language.tsx';
 import type { Endpoint, Page, ParkedKey } from '../types.ts';
 import { Button } from '../ui/button.tsx';
@@ -11,6 +11,7 @@ import { Field } from '../ui/field.tsx';
 import { ErrorNote } from '../ui/notes.tsx';
 import { TimeLeft } from '../ui/time.tsx';
 import { toast } from '../ui/toasts.tsx';
+import { useSaveFromDialog } from './endpoint-actions.ts';
 
 /** Of the parked keys, those that are shown. */
 const SHOWN = 20;
@@ -39,9 +40,9 @@ function pointersOf({ subscriptions }: Endpoint): string[] {
 
 /** One place for all that is subscribed: those that have different ones keep them until another is typed. */
 function OrderingDialog({ endpoint, onClose }: { endpoint: Endpoint; onClose: () => void }) {
-  const { path, may } = useAccount();
+  const { may } = useAccount();
   const { t } = useLanguage();
-  const queries = useQueryClient();
+  const saveChanges = useSaveFromDialog(endpoint, onClose);
   const { subscriptions } = endpoint;
   const before = pointersOf(endpoint);
   const [pointer, setPointer] = useState(before.length === 1 ? (before[0] ?? '') : '');
@@ -51,10 +52,7 @@ function OrderingDialog({ endpoint, onClose }: { endpoint: Endpoint; onClose: ()
     const changed = subscriptions.map(({ ordered_by: _, ...rest }) =>
       pointer.trim() === '' ? rest : { ...rest, ordered_by: pointer.trim() },
     );
-    await call('PATCH', `${path}/endpoints/${endpoint.id}`, { subscriptions: changed });
-    await queries.invalidateQueries({ queryKey: [path, 'endpoints'] });
-    toast(t.common.saved);
-    onClose();
+    await saveChanges({ subscriptions: changed });
   };
   return (
     <FormDialog

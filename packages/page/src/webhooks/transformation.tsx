@@ -1,4 +1,4 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useDeferredValue, useState } from 'react';
 import { useAccount } from '../account.tsx';
 import { call } from '../api.ts';
@@ -10,7 +10,7 @@ import { Body, Headers } from '../ui/code.tsx';
 import { FormDialog } from '../ui/dialog.tsx';
 import { Field, Select } from '../ui/field.tsx';
 import { Skeleton } from '../ui/notes.tsx';
-import { toast } from '../ui/toasts.tsx';
+import { useSaveFromDialog } from './endpoint-actions.ts';
 import { type Source, useSources } from './payload-sources.ts';
 
 const CodeEditor = lazy(() => import('../ui/code-editor.tsx'));
@@ -40,20 +40,13 @@ export function Transformation({ endpoint }: { endpoint: Endpoint }) {
 }
 
 function TransformationDialog({ endpoint, onClose }: { endpoint: Endpoint; onClose: () => void }) {
-  const { path } = useAccount();
   const { t } = useLanguage();
-  const queries = useQueryClient();
+  const saveChanges = useSaveFromDialog(endpoint, onClose);
   const sources = useSources(endpoint);
   const [picked, setPicked] = useState<Source>();
   const source = picked ?? sources[0];
   const [code, setCode] = useState(endpoint.transformation ?? BEGIN);
   const isEmpty = code.trim() === '';
-  const save = async () => {
-    await call('PATCH', `${path}/endpoints/${endpoint.id}`, { transformation: isEmpty ? null : code });
-    await queries.invalidateQueries({ queryKey: [path, 'endpoints'] });
-    toast(t.common.saved);
-    onClose();
-  };
   return (
     <FormDialog
       title={t.transformation.title}
@@ -61,7 +54,7 @@ function TransformationDialog({ endpoint, onClose }: { endpoint: Endpoint; onClo
       verb={t.common.save}
       values={code}
       disabled={isEmpty && endpoint.transformation === null}
-      submit={save}
+      submit={() => saveChanges({ transformation: isEmpty ? null : code })}
       onClose={onClose}
     >
       <p className="quiet">{t.transformation.about}</p>

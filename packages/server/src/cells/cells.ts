@@ -102,13 +102,14 @@ export class Cells {
     return cell;
   }
 
-  /** Whether an account that a cell does not have is in another, or on its way. */
+  /** Whether an account that a cell does not have is in another, or on its way; or may be, as the first cell is away. */
   async hasMoved(accountId: string, from: string): Promise<boolean> {
     this.places.forget(accountId);
     try {
       return (await this.places.find(accountId)) !== from;
     } catch (error) {
-      return error instanceof Problem && error.code === 'account_moving';
+      if ((error instanceof Problem && error.code === 'account_moving') || isPassing(error)) return true;
+      throw error;
     }
   }
 

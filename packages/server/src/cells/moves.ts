@@ -46,6 +46,7 @@ class Stopping extends Error {}
 export class Moves {
   private readonly rounds: Rounds;
   private isStopping = false;
+  private unreleased: { claim: string; afterS: number; error: string | null } | undefined;
 
   constructor(
     private readonly parts: {
@@ -101,30 +102,36 @@ export class Moves {
 
   /** Goes on with one of the moves, for as long as it can. */
   private async carryOn(): Promise<void> {
+    await this.release();
     // A claim is another each time: what was done under the one before counts no more.
     const claim = randomUUID();
+    // It may be stored although its answer is lost.
+    this.unreleased = { claim, afterS: 0, error: null };
     const move = await this.parts.store.claimMove(claim, CLAIM_S);
-    if (!move) return;
-    const carried = { ...move, claim };
-    try {
-      await this.advance(carried);
-    } catch (error) {
-      if (error instanceof ClaimLost) return;
-      const { accountId } = carried;
-      if (error instanceof Stopping) {
-        await this.parts.store.saveMove(accountId, claim, 0, carried).catch(() => {});
-        return;
-      }
-      const detail = error instanceof Error ? error.message : String(error);
-      // Let go of, so that it is tried again soon.
-      await this.parts.store
-        .saveMove(accountId, claim, AGAIN_S, { ...carried, error: detail.slice(0, 500) })
-        .catch(() => {});
-      this.parts.onError(error);
+    if (!move) {
+      this.unreleased = undefined;
+      return;
     }
+    try {
+      await this.advance({ ...move, claim });
+    } catch (error) {
+      if (!(error instanceof ClaimLost || error instanceof Stopping)) {
+        const detail = error instanceof Error ? error.message : String(error);
+        this.unreleased = { claim, afterS: AGAIN_S, error: detail.slice(0, 500) };
+        this.parts.onError(error);
+      }
+    }
+    await this.release();
   }
 
-  /** Each step changes `move`, so that what fails later is noted with what was reached. */
+  /** Lets go of the claim, so that the move is tried again soon; the next round does it when the database is away. */
+  private async release(): Promise<void> {
+    if (!this.unreleased) return;
+    const { claim, afterS, error } = this.unreleased;
+    await this.parts.store.releaseMove(claim, afterS, error);
+    this.unreleased = undefined;
+  }
+
   private async advance(move: Carried): Promise<void> {
     if (move.state === 'held' && !this.isUp(move.to)) return await this.goBack(move);
     const way = this.wayOf(move);

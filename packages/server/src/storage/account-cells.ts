@@ -137,6 +137,14 @@ export function accountCellStore(database: Database): AccountCellStore {
       return rows.length > 0;
     },
 
+    async releaseMove(by, afterS, error) {
+      await database.run(
+        `UPDATE account_moves SET claimed_until = now() + make_interval(secs => $2), error = coalesce($3, error)
+         WHERE claimed_by = $1 AND state <> 'finished'`,
+        [by, afterS, error],
+      );
+    },
+
     switchCell(accountId, by, forS, to) {
       return database.transaction(async (run) => {
         const rows = await run(

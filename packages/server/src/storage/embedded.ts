@@ -131,6 +131,16 @@ export class EmbeddedPostgres {
     };
   }
 
+  /** The same as a URL, for other processes. */
+  get url(): string {
+    const { host = '', password = '' } = this.connection;
+    const url = new URL(`postgres://localhost:${this.port}/${DATABASE}`);
+    url.username = USER;
+    url.password = String(password);
+    url.searchParams.set('host', host);
+    return url.href;
+  }
+
   /** @throws DataFolderInUse */
   async start(): Promise<void> {
     this.stopping = false;

@@ -640,6 +640,8 @@ export interface AccountCellStore {
     forS: number,
     progress: Pick<AccountMove, 'state' | 'after' | 'copied' | 'error'>,
   ): Promise<boolean>;
+  /** Gives up a claim: after so long anybody may take the move on. */
+  releaseMove(by: string, afterS: number, error: string | null): Promise<void>;
   /** From here on it lives in the other cell. False as with `saveMove`. */
   switchCell(accountId: string, by: string, forS: number, to: string): Promise<boolean>;
   /** Stores the cell of an account unless it has one; answers the one that counts. */
