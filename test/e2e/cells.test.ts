@@ -238,6 +238,43 @@ test('a URL that leads to another cell, or to the first one’s database, is ref
   await expect(startTestNode({ databaseUrl: urls.two })).rejects.toThrow('DATABASE_URL: leads to the cell two');
 });
 
+test('a node delivers for the cells that it is told to, and accepts and shows for all', async () => {
+  const [first, two] = [await createDatabase(), await createDatabase()];
+  const alone = await startTestNode({ databaseUrl: first });
+  const here = await createAccount(alone, 'standard');
+  await alone.stop();
+  const startFor = (delivered: string) =>
+    startTestNode({
+      databaseUrl: first,
+      environment: { POSTHORN_CELLS: `two=${two}`, POSTHORN_CELLS_DELIVERED: delivered },
+    });
+  const some = await startFor('first');
+  try {
+    const there = await createAccount(some, 'standard');
+    for (const account of [there, here]) {
+      await subscribe(account, some);
+      expect((await some.publish(account, 'a.b', { account })).status).toBe(202);
+    }
+    await receiver.received(1);
+    expect(receiver.requests.map(({ body }) => JSON.parse(body.toString()).data.account)).toEqual([here]);
+    const deliveriesThere = async (status: string) =>
+      (await some.call('GET', `/v1/accounts/${there}/deliveries?status=${status}`)).body.data.length;
+    expect(await deliveriesThere('pending')).toBe(1);
+    const others = await startFor('two');
+    try {
+      await receiver.received(2);
+      await eventually(
+        () => deliveriesThere('succeeded'),
+        (count) => count === 1,
+      );
+    } finally {
+      await others.stop();
+    }
+  } finally {
+    await some.stop();
+  }
+});
+
 describe('a cell whose database', () => {
   let databases: OwnPostgres[];
   let one: TestNode;

@@ -21,6 +21,18 @@ test('settings are read', () => {
   });
   expect(config).toMatchObject({ port: 0, databaseUrl: 'postgres://u:p@h/d', operatorKey: undefined });
   expect(config.allowNetworks).toHaveLength(2);
+  expect(
+    readConfig({
+      POSTHORN_CELLS: ' two=postgres://u:p@h/d?a=b\n three=postgres://h/e ',
+      POSTHORN_CELLS_DELIVERED: 'first, three',
+    }),
+  ).toMatchObject({
+    cells: [
+      { name: 'two', url: 'postgres://u:p@h/d?a=b' },
+      { name: 'three', url: 'postgres://h/e' },
+    ],
+    cellsDelivered: ['first', 'three'],
+  });
   expect(config.masterKeys).toEqual([Buffer.alloc(32, 1), Buffer.alloc(32, 2)]);
 });
 
@@ -32,6 +44,15 @@ test.each([
   [{ POSTHORN_MASTER_KEY: 'c2hvcnQ=' }, /^POSTHORN_MASTER_KEY: each key is 32 bytes/],
   [{ POSTHORN_OPERATOR_KEY: 'short' }, /^POSTHORN_OPERATOR_KEY: too short/],
   [{ DATABASE_URL: 'mysql://h/d' }, /^DATABASE_URL: not a PostgreSQL URL/],
+  [{ POSTHORN_CELLS: 'two' }, /^POSTHORN_CELLS: /],
+  [{ POSTHORN_CELLS: 'Two=postgres://h/d' }, /^POSTHORN_CELLS: write each as name=postgres/],
+  [{ POSTHORN_CELLS: 'first=postgres://h/d' }, /^POSTHORN_CELLS: .* not "first"/],
+  [{ POSTHORN_CELLS: 'two=mysql://h/d' }, /^POSTHORN_CELLS: not a PostgreSQL URL/],
+  [{ POSTHORN_CELLS: 'two=postgres://h/d two=postgres://h/e' }, /^POSTHORN_CELLS: "two" is there twice/],
+  [
+    { POSTHORN_CELLS: 'two=postgres://h/d', POSTHORN_CELLS_DELIVERED: 'first,three' },
+    /^POSTHORN_CELLS_DELIVERED: "three" is none of first, two/,
+  ],
   [{ POSTHORN_PROT: '8400' }, /^POSTHORN_PROT: there is no such setting/],
 ])('%o stops the start with one line', (env, message) => {
   expect(() => readConfig(env)).toThrow(message);
