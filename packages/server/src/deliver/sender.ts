@@ -116,7 +116,7 @@ export class Sender {
         ? AS_IT_IS
         : await this.transform(endpoint, endpoint.transformation, delivery, written);
     const hasWaited = endpoint.auth?.type === 'oauth2' || endpoint.transformation !== null;
-    if (hasWaited && account && (await this.hasChanged(account))) {
+    if (hasWaited && (await this.hasChanged(account))) {
       if (again < BEGUN_AGAIN_MAX) return this.tryAttempt(delivery, forced, again + 1);
       return this.putOff(delivery, startedAtMs, 'The endpoint was changed again and again.');
     }
